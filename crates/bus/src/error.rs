@@ -1,0 +1,19 @@
+//! What can go wrong with the log, in the two classes that matter to a caller.
+
+/// An error of the log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// It may work later: wait, say so, try again.
+    #[error("the log is not available: {0}")]
+    Unavailable(String),
+    /// It won't work however often it is tried: stop with this message.
+    #[error("{0}")]
+    Fatal(String),
+}
+
+impl Error {
+    /// Whether trying again may help.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+}

@@ -1,0 +1,15 @@
+//! The log behind one small trait: Kafka, and the same in process for demo, backtest and tests.
+//!
+//! Invariants: INV-3 (a produce returns when every record is acknowledged, in order per partition), INV-6 (the
+//! [`frontier`] probe). Absent on purpose: state, rules, and any meaning of a record's bytes.
+
+pub mod error;
+pub mod frontier;
+pub mod kafka;
+pub mod log;
+pub mod memory;
+pub mod record;
+
+pub use error::Error;
+pub use log::{Assignment, Commit, Log, Member, Place, Polled, Reader};
+pub use record::{Outgoing, Record, Stamp};

@@ -1,0 +1,111 @@
+//! The port: what winback needs of a log, and no more.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use winback_contract::{Offset, Partition};
+
+use crate::error::Error;
+use crate::record::{Outgoing, Record};
+
+/// A partition of a topic.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Place {
+    /// The topic, with the prefix.
+    pub topic: Arc<str>,
+    /// The partition.
+    pub partition: Partition,
+}
+
+impl Place {
+    /// A partition of a topic.
+    pub fn new(topic: &str, partition: Partition) -> Self {
+        Self { topic: Arc::from(topic), partition }
+    }
+}
+
+/// Writes, and answers questions about positions.
+#[async_trait]
+pub trait Log: Send + Sync {
+    /// Writes all records, in order per partition, and returns when every one is acknowledged. While the log is
+    /// away it waits. An error leaves it open which of them arrived.
+    async fn produce(&self, records: Vec<Outgoing>) -> Result<(), Error>;
+
+    /// The number of partitions; `None` when the topic does not exist.
+    async fn partitions(&self, topic: &str) -> Result<Option<u32>, Error>;
+
+    /// The next offset to be written, of each partition in order.
+    async fn ends(&self, topic: &str) -> Result<Vec<Offset>, Error>;
+
+    /// The first offset still kept, of each partition in order.
+    async fn starts(&self, topic: &str) -> Result<Vec<Offset>, Error>;
+
+    /// What a group has committed, of each partition in order.
+    async fn committed(&self, group: &str, topic: &str) -> Result<Vec<Option<Commit>>, Error>;
+
+    /// A member of a consumer group on these topics.
+    async fn join(&self, group: &str, topics: &[String]) -> Result<Box<dyn Member>, Error>;
+
+    /// A reader without a group; `group` only names it to the broker's access rules.
+    async fn read(&self, group: &str) -> Result<Box<dyn Reader>, Error>;
+
+    /// An id of the cluster, to notice when it is another one.
+    async fn cluster_id(&self) -> Result<String, Error>;
+}
+
+/// A committed position.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Commit {
+    /// The next offset to read.
+    pub next: Offset,
+    /// Metadata that was committed with it.
+    pub metadata: String,
+}
+
+/// A change of what a member owns.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Assignment {
+    /// Now its own.
+    Assigned(Vec<Place>),
+    /// No longer its own.
+    Revoked(Vec<Place>),
+}
+
+/// What one poll brought.
+#[derive(Default, Debug)]
+pub struct Polled {
+    /// Changes of ownership, to be handled before the records.
+    pub assignments: Vec<Assignment>,
+    /// Records in order per partition.
+    pub records: Vec<Record>,
+}
+
+/// A member of a consumer group. Dropping it leaves the group.
+#[async_trait]
+pub trait Member: Send {
+    /// What is there now, or within `wait`; at most `most` records.
+    async fn poll(&mut self, most: usize, wait: Duration) -> Result<Polled, Error>;
+
+    /// Commits next offsets with their metadata.
+    async fn commit(&mut self, positions: &[(Place, Offset, String)]) -> Result<(), Error>;
+
+    /// Fetches nothing of these partitions until they are assigned anew: the member only owns them.
+    fn own_only(&mut self);
+}
+
+/// Reads partitions from positions that the caller keeps.
+#[async_trait]
+pub trait Reader: Send {
+    /// Reads `place` from `from` on.
+    async fn start(&mut self, place: &Place, from: Offset) -> Result<(), Error>;
+
+    /// No longer reads `place`.
+    async fn stop(&mut self, place: &Place) -> Result<(), Error>;
+
+    /// Stops or resumes fetching `place`; its position stays.
+    async fn hold(&mut self, place: &Place, held: bool) -> Result<(), Error>;
+
+    /// What is there now, or within `wait`; at most `most` records.
+    async fn poll(&mut self, most: usize, wait: Duration) -> Result<Vec<Record>, Error>;
+}

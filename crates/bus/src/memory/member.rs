@@ -1,0 +1,105 @@
+//! A member of a group in process: owns partitions, reads them from the committed position.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use winback_contract::Offset;
+
+use super::{Shared, State};
+use crate::error::Error;
+use crate::log::{Assignment, Commit, Member, Place, Polled};
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct MemoryMember {
+    shared: Arc<Shared>,
+    group: String,
+    id: u64,
+    next: BTreeMap<Place, Offset>,
+    reads: bool,
+}
+
+fn counts(state: &State) -> BTreeMap<String, usize> {
+    state.topics.iter().map(|(topic, partitions)| (topic.clone(), partitions.len())).collect()
+}
+
+impl MemoryMember {
+    pub(crate) fn join(shared: Arc<Shared>, group: &str, topics: &[String]) -> Self {
+        let id = {
+            let mut state = shared.lock();
+            let counts = counts(&state);
+            state.groups.entry(group.to_owned()).or_default().join(topics, &counts)
+        };
+        Self { shared, group: group.to_owned(), id, next: BTreeMap::new(), reads: true }
+    }
+
+    fn take(&mut self, most: usize) -> Polled {
+        let mut state = self.shared.lock();
+        let news = state.groups.get_mut(&self.group).map(|group| group.news(self.id)).unwrap_or_default();
+        for change in &news {
+            match change {
+                Assignment::Revoked(places) => places.iter().for_each(|place| {
+                    self.next.remove(place);
+                }),
+                Assignment::Assigned(places) => {
+                    for place in places {
+                        let key = (place.topic.to_string(), place.partition);
+                        let from = state.groups.get(&self.group).and_then(|group| group.committed.get(&key));
+                        self.next.insert(place.clone(), from.map_or(Offset(0), |commit| commit.next));
+                    }
+                }
+            }
+        }
+        let mut records = Vec::new();
+        if self.reads {
+            let most = state.poll_size(most);
+            super::reader::take(&state, &mut self.next, |_| false, most, &mut records);
+        }
+        Polled { assignments: news, records }
+    }
+}
+
+#[async_trait]
+impl Member for MemoryMember {
+    async fn poll(&mut self, most: usize, wait: Duration) -> Result<Polled, Error> {
+        let shared = self.shared.clone();
+        let mut notified = std::pin::pin!(shared.arrived.notified());
+        notified.as_mut().enable();
+        let polled = self.take(most);
+        if wait.is_zero() || !polled.records.is_empty() || !polled.assignments.is_empty() {
+            return Ok(polled);
+        }
+        let _timed_out = winback_service::clock::within(wait, notified).await;
+        Ok(self.take(most))
+    }
+
+    async fn commit(&mut self, positions: &[(Place, Offset, String)]) -> Result<(), Error> {
+        let mut state = self.shared.lock();
+        let group = state.groups.entry(self.group.clone()).or_default();
+        for (place, next, metadata) in positions {
+            if self.next.contains_key(place) {
+                let commit = Commit { next: *next, metadata: metadata.clone() };
+                group.committed.insert((place.topic.to_string(), place.partition), commit);
+            }
+        }
+        Ok(())
+    }
+
+    fn own_only(&mut self) {
+        self.reads = false;
+    }
+}
+
+impl Drop for MemoryMember {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        let counts = counts(&state);
+        if let Some(group) = state.groups.get_mut(&self.group) {
+            group.leave(self.id, &counts);
+        }
+        drop(state);
+        self.shared.arrived.notify_waiters();
+    }
+}

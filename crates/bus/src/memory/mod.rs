@@ -1,0 +1,211 @@
+//! The log in process: topics as vectors, groups with a simple balance, faults on demand.
+//!
+//! It keeps the promises of the port and none of a disk. With [`Faults`] a produce may report failure after it
+//! has appended, and polls come in odd sizes, so that callers meet at-least-once in every test.
+
+mod group;
+mod member;
+mod reader;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use tokio::sync::Notify;
+use winback_contract::{Offset, Partition, Timestamp};
+use winback_service::Clock;
+
+use crate::error::Error;
+use crate::log::{Commit, Log, Member, Reader};
+use crate::record::{Outgoing, Record, Stamp};
+use group::Group;
+
+/// Faults drawn from a seed: the same seed, the same faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Faults {
+    /// Of the draws.
+    pub seed: u64,
+    /// One produce in so many reports a failure although it happened; 0 is never.
+    pub lost_ack_one_in: u64,
+}
+
+/// A log in process. Cheap to clone; clones share everything.
+#[derive(Clone, Debug)]
+pub struct MemoryLog {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    pub(crate) arrived: Notify,
+    clock: Clock,
+}
+
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) topics: BTreeMap<String, Vec<Vec<Record>>>,
+    pub(crate) groups: BTreeMap<String, Group>,
+    faults: Option<Faults>,
+    draws: u64,
+}
+
+impl Shared {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// A seeded draw in `0..bound`.
+    pub(crate) fn draw(&mut self, bound: u64) -> Option<u64> {
+        let faults = self.faults?;
+        self.draws += 1;
+        let mut mixed = faults.seed.wrapping_add(self.draws.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        Some((mixed ^ (mixed >> 31)) % bound.max(1))
+    }
+
+    /// How many records the next poll may bring: odd sizes under faults.
+    pub(crate) fn poll_size(&mut self, most: usize) -> usize {
+        match self.draw(7) {
+            Some(draw) if draw < 3 => most.min(1 + usize::try_from(draw).unwrap_or(0)),
+            _ => most,
+        }
+    }
+}
+
+impl MemoryLog {
+    /// An empty log; records get their time from `clock`, as a broker would give it.
+    pub fn new(clock: Clock) -> Self {
+        let state = State { topics: BTreeMap::new(), groups: BTreeMap::new(), faults: None, draws: 0 };
+        Self { shared: Arc::new(Shared { state: Mutex::new(state), arrived: Notify::new(), clock }) }
+    }
+
+    /// From now on with faults.
+    #[must_use]
+    pub fn with_faults(self, faults: Faults) -> Self {
+        self.shared.lock().faults = Some(faults);
+        self
+    }
+
+    /// Creates a topic; an existing one stays as it is.
+    pub fn create(&self, topic: &str, partitions: u32) {
+        let mut state = self.shared.lock();
+        state.topics.entry(topic.to_owned()).or_insert_with(|| (0..partitions).map(|_| Vec::new()).collect());
+    }
+
+    /// Appends with a header list and a time of the caller's, as a storefront would.
+    ///
+    /// # Errors
+    /// [`Error::Fatal`] when the topic or partition does not exist.
+    pub fn append(
+        &self,
+        record: Outgoing,
+        headers: Vec<(String, Vec<u8>)>,
+        time: Timestamp,
+    ) -> Result<Offset, Error> {
+        let offset = append(&mut self.shared.lock(), record, headers, time)?;
+        self.shared.arrived.notify_waiters();
+        Ok(offset)
+    }
+
+    /// All records of a topic, partition by partition. For tests and summaries.
+    pub fn dump(&self, topic: &str) -> Vec<Record> {
+        self.shared.lock().topics.get(topic).into_iter().flatten().flatten().cloned().collect()
+    }
+}
+
+fn append(
+    state: &mut State,
+    record: Outgoing,
+    headers: Vec<(String, Vec<u8>)>,
+    time: Timestamp,
+) -> Result<Offset, Error> {
+    let topic = state
+        .topics
+        .get_mut(record.topic.as_ref())
+        .ok_or_else(|| Error::Fatal(format!("topic {} does not exist", record.topic)))?;
+    let count = topic.len();
+    let partition = record.partition.unwrap_or_else(|| by_key(&record.key, count));
+    let records = topic.get_mut(partition.0 as usize).ok_or_else(|| {
+        Error::Fatal(format!("topic {} has {count} partitions, not a partition {partition}", record.topic))
+    })?;
+    let offset = Offset(i64::try_from(records.len()).unwrap_or(i64::MAX));
+    records.push(Record {
+        topic: record.topic,
+        partition,
+        offset,
+        time,
+        stamp: Stamp::Broker,
+        key: record.key,
+        value: Some(record.value),
+        headers,
+    });
+    Ok(offset)
+}
+
+fn by_key(key: &[u8], count: usize) -> Partition {
+    let sum = key.iter().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(*byte)));
+    Partition(sum % u32::try_from(count.max(1)).unwrap_or(1))
+}
+
+#[async_trait]
+impl Log for MemoryLog {
+    async fn produce(&self, records: Vec<Outgoing>) -> Result<(), Error> {
+        let now = Timestamp::from_millis(self.shared.clock.now_millis());
+        let lost = {
+            let mut state = self.shared.lock();
+            for record in records {
+                append(&mut state, record, Vec::new(), now)?;
+            }
+            let one_in = state.faults.map_or(0, |faults| faults.lost_ack_one_in);
+            one_in > 0 && state.draw(one_in) == Some(0)
+        };
+        self.shared.arrived.notify_waiters();
+        if lost { Err(Error::Unavailable("planted: the acknowledgement was lost".into())) } else { Ok(()) }
+    }
+
+    async fn partitions(&self, topic: &str) -> Result<Option<u32>, Error> {
+        let state = self.shared.lock();
+        Ok(state.topics.get(topic).map(|partitions| u32::try_from(partitions.len()).unwrap_or(u32::MAX)))
+    }
+
+    async fn ends(&self, topic: &str) -> Result<Vec<Offset>, Error> {
+        let state = self.shared.lock();
+        let partitions = state.topics.get(topic).into_iter().flatten();
+        Ok(partitions.map(|records| Offset(i64::try_from(records.len()).unwrap_or(i64::MAX))).collect())
+    }
+
+    async fn starts(&self, topic: &str) -> Result<Vec<Offset>, Error> {
+        let state = self.shared.lock();
+        Ok(state.topics.get(topic).into_iter().flatten().map(|_| Offset(0)).collect())
+    }
+
+    async fn committed(&self, group: &str, topic: &str) -> Result<Vec<Option<Commit>>, Error> {
+        let state = self.shared.lock();
+        let count = state.topics.get(topic).map_or(0, Vec::len);
+        let group = state.groups.get(group);
+        Ok((0..count)
+            .map(|index| {
+                let partition = Partition(u32::try_from(index).unwrap_or(u32::MAX));
+                group.and_then(|group| group.committed.get(&(topic.to_owned(), partition)).cloned())
+            })
+            .collect())
+    }
+
+    async fn join(&self, group: &str, topics: &[String]) -> Result<Box<dyn Member>, Error> {
+        Ok(Box::new(member::MemoryMember::join(self.shared.clone(), group, topics)))
+    }
+
+    async fn read(&self, _group: &str) -> Result<Box<dyn Reader>, Error> {
+        Ok(Box::new(reader::MemoryReader::new(self.shared.clone())))
+    }
+
+    async fn cluster_id(&self) -> Result<String, Error> {
+        Ok("in-process".into())
+    }
+}

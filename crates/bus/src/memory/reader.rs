@@ -1,0 +1,98 @@
+//! A reader in process: positions are the caller's.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use winback_contract::Offset;
+
+use super::{Shared, State};
+use crate::error::Error;
+use crate::log::{Place, Reader};
+use crate::record::Record;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct MemoryReader {
+    shared: Arc<Shared>,
+    next: BTreeMap<Place, Offset>,
+    held: BTreeSet<Place>,
+}
+
+impl MemoryReader {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, next: BTreeMap::new(), held: BTreeSet::new() }
+    }
+
+    fn take(&mut self, most: usize) -> Vec<Record> {
+        let mut state = self.shared.lock();
+        let most = state.poll_size(most);
+        let mut records = Vec::new();
+        let held = &self.held;
+        take(&state, &mut self.next, |place| held.contains(place), most, &mut records);
+        records
+    }
+}
+
+/// Moves up to `most` records from the topics to `out` and the positions past them.
+pub(crate) fn take(
+    state: &State,
+    next: &mut BTreeMap<Place, Offset>,
+    skip: impl Fn(&Place) -> bool,
+    most: usize,
+    out: &mut Vec<Record>,
+) {
+    for (place, position) in next.iter_mut() {
+        if out.len() >= most {
+            break;
+        }
+        if skip(place) {
+            continue;
+        }
+        let Some(records) =
+            state.topics.get(place.topic.as_ref()).and_then(|topic| topic.get(place.partition.0 as usize))
+        else {
+            continue;
+        };
+        let from = usize::try_from(position.0).unwrap_or(usize::MAX).min(records.len());
+        let until = records.len().min(from.saturating_add(most - out.len()));
+        out.extend_from_slice(&records[from..until]);
+        *position = Offset(i64::try_from(until).unwrap_or(i64::MAX));
+    }
+}
+
+#[async_trait]
+impl Reader for MemoryReader {
+    async fn start(&mut self, place: &Place, from: Offset) -> Result<(), Error> {
+        self.held.remove(place);
+        self.next.insert(place.clone(), from);
+        Ok(())
+    }
+
+    async fn stop(&mut self, place: &Place) -> Result<(), Error> {
+        self.next.remove(place);
+        Ok(())
+    }
+
+    async fn hold(&mut self, place: &Place, held: bool) -> Result<(), Error> {
+        if held {
+            self.held.insert(place.clone());
+        } else {
+            self.held.remove(place);
+        }
+        Ok(())
+    }
+
+    async fn poll(&mut self, most: usize, wait: Duration) -> Result<Vec<Record>, Error> {
+        let shared = self.shared.clone();
+        let mut notified = std::pin::pin!(shared.arrived.notified());
+        notified.as_mut().enable();
+        let records = self.take(most);
+        if wait.is_zero() || !records.is_empty() {
+            return Ok(records);
+        }
+        let _timed_out = winback_service::clock::within(wait, notified).await;
+        Ok(self.take(most))
+    }
+}

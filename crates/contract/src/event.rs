@@ -1,0 +1,141 @@
+//! A canonical event: what ingest makes of a storefront's record and sessions folds.
+//!
+//! Field names are those of `spec`; money is in minor units. Personal data lives in `identities` and
+//! `traits`, whose `Debug` shows no values.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::channel::Channel;
+use crate::identity::Identities;
+use crate::money::{Currency, Money};
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// A line of a cart, an order or a list.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Product {
+    /// The shop's id of it.
+    pub product_id: String,
+    /// Name for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Category, as the shop writes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
+    /// Price of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Money>,
+    /// How many; at least one.
+    pub quantity: u32,
+    /// Its page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Its picture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_url: Option<String>,
+    /// Whether the storefront said it is in stock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_stock: Option<bool>,
+}
+
+/// What the shop said about the person. Absent fields leave the profile as it is.
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Traits {
+    /// Given name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_name: Option<String>,
+    /// Family name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_name: Option<String>,
+    /// BCP 47.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locale: Option<String>,
+    /// IANA zone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timezone: Option<String>,
+    /// ISO 3166 or the shop's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+    /// City.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub city: Option<String>,
+    /// `YYYY-MM-DD`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub birthday: Option<String>,
+}
+
+impl fmt::Debug for Traits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Traits(…)")
+    }
+}
+
+/// Agreed, refused, or asked and not answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ConsentStatus {
+    /// Agreed.
+    Granted,
+    /// Refused or withdrawn.
+    Denied,
+    /// Asked, no answer yet (double opt-in).
+    Pending,
+}
+
+/// The content of Consent Updated.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ConsentChange {
+    /// For which channel.
+    pub channel: Channel,
+    /// For which topic of Policy; absent means all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+    /// The new status.
+    pub status: ConsentStatus,
+}
+
+/// A storefront event in canonical form.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Event {
+    /// A name of `spec::EVENTS`, or the storefront's own.
+    pub name: String,
+    /// Who.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub identities: Identities,
+    /// Cart it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cart_id: Option<String>,
+    /// Order it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_id: Option<String>,
+    /// Checkout it is about; Segment's `order_id` of Checkout Started is an alias.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkout_id: Option<String>,
+    /// The product or products it is about.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub products: Vec<Product>,
+    /// Sum as the shop counts it: `total`, else `revenue`, else `value`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<Money>,
+    /// Currency named by the event itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<Currency>,
+    /// Page, checkout or cart address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Of Consent Updated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<ConsentChange>,
+    /// Of identify and sign-up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traits: Option<Traits>,
+    /// Everything else, as it came: scalars only, at most 32 of them, at most 1 KiB each.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub properties: BTreeMap<String, serde_json::Value>,
+}

@@ -1,0 +1,43 @@
+//! The wire contract of winback: every record that crosses a topic, every id, and the topic table.
+//!
+//! Invariants: INV-3 (ids come from inputs only: see [`ids`]), INV-9 (one closed list of reasons: see
+//! [`Reason`]). Absent on purpose: IO, clocks, chance, and any rule about what to do with a record.
+
+pub mod blob;
+pub mod channel;
+pub mod decision;
+pub mod event;
+pub mod failed;
+pub mod identity;
+pub mod ids;
+pub mod journey;
+pub mod message;
+pub mod money;
+pub mod outcome;
+pub mod partition;
+pub mod raw;
+pub mod reason;
+pub mod record;
+pub mod schema;
+pub mod spec;
+pub mod time;
+pub mod topics;
+pub mod trigger;
+
+pub use blob::Blob;
+pub use channel::Channel;
+pub use decision::{Decision, StepDecision, Verdict};
+pub use event::{ConsentChange, ConsentStatus, Event, Product, Traits};
+pub use failed::{Failed, FailedStage};
+pub use identity::{Identities, Identity, IdentityKind};
+pub use ids::{BundleHash, CustomerId, EventId, JourneyId, MessageId, TriggerId};
+pub use journey::{JourneyRecord, Transition};
+pub use message::{Message, OfferText};
+pub use money::{Currency, Money};
+pub use outcome::{Outcome, OutcomeStatus};
+pub use partition::{Offset, Partition, PartitionCount};
+pub use reason::Reason;
+pub use record::{Body, EventRecord, SourceKind, SourcePosition};
+pub use time::{Span, Timestamp};
+pub use topics::{Topic, TopicNames};
+pub use trigger::{DueStep, Trigger};

@@ -1,0 +1,137 @@
+//! What dispatch gets: one message to render and send, within its window.
+//!
+//! It carries the address and the facts of the texts, since dispatch has no state. `Debug` shows neither.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::channel::Channel;
+use crate::event::Product;
+use crate::ids::{BundleHash, CustomerId, JourneyId, MessageId};
+use crate::money::Money;
+use crate::partition::Partition;
+use crate::time::Timestamp;
+
+/// One record of `dispatch.<channel>`.
+#[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Message {
+    /// Version of this shape.
+    pub v: u8,
+    /// One effect per id, whatever the attempts.
+    pub id: MessageId,
+    /// 1 for the first; grows when the step is repeated under the same id.
+    pub attempt: u32,
+    /// The profile that holds the grant.
+    pub customer: CustomerId,
+    /// Its partition.
+    pub partition: Partition,
+    /// The journey.
+    pub journey: JourneyId,
+    /// The campaign.
+    pub campaign: String,
+    /// The step.
+    pub step: String,
+    /// Base name of the templates.
+    pub template: String,
+    /// The channel.
+    pub channel: Channel,
+    /// Where to: an address or a number.
+    pub address: String,
+    /// The bundle with the templates.
+    pub bundle: BundleHash,
+    /// Earliest moment to send.
+    pub not_before: Timestamp,
+    /// Latest moment to send.
+    pub not_after: Timestamp,
+    /// What the texts may show.
+    pub facts: Facts,
+}
+
+impl Message {
+    /// Version written now.
+    pub const VERSION: u8 = 1;
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Message({}, {}, {}/{}, attempt {})", self.id, self.channel, self.campaign, self.step, self.attempt)
+    }
+}
+
+/// What templates may show, under these names.
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Facts {
+    /// The person.
+    #[serde(default)]
+    pub customer: CustomerFacts,
+    /// The cart the journey is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cart: Option<CartFacts>,
+    /// What the message offers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offer: Option<OfferText>,
+    /// Orders so far.
+    #[serde(default)]
+    pub orders: u32,
+}
+
+impl fmt::Debug for Facts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Facts(…)")
+    }
+}
+
+/// The person, as far as texts need it.
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct CustomerFacts {
+    /// Given name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_name: Option<String>,
+    /// Family name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_name: Option<String>,
+    /// City.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub city: Option<String>,
+    /// BCP 47; picks the template.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locale: Option<String>,
+}
+
+impl fmt::Debug for CustomerFacts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CustomerFacts(…)")
+    }
+}
+
+/// The cart, as the customer left it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct CartFacts {
+    /// Its lines.
+    pub items: Vec<Product>,
+    /// How many lines were left out of the state.
+    #[serde(default)]
+    pub more: u32,
+    /// Its sum.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<Money>,
+    /// Where to go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+/// An offer as texts show it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct OfferText {
+    /// `coupon` and later kinds.
+    pub kind: String,
+    /// The code.
+    pub code: String,
+    /// What it is worth, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worth: Option<String>,
+    /// Until when.
+    pub expires_at: Timestamp,
+}

@@ -1,0 +1,111 @@
+//! The record of the `events` topic: one input of one customer, with the position it came from.
+//!
+//! Invariant: INV-3 and INV-8. `source` lets the reader drop what it has already applied, in order.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::blob::Blob;
+use crate::event::Event;
+use crate::identity::IdentityKind;
+use crate::ids::{BundleHash, CustomerId, EventId};
+use crate::outcome::Outcome;
+use crate::partition::{Offset, Partition};
+use crate::time::{Timestamp, millis};
+
+/// Where an internal record came from. Within one `stream` it only grows.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct SourcePosition {
+    /// `raw:<source name>` for ingest, `sessions` for handovers and forwards, `publish` for activations.
+    pub stream: String,
+    /// Partition of that stream.
+    pub partition: Partition,
+    /// Offset there, or the commit sequence of the sending partition.
+    pub offset: Offset,
+    /// Index within that record or commit.
+    pub index: u32,
+}
+
+/// Whether the shop is being watched or its past is being told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceKind {
+    /// May trigger.
+    #[default]
+    Live,
+    /// Updates state; what is already past waits for a sweep.
+    History,
+}
+
+/// One record of `events`.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct EventRecord {
+    /// Version of this shape.
+    pub v: u8,
+    /// The customer it is for; the record's partition is this customer's.
+    pub to: CustomerId,
+    /// Identity of the storefront's event; repeats carry the same.
+    pub id: EventId,
+    /// Where it came from.
+    pub source: SourcePosition,
+    /// Live or history.
+    #[serde(default)]
+    pub kind: SourceKind,
+    /// Broker's time of the raw record, milliseconds since the epoch.
+    #[serde(with = "millis")]
+    #[schemars(with = "i64")]
+    pub arrival: Timestamp,
+    /// Storefront's time, clamped to arrival, milliseconds since the epoch.
+    #[serde(with = "millis")]
+    #[schemars(with = "i64")]
+    pub at: Timestamp,
+    /// What happened.
+    pub body: Body,
+}
+
+/// What an `events` record says.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Body {
+    /// Something a person did, for its own profile.
+    Storefront(Box<Event>),
+    /// The same conversion, for the profile of a weaker identifier the order carried.
+    Copy(Box<Event>),
+    /// `to` and a stronger profile are one person.
+    Link {
+        /// The stronger profile.
+        owner: CustomerId,
+        /// Its kind.
+        owner_kind: IdentityKind,
+        /// Kind of the identifier behind `to`.
+        kind: IdentityKind,
+    },
+    /// A weaker profile gives its state to `to`.
+    Handover {
+        /// Whose state it was.
+        from: CustomerId,
+        /// Kind of its identifier.
+        from_kind: IdentityKind,
+        /// The encoded customer.
+        state: Blob,
+    },
+    /// A forwarding mark now points to another owner: hops stay at one.
+    Repoint {
+        /// The new owner.
+        owner: CustomerId,
+        /// Its kind.
+        owner_kind: IdentityKind,
+    },
+    /// An outcome for a message that moved to `to` with its journey.
+    Outcome(Box<Outcome>),
+    /// From here on this bundle decides, in this partition.
+    Activation {
+        /// Its hash.
+        bundle: BundleHash,
+    },
+}
+
+impl EventRecord {
+    /// Version written now.
+    pub const VERSION: u8 = 1;
+}

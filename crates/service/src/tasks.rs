@@ -1,0 +1,114 @@
+//! Named tasks. A task that ends before shutdown, for whatever cause, stops the process with its name.
+
+use std::collections::HashMap;
+use std::fmt::Display;
+
+use tokio::task::{Id, JoinSet};
+
+use crate::shutdown::Shutdown;
+
+/// A task ended that should have run until shutdown.
+#[derive(Debug, thiserror::Error)]
+pub enum Died {
+    /// It returned an error.
+    #[error("{name} stopped: {error}")]
+    Failed {
+        /// Name of the task.
+        name: String,
+        /// What it said.
+        error: String,
+    },
+    /// It returned although nobody asked it to.
+    #[error("{name} ended without being asked to")]
+    Ended {
+        /// Name of the task.
+        name: String,
+    },
+    /// It panicked.
+    #[error("{name} panicked: this is a bug in winback, please report it")]
+    Panicked {
+        /// Name of the task.
+        name: String,
+    },
+}
+
+/// The running tasks of a process.
+#[derive(Debug, Default)]
+pub struct Tasks {
+    set: JoinSet<Result<(), String>>,
+    names: HashMap<Id, String>,
+}
+
+impl Tasks {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Starts a task under a name.
+    #[allow(clippy::disallowed_methods, reason = "the one place that spawns, and every task has a name")]
+    pub fn spawn<E: Display>(
+        &mut self,
+        name: impl Into<String>,
+        work: impl Future<Output = Result<(), E>> + Send + 'static,
+    ) {
+        let handle = self.set.spawn(async move { work.await.map_err(|error| error.to_string()) });
+        self.names.insert(handle.id(), name.into());
+    }
+
+    /// Waits for all tasks. The first one that dies before shutdown raises it for the others.
+    ///
+    /// # Errors
+    /// [`Died`], naming the first task that failed.
+    pub async fn run(mut self, shutdown: &Shutdown) -> Result<(), Died> {
+        let mut first = None;
+        while let Some(joined) = self.set.join_next_with_id().await {
+            let (id, result) = match joined {
+                Ok((id, result)) => (id, Some(result)),
+                Err(error) => (error.id(), None),
+            };
+            let name = self.names.remove(&id).unwrap_or_default();
+            let died = match result {
+                Some(Ok(())) if shutdown.is_raised() => None,
+                Some(Ok(())) => Some(Died::Ended { name }),
+                Some(Err(error)) => Some(Died::Failed { name, error }),
+                None => Some(Died::Panicked { name }),
+            };
+            if let Some(died) = died {
+                shutdown.raise();
+                first = first.or(Some(died));
+            }
+        }
+        first.map_or(Ok(()), Err)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_dead_task_stops_the_others_and_is_named() {
+        let shutdown = Shutdown::new();
+        let mut tasks = Tasks::new();
+        let waiting = shutdown.clone();
+        tasks.spawn("patient", async move {
+            waiting.wait().await;
+            Ok::<(), String>(())
+        });
+        tasks.spawn("broken", async { Err::<(), _>("no more disk") });
+        let died = tasks.run(&shutdown).await.unwrap_err();
+        assert_eq!(died.to_string(), "broken stopped: no more disk");
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_death_too() {
+        let shutdown = Shutdown::new();
+        let mut tasks = Tasks::new();
+        tasks.spawn("clumsy", async {
+            assert!(std::hint::black_box(false), "planted");
+            Ok::<(), String>(())
+        });
+        assert!(matches!(tasks.run(&shutdown).await, Err(Died::Panicked { .. })));
+    }
+}
