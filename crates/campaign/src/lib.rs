@@ -1,1 +1,22 @@
-//! placeholder
+//! The campaign language: read, check and compile files; conditions, templates, quiet hours.
+//!
+//! What comes in: the files of one folder. What goes out: a [`Bundle`] that journeys run on, or a [`Report`]
+//! that says what is wrong, where, and what to do. Absent on purpose: IO, clocks, chance, and customers.
+
+pub mod bundle;
+pub mod calendar;
+pub mod compile;
+pub mod condition;
+pub mod diagnostic;
+pub mod duration;
+pub mod model;
+pub mod names;
+pub mod policy;
+pub mod template;
+pub mod yaml;
+
+pub use bundle::{Bundle, Files};
+pub use condition::{Condition, Variables};
+pub use diagnostic::{Diagnostic, Report, Severity};
+pub use model::{Campaign, Entry, Exit, Offer, Pattern, SpanRange, Start, StartKind, Step};
+pub use policy::Policy;

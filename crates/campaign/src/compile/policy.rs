@@ -1,0 +1,254 @@
+//! The Policy: zones, hours, words and names are checked, shares and durations become numbers.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::{Time, Weekday};
+use winback_contract::{Channel, Currency, Span, Timestamp};
+
+use super::help;
+use crate::calendar;
+use crate::diagnostic::{Position, Report, did_you_mean};
+use crate::duration;
+use crate::model::Reaction;
+use crate::policy::{Cap, ConsentRule, Coupon, EmailSender, Policy, QuietRule, Setting, TopicRule};
+use crate::yaml::policy::{Consent, PolicyFile, Quiet, SettingPart, Topic};
+use crate::yaml::{OneOrMany, Spanned, position, values::percent};
+
+/// Reads `"10:00"`.
+pub(super) fn clock(text: &str) -> Option<Time> {
+    let (hour, minute) = text.split_once(':')?;
+    let valid = (1..=2).contains(&hour.len()) && minute.len() == 2;
+    if valid { Time::new(hour.parse().ok()?, minute.parse().ok()?, 0, 0).ok() } else { None }
+}
+
+struct Reader<'a> {
+    path: &'a str,
+    report: &'a mut Report,
+}
+
+pub(super) fn compile(path: &str, file: PolicyFile, report: &mut Report) -> Option<Policy> {
+    let mut reader = Reader { path, report };
+    let spec = file.spec;
+    let zone = calendar::zone(&spec.shop.zone.value);
+    if zone.is_none() {
+        reader.error(position(&spec.shop.zone), format!("unknown time zone `{}`", spec.shop.zone.value), "zones are IANA names, such as Europe/Kyiv");
+    }
+    let currency = Currency::parse(&spec.shop.currency.value);
+    if let Err(error) = &currency {
+        reader.error(position(&spec.shop.currency), error.to_string(), "such as UAH");
+    }
+    let hour = spec.shop.hour.as_ref().map_or_else(|| clock("10:00"), |text| reader.clock(text));
+    let settings = spec.settings.iter().map(|(name, part)| (name.clone(), reader.setting(part))).collect();
+    let topics: BTreeMap<_, _> = spec.topics.iter().map(|(name, topic)| (name.clone(), reader.topic(topic))).collect();
+    let reactions = match &spec.reactions {
+        None => vec![Reaction::Clicked, Reaction::Replied, Reaction::Visited],
+        Some(words) => reader.reactions(words),
+    };
+    let quiet: Vec<QuietRule> = spec.quiet.iter().map(|rule| reader.quiet(rule)).collect();
+    let caps = spec
+        .caps
+        .iter()
+        .map(|cap| Cap {
+            channels: cap.value.channels.as_ref().map(|words| reader.channels(words)).unwrap_or_default(),
+            at_most: cap.value.at_most.value,
+            per: reader.span(&cap.value.per),
+        })
+        .collect();
+    let holdout = spec.holdout.as_ref().map_or(0, |text| {
+        percent(&text.value).unwrap_or_else(|message| {
+            reader.report.error(path, position(text), message, None);
+            0
+        })
+    });
+    let arbitration = spec.arbitration.as_ref().map_or(Span::from_hours(1), |text| reader.span(text));
+    let email = spec.senders.email.as_ref().map(|sender| {
+        for address in &sender.value.unsubscribe.value.0 {
+            if !address.starts_with("mailto:") && !address.starts_with("https://") {
+                reader.error(position(&sender.value.unsubscribe), format!("`{address}` is not an unsubscribe address"), "write `mailto:out@shop.example` and/or `https://…`");
+            }
+        }
+        if !sender.value.from.value.contains('@') || sender.value.from.value.contains(['\r', '\n']) {
+            reader.error(position(&sender.value.from), "the sender is not an address", "such as \"Shop <hello@shop.example>\"");
+        }
+        EmailSender {
+            from: sender.value.from.value.clone(),
+            reply_to: sender.value.reply_to.clone(),
+            unsubscribe: sender.value.unsubscribe.value.0.clone(),
+        }
+    });
+    let groups = spec.groups.into_iter().map(|(name, group)| (name, group.ended_by.map(|event| event.value))).collect();
+    let coupons = spec.coupons.into_iter().map(|(name, coupon)| (name, Coupon { code: coupon.code, worth: coupon.worth })).collect();
+    let policy = Policy {
+        name: file.metadata.name.value,
+        zone: zone?,
+        locale: spec.shop.locale.value,
+        currency: currency.ok()?,
+        hour: hour?,
+        settings,
+        topics,
+        groups,
+        reactions,
+        quiet,
+        caps,
+        holdout,
+        arbitration,
+        coupons,
+        email,
+    };
+    let some_day = Timestamp::from_millis(1_767_225_600_000);
+    for channel in Channel::ALL {
+        if !calendar::has_free_time(&policy, channel, some_day) {
+            let at = spec.quiet.first().and_then(position);
+            report.error(path, at, format!("it is always quiet on {channel}: nothing could ever go out"), help("leave some hours of some days free"));
+            break;
+        }
+    }
+    Some(policy)
+}
+
+impl Reader<'_> {
+    fn error(&mut self, at: Option<Position>, message: impl Into<String>, hint: &str) {
+        self.report.error(self.path, at, message, help(hint));
+    }
+
+    fn span(&mut self, text: &Spanned<String>) -> Span {
+        duration::parse(&text.value).unwrap_or_else(|message| {
+            self.report.error(self.path, position(text), message, None);
+            Span::ZERO
+        })
+    }
+
+    fn clock(&mut self, text: &Spanned<String>) -> Option<Time> {
+        let time = clock(&text.value);
+        if time.is_none() {
+            self.error(position(text), format!("`{}` is not a time of day", text.value), "write hours and minutes in quotes, such as \"10:00\"");
+        }
+        time
+    }
+
+    fn setting(&mut self, part: &Spanned<SettingPart>) -> Setting {
+        match &part.value {
+            SettingPart::Number(number) => Setting::Number(*number),
+            SettingPart::Text(text) if text.starts_with(|c: char| c.is_ascii_digit()) => match duration::parse_range(text) {
+                Ok(range) => Setting::Span(range),
+                Err(message) => {
+                    self.report.error(self.path, position(part), message, None);
+                    Setting::Text(text.clone())
+                }
+            },
+            SettingPart::Text(text) => Setting::Text(text.clone()),
+        }
+    }
+
+    fn topic(&mut self, topic: &Spanned<Topic>) -> TopicRule {
+        let at = position(topic);
+        let mut rule = |word: &str| match word {
+            "granted" => ConsentRule::Granted,
+            "not_denied" => ConsentRule::NotDenied,
+            other => {
+                self.error(at, format!("consent can't be `{other}`"), "it is granted or not_denied");
+                ConsentRule::Granted
+            }
+        };
+        let mut by_channel = BTreeMap::new();
+        let mut consent = ConsentRule::Granted;
+        match &topic.value.consent {
+            Consent::All(word) => consent = rule(word),
+            Consent::ByChannel(words) => {
+                let mut unknown = Vec::new();
+                for (name, word) in words {
+                    let value = rule(word);
+                    match Channel::parse(name) {
+                        Some(channel) => {
+                            by_channel.insert(channel, value);
+                        }
+                        None if name == "default" => consent = value,
+                        None => unknown.push(name.clone()),
+                    }
+                }
+                for name in unknown {
+                    self.error(at, format!("unknown channel `{name}`"), "channels are email, sms, whatsapp …, and `default` for the others");
+                }
+            }
+        }
+        let mut exempt = |given: &Option<Spanned<String>>, what: &str| match given {
+            None => false,
+            Some(word) if word.value == "exempt" => true,
+            Some(word) => {
+                self.error(position(word), format!("`{what}` can't be `{}`", word.value), "it is `exempt`, or absent");
+                false
+            }
+        };
+        let caps_exempt = exempt(&topic.value.caps, "caps");
+        let quiet_exempt = exempt(&topic.value.quiet, "quiet");
+        TopicRule { consent, by_channel, caps_exempt, quiet_exempt }
+    }
+
+    fn reactions(&mut self, words: &Spanned<OneOrMany>) -> Vec<Reaction> {
+        let mut found = Vec::new();
+        for word in &words.value.0 {
+            match Reaction::ALL.iter().find(|(known, _)| known == word) {
+                Some((_, reaction)) => found.push(*reaction),
+                None => self.error(position(words), format!("unknown reaction `{word}`"), "reactions are delivered, opened, clicked, replied, visited"),
+            }
+        }
+        found
+    }
+
+    fn channels(&mut self, words: &Spanned<OneOrMany>) -> Vec<Channel> {
+        let mut found = Vec::new();
+        for word in &words.value.0 {
+            match Channel::parse(word) {
+                Some(channel) => found.push(channel),
+                None => {
+                    let known = Channel::ALL.map(Channel::as_str);
+                    let hint = did_you_mean(word, known).unwrap_or_else(|| format!("channels are: {}", known.join(", ")));
+                    self.error(position(words), format!("unknown channel `{word}`"), &hint);
+                }
+            }
+        }
+        found
+    }
+
+    fn quiet(&mut self, rule: &Spanned<Quiet>) -> QuietRule {
+        let part = &rule.value;
+        let (from, to) = (part.from.as_ref().and_then(|t| self.clock(t)), part.to.as_ref().and_then(|t| self.clock(t)));
+        if part.from.is_some() != part.to.is_some() {
+            self.error(position(rule), "quiet hours need both `from` and `to`", "such as from: \"22:00\", to: \"07:00\"");
+        }
+        if from.is_some() && from == to {
+            self.error(position(rule), "quiet hours end when they begin", "use `days` for whole days");
+        }
+        let mut days = Vec::new();
+        for word in part.days.iter().flat_map(|words| &words.value.0) {
+            match weekday(word) {
+                Some(day) => days.push(day),
+                None => self.error(position(rule), format!("unknown day `{word}`"), "days are monday … sunday"),
+            }
+        }
+        let shop_zone = match part.zone.as_ref().map(|z| z.value.as_str()) {
+            None | Some("customer") => false,
+            Some("shop") => true,
+            Some(other) => {
+                let message = format!("`zone` of quiet hours can't be `{other}`");
+                self.error(position(rule), message, "it is customer or shop");
+                false
+            }
+        };
+        let channels = part.channels.as_ref().map(|words| self.channels(words)).unwrap_or_default();
+        QuietRule { channels, from, to, days, shop_zone }
+    }
+}
+
+fn weekday(word: &str) -> Option<Weekday> {
+    Some(match word {
+        "monday" => Weekday::Monday,
+        "tuesday" => Weekday::Tuesday,
+        "wednesday" => Weekday::Wednesday,
+        "thursday" => Weekday::Thursday,
+        "friday" => Weekday::Friday,
+        "saturday" => Weekday::Saturday,
+        "sunday" => Weekday::Sunday,
+        _ => return None,
+    })
+}

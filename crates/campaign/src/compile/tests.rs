@@ -1,0 +1,112 @@
+//! What a marketer is told: each broken file, its place, and a way out.
+
+use crate::bundle::{Bundle, Files};
+
+const POLICY: &str = r#"apiVersion: winback/v1
+kind: Policy
+metadata: { name: shop }
+spec:
+  shop: { zone: Europe/Kyiv, locale: en, currency: UAH }
+  settings: { lost_after: 60d to 90d, cart_min: 300 }
+  topics: { marketing: { consent: { email: not_denied, default: granted } } }
+  groups: { cart: { ended_by: Order Completed }, silence: { ended_by: Order Completed } }
+  quiet: [ { from: "22:00", to: "07:00" } ]
+  caps: [ { channels: [email], at_most: 1, per: 16h } ]
+  coupons: { CART10: { code: CART10, worth: 10% } }
+  senders: { email: { from: "Shop <hello@shop.example>", unsubscribe: "mailto:out@shop.example" } }
+"#;
+
+const CAMPAIGN: &str = "apiVersion: winback/v1
+kind: Campaign
+metadata: { name: cart, group: cart, priority: 80 }
+spec:
+  enter: { on: [Product Added, Cart Updated], key: event.cart_id, idle: 20m }
+  audience: cart.open && cart.total >= settings.cart_min
+  exit: { converted: Order Completed, cancelled: Cart Emptied }
+  cascade:
+    - { step: reminder, send: [email] }
+    - wait: 24h
+      unless: [clicked, visited]
+    - { step: offer, send: [email], offer: { coupon: CART10, valid: 4d }, expires: 2d }
+";
+
+const MAIL: &str = "<mjml><mj-head><mj-title>hi</mj-title></mj-head><mj-body></mj-body></mjml>";
+
+fn files(campaign: &str, policy: &str) -> Files {
+    Files(
+        [
+            ("policy.yaml", policy),
+            ("cart/campaign.yaml", campaign),
+            ("cart/templates/reminder.email.en.mjml", MAIL),
+            ("cart/templates/offer.email.en.mjml", MAIL),
+        ]
+        .into_iter()
+        .map(|(path, text)| (path.to_owned(), text.to_owned()))
+        .collect(),
+    )
+}
+
+/// One finding of the report contains `expect`.
+fn check(campaign: &str, policy: &str, expect: &str) {
+    match Bundle::compile(&files(campaign, policy)) {
+        Ok((_, report)) if expect.is_empty() => assert!(report.findings.is_empty(), "{report}"),
+        Ok((_, report)) => assert!(report.to_string().contains(expect), "`{expect}` is not in: {report}"),
+        Err(report) => {
+            assert!(!expect.is_empty() && report.to_string().contains(expect), "`{expect}` is not in: {report}");
+        }
+    }
+}
+
+#[test]
+fn a_good_folder_compiles() {
+    check(CAMPAIGN, POLICY, "");
+    let (bundle, _) = Bundle::compile(&files(CAMPAIGN, POLICY)).unwrap();
+    let cart = &bundle.campaigns["cart"];
+    assert_eq!(cart.entries.len(), 3);
+    assert_eq!(cart.exits.len(), 2);
+    assert_eq!(bundle.hash, files(CAMPAIGN, POLICY).hash());
+}
+
+#[test]
+fn every_mistake_has_its_place() {
+    for (from, to, expect) in [
+        ("audience:", "audiense:", "cart/campaign.yaml:6:"),
+        ("audience:", "audiense:", "did you mean `audience`?"),
+        ("idle: 20m", "idle: 20", "cart/campaign.yaml:5:73: `20` is not a duration"),
+        ("cart.total", "cart.totl", "`cart` has no `totl` (did you mean `total`?)"),
+        ("Product Added", "Produkt Added", "did you mean `Product Added`?"),
+        ("group: cart", "group: carts", "unknown group `carts` (did you mean `cart`?)"),
+        ("coupon: CART10", "coupon: CART11", "unknown coupon `CART11`"),
+        ("send: [email], offer", "send: [emial], offer", "unknown channel `emial` (did you mean `email`?)"),
+        ("unless: [clicked", "unless: [klicked", "unknown reaction `klicked`"),
+        ("step: offer", "step: reminder", "two steps named `reminder`"),
+        ("step: offer", "step: bonus", "there is no template for step `bonus`"),
+        ("name: cart,", "name: Cart Left,", "is not a name"),
+        ("settings.cart_min", "setings.cart_min", "unknown value `setings`"),
+        ("idle: 20m", "idle: 0s", "longer than nothing"),
+        ("- wait: 24h", "- wait: 24h\n      step: x", "not both"),
+        ("priority: 80", "priority: 101", "0 to 100"),
+        ("priority: 80", "priority: high", "cart/campaign.yaml:3:"),
+        ("kind: Campaign", "kind: Kampaign", "did you mean `Campaign`?"),
+        ("winback/v1", "winback/v9", "does not begin with"),
+        ("spec:", "spec: [", "cart/campaign.yaml:"),
+    ] {
+        check(&CAMPAIGN.replacen(from, to, 1), POLICY, expect);
+    }
+}
+
+#[test]
+fn mistakes_of_a_policy() {
+    for (from, to, expect) in [
+        ("Europe/Kyiv", "Europe/Kiyv", "unknown time zone `Europe/Kiyv`"),
+        ("from: \"22:00\", to: \"07:00\"", "days: [monday, tuesday, wednesday, thursday, friday, saturday, sunday]", "always quiet"),
+        ("per: 16h", "per: 16", "is not a duration"),
+        ("currency: UAH", "currency: HRYVNIA", "three letters"),
+        ("consent: { email: not_denied", "consent: { email: perhaps", "consent can't be `perhaps`"),
+        ("mailto:out", "http:out", "not an unsubscribe address"),
+        ("60d to 90d", "90d to 60d", "ends before it begins"),
+    ] {
+        check(CAMPAIGN, &POLICY.replacen(from, to, 1), expect);
+    }
+    check(CAMPAIGN, "", "policy.yaml");
+}

@@ -1,0 +1,248 @@
+//! Texts: minijinja with escaping by channel, MJML for mail, a text part for every mail.
+//!
+//! Files are `templates/<step>.<channel>.<locale>.<ext>` beside `campaign.yaml`: `mjml` (and optionally `txt`) for
+//! email, `txt` for the rest. The subject is the `<mj-title>`. Absent on purpose: includes from data, loaders, network.
+
+use std::collections::BTreeMap;
+
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
+use serde::Serialize;
+use winback_contract::Channel;
+
+use crate::bundle::Files;
+use crate::diagnostic::{Position, Report};
+
+/// Instructions one rendering may take; a runaway loop ends here.
+const FUEL: u64 = 200_000;
+/// Largest text that is made, in bytes.
+const LARGEST: usize = 512 * 1024;
+
+/// A mail, ready to send.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct Email {
+    /// One line.
+    pub subject: String,
+    /// The HTML part.
+    pub html: String,
+    /// The text part.
+    pub text: String,
+}
+
+impl std::fmt::Debug for Email {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Email({} bytes)", self.html.len())
+    }
+}
+
+/// A text could not be made; the message names the template and never the person.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{template}{}: {message}", line.map(|line| format!(":{line}")).unwrap_or_default())]
+pub struct Failure {
+    /// Path of the template.
+    pub template: String,
+    /// Line, if known.
+    pub line: Option<usize>,
+    /// What is wrong.
+    pub message: String,
+}
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Key {
+    folder: String,
+    name: String,
+    channel: Channel,
+}
+
+/// All texts of a bundle.
+pub struct Templates {
+    environment: Environment<'static>,
+    /// Locale to path, by folder, name and channel.
+    paths: BTreeMap<Key, BTreeMap<String, String>>,
+}
+
+impl std::fmt::Debug for Templates {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Templates({})", self.paths.len())
+    }
+}
+
+impl Templates {
+    pub(crate) fn compile(files: &Files, report: &mut Report) -> Self {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+        environment.set_fuel(Some(FUEL));
+        environment.set_recursion_limit(64);
+        environment.set_auto_escape_callback(|name| {
+            if name.ends_with(".mjml") { AutoEscape::Html } else { AutoEscape::None }
+        });
+        environment.add_filter("money", money);
+        let mut paths: BTreeMap<Key, BTreeMap<String, String>> = BTreeMap::new();
+        for (path, text) in &files.0 {
+            let Some((folder, file)) = path.split_once("templates/").filter(|(folder, _)| folder.is_empty() || folder.ends_with('/')) else {
+                continue;
+            };
+            let Some((key, locale, extension)) = parse(folder, file) else {
+                report.error(path, None, "this is not a name of a template", Some("templates are named <step>.<channel>.<locale>.<ext>, such as reminder.email.en.mjml".into()));
+                continue;
+            };
+            if let Err(error) = environment.add_template_owned(path.clone(), text.clone()) {
+                report.error(path, error.line().map(|line| Position { line, column: 1 }), describe(&error), None);
+                continue;
+            }
+            if extension == "mjml" || key.channel != Channel::Email {
+                paths.entry(key).or_default().insert(locale, path.clone());
+            }
+        }
+        let templates = Self { environment, paths };
+        templates.try_samples(report);
+        templates
+    }
+
+    /// Renders every template for sample customers, so that a wrong name is found before it goes live.
+    fn try_samples(&self, report: &mut Report) {
+        for (key, by_locale) in &self.paths {
+            for path in by_locale.values() {
+                for sample in samples() {
+                    let result = match key.channel {
+                        Channel::Email => self.email_at(path, &sample).map(|_| ()),
+                        _ => self.text_at(path, &sample).map(|_| ()),
+                    };
+                    if let Err(failure) = result {
+                        let at = failure.line.map(|line| Position { line, column: 1 });
+                        report.error(&failure.template, at, failure.message, Some("a value may be missing: ask first, as in {% if customer.first_name %}".into()));
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether a step has a text for a channel in any locale.
+    pub fn has(&self, folder: &str, name: &str, channel: Channel) -> bool {
+        self.paths.contains_key(&Key { folder: folder.to_owned(), name: name.to_owned(), channel })
+    }
+
+    /// The path for the customer's locale: `pt-BR`, then `pt`, then the shop's, then the first there is.
+    fn path(&self, campaign: &str, name: &str, channel: Channel, locales: &[&str]) -> Option<&str> {
+        let folder_name = format!("{campaign}/");
+        let by_locale = self
+            .paths
+            .iter()
+            .find(|(key, _)| (key.folder == folder_name || key.folder.ends_with(&format!("/{folder_name}")) || key.folder.is_empty()) && key.name == name && key.channel == channel)
+            .map(|(_, by_locale)| by_locale)?;
+        for wanted in locales {
+            let mut wanted = wanted.replace('_', "-");
+            loop {
+                if let Some((_, path)) = by_locale.iter().find(|(locale, _)| locale.eq_ignore_ascii_case(&wanted)) {
+                    return Some(path);
+                }
+                match wanted.rfind('-') {
+                    Some(dash) => wanted.truncate(dash),
+                    None => break,
+                }
+            }
+        }
+        by_locale.values().next().map(String::as_str)
+    }
+
+    /// Renders a mail.
+    ///
+    /// # Errors
+    /// [`Failure`] when there is no template, a value is missing, or the MJML is wrong.
+    pub fn email(&self, campaign: &str, name: &str, locales: &[&str], facts: &serde_json::Value) -> Result<Email, Failure> {
+        let path = self.path(campaign, name, Channel::Email, locales).ok_or_else(|| Failure {
+            template: format!("{campaign}/templates/{name}.email"),
+            line: None,
+            message: "there is no such template in this bundle".into(),
+        })?;
+        self.email_at(path, &Value::from(Serde(facts)))
+    }
+
+    fn email_at(&self, path: &str, facts: &Value) -> Result<Email, Failure> {
+        let source = self.text_at(path, facts)?;
+        let fail = |message: String| Failure { template: path.to_owned(), line: None, message };
+        let parsed = mrml::parse(&source).map_err(|error| fail(format!("the MJML is wrong: {error}")))?;
+        let subject = parsed.element.get_title().map(|title| one_line(&unescape(&title))).filter(|title| !title.is_empty());
+        let subject = subject.ok_or_else(|| fail("the mail has no subject: write it into <mj-title>".into()))?;
+        let html = parsed
+            .element
+            .render(&mrml::prelude::render::RenderOptions::default())
+            .map_err(|error| fail(format!("the MJML can't be rendered: {error}")))?;
+        let written = path.strip_suffix(".mjml").map(|base| format!("{base}.txt"));
+        let text = match written.filter(|written| self.environment.get_template(written).is_ok()) {
+            Some(written) => self.text_at(&written, facts)?,
+            None => html2text::from_read(html.as_bytes(), 72).map_err(|error| fail(format!("no text part: {error}")))?,
+        };
+        Ok(Email { subject, html, text })
+    }
+
+    fn text_at(&self, path: &str, facts: &Value) -> Result<String, Failure> {
+        let fail = |error: &minijinja::Error| Failure {
+            template: error.name().unwrap_or(path).to_owned(),
+            line: error.line(),
+            message: describe(error),
+        };
+        let template = self.environment.get_template(path).map_err(|error| fail(&error))?;
+        let text = template.render(facts).map_err(|error| fail(&error))?;
+        if text.len() > LARGEST {
+            return Err(Failure { template: path.to_owned(), line: None, message: "the text is larger than 512 KiB".into() });
+        }
+        Ok(text)
+    }
+}
+
+/// The kind and detail of an error, without the values that caused it.
+fn describe(error: &minijinja::Error) -> String {
+    match error.detail() {
+        Some(detail) => format!("{}: {detail}", error.kind()),
+        None => error.kind().to_string(),
+    }
+}
+
+fn parse(folder: &str, file: &str) -> Option<(Key, String, String)> {
+    let parts: Vec<&str> = file.split('.').collect();
+    let [name, channel, locale, extension] = parts.as_slice() else { return None };
+    let channel = Channel::parse(channel)?;
+    let fits = if channel == Channel::Email { ["mjml", "txt"].contains(extension) } else { *extension == "txt" };
+    let plain = !name.is_empty() && !name.contains('/') && !locale.is_empty();
+    (fits && plain).then(|| {
+        let key = Key { folder: folder.to_owned(), name: (*name).to_owned(), channel };
+        (key, (*locale).to_owned(), (*extension).to_owned())
+    })
+}
+
+/// `{"minor": 1999, "currency": "EUR"}` as `19.99 EUR`.
+fn money(value: &Value) -> Result<String, minijinja::Error> {
+    let wrong = || minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, "`money` wants an amount, such as item.price");
+    let minor = value.get_attr("minor").ok().and_then(|minor| i64::try_from(minor).ok()).ok_or_else(wrong)?;
+    let currency = value.get_attr("currency").map_err(|_| wrong())?;
+    let currency = winback_contract::Currency::parse(currency.as_str().unwrap_or_default()).map_err(|_| wrong())?;
+    Ok(winback_contract::Money { minor, currency }.to_string())
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A subject is no HTML: the escapes that the template made are taken back.
+fn unescape(text: &str) -> String {
+    text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&#x27;", "'").replace("&#x2f;", "/").replace("&amp;", "&")
+}
+
+/// Two people: one of whom much is known, one of whom nothing is.
+fn samples() -> [Value; 2] {
+    let item = serde_json::json!({ "product_id": "p1", "name": "Blue mug", "quantity": 2, "price": { "minor": 1_999, "currency": "EUR" }, "url": "https://shop.example/p1", "image_url": "https://shop.example/p1.jpg" });
+    let bare = serde_json::json!({ "product_id": "p2", "quantity": 1 });
+    let cart = serde_json::json!({ "items": [item, bare], "more": 1, "total": { "minor": 3_998, "currency": "EUR" }, "url": "https://shop.example/cart" });
+    let offer = serde_json::json!({ "kind": "coupon", "code": "CART10", "worth": "10%", "expires_at": "2026-12-01T00:00:00Z" });
+    let shop = serde_json::json!({ "name": "shop", "unsubscribe": "https://shop.example/out" });
+    [
+        Value::from(Serde(serde_json::json!({ "customer": { "first_name": "Olha <b>", "last_name": "K", "city": "Kyiv", "locale": "uk" }, "cart": cart, "offer": offer, "orders": 3, "shop": shop }))),
+        Value::from(Serde(serde_json::json!({ "customer": {}, "orders": 0, "shop": shop }))),
+    ]
+}
+
+#[cfg(test)]
+#[path = "template_tests.rs"]
+mod tests;
