@@ -53,6 +53,11 @@ pub fn next_local(at: Time, zone: &TimeZone, from: Timestamp) -> Timestamp {
     from
 }
 
+/// The first moment of the local day that `at` lies in.
+pub fn start_of_day(zone: &TimeZone, at: Timestamp) -> Timestamp {
+    resolve(local(at, zone).date().to_datetime(Time::midnight()), zone)
+}
+
 fn inside(rule: &QuietRule, at: DateTime) -> bool {
     if rule.days.contains(&at.weekday()) {
         return true;

@@ -78,6 +78,8 @@ pub enum Transition {
     Ended {
         /// One of the reasons that end journeys.
         outcome: Reason,
+        /// Whether its delay had run out before.
+        entered: bool,
     },
     /// The goal was reached after the end, within the campaign's window.
     Goal,

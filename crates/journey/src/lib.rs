@@ -1,1 +1,31 @@
-//! placeholder
+//! What happens to one customer: a pure function from state and input to state and effects.
+//!
+//! Invariants: INV-4, INV-5, INV-7 to INV-12 begin here. Time and chance are arguments; nothing in this crate
+//! does IO, asks a clock, or iterates in an order that a rerun would not repeat (INV-10).
+
+pub mod activate;
+pub mod advance;
+pub mod book;
+pub mod codec;
+pub mod customer;
+pub mod decide;
+pub mod due;
+pub mod effects;
+pub mod facts;
+pub mod fold;
+pub mod merge;
+pub mod outcome;
+pub mod state;
+pub mod tick;
+pub mod world;
+
+pub use codec::{decode, encode};
+pub use customer::Customer;
+pub use decide::decide;
+pub use due::next_due;
+pub use effects::{Count, Effects, Forward, GrantChange};
+pub use tick::GrantState;
+pub use world::{Ambiguous, Bundles, Limits, World};
+
+#[cfg(test)]
+mod tests;

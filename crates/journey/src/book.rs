@@ -1,0 +1,196 @@
+//! A decision is applied: bookings, grants, messages and the cascade change together, once per trigger.
+//!
+//! Invariants: INV-4 (the message id is of the step alone), INV-5 (a journey that ended meanwhile sends nothing),
+//! INV-9 (every verdict is kept with its reason).
+
+use winback_contract::{Channel, Decision, MessageId, Reason, StepDecision, Timestamp, Transition, Verdict};
+
+use crate::advance::{end, keep, record, settle};
+use crate::customer::{Booking, Customer, limit};
+use crate::effects::{Count, Effects, GrantChange};
+use crate::state::{Hold, KeptOffer, Pending, Station, What};
+use crate::world::World;
+
+mod message;
+
+pub use message::message;
+
+/// Applies the first decision of the open trigger; any other is stale.
+pub fn apply(customer: &mut Customer, decision: &Decision, world: &World<'_>) -> Effects {
+    let mut out = Effects::default();
+    if customer.trigger.as_ref().map(|trigger| trigger.id) != Some(decision.trigger) {
+        out.count(Count::Stale);
+        return out;
+    }
+    customer.trigger = None;
+    for step in &decision.steps {
+        apply_step(customer, step, decision.now, world, &mut out);
+    }
+    out
+}
+
+fn apply_step(customer: &mut Customer, step: &StepDecision, now: Timestamp, world: &World<'_>, out: &mut Effects) {
+    let Some(index) = customer.journeys.iter().position(|journey| journey.id == step.journey) else {
+        // The journey ended while the decision was on its way; its end has its own record.
+        return;
+    };
+    let journey = &customer.journeys[index];
+    if journey.station != Station::Step || current_step(customer, index, world) != Some(step.step.as_str()) {
+        out.count(Count::Stale);
+        return;
+    }
+    match &step.verdict {
+        Verdict::Send { channel, not_before, not_after, offer } => {
+            send(customer, index, &step.step, (*channel, *not_before, *not_after, *offer), now, world, out);
+        }
+        Verdict::Hold { until, reason } => {
+            let journey = journey.clone();
+            let news = journey.hold.map(|hold| hold.reason) != Some(*reason);
+            customer.journeys[index].hold = Some(Hold { until: (*until).max(now + MOMENT), reason: *reason });
+            if news {
+                let held = Transition::Held { step: step.step.clone(), reason: *reason, until: *until };
+                out.journeys.push(record(&journey, world, now, held));
+                keep(customer, &journey, step.step.clone(), What::Hold(*reason, *until), now);
+            }
+        }
+        Verdict::Skip { reason } => skip(customer, index, &step.step, *reason, now, world, out),
+    }
+}
+
+/// A hold always ends later than it began: no loop without time.
+const MOMENT: winback_contract::Span = winback_contract::Span::from_millis(1);
+
+pub(crate) fn current_step<'w>(customer: &Customer, index: usize, world: &World<'w>) -> Option<&'w str> {
+    let journey = &customer.journeys[index];
+    let campaign = world.bundles.campaign(journey.bundle, &journey.campaign)?;
+    match campaign.entries.get(usize::from(journey.at))? {
+        winback_campaign::Entry::Step(step) => Some(&step.name),
+        winback_campaign::Entry::Wait { .. } => None,
+    }
+}
+
+fn send(
+    customer: &mut Customer,
+    index: usize,
+    step: &str,
+    (channel, not_before, not_after, offer): (Channel, Timestamp, Timestamp, bool),
+    now: Timestamp,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
+    let journey = &customer.journeys[index];
+    if customer.messages.len() >= limit::MESSAGES {
+        // Too many answers are awaited: the step waits for one of them.
+        let until = now + world.limits.claim_timeout;
+        customer.journeys[index].hold = Some(Hold { until, reason: Reason::Arbitration });
+        out.count(Count::Truncated);
+        return;
+    }
+    let id = MessageId::of(journey.id, step);
+    if offer && journey.offer.is_none() {
+        customer.journeys[index].offer = issue(customer, index, step, now, world);
+    }
+    let journey = &mut customer.journeys[index];
+    journey.attempts = journey.attempts.saturating_add(1);
+    journey.station = Station::Sending;
+    journey.hold = None;
+    if !journey.messages.contains(&id) {
+        journey.messages.push(id);
+    }
+    journey.first_message_at = journey.first_message_at.or(Some(now));
+    journey.last_message_at = Some(now);
+    let journey = journey.clone();
+    let history = customer.history_mut(&journey.campaign);
+    if journey.first_message_at == Some(now) {
+        history.count = history.count.saturating_add(1);
+        history.first_message_at = Some(now);
+    }
+    let pending = Pending {
+        message: id,
+        journey: journey.id,
+        campaign: journey.campaign.clone(),
+        step: step.to_owned(),
+        channel,
+        attempt: journey.attempts,
+        holder: world.customer,
+        partition: world.partition,
+        not_after,
+        check_at: now + world.limits.claim_timeout,
+        checks: 0,
+    };
+    let booked = Transition::Booked { step: step.to_owned(), channel, message: id };
+    out.journeys.push(record(&journey, world, now, booked));
+    keep(customer, &journey, step.to_owned(), What::Send(channel), now);
+    customer.bookings.retain(|booking| booking.message != id);
+    if Customer::push_bounded(&mut customer.bookings, Booking { message: id, channel, at: now }, limit::BOOKINGS) {
+        out.count(Count::Truncated);
+    }
+    grant(customer, &pending, not_before, world, out);
+    customer.messages.push(pending);
+}
+
+/// The permission and the message, for a first or a repeated attempt.
+pub(crate) fn grant(
+    customer: &Customer,
+    pending: &Pending,
+    not_before: Timestamp,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
+    let Some(made) = message(customer, pending, not_before, world) else { return };
+    out.grants.push(GrantChange::Grant {
+        message: pending.message,
+        attempt: pending.attempt,
+        not_before,
+        not_after: pending.not_after,
+    });
+    out.messages.push(made);
+}
+
+fn issue(customer: &Customer, index: usize, step: &str, now: Timestamp, world: &World<'_>) -> Option<KeptOffer> {
+    let journey = &customer.journeys[index];
+    let bundle = world.bundles.get(journey.bundle)?;
+    let offer = bundle.campaign(&journey.campaign)?.step(step)?.offer.as_ref()?;
+    let coupon = bundle.policy.coupons.get(&offer.coupon)?;
+    Some(KeptOffer {
+        pool: offer.coupon.clone(),
+        code: coupon.code.clone(),
+        worth: coupon.worth.clone(),
+        expires_at: now + offer.valid,
+    })
+}
+
+/// A step that will not be sent: the cascade goes on, or the journey ends if its audience does not hold.
+pub(crate) fn skip(
+    customer: &mut Customer,
+    index: usize,
+    step: &str,
+    reason: Reason,
+    now: Timestamp,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
+    let journey = customer.journeys[index].clone();
+    out.journeys.push(record(&journey, world, now, Transition::Skipped { step: step.to_owned(), reason }));
+    keep(customer, &journey, step.to_owned(), What::Skip(reason), now);
+    if matches!(reason, Reason::Audience | Reason::Erased | Reason::Replaced) {
+        end(customer, index, reason, now, world, out);
+        return;
+    }
+    if reason == Reason::Holdout && journey.first_message_at.is_none() {
+        // In a holdout it would have been sent: that counts for re-entry.
+        customer.journeys[index].first_message_at = Some(now);
+        let history = customer.history_mut(&journey.campaign);
+        history.count = history.count.saturating_add(1);
+        history.first_message_at = Some(now);
+    }
+    // For want of a channel nobody was disturbed: the next wait is passed over (grammar, rule 3).
+    let no_channel = matches!(reason, Reason::NoAddress | Reason::NoConsent | Reason::Suppressed);
+    let next = journey.at.saturating_add(1);
+    let next_is_wait = world
+        .bundles
+        .campaign(journey.bundle, &journey.campaign)
+        .is_some_and(|campaign| matches!(campaign.entries.get(usize::from(next)), Some(winback_campaign::Entry::Wait { .. })));
+    let next = if no_channel && next_is_wait { next.saturating_add(1) } else { next };
+    settle(customer, index, next, now, world, out);
+}

@@ -1,0 +1,40 @@
+//! The blob of a customer: one version byte, then a compact encoding.
+//!
+//! A version this release does not know is refused, never overwritten (reliability H17).
+
+use crate::customer::Customer;
+
+/// The version that is written.
+pub const VERSION: u8 = 1;
+
+/// A blob that can't be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Written by a newer release.
+    #[error("the state has version {0}, this release knows up to {VERSION}: run the newer release")]
+    Newer(u8),
+    /// Damaged.
+    #[error("the state of a customer is damaged")]
+    Damaged,
+}
+
+/// Writes the current version.
+pub fn encode(customer: &Customer) -> Vec<u8> {
+    // Serialising plain data to memory has no way to fail.
+    postcard::to_extend(customer, vec![VERSION]).unwrap_or_default()
+}
+
+/// Reads any known version.
+///
+/// # Errors
+/// [`Error`] when the blob is newer or damaged.
+pub fn decode(blob: &[u8]) -> Result<Customer, Error> {
+    match blob.split_first() {
+        Some((&VERSION, rest)) => match postcard::take_from_bytes(rest) {
+            Ok((customer, [])) => Ok(customer),
+            _ => Err(Error::Damaged),
+        },
+        Some((&version, _)) if version > VERSION => Err(Error::Newer(version)),
+        _ => Err(Error::Damaged),
+    }
+}

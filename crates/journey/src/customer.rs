@@ -1,0 +1,337 @@
+//! One customer, as it is kept: identity, session, carts, orders, journeys, bookings, recent decisions.
+//!
+//! Invariant: INV-12, every list here has a limit in [`limit`]. Product titles live only in open carts.
+
+use serde::{Deserialize, Serialize};
+use winback_contract::{
+    BundleHash, Channel, ConsentStatus, Currency, CustomerId, IdentityKind, MessageId, Money, Product, Reason,
+    SourcePosition, Timestamp,
+};
+
+use crate::state::{Journey, Kept, OpenTrigger, Pending};
+
+/// Limits of the lists of a customer. What goes over is counted, and the oldest gives way.
+pub mod limit {
+    /// Carts kept.
+    pub const CARTS: usize = 4;
+    /// Lines of a cart.
+    pub const LINES: usize = 20;
+    /// Bytes of the texts of a cart's lines.
+    pub const LINE_BYTES: usize = 4 * 1024;
+    /// Journeys at once.
+    pub const JOURNEYS: usize = 24;
+    /// Messages in flight.
+    pub const MESSAGES: usize = 24;
+    /// Bookings remembered for caps.
+    pub const BOOKINGS: usize = 64;
+    /// Decisions remembered for `why`.
+    pub const DECISIONS: usize = 16;
+    /// Event ids remembered against repeats.
+    pub const RECENT: usize = 16;
+    /// Order ids remembered.
+    pub const ORDERS: usize = 16;
+    /// Profiles absorbed.
+    pub const ABSORBED: usize = 32;
+    /// Campaigns with a history.
+    pub const HISTORY: usize = 64;
+    /// Consents.
+    pub const CONSENTS: usize = 32;
+}
+
+/// The whole state of a profile.
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Customer {
+    /// Who the person is.
+    pub profile: Profile,
+    /// Set when a stronger profile has taken over: everything else is empty then.
+    pub forward: Option<ForwardMark>,
+    /// Weaker profiles that were taken over.
+    pub absorbed: Vec<Absorbed>,
+    /// Arrival of the last storefront event.
+    pub last_activity: Option<Timestamp>,
+    /// The newest first.
+    pub carts: Vec<Cart>,
+    /// What was bought.
+    pub orders: Orders,
+    /// What was agreed to.
+    pub consents: Vec<Consent>,
+    /// Channels that must not be used, and why.
+    pub suppressed: Vec<(Channel, Reason)>,
+    /// Armed and running journeys.
+    pub journeys: Vec<Journey>,
+    /// What campaigns did before.
+    pub history: Vec<History>,
+    /// Messages that count towards caps, the oldest first.
+    pub bookings: Vec<Booking>,
+    /// Messages without an outcome.
+    pub messages: Vec<Pending>,
+    /// The open trigger; at most one.
+    pub trigger: Option<OpenTrigger>,
+    /// How many triggers were opened.
+    pub triggers_opened: u64,
+    /// Recent decisions, the oldest first.
+    pub decisions: Vec<Kept>,
+    /// Recent events, the oldest first.
+    pub recent: Vec<u64>,
+    /// The bundle this customer was last activated for.
+    pub activated: Option<BundleHash>,
+    /// The newest input applied.
+    pub seen: Option<SourcePosition>,
+}
+
+impl std::fmt::Debug for Customer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Customer({} journeys, {} orders)", self.journeys.len(), self.orders.count)
+    }
+}
+
+/// Who the person is. Personal data: no `Debug` of values.
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Profile {
+    /// The shop's customer number.
+    pub user: Option<String>,
+    /// Address.
+    pub email: Option<String>,
+    /// Number.
+    pub phone: Option<String>,
+    /// Given name.
+    pub first_name: Option<String>,
+    /// Family name.
+    pub last_name: Option<String>,
+    /// BCP 47.
+    pub locale: Option<String>,
+    /// IANA zone.
+    pub timezone: Option<String>,
+    /// Country.
+    pub country: Option<String>,
+    /// City.
+    pub city: Option<String>,
+    /// `YYYY-MM-DD`.
+    pub birthday: Option<String>,
+    /// Event time of the first event.
+    pub created_at: Option<Timestamp>,
+}
+
+impl std::fmt::Debug for Profile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Profile(…)")
+    }
+}
+
+impl Profile {
+    /// The address for a channel, if one is known.
+    pub fn address(&self, channel: Channel) -> Option<&str> {
+        match channel {
+            Channel::Email => self.email.as_deref(),
+            Channel::Sms | Channel::Whatsapp | Channel::Viber | Channel::Telegram | Channel::Call => {
+                self.phone.as_deref()
+            }
+            Channel::Push | Channel::Webhook | Channel::Ads | Channel::Task => None,
+        }
+    }
+
+    /// Whether anything but a device names this person.
+    pub fn is_known(&self) -> bool {
+        self.user.is_some() || self.email.is_some() || self.phone.is_some()
+    }
+}
+
+/// "Ask the owner": left behind by a handover.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ForwardMark {
+    /// The stronger profile.
+    pub owner: CustomerId,
+    /// Its kind.
+    pub owner_kind: IdentityKind,
+    /// Kind of this profile.
+    pub kind: IdentityKind,
+}
+
+/// A weaker profile that was taken over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Absorbed {
+    /// Which.
+    pub customer: CustomerId,
+    /// Of which kind.
+    pub kind: IdentityKind,
+}
+
+/// A cart.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Cart {
+    /// The shop's id.
+    pub id: String,
+    /// Its lines, bounded.
+    pub lines: Vec<Line>,
+    /// How many lines were left out.
+    pub more: u32,
+    /// Its sum, if the shop said it.
+    pub total: Option<Money>,
+    /// Where to go on.
+    pub url: Option<String>,
+    /// Whether checkout began.
+    pub checkout_started: bool,
+    /// Event time of the last change.
+    pub updated_at: Timestamp,
+    /// Arrival of the last change.
+    pub arrived: Timestamp,
+}
+
+/// A line of a cart. Like [`Product`], but every field is always written: the compact encoding has no names.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Line {
+    /// The shop's id of it.
+    pub product_id: String,
+    /// Name for people.
+    pub name: Option<String>,
+    /// Category.
+    pub category: Option<String>,
+    /// Price of one.
+    pub price: Option<Money>,
+    /// How many.
+    pub quantity: u32,
+    /// Its page.
+    pub url: Option<String>,
+    /// Its picture.
+    pub image_url: Option<String>,
+}
+
+impl From<&Product> for Line {
+    fn from(product: &Product) -> Self {
+        Self {
+            product_id: product.product_id.clone(),
+            name: product.name.clone(),
+            category: product.category.clone(),
+            price: product.price,
+            quantity: product.quantity,
+            url: product.url.clone(),
+            image_url: product.image_url.clone(),
+        }
+    }
+}
+
+impl From<&Line> for Product {
+    fn from(line: &Line) -> Self {
+        Self {
+            product_id: line.product_id.clone(),
+            name: line.name.clone(),
+            category: line.category.clone(),
+            price: line.price,
+            quantity: line.quantity,
+            url: line.url.clone(),
+            image_url: line.image_url.clone(),
+            in_stock: None,
+        }
+    }
+}
+
+impl Cart {
+    /// The sum the shop said, else the sum of the lines if all have prices in one currency.
+    pub fn sum(&self) -> Option<Money> {
+        if self.total.is_some() {
+            return self.total;
+        }
+        let mut lines = self.lines.iter().map(|line| line.price.map(|price| price.times(line.quantity)));
+        let first = lines.next()??;
+        lines.try_fold(first, |sum, line| {
+            let line = line?;
+            (line.currency == sum.currency).then(|| Money { minor: sum.minor.saturating_add(line.minor), ..sum })
+        })
+    }
+}
+
+/// What was bought, in sums.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Orders {
+    /// How many.
+    pub count: u32,
+    /// In minor units of `currency`; orders in other currencies are counted, not summed.
+    pub total_minor: i64,
+    /// Currency of the first order.
+    pub currency: Option<Currency>,
+    /// Event time of the first.
+    pub first_at: Option<Timestamp>,
+    /// Event time of the newest.
+    pub last_at: Option<Timestamp>,
+    /// Arrival of the newest.
+    pub last_arrived: Option<Timestamp>,
+    /// Id of the newest.
+    pub last_id: Option<String>,
+    /// Hashes of recent order ids: an order is counted once, whatever profiles it comes through.
+    pub recent: Vec<u64>,
+}
+
+/// One consent.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Consent {
+    /// For which channel.
+    pub channel: Channel,
+    /// For which topic; all if absent.
+    pub topic: Option<String>,
+    /// What it is.
+    pub status: ConsentStatus,
+    /// Since when.
+    pub at: Timestamp,
+}
+
+/// What a campaign did with this customer before.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct History {
+    /// Which.
+    pub campaign: String,
+    /// Journeys that sent, or in a holdout would have sent.
+    pub count: u32,
+    /// First message of the newest such journey.
+    pub first_message_at: Option<Timestamp>,
+    /// Last occasion (an order, for silence) that a journey was about.
+    pub occasion: Option<String>,
+    /// A conversion until then still counts for this journey.
+    pub goal: Option<(winback_contract::JourneyId, Timestamp)>,
+}
+
+/// A message that counts towards caps.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Booking {
+    /// The message.
+    pub message: MessageId,
+    /// On which channel.
+    pub channel: Channel,
+    /// When it was decided.
+    pub at: Timestamp,
+}
+
+impl Customer {
+    /// Appends to a bounded list; true when the oldest had to give way.
+    pub fn push_bounded<T>(list: &mut Vec<T>, item: T, most: usize) -> bool {
+        let full = list.len() >= most;
+        if full {
+            list.remove(0);
+        }
+        list.push(item);
+        full
+    }
+
+    /// The history of a campaign, made on first use.
+    pub fn history_mut(&mut self, campaign: &str) -> &mut History {
+        let index = match self.history.iter().position(|history| history.campaign == campaign) {
+            Some(index) => index,
+            None => {
+                let fresh =
+                    History { campaign: campaign.to_owned(), count: 0, first_message_at: None, occasion: None, goal: None };
+                Self::push_bounded(&mut self.history, fresh, limit::HISTORY);
+                self.history.len() - 1
+            }
+        };
+        &mut self.history[index]
+    }
+
+    /// The history of a campaign, if there is one.
+    pub fn history(&self, campaign: &str) -> Option<&History> {
+        self.history.iter().find(|history| history.campaign == campaign)
+    }
+
+    /// The cart of that id, if it is open.
+    pub fn cart(&self, id: &str) -> Option<&Cart> {
+        self.carts.iter().find(|cart| cart.id == id)
+    }
+}

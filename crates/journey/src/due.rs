@@ -1,0 +1,41 @@
+//! When a customer must be looked at next. It is a function of the state, so no timer can be lost (INV-7).
+
+use winback_contract::Timestamp;
+
+use crate::customer::Customer;
+use crate::state::{Journey, Station};
+use crate::world::Limits;
+
+/// The moment from which a step may be judged.
+pub fn ready_at(journey: &Journey) -> Timestamp {
+    journey.hold.map_or(journey.due, |hold| hold.until.max(journey.due))
+}
+
+/// The earliest moment at which time alone changes something. Never absent: at the latest the retention date.
+pub fn next_due(customer: &Customer, limits: &Limits) -> Timestamp {
+    let mut due = retention(customer, limits);
+    for journey in &customer.journeys {
+        let at = match journey.station {
+            Station::Armed | Station::Wait => journey.due,
+            // While a trigger is open its deadline stands for all steps.
+            Station::Step if customer.trigger.is_none() => ready_at(journey),
+            Station::Step | Station::Sending => continue,
+        };
+        due = due.min(at);
+    }
+    for pending in &customer.messages {
+        due = due.min(pending.check_at);
+    }
+    if let Some(trigger) = &customer.trigger {
+        due = due.min(trigger.deadline);
+    }
+    due
+}
+
+/// When the profile may be forgotten.
+pub fn retention(customer: &Customer, limits: &Limits) -> Timestamp {
+    let last = [customer.last_activity, customer.orders.last_at, customer.profile.created_at];
+    let last = last.into_iter().flatten().max().unwrap_or_default();
+    let reachable = customer.profile.is_known() || customer.forward.is_some() || customer.orders.count > 0;
+    last + if reachable { limits.retention } else { limits.anonymous_retention }
+}

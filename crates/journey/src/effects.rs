@@ -1,0 +1,95 @@
+//! What a step wants done: values that the sessions service commits and performs.
+
+use winback_contract::{
+    Body, CustomerId, EventId, JourneyRecord, Message, MessageId, SourceKind, Timestamp, Trigger,
+};
+
+/// A change of a grant, in the same commit as the state (INV-2).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum GrantChange {
+    /// Dispatch may claim this message.
+    Grant {
+        /// Which.
+        message: MessageId,
+        /// Which attempt.
+        attempt: u32,
+        /// Not before.
+        not_before: Timestamp,
+        /// Not after.
+        not_after: Timestamp,
+    },
+    /// Nobody may claim it any more (INV-5).
+    Remove(MessageId),
+    /// The journey went to another profile: a claim answers `moved`.
+    Move(MessageId),
+}
+
+/// A record for another profile.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Forward {
+    /// To whom.
+    pub to: CustomerId,
+    /// Identity of the event.
+    pub id: EventId,
+    /// Live or history.
+    pub kind: SourceKind,
+    /// Arrival of the original.
+    pub arrival: Timestamp,
+    /// Event time of the original.
+    pub at: Timestamp,
+    /// What it says.
+    pub body: Body,
+}
+
+/// Things worth counting; the service turns them into metrics.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Count {
+    /// An event that was applied.
+    Applied,
+    /// A repeat by message id.
+    Duplicate,
+    /// A live event too late to trigger.
+    Late,
+    /// A decision or outcome nobody waits for.
+    Stale,
+    /// A list was full.
+    Truncated,
+    /// A condition could not be judged.
+    ConditionFailed,
+    /// A journey was not armed because of `reentry`.
+    Reentry,
+    /// A record was passed on to the owner.
+    Forwarded,
+    /// A trigger was emitted again.
+    Reemitted,
+    /// A message whose answer was lost.
+    Unknown,
+    /// A message was sent again although it may have gone out.
+    Resent,
+}
+
+/// Everything one input caused.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Effects {
+    /// For auditors.
+    pub journeys: Vec<JourneyRecord>,
+    /// Permissions.
+    pub grants: Vec<GrantChange>,
+    /// For dispatch.
+    pub messages: Vec<Message>,
+    /// For the evaluator.
+    pub triggers: Vec<Trigger>,
+    /// For other profiles.
+    pub forwards: Vec<Forward>,
+    /// For metrics.
+    pub counts: Vec<Count>,
+    /// The profile is to be forgotten.
+    pub delete: bool,
+}
+
+impl Effects {
+    /// Counts one thing.
+    pub fn count(&mut self, what: Count) {
+        self.counts.push(what);
+    }
+}

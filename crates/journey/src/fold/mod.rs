@@ -1,0 +1,125 @@
+//! One record of `events`, applied to one customer.
+//!
+//! Order within a record: repeats are dropped, time passes up to its arrival, state changes, exits end journeys,
+//! starts arm new ones. Late and historical events change state and arm nothing at once (INV-8 names each case).
+
+mod cart;
+mod exit;
+mod order;
+mod profile;
+mod start;
+
+use winback_contract::{Body, Event, EventRecord, SourceKind, Timestamp, spec};
+
+use crate::activate::activate;
+use crate::advance::advance;
+use crate::customer::{Customer, limit};
+use crate::effects::{Count, Effects, Forward};
+use crate::merge;
+use crate::state::Station;
+use crate::world::World;
+
+pub(crate) use profile::withdraw;
+pub use start::arm_silence;
+
+/// A storefront event with its times.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Happening<'a> {
+    pub(crate) event: &'a Event,
+    pub(crate) at: Timestamp,
+    pub(crate) arrival: Timestamp,
+    /// Identity of the event, for journey ids.
+    pub(crate) id: winback_contract::EventId,
+    /// Whether it may arm anything that is due in the past.
+    pub(crate) fresh: bool,
+}
+
+/// Applies a record.
+pub fn apply(customer: &mut Customer, record: &EventRecord, world: &World<'_>) -> Effects {
+    let mut out = Effects::default();
+    match (&record.body, customer.forward) {
+        (Body::Activation { .. }, _) => {}
+        (Body::Link { owner, owner_kind, kind }, _) => {
+            merge::link(customer, (*owner, *owner_kind), *kind, record, world, &mut out);
+        }
+        (Body::Repoint { owner, owner_kind }, _) => merge::repoint(customer, *owner, *owner_kind),
+        (_, Some(mark)) => {
+            out.forwards.push(Forward {
+                to: mark.owner,
+                id: record.id,
+                kind: record.kind,
+                arrival: record.arrival,
+                at: record.at,
+                body: record.body.clone(),
+            });
+            out.count(Count::Forwarded);
+        }
+        (Body::Handover { from, from_kind, state }, None) => {
+            merge::absorb(customer, *from, *from_kind, state, record.arrival, world, &mut out);
+        }
+        (Body::Outcome(outcome), None) => {
+            out = crate::outcome::apply(customer, outcome, world);
+        }
+        (Body::Storefront(event) | Body::Copy(event), None) => {
+            let own = matches!(record.body, Body::Storefront(_));
+            storefront(customer, record, event, own, world, &mut out);
+        }
+    }
+    customer.seen = Some(record.source.clone());
+    for journey in &mut out.journeys {
+        journey.input = Some(record.source.clone());
+    }
+    out
+}
+
+fn storefront(
+    customer: &mut Customer,
+    record: &EventRecord,
+    event: &Event,
+    own: bool,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
+    let short = record.id.short();
+    if customer.recent.contains(&short) {
+        out.count(Count::Duplicate);
+        return;
+    }
+    Customer::push_bounded(&mut customer.recent, short, limit::RECENT);
+    out.count(Count::Applied);
+    activate(customer, record.arrival, world, out);
+    advance(customer, record.arrival, world, out);
+    let live = record.kind == SourceKind::Live;
+    let late = live && record.arrival.since(record.at) > world.limits.late_after;
+    if late {
+        out.count(Count::Late);
+    }
+    let happening = Happening { event, at: record.at, arrival: record.arrival, id: record.id, fresh: live && !late };
+    if own {
+        profile::identify(customer, event, record.at);
+        if happening.fresh {
+            profile::activity(customer, record.arrival, world);
+        }
+    }
+    let emptied = cart::fold(customer, &happening, out);
+    let mine = own || customer.profile.user.is_none() || customer.profile.user == event.identities.user;
+    order::fold(customer, &happening, mine);
+    if let Some(change) = &event.consent {
+        profile::consent(customer, change, record.at, out);
+    }
+    exit::fold(customer, &happening, &event.name, world, out);
+    if emptied {
+        exit::fold(customer, &happening, spec::CART_EMPTIED, world, out);
+    }
+    if own && happening.fresh {
+        start::fold(customer, &happening, world, out);
+    }
+    if event.name == spec::ORDER_COMPLETED && mine {
+        arm_silence(customer, record.arrival, world, out);
+    }
+}
+
+/// The journeys of an idle start, still armed.
+pub(crate) fn is_armed(station: Station) -> bool {
+    station == Station::Armed
+}

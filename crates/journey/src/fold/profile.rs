@@ -1,0 +1,88 @@
+//! Who the person is, when the person was last seen, and what was agreed to.
+
+use winback_campaign::model::StartKind;
+use winback_contract::{ConsentChange, ConsentStatus, Event, Timestamp};
+
+use crate::customer::{Consent, Customer, limit};
+use crate::effects::{Count, Effects, GrantChange};
+use crate::state::Station;
+use crate::world::World;
+
+/// Takes over what the event says about the person; absent fields leave things as they are.
+pub(super) fn identify(customer: &mut Customer, event: &Event, at: Timestamp) {
+    let profile = &mut customer.profile;
+    let ids = &event.identities;
+    for (kept, new) in [(&mut profile.user, &ids.user), (&mut profile.email, &ids.email), (&mut profile.phone, &ids.phone)]
+    {
+        if new.is_some() && kept != new {
+            kept.clone_from(new);
+        }
+    }
+    if let Some(traits) = &event.traits {
+        for (kept, new) in [
+            (&mut profile.first_name, &traits.first_name),
+            (&mut profile.last_name, &traits.last_name),
+            (&mut profile.locale, &traits.locale),
+            (&mut profile.timezone, &traits.timezone),
+            (&mut profile.country, &traits.country),
+            (&mut profile.city, &traits.city),
+            (&mut profile.birthday, &traits.birthday),
+        ] {
+            if new.is_some() {
+                kept.clone_from(new);
+            }
+        }
+    }
+    profile.created_at = Some(profile.created_at.map_or(at, |first| first.min(at)));
+}
+
+/// The person is there: idle delays start anew, and running journeys have a visit.
+pub(super) fn activity(customer: &mut Customer, arrival: Timestamp, world: &World<'_>) {
+    customer.last_activity = Some(customer.last_activity.map_or(arrival, |last| last.max(arrival)));
+    for journey in &mut customer.journeys {
+        if journey.first_message_at.is_some_and(|first| first < arrival) {
+            journey.reactions.visited = true;
+        }
+        if journey.station != Station::Armed {
+            continue;
+        }
+        let start = world
+            .bundles
+            .campaign(journey.bundle, &journey.campaign)
+            .and_then(|campaign| campaign.starts.get(usize::from(journey.start)));
+        if let Some(StartKind::Idle { span, .. }) = start.map(|start| &start.kind) {
+            journey.due = journey.due.max(arrival + span.value(&[journey.id.as_bytes()]));
+        }
+    }
+}
+
+/// A consent was given or withdrawn. Withdrawn consent takes back permissions at once (INV-5).
+pub(super) fn consent(customer: &mut Customer, change: &ConsentChange, at: Timestamp, out: &mut Effects) {
+    let same = |consent: &Consent| consent.channel == change.channel && consent.topic == change.topic;
+    // Out of order: what the shop said later holds.
+    if customer.consents.iter().any(|consent| same(consent) && consent.at > at) {
+        return;
+    }
+    customer.consents.retain(|consent| !same(consent));
+    let consent = Consent { channel: change.channel, topic: change.topic.clone(), status: change.status, at };
+    if Customer::push_bounded(&mut customer.consents, consent, limit::CONSENTS) {
+        out.count(Count::Truncated);
+    }
+    match change.status {
+        ConsentStatus::Denied => withdraw(customer, change.channel, out),
+        ConsentStatus::Granted => {
+            // A fresh yes ends a suppression that the person's own "no more" began, never a dead address.
+            customer.suppressed.retain(|(channel, reason)| {
+                *channel != change.channel || *reason != winback_contract::Reason::NoConsent
+            });
+        }
+        ConsentStatus::Pending => {}
+    }
+}
+
+/// Nobody may claim a message of this channel any more.
+pub(crate) fn withdraw(customer: &Customer, channel: winback_contract::Channel, out: &mut Effects) {
+    for pending in customer.messages.iter().filter(|pending| pending.channel == channel) {
+        out.grants.push(GrantChange::Remove(pending.message));
+    }
+}

@@ -1,0 +1,268 @@
+//! Two profiles are one person: the weaker hands its state over and leaves a mark; the stronger takes it in.
+//!
+//! Marks point from weaker to stronger kinds only, one hop. A weaker key has one owner; a second claimant gets
+//! future events, not history. Journey and message ids travel unchanged. Absent: undoing a merge.
+
+use winback_contract::{Blob, Body, CustomerId, EventId, EventRecord, IdentityKind, Reason, SourceKind, Timestamp};
+
+use crate::advance::end;
+use crate::codec::{decode, encode};
+use crate::customer::{Absorbed, Customer, ForwardMark, limit};
+use crate::effects::{Count, Effects, Forward, GrantChange};
+use crate::state::Station;
+use crate::world::World;
+
+/// At the weaker profile: hand over and leave a mark, or point an existing mark to the newest owner.
+pub(crate) fn link(
+    customer: &mut Customer,
+    (owner, owner_kind): (CustomerId, IdentityKind),
+    kind: IdentityKind,
+    record: &EventRecord,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
+    if !owner_kind.is_stronger_than(kind) || owner == world.customer {
+        return;
+    }
+    if let Some(mark) = &mut customer.forward {
+        // History went to the first owner; from now on events go to the newest.
+        mark.owner = owner;
+        mark.owner_kind = owner_kind;
+        return;
+    }
+    for pending in customer.messages.iter().filter(|pending| pending.holder == world.customer) {
+        out.grants.push(GrantChange::Move(pending.message));
+    }
+    // The open trigger stays behind: its steps are due again at the owner.
+    customer.trigger = None;
+    for absorbed in &customer.absorbed {
+        out.forwards.push(Forward {
+            to: absorbed.customer,
+            id: record.id,
+            kind: SourceKind::Live,
+            arrival: record.arrival,
+            at: record.at,
+            body: Body::Repoint { owner, owner_kind },
+        });
+    }
+    let state = Blob(encode(customer));
+    out.forwards.push(Forward {
+        to: owner,
+        id: EventId(world.customer.0),
+        kind: record.kind,
+        arrival: record.arrival,
+        at: record.at,
+        body: Body::Handover { from: world.customer, from_kind: kind, state },
+    });
+    let created = customer.profile.created_at;
+    *customer = Customer { forward: Some(ForwardMark { owner, owner_kind, kind }), ..Customer::default() };
+    customer.profile.created_at = created.or(Some(record.at));
+    customer.last_activity = Some(record.arrival);
+}
+
+/// A mark's owner was itself taken over.
+pub(crate) fn repoint(customer: &mut Customer, owner: CustomerId, owner_kind: IdentityKind) {
+    if let Some(mark) = &mut customer.forward {
+        if owner_kind.is_stronger_than(mark.kind) {
+            mark.owner = owner;
+            mark.owner_kind = owner_kind;
+        }
+    }
+}
+
+/// At the stronger profile: takes in what the weaker one was.
+pub(crate) fn absorb(
+    customer: &mut Customer,
+    from: CustomerId,
+    from_kind: IdentityKind,
+    state: &Blob,
+    arrival: Timestamp,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
+    if customer.absorbed.iter().any(|absorbed| absorbed.customer == from) {
+        out.count(Count::Duplicate);
+        return;
+    }
+    let Ok(other) = decode(&state.0) else {
+        out.count(Count::Stale);
+        return;
+    };
+    crate::advance::advance(customer, arrival, world, out);
+    let news = Absorbed { customer: from, kind: from_kind };
+    for absorbed in std::iter::once(news).chain(other.absorbed.iter().copied()) {
+        if Customer::push_bounded(&mut customer.absorbed, absorbed, limit::ABSORBED) {
+            out.count(Count::Truncated);
+        }
+    }
+    fill(customer, &other);
+    orders(customer, &other);
+    carts(customer, &other);
+    journeys(customer, other, arrival, world, out);
+    // The absorbed may have ordered before the owner's cart was filled, or the other way round: judge again.
+    drop_bought(customer, arrival, world, out);
+    crate::fold::arm_silence(customer, arrival, world, out);
+}
+
+fn fill(customer: &mut Customer, other: &Customer) {
+    let (mine, theirs) = (&mut customer.profile, &other.profile);
+    for (kept, new) in [
+        (&mut mine.user, &theirs.user),
+        (&mut mine.email, &theirs.email),
+        (&mut mine.phone, &theirs.phone),
+        (&mut mine.first_name, &theirs.first_name),
+        (&mut mine.last_name, &theirs.last_name),
+        (&mut mine.locale, &theirs.locale),
+        (&mut mine.timezone, &theirs.timezone),
+        (&mut mine.country, &theirs.country),
+        (&mut mine.city, &theirs.city),
+        (&mut mine.birthday, &theirs.birthday),
+    ] {
+        if kept.is_none() {
+            kept.clone_from(new);
+        }
+    }
+    mine.created_at = [mine.created_at, theirs.created_at].into_iter().flatten().min();
+    customer.last_activity = customer.last_activity.max(other.last_activity);
+    for consent in &other.consents {
+        let newer = |known: &crate::customer::Consent| {
+            known.channel == consent.channel && known.topic == consent.topic && known.at >= consent.at
+        };
+        if !customer.consents.iter().any(newer) {
+            customer.consents.retain(|known| known.channel != consent.channel || known.topic != consent.topic);
+            Customer::push_bounded(&mut customer.consents, consent.clone(), limit::CONSENTS);
+        }
+    }
+    for (channel, reason) in &other.suppressed {
+        if !customer.suppressed.iter().any(|(known, _)| known == channel) {
+            customer.suppressed.push((*channel, *reason));
+        }
+    }
+    for short in &other.recent {
+        if !customer.recent.contains(short) {
+            Customer::push_bounded(&mut customer.recent, *short, limit::RECENT);
+        }
+    }
+    for booking in &other.bookings {
+        if !customer.bookings.iter().any(|known| known.message == booking.message) {
+            customer.bookings.push(booking.clone());
+        }
+    }
+    customer.bookings.sort_by_key(|booking| (booking.at, booking.message));
+    let over = customer.bookings.len().saturating_sub(limit::BOOKINGS);
+    customer.bookings.drain(..over);
+    customer.decisions.extend(other.decisions.iter().cloned());
+    customer.decisions.sort_by_key(|kept| kept.at);
+    let over = customer.decisions.len().saturating_sub(limit::DECISIONS);
+    customer.decisions.drain(..over);
+    for theirs in &other.history {
+        let mine = customer.history_mut(&theirs.campaign);
+        mine.count = mine.count.saturating_add(theirs.count);
+        mine.first_message_at = mine.first_message_at.max(theirs.first_message_at);
+        if mine.occasion.is_none() {
+            mine.occasion.clone_from(&theirs.occasion);
+        }
+        mine.goal = mine.goal.max(theirs.goal);
+    }
+}
+
+fn orders(customer: &mut Customer, other: &Customer) {
+    let (mine, theirs) = (&mut customer.orders, &other.orders);
+    let known = theirs.recent.iter().filter(|id| mine.recent.contains(id)).count();
+    let known = u32::try_from(known).unwrap_or(u32::MAX);
+    let fresh = theirs.count.saturating_sub(known);
+    if fresh > 0 {
+        mine.count = mine.count.saturating_add(fresh);
+        // Sums of orders known to both are not kept apart: the share of the fresh ones is added.
+        if mine.currency.is_none() || mine.currency == theirs.currency {
+            mine.currency = theirs.currency;
+            let share = theirs.total_minor / i64::from(theirs.count.max(1)) * i64::from(fresh);
+            mine.total_minor = mine.total_minor.saturating_add(share);
+        }
+    }
+    for id in &theirs.recent {
+        if !mine.recent.contains(id) {
+            Customer::push_bounded(&mut mine.recent, *id, limit::ORDERS);
+        }
+    }
+    mine.first_at = [mine.first_at, theirs.first_at].into_iter().flatten().min();
+    if theirs.last_at > mine.last_at {
+        mine.last_at = theirs.last_at;
+        mine.last_id.clone_from(&theirs.last_id);
+    }
+    mine.last_arrived = mine.last_arrived.max(theirs.last_arrived);
+}
+
+fn carts(customer: &mut Customer, other: &Customer) {
+    for theirs in &other.carts {
+        match customer.carts.iter_mut().find(|cart| cart.id == theirs.id) {
+            Some(mine) if mine.updated_at < theirs.updated_at => mine.clone_from(theirs),
+            Some(_) => {}
+            None => customer.carts.push(theirs.clone()),
+        }
+    }
+    let orders = &customer.orders;
+    customer.carts.retain(|cart| {
+        orders.last_at.is_none_or(|at| cart.updated_at > at)
+            && orders.last_arrived.is_none_or(|arrived| cart.arrived > arrived)
+    });
+    customer.carts.sort_by_key(|cart| std::cmp::Reverse((cart.arrived, cart.updated_at)));
+    customer.carts.truncate(limit::CARTS);
+}
+
+fn journeys(customer: &mut Customer, other: Customer, arrival: Timestamp, world: &World<'_>, out: &mut Effects) {
+    for theirs in other.journeys {
+        let twin = customer
+            .journeys
+            .iter()
+            .position(|mine| mine.campaign == theirs.campaign && mine.key == theirs.key);
+        match twin {
+            // One journey per key: the one that has already written to the person goes on.
+            Some(mine) if customer.journeys[mine].first_message_at.is_none() && theirs.first_message_at.is_some() => {
+                retire(customer, mine, arrival, world, out);
+                customer.journeys.push(theirs);
+            }
+            Some(_) => {
+                customer.journeys.push(theirs);
+                let last = customer.journeys.len() - 1;
+                retire(customer, last, arrival, world, out);
+            }
+            None if customer.journeys.len() < limit::JOURNEYS => customer.journeys.push(theirs),
+            None => out.count(Count::Truncated),
+        }
+    }
+    for pending in other.messages {
+        if !customer.messages.iter().any(|mine| mine.message == pending.message) {
+            customer.messages.push(pending);
+        }
+    }
+}
+
+fn retire(customer: &mut Customer, index: usize, at: Timestamp, world: &World<'_>, out: &mut Effects) {
+    end(customer, index, Reason::Moved, at, world, out);
+}
+
+/// Journeys about a cart that an order of the joined profile has closed.
+fn drop_bought(customer: &mut Customer, arrival: Timestamp, world: &World<'_>, out: &mut Effects) {
+    let mut index = 0;
+    while index < customer.journeys.len() {
+        let journey = &customer.journeys[index];
+        let orders = &customer.orders;
+        let ordered_since = journey.entry.order_id.is_none()
+            && (orders.last_at.is_some_and(|at| at >= journey.entry.at)
+                || orders.last_arrived.is_some_and(|at| at >= journey.entry.arrived));
+        let group = world.bundles.get(journey.bundle).and_then(|bundle| {
+            let campaign = bundle.campaign(&journey.campaign)?;
+            bundle.policy.groups.get(&campaign.group).cloned().flatten()
+        });
+        let about_order = group.as_deref() == Some(winback_contract::spec::ORDER_COMPLETED);
+        let newer_order = journey.entry.order_id.is_some()
+            && journey.station != Station::Armed
+            && orders.last_at.is_some_and(|at| at > journey.entry.at);
+        if about_order && (ordered_since || newer_order) {
+            end(customer, index, Reason::Converted, arrival, world, out);
+        } else {
+            index += 1;
+        }
+    }
+}

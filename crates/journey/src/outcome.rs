@@ -1,0 +1,202 @@
+//! What became of a message: the cascade goes on, tries the next channel, or judges the step again.
+//!
+//! Invariant: INV-4. A definite refusal tries another channel under the same message id; a lost answer follows the
+//! channel's policy and is counted; an answer nobody waits for changes nothing but reactions.
+
+use winback_contract::{Body, Channel, EventId, Outcome, OutcomeStatus, Reason, SourceKind, Timestamp, Transition};
+
+use crate::advance::{record, settle};
+use crate::book;
+use crate::customer::Customer;
+use crate::effects::{Count, Effects, Forward, GrantChange};
+use crate::fold::withdraw;
+use crate::state::{Pending, Station};
+use crate::world::{Ambiguous, World};
+
+/// Applies an outcome.
+pub fn apply(customer: &mut Customer, outcome: &Outcome, world: &World<'_>) -> Effects {
+    let mut out = Effects::default();
+    if let Some(mark) = customer.forward {
+        out.forwards.push(Forward {
+            to: mark.owner,
+            id: EventId(outcome.message.0),
+            kind: SourceKind::Live,
+            arrival: outcome.at,
+            at: outcome.at,
+            body: Body::Outcome(Box::new(outcome.clone())),
+        });
+        out.grants.push(GrantChange::Remove(outcome.message));
+        out.count(Count::Forwarded);
+        return out;
+    }
+    use OutcomeStatus as S;
+    match outcome.status {
+        S::Sent | S::Refused | S::Unknown | S::Deferred | S::Moved => hand_over(customer, outcome, world, &mut out),
+        S::Delivered | S::Opened | S::Clicked | S::Replied => reaction(customer, outcome, &mut out),
+        S::Bounced | S::Complained => suppress(customer, outcome.channel, Reason::Suppressed, &mut out),
+        S::Unsubscribed => suppress(customer, outcome.channel, Reason::NoConsent, &mut out),
+    }
+    out
+}
+
+fn hand_over(customer: &mut Customer, outcome: &Outcome, world: &World<'_>, out: &mut Effects) {
+    let Some(place) = customer.messages.iter().position(|pending| pending.message == outcome.message) else {
+        out.count(Count::Stale);
+        return;
+    };
+    let pending = customer.messages[place].clone();
+    // What an older attempt could not do says nothing about the newer one. If it was sent, it was sent.
+    if outcome.attempt != 0 && outcome.attempt < pending.attempt && outcome.status != OutcomeStatus::Sent {
+        out.count(Count::Stale);
+        return;
+    }
+    customer.messages.remove(place);
+    settle_message(customer, &pending, outcome.status, outcome.reason, outcome.at, world, out);
+}
+
+/// The end of one attempt, reported by dispatch or found out by looking after it.
+pub(crate) fn settle_message(
+    customer: &mut Customer,
+    pending: &Pending,
+    status: OutcomeStatus,
+    reason: Option<Reason>,
+    at: Timestamp,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
+    if pending.holder == world.customer {
+        out.grants.push(GrantChange::Remove(pending.message));
+    }
+    let index = customer.journeys.iter().position(|journey| journey.id == pending.journey);
+    match status {
+        OutcomeStatus::Sent => {
+            if let Some(index) = index {
+                let sent = Transition::Sent { step: pending.step.clone(), message: pending.message };
+                out.journeys.push(record(&customer.journeys[index], world, at, sent));
+                step_done(customer, index, at, world, out);
+            }
+        }
+        OutcomeStatus::Unknown => {
+            out.count(Count::Unknown);
+            let policy = world.limits.ambiguous.get(&pending.channel).copied().unwrap_or_default();
+            match (index, policy) {
+                (Some(_), Ambiguous::Resend) => repeat(customer, pending, true, at, world, out),
+                (Some(index), Ambiguous::Drop) => {
+                    let journey = customer.journeys[index].clone();
+                    let skipped = Transition::Skipped { step: pending.step.clone(), reason: Reason::Unknown };
+                    out.journeys.push(record(&journey, world, at, skipped));
+                    step_done(customer, index, at, world, out);
+                }
+                (None, _) => {}
+            }
+        }
+        OutcomeStatus::Refused => {
+            unbook(customer, pending);
+            if reason == Some(Reason::Suppressed) {
+                suppress(customer, pending.channel, Reason::Suppressed, out);
+            }
+            if let Some(index) = index {
+                let template = reason == Some(Reason::TemplateError);
+                let journey = &mut customer.journeys[index];
+                journey.refused.push(pending.channel);
+                again(journey);
+                if template {
+                    book::skip(customer, index, &pending.step, Reason::TemplateError, at, world, out);
+                }
+            }
+        }
+        OutcomeStatus::Deferred => {
+            unbook(customer, pending);
+            if let Some(index) = index {
+                again(&mut customer.journeys[index]);
+            }
+        }
+        OutcomeStatus::Moved => {
+            if index.is_some() {
+                repeat(customer, pending, false, at, world, out);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The same message once more, under the same id, with a grant of this profile's own.
+fn repeat(
+    customer: &mut Customer,
+    pending: &Pending,
+    after_loss: bool,
+    at: Timestamp,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
+    if after_loss {
+        out.count(Count::Resent);
+    }
+    let Some(journey) = customer.journeys.iter_mut().find(|journey| journey.id == pending.journey) else { return };
+    journey.attempts = journey.attempts.saturating_add(1);
+    let pending = Pending {
+        attempt: journey.attempts,
+        holder: world.customer,
+        partition: world.partition,
+        check_at: at + world.limits.claim_timeout,
+        checks: 0,
+        ..pending.clone()
+    };
+    book::grant(customer, &pending, at, world, out);
+    customer.messages.push(pending);
+}
+
+fn step_done(customer: &mut Customer, index: usize, at: Timestamp, world: &World<'_>, out: &mut Effects) {
+    let journey = &customer.journeys[index];
+    if journey.station != Station::Sending {
+        return;
+    }
+    // Waits count from the decision: how long a provider took is no part of the campaign.
+    let base = journey.last_message_at.unwrap_or(at);
+    let next = journey.at.saturating_add(1);
+    settle(customer, index, next, base, world, out);
+}
+
+fn again(journey: &mut crate::state::Journey) {
+    if journey.station == Station::Sending {
+        journey.station = Station::Step;
+        journey.hold = None;
+    }
+}
+
+fn unbook(customer: &mut Customer, pending: &Pending) {
+    customer.bookings.retain(|booking| booking.message != pending.message);
+    if let Some(journey) = customer.journeys.iter_mut().find(|journey| journey.id == pending.journey) {
+        if journey.first_message_at == journey.last_message_at {
+            journey.first_message_at = None;
+        }
+    }
+}
+
+fn reaction(customer: &mut Customer, outcome: &Outcome, out: &mut Effects) {
+    let journey = customer.journeys.iter_mut().find(|journey| is_of(journey, outcome));
+    let Some(journey) = journey else {
+        out.count(Count::Stale);
+        return;
+    };
+    match outcome.status {
+        OutcomeStatus::Delivered => journey.reactions.delivered = true,
+        _ if outcome.bot => {}
+        OutcomeStatus::Opened => journey.reactions.opened = true,
+        OutcomeStatus::Clicked => journey.reactions.clicked = true,
+        OutcomeStatus::Replied => journey.reactions.replied = true,
+        _ => {}
+    }
+}
+
+/// Whether a message belongs to a journey: ids are made from the journey and the step's name.
+fn is_of(journey: &crate::state::Journey, outcome: &Outcome) -> bool {
+    journey.messages.contains(&outcome.message)
+}
+
+fn suppress(customer: &mut Customer, channel: Channel, reason: Reason, out: &mut Effects) {
+    if !customer.suppressed.iter().any(|(known, _)| *known == channel) {
+        customer.suppressed.push((channel, reason));
+    }
+    withdraw(customer, channel, out);
+}

@@ -1,0 +1,192 @@
+//! Journeys, open triggers and messages in flight: the moving parts of a customer.
+
+use serde::{Deserialize, Serialize};
+use winback_contract::{
+    BundleHash, Channel, CustomerId, JourneyId, MessageId, Money, Partition, Reason, Timestamp, TriggerId,
+};
+
+/// One armed or running journey.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Journey {
+    /// Fixed at arming.
+    pub id: JourneyId,
+    /// Of which campaign.
+    pub campaign: String,
+    /// The bundle it began with.
+    pub bundle: BundleHash,
+    /// Value of the campaign's `key`, or the occasion, or empty.
+    pub key: String,
+    /// Which of the campaign's starts armed it.
+    pub start: u8,
+    /// What began it: the newest match until it enters.
+    pub entry: EntryFacts,
+    /// When the delay ran out.
+    pub entered_at: Option<Timestamp>,
+    /// Index of the current entry of the cascade.
+    pub at: u16,
+    /// When the current station is due.
+    pub due: Timestamp,
+    /// Where it stands.
+    pub station: Station,
+    /// What holds a due step, and until when at least.
+    pub hold: Option<Hold>,
+    /// Channels that refused the current step for good.
+    pub refused: Vec<Channel>,
+    /// Decision time of the first message.
+    pub first_message_at: Option<Timestamp>,
+    /// Decision time of the newest message.
+    pub last_message_at: Option<Timestamp>,
+    /// How many attempts were made at its messages: an answer to an old attempt is told apart.
+    pub attempts: u32,
+    /// Messages booked so far: reactions name them.
+    pub messages: Vec<MessageId>,
+    /// The offer, kept for later steps.
+    pub offer: Option<KeptOffer>,
+    /// What the person did about the messages.
+    pub reactions: Reactions,
+}
+
+/// An offer that was made; it belongs to the journey.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct KeptOffer {
+    /// Pool of Policy.
+    pub pool: String,
+    /// The code.
+    pub code: String,
+    /// What it is worth, in words.
+    pub worth: Option<String>,
+    /// Until when.
+    pub expires_at: Timestamp,
+}
+
+/// Where a journey stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Station {
+    /// The delay before the first step runs.
+    Armed,
+    /// The current entry is a step that is, or will be, due.
+    Step,
+    /// A message of the current step has no outcome yet.
+    Sending,
+    /// The current entry is a wait.
+    Wait,
+}
+
+/// What holds a step.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Hold {
+    /// At least until then.
+    pub until: Timestamp,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// What began a journey, as conditions see it.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct EntryFacts {
+    /// Name of the event.
+    pub name: String,
+    /// Its time.
+    pub at: Timestamp,
+    /// Its arrival.
+    pub arrived: Timestamp,
+    /// Its cart.
+    pub cart_id: Option<String>,
+    /// Its order.
+    pub order_id: Option<String>,
+    /// Its checkout.
+    pub checkout_id: Option<String>,
+    /// Its product.
+    pub product_id: Option<String>,
+    /// Its sum.
+    pub total: Option<Money>,
+}
+
+/// Reactions, once each.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Reactions {
+    /// It reached the mailbox.
+    pub delivered: bool,
+    /// Opened by a person.
+    pub opened: bool,
+    /// Clicked by a person.
+    pub clicked: bool,
+    /// Answered.
+    pub replied: bool,
+    /// Came back to the shop after the first message.
+    pub visited: bool,
+}
+
+/// A trigger without its decision.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct OpenTrigger {
+    /// Its id; the first decision with it counts.
+    pub id: TriggerId,
+    /// The time at which it is judged.
+    pub now: Timestamp,
+    /// The bundle that was active.
+    pub bundle: BundleHash,
+    /// Journeys whose current step it asks about.
+    pub journeys: Vec<JourneyId>,
+    /// Journeys that only compete.
+    pub competitors: Vec<JourneyId>,
+    /// When it is emitted again.
+    pub deadline: Timestamp,
+    /// How often it was emitted.
+    pub emitted: u32,
+}
+
+/// A message without its outcome.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Pending {
+    /// The message.
+    pub message: MessageId,
+    /// The journey; it may have ended meanwhile.
+    pub journey: JourneyId,
+    /// The campaign.
+    pub campaign: String,
+    /// The step.
+    pub step: String,
+    /// The channel.
+    pub channel: Channel,
+    /// Which attempt.
+    pub attempt: u32,
+    /// Whose grant it is: this profile's, or that of one it absorbed.
+    pub holder: CustomerId,
+    /// Partition of the grant.
+    pub partition: Partition,
+    /// Dispatch may claim until then.
+    pub not_after: Timestamp,
+    /// When to look after it.
+    pub check_at: Timestamp,
+    /// How often it was looked after.
+    pub checks: u32,
+}
+
+/// A decision, as `why` shows it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Kept {
+    /// When it was judged.
+    pub at: Timestamp,
+    /// The campaign.
+    pub campaign: String,
+    /// The step; empty where it is about the whole journey.
+    pub step: String,
+    /// What was decided or happened.
+    pub what: What,
+    /// The bundle.
+    pub bundle: BundleHash,
+}
+
+/// What `why` shows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum What {
+    /// Handed to dispatch on a channel.
+    Send(Channel),
+    /// Waits.
+    Hold(Reason, Timestamp),
+    /// Not sent.
+    Skip(Reason),
+    /// The journey ended.
+    Ended(Reason),
+}

@@ -1,0 +1,177 @@
+//! The frontier reached a moment: due steps become one trigger, lost answers are found out, profiles expire.
+//!
+//! Invariants: INV-6 (only the service calls this, with the frontier), INV-7, INV-12 (one open trigger per customer).
+
+use winback_contract::{Blob, DueStep, OutcomeStatus, Reason, Span, Timestamp, Trigger, TriggerId};
+
+use crate::advance::advance;
+use crate::book;
+use crate::codec::encode;
+use crate::customer::Customer;
+use crate::due::{ready_at, retention};
+use crate::effects::{Count, Effects};
+use crate::outcome::settle_message;
+use crate::state::{OpenTrigger, Station};
+use crate::world::World;
+
+/// A grant as the store knows it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum GrantState {
+    /// Not claimed yet.
+    Granted,
+    /// Claimed for sending; the answer was due by then.
+    Claimed {
+        /// Deadline of the answer.
+        until: Timestamp,
+    },
+    /// It went to another profile.
+    Moved,
+    /// There is none.
+    Gone,
+}
+
+/// Lets everything happen that is due at the frontier.
+pub fn tick(
+    customer: &mut Customer,
+    now: Timestamp,
+    grants: &dyn Fn(winback_contract::MessageId) -> GrantState,
+    world: &World<'_>,
+) -> Effects {
+    let mut out = Effects::default();
+    if retention(customer, world.limits) <= now && customer.journeys.is_empty() && customer.messages.is_empty() {
+        out.delete = true;
+        return out;
+    }
+    if customer.forward.is_some() {
+        return out;
+    }
+    advance(customer, now, world, &mut out);
+    look_after(customer, now, grants, world, &mut out);
+    match customer.trigger.clone() {
+        Some(open) if open.deadline <= now => reemit(customer, open, now, world, &mut out),
+        Some(_) => {}
+        None => open(customer, now, world, &mut out),
+    }
+    out
+}
+
+/// Messages without an answer.
+fn look_after(
+    customer: &mut Customer,
+    now: Timestamp,
+    grants: &dyn Fn(winback_contract::MessageId) -> GrantState,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
+    let due: Vec<_> = customer.messages.iter().filter(|pending| pending.check_at <= now).cloned().collect();
+    for pending in due {
+        let verdict = match grants(pending.message) {
+            GrantState::Claimed { until } if until <= now => Some(OutcomeStatus::Unknown),
+            // Nobody can claim it any more: it was never sent.
+            GrantState::Granted | GrantState::Moved if pending.not_after < now => Some(OutcomeStatus::Deferred),
+            // The grant was taken back, and a claim that came first would have reported by now.
+            GrantState::Gone if pending.checks > 0 => Some(OutcomeStatus::Deferred),
+            _ => None,
+        };
+        let Some(place) = customer.messages.iter().position(|other| other.message == pending.message) else { continue };
+        match verdict {
+            Some(status) => {
+                customer.messages.remove(place);
+                settle_message(customer, &pending, status, None, now, world, out);
+            }
+            None => {
+                let pending = &mut customer.messages[place];
+                pending.checks = pending.checks.saturating_add(1);
+                pending.check_at = now + backoff(world.limits.claim_timeout, pending.checks);
+            }
+        }
+    }
+}
+
+fn backoff(first: Span, times: u32) -> Span {
+    let factor = 1_i64 << times.min(5);
+    Span::from_millis(first.as_millis().saturating_mul(factor).min(300_000).max(first.as_millis()))
+}
+
+/// Opens the trigger of this customer, if a step is due.
+fn open(customer: &mut Customer, now: Timestamp, world: &World<'_>, out: &mut Effects) {
+    let Some(bundle) = world.active else { return };
+    let window = now + bundle.policy.arbitration;
+    let steps = customer.journeys.iter().filter(|journey| {
+        journey.station == Station::Step && world.bundles.campaign(journey.bundle, &journey.campaign).is_some()
+    });
+    let (due, soon): (Vec<_>, Vec<_>) = steps.partition(|journey| ready_at(journey) <= now);
+    if due.is_empty() {
+        return;
+    }
+    let soon = soon.into_iter().filter(|journey| ready_at(journey) <= window && journey.hold.is_none());
+    customer.triggers_opened += 1;
+    let trigger = OpenTrigger {
+        id: TriggerId::of(world.customer, customer.triggers_opened),
+        now,
+        bundle: bundle.hash,
+        journeys: due.iter().map(|journey| journey.id).collect(),
+        competitors: soon.map(|journey| journey.id).collect(),
+        deadline: now + world.limits.trigger_retry,
+        emitted: 1,
+    };
+    customer.trigger = Some(trigger.clone());
+    emit(customer, &trigger, world, out);
+}
+
+fn emit(customer: &Customer, trigger: &OpenTrigger, world: &World<'_>, out: &mut Effects) {
+    let step = |id: &winback_contract::JourneyId, competitor: bool| {
+        let index = customer.journeys.iter().position(|journey| journey.id == *id)?;
+        let journey = &customer.journeys[index];
+        let name = book::current_step(customer, index, world)?;
+        let step = world.bundles.campaign(journey.bundle, &journey.campaign)?.step(name)?;
+        Some(DueStep {
+            journey: journey.id,
+            campaign: journey.campaign.clone(),
+            bundle: journey.bundle,
+            step: name.to_owned(),
+            due: journey.due,
+            expires: journey.due + step.expires,
+            competitor,
+        })
+    };
+    let due = trigger.journeys.iter().filter_map(|id| step(id, false));
+    let competitors = trigger.competitors.iter().filter_map(|id| step(id, true));
+    out.triggers.push(Trigger {
+        v: Trigger::VERSION,
+        id: trigger.id,
+        customer: world.customer,
+        now: trigger.now,
+        bundle: trigger.bundle,
+        steps: due.chain(competitors).collect(),
+        seen: customer.seen.clone(),
+        snapshot: Blob(encode(customer)),
+    });
+}
+
+/// No decision came: the same trigger again with back-off; what has expired meanwhile is given up.
+fn reemit(customer: &mut Customer, mut open: OpenTrigger, now: Timestamp, world: &World<'_>, out: &mut Effects) {
+    for id in open.journeys.clone() {
+        let Some(index) = customer.journeys.iter().position(|journey| journey.id == id) else { continue };
+        let journey = &customer.journeys[index];
+        let Some(name) = book::current_step(customer, index, world).map(str::to_owned) else { continue };
+        let step = world.bundles.campaign(journey.bundle, &journey.campaign).and_then(|campaign| campaign.step(&name));
+        if step.is_some_and(|step| journey.due + step.expires < now) && journey.station == Station::Step {
+            book::skip(customer, index, &name, Reason::NoDecision, now, world, out);
+            open.journeys.retain(|other| *other != id);
+        }
+    }
+    let waiting = |customer: &Customer, id| {
+        customer.journeys.iter().any(|journey| journey.id == id && journey.station == Station::Step)
+    };
+    open.journeys.retain(|id| waiting(customer, *id));
+    if open.journeys.is_empty() {
+        customer.trigger = None;
+        return;
+    }
+    open.emitted = open.emitted.saturating_add(1);
+    open.deadline = now + backoff(world.limits.trigger_retry, open.emitted);
+    customer.trigger = Some(open.clone());
+    emit(customer, &open, world, out);
+    out.count(Count::Reemitted);
+}

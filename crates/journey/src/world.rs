@@ -1,0 +1,85 @@
+//! What the pure functions may know beside the customer: bundles, the active one, limits.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use winback_campaign::{Bundle, Campaign};
+use winback_contract::{BundleHash, Channel, CustomerId, Partition, PartitionCount, Span};
+
+/// Bundles by hash: the active one and those that running journeys began with.
+#[derive(Clone, Debug, Default)]
+pub struct Bundles(BTreeMap<BundleHash, Arc<Bundle>>);
+
+impl Bundles {
+    /// Keeps a bundle.
+    pub fn insert(&mut self, bundle: Arc<Bundle>) {
+        self.0.insert(bundle.hash, bundle);
+    }
+
+    /// The bundle of a hash.
+    pub fn get(&self, hash: BundleHash) -> Option<&Arc<Bundle>> {
+        self.0.get(&hash)
+    }
+
+    /// A campaign of a bundle.
+    pub fn campaign(&self, hash: BundleHash, name: &str) -> Option<&Campaign> {
+        self.0.get(&hash)?.campaign(name)
+    }
+}
+
+/// What to do about a message whose answer was lost (INV-4).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Ambiguous {
+    /// It may have gone out: never again.
+    #[default]
+    Drop,
+    /// Send it again: it may come twice, and is counted.
+    Resend,
+}
+
+/// Numbers of the shell that the core needs.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Live events older than this update state and never trigger.
+    pub late_after: Span,
+    /// Dispatch has so long from claim to outcome.
+    pub claim_timeout: Span,
+    /// First re-emission of a trigger; doubles up to five minutes.
+    pub trigger_retry: Span,
+    /// Profiles without any address are forgotten after so long without activity.
+    pub anonymous_retention: Span,
+    /// All others.
+    pub retention: Span,
+    /// Policy for lost answers, by channel.
+    pub ambiguous: BTreeMap<Channel, Ambiguous>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            late_after: Span::from_hours(72),
+            claim_timeout: Span::from_secs(60),
+            trigger_retry: Span::from_secs(10),
+            anonymous_retention: Span::from_days(30),
+            retention: Span::from_days(1_825),
+            ambiguous: BTreeMap::new(),
+        }
+    }
+}
+
+/// The surroundings of one customer at one step.
+#[derive(Clone, Copy, Debug)]
+pub struct World<'a> {
+    /// Whose state it is.
+    pub customer: CustomerId,
+    /// Its partition.
+    pub partition: Partition,
+    /// Of how many.
+    pub partitions: PartitionCount,
+    /// All bundles that are loaded.
+    pub bundles: &'a Bundles,
+    /// The bundle that decides from here on; none before the first activation.
+    pub active: Option<&'a Bundle>,
+    /// Numbers of the shell.
+    pub limits: &'a Limits,
+}
