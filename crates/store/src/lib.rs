@@ -1,1 +1,18 @@
-//! placeholder
+//! The state behind one trait: Redis, and the same in process for demo, backtest and tests.
+//!
+//! Invariants: INV-1 (epoch and sequence fence), INV-2 (one atomic commit), INV-5 (claims and commits are ordered in
+//! one slot), INV-7 (timers live beside the state). Absent on purpose: rules. Lua knows grants and claims only.
+
+pub mod commit;
+pub mod error;
+pub mod memory;
+pub mod meta;
+pub mod port;
+pub mod redis;
+
+pub use commit::{Commit, Committed, GrantWrite};
+pub use error::Error;
+pub use memory::MemoryStore;
+pub use meta::{Meta, Positions};
+pub use port::{Claim, Grant, Store};
+pub use self::redis::RedisStore;

@@ -1,0 +1,73 @@
+//! One commit of a partition: a dumb list of writes under a fence.
+
+use winback_contract::{CustomerId, MessageId, Timestamp};
+
+use crate::meta::Meta;
+
+/// Everything that changes together (INV-2).
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Commit {
+    /// The epoch of the writer (INV-1).
+    pub epoch: u64,
+    /// The sequence this commit builds on; it becomes one more.
+    pub sequence: u64,
+    /// A retry has the same id and is applied once.
+    pub id: [u8; 16],
+    /// Positions, marks, bundle, sweep, counters. Epoch and sequence in it are not read.
+    pub meta: Meta,
+    /// New blobs; `None` deletes.
+    pub customers: Vec<(CustomerId, Option<Vec<u8>>)>,
+    /// New due times; `None` removes.
+    pub timers: Vec<(CustomerId, Option<Timestamp>)>,
+    /// Entries to append to the outbox.
+    pub outbox: Vec<Vec<u8>>,
+    /// Entries to take from its front: Kafka has them.
+    pub trim: u64,
+    /// Grants.
+    pub grants: Vec<GrantWrite>,
+}
+
+/// A write to a grant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum GrantWrite {
+    /// It may be claimed.
+    Grant {
+        /// Which message.
+        message: MessageId,
+        /// Which attempt.
+        attempt: u32,
+        /// Not before.
+        not_before: Timestamp,
+        /// Not after.
+        not_after: Timestamp,
+    },
+    /// It may not be claimed any more.
+    Remove(MessageId),
+    /// An unclaimed one answers `moved` from now on; a claimed one stays.
+    Move(MessageId),
+}
+
+impl GrantWrite {
+    /// The message it is about.
+    pub fn message(&self) -> MessageId {
+        match self {
+            Self::Grant { message, .. } | Self::Remove(message) | Self::Move(message) => *message,
+        }
+    }
+}
+
+/// The answer to a commit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Committed {
+    /// It is durable.
+    Applied,
+    /// It was durable before: this was a retry.
+    AlreadyApplied,
+    /// Another owner has the partition, or the state is not the one it builds on.
+    Fenced {
+        /// Epoch there.
+        epoch: u64,
+        /// Sequence there.
+        sequence: u64,
+    },
+}

@@ -1,0 +1,267 @@
+//! The store in process: the same answers as Redis, no disk. Faults make commits ambiguous on demand.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use winback_contract::{CustomerId, MessageId, Partition, Span, Timestamp};
+use winback_service::Clock;
+
+use crate::commit::{Commit, Committed, GrantWrite};
+use crate::error::Error;
+use crate::meta::Meta;
+use crate::port::{Claim, Grant, Store};
+
+/// How long a grant outlives its window, so that a late claim still gets a true answer.
+pub(crate) const GRANT_SLACK: Span = Span::from_days(1);
+
+#[derive(Clone, Debug, Default)]
+struct Partitioned {
+    exists: bool,
+    meta: Meta,
+    customers: BTreeMap<CustomerId, Vec<u8>>,
+    timers: BTreeMap<CustomerId, Timestamp>,
+    by_due: BTreeSet<(Timestamp, CustomerId)>,
+    outbox: Vec<Vec<u8>>,
+    grants: BTreeMap<MessageId, Kept>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    attempt: u32,
+    not_before: Timestamp,
+    not_after: Timestamp,
+    claimed: Option<(u64, Timestamp)>,
+    moved: bool,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    partitions: BTreeMap<Partition, Partitioned>,
+    pins: BTreeMap<String, String>,
+    high: i64,
+    faults: Option<(u64, u64)>,
+    draws: u64,
+}
+
+/// See the module. Cheap to clone; clones share everything.
+#[derive(Clone, Debug)]
+pub struct MemoryStore {
+    inner: Arc<Mutex<Inner>>,
+    clock: Clock,
+}
+
+impl MemoryStore {
+    /// An empty store on this clock.
+    pub fn new(clock: Clock) -> Self {
+        Self { inner: Arc::new(Mutex::new(Inner::default())), clock }
+    }
+
+    /// From now on one commit in `one_in` reports a failure: half of those happened, half did not.
+    #[must_use]
+    pub fn with_faults(self, seed: u64, one_in: u64) -> Self {
+        self.lock().faults = Some((seed, one_in));
+        self
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self, inner: &mut Inner) -> Timestamp {
+        inner.high = inner.high.max(self.clock.now_millis());
+        Timestamp::from_millis(inner.high)
+    }
+
+    /// All customers of all partitions, for summaries and tests.
+    pub fn customers(&self) -> Vec<(CustomerId, Vec<u8>)> {
+        let inner = self.lock();
+        inner.partitions.values().flat_map(|state| state.customers.iter().map(|(id, blob)| (*id, blob.clone()))).collect()
+    }
+}
+
+impl Inner {
+    /// `Some(true)`: fail before writing; `Some(false)`: write, then fail.
+    fn fault(&mut self) -> Option<bool> {
+        let (seed, one_in) = self.faults?;
+        self.draws += 1;
+        let mut mixed = seed.wrapping_add(self.draws.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^= mixed >> 31;
+        (mixed % one_in.max(1) == 0).then_some(mixed & (1 << 40) == 0)
+    }
+}
+
+fn apply(state: &mut Partitioned, commit: &Commit) {
+    let epoch = state.meta.epoch;
+    state.exists = true;
+    state.meta = Meta { epoch, sequence: commit.sequence + 1, last_commit: Some(commit.id), ..commit.meta.clone() };
+    for (id, blob) in &commit.customers {
+        match blob {
+            Some(blob) => state.customers.insert(*id, blob.clone()),
+            None => state.customers.remove(id),
+        };
+    }
+    for (id, due) in &commit.timers {
+        if let Some(old) = state.timers.remove(id) {
+            state.by_due.remove(&(old, *id));
+        }
+        if let Some(due) = due {
+            state.timers.insert(*id, *due);
+            state.by_due.insert((*due, *id));
+        }
+    }
+    let trim = usize::try_from(commit.trim).unwrap_or(usize::MAX).min(state.outbox.len());
+    state.outbox.drain(..trim);
+    state.outbox.extend(commit.outbox.iter().cloned());
+    for write in &commit.grants {
+        match *write {
+            GrantWrite::Grant { message, attempt, not_before, not_after } => {
+                let kept = Kept { attempt, not_before, not_after, claimed: None, moved: false };
+                state.grants.insert(message, kept);
+            }
+            GrantWrite::Remove(message) => {
+                state.grants.remove(&message);
+            }
+            GrantWrite::Move(message) => {
+                if let Some(kept) = state.grants.get_mut(&message).filter(|kept| kept.claimed.is_none()) {
+                    kept.moved = true;
+                }
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn time(&self) -> Result<Timestamp, Error> {
+        let mut inner = self.lock();
+        Ok(self.now(&mut inner))
+    }
+
+    async fn acquire(&self, partition: Partition) -> Result<Meta, Error> {
+        let mut inner = self.lock();
+        let state = inner.partitions.entry(partition).or_default();
+        state.exists = true;
+        state.meta.epoch += 1;
+        Ok(state.meta.clone())
+    }
+
+    async fn metas(&self, partitions: &[Partition]) -> Result<Vec<Option<Meta>>, Error> {
+        let inner = self.lock();
+        let meta = |partition| inner.partitions.get(partition).filter(|state| state.exists).map(|state| state.meta.clone());
+        Ok(partitions.iter().map(meta).collect())
+    }
+
+    async fn load(&self, partition: Partition, ids: &[CustomerId]) -> Result<Vec<Option<Vec<u8>>>, Error> {
+        let inner = self.lock();
+        let state = inner.partitions.get(&partition);
+        Ok(ids.iter().map(|id| state.and_then(|state| state.customers.get(id).cloned())).collect())
+    }
+
+    async fn commit(&self, partition: Partition, commit: &Commit) -> Result<Committed, Error> {
+        let mut inner = self.lock();
+        let fault = inner.fault();
+        let state = inner.partitions.entry(partition).or_default();
+        if state.meta.last_commit == Some(commit.id) && state.meta.epoch == commit.epoch {
+            return Ok(Committed::AlreadyApplied);
+        }
+        if state.meta.epoch != commit.epoch || state.meta.sequence != commit.sequence {
+            return Ok(Committed::Fenced { epoch: state.meta.epoch, sequence: state.meta.sequence });
+        }
+        if fault != Some(true) {
+            apply(state, commit);
+        }
+        match fault {
+            Some(_) => Err(Error::Unavailable("planted: the reply was lost".into())),
+            None => Ok(Committed::Applied),
+        }
+    }
+
+    async fn due(&self, partition: Partition, until: Timestamp, most: usize) -> Result<Vec<(CustomerId, Timestamp)>, Error> {
+        let inner = self.lock();
+        let due = inner.partitions.get(&partition).into_iter().flat_map(|state| state.by_due.iter());
+        Ok(due.take_while(|(at, _)| *at <= until).take(most).map(|(at, id)| (*id, *at)).collect())
+    }
+
+    async fn earliest(&self, partition: Partition) -> Result<Option<Timestamp>, Error> {
+        let inner = self.lock();
+        Ok(inner.partitions.get(&partition).and_then(|state| state.by_due.first()).map(|(at, _)| *at))
+    }
+
+    async fn outbox(&self, partition: Partition) -> Result<Vec<Vec<u8>>, Error> {
+        Ok(self.lock().partitions.get(&partition).map(|state| state.outbox.clone()).unwrap_or_default())
+    }
+
+    async fn grants(&self, places: &[(Partition, MessageId)]) -> Result<Vec<Option<Grant>>, Error> {
+        let mut inner = self.lock();
+        let now = self.now(&mut inner);
+        let grant = |(partition, message): &(Partition, MessageId)| {
+            let kept = inner.partitions.get(partition)?.grants.get(message)?;
+            if kept.not_after + GRANT_SLACK < now {
+                return None;
+            }
+            Some(match kept.claimed {
+                Some((_, until)) => Grant::Claimed { until },
+                None if kept.moved => Grant::Moved,
+                None => Grant::Granted,
+            })
+        };
+        Ok(places.iter().map(grant).collect())
+    }
+
+    async fn claim(
+        &self,
+        partition: Partition,
+        message: MessageId,
+        attempt: u32,
+        token: u64,
+        timeout: Span,
+    ) -> Result<Claim, Error> {
+        let mut inner = self.lock();
+        let now = self.now(&mut inner);
+        let kept = inner.partitions.get_mut(&partition).and_then(|state| state.grants.get_mut(&message));
+        let Some(kept) = kept.filter(|kept| kept.not_after + GRANT_SLACK >= now) else { return Ok(Claim::Gone) };
+        if let Some((owner, _)) = kept.claimed {
+            return Ok(if owner == token && kept.attempt == attempt { Claim::Claimed } else { Claim::Taken });
+        }
+        if kept.moved {
+            return Ok(Claim::Moved);
+        }
+        if kept.attempt != attempt {
+            return Ok(Claim::Stale);
+        }
+        if now < kept.not_before || now > kept.not_after {
+            return Ok(Claim::OutsideWindow);
+        }
+        kept.claimed = Some((token, now + timeout));
+        Ok(Claim::Claimed)
+    }
+
+    async fn unclaim(&self, partition: Partition, message: MessageId, token: u64) -> Result<(), Error> {
+        let mut inner = self.lock();
+        let kept = inner.partitions.get_mut(&partition).and_then(|state| state.grants.get_mut(&message));
+        if let Some(kept) = kept.filter(|kept| kept.claimed.is_some_and(|(owner, _)| owner == token)) {
+            kept.claimed = None;
+        }
+        Ok(())
+    }
+
+    async fn roll(&self, partition: Partition, cursor: &str, most: usize) -> Result<(Vec<CustomerId>, Option<String>), Error> {
+        let inner = self.lock();
+        let from = CustomerId::parse(cursor).ok();
+        let timers = inner.partitions.get(&partition).into_iter().flat_map(|state| state.timers.keys());
+        let slice: Vec<CustomerId> = timers.filter(|id| from.is_none_or(|from| **id > from)).take(most).copied().collect();
+        let next = slice.last().filter(|_| slice.len() == most).map(ToString::to_string);
+        Ok((slice, next))
+    }
+
+    async fn pin(&self, name: &str, value: &str) -> Result<String, Error> {
+        Ok(self.lock().pins.entry(name.to_owned()).or_insert_with(|| value.to_owned()).clone())
+    }
+
+    async fn problems(&self) -> Result<Vec<String>, Error> {
+        Ok(Vec::new())
+    }
+}

@@ -1,0 +1,104 @@
+//! The meta of a partition: epoch, sequence, positions, high-water marks, active bundle, sweep.
+
+use std::collections::BTreeMap;
+
+use winback_contract::{BundleHash, Offset, Partition};
+
+/// Next positions to read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Positions {
+    /// In `events`.
+    pub events: Offset,
+    /// In `decisions`.
+    pub decisions: Offset,
+    /// In `outcomes`.
+    pub outcomes: Offset,
+}
+
+/// What is kept of a partition beside its customers.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Meta {
+    /// Grows with every owner.
+    pub epoch: u64,
+    /// Grows with every commit.
+    pub sequence: u64,
+    /// Id of the last commit.
+    pub last_commit: Option<[u8; 16]>,
+    /// Where to read on.
+    pub positions: Positions,
+    /// The newest applied (offset, index) of each stream of internal records.
+    pub high_water: BTreeMap<(String, Partition), (Offset, u32)>,
+    /// The bundle that decides.
+    pub bundle: Option<BundleHash>,
+    /// The running sweep's cursor; absent when none runs.
+    pub sweep: Option<String>,
+    /// Entries ever put into the outbox.
+    pub pushed: u64,
+    /// Entries ever taken out after Kafka had them.
+    pub trimmed: u64,
+}
+
+impl Meta {
+    /// As fields of a hash. Epoch and sequence are written by the commit itself.
+    pub fn to_fields(&self) -> Vec<(String, String)> {
+        let mut fields = vec![
+            ("events".into(), self.positions.events.0.to_string()),
+            ("decisions".into(), self.positions.decisions.0.to_string()),
+            ("outcomes".into(), self.positions.outcomes.0.to_string()),
+            ("pushed".into(), self.pushed.to_string()),
+            ("trimmed".into(), self.trimmed.to_string()),
+            ("bundle".into(), self.bundle.map(|hash| hash.to_string()).unwrap_or_default()),
+            ("sweep".into(), self.sweep.clone().unwrap_or_else(|| "-".into())),
+        ];
+        for ((stream, partition), (offset, index)) in &self.high_water {
+            fields.push((format!("hw:{partition}:{stream}"), format!("{offset}.{index}")));
+        }
+        fields
+    }
+
+    /// From the fields of a hash; fields it does not know are left alone.
+    pub fn from_fields(fields: &BTreeMap<String, String>) -> Self {
+        let number = |name: &str| fields.get(name).and_then(|text| text.parse::<i64>().ok()).unwrap_or(0);
+        let count = |name: &str| fields.get(name).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+        let mut meta = Self {
+            epoch: count("epoch"),
+            sequence: count("seq"),
+            last_commit: fields.get("commit").and_then(|text| winback_contract::MessageId::parse(text).ok()).map(|id| id.0),
+            positions: Positions {
+                events: Offset(number("events")),
+                decisions: Offset(number("decisions")),
+                outcomes: Offset(number("outcomes")),
+            },
+            high_water: BTreeMap::new(),
+            bundle: fields.get("bundle").and_then(|text| BundleHash::parse(text).ok()),
+            sweep: fields.get("sweep").filter(|cursor| *cursor != "-").cloned(),
+            pushed: count("pushed"),
+            trimmed: count("trimmed"),
+        };
+        for (name, value) in fields {
+            let parsed = name.strip_prefix("hw:").and_then(|rest| rest.split_once(':')).and_then(|(partition, stream)| {
+                let (offset, index) = value.split_once('.')?;
+                let place = (stream.to_owned(), Partition(partition.parse().ok()?));
+                Some((place, (Offset(offset.parse().ok()?), index.parse().ok()?)))
+            });
+            if let Some((place, mark)) = parsed {
+                meta.high_water.insert(place, mark);
+            }
+        }
+        meta
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_round_trip() {
+        let mut meta = Meta { pushed: 7, trimmed: 5, sweep: Some("0".into()), ..Meta::default() };
+        meta.positions.events = Offset(42);
+        meta.high_water.insert(("raw:raw:x".into(), Partition(3)), (Offset(9), 2));
+        let fields: BTreeMap<String, String> = meta.to_fields().into_iter().collect();
+        assert_eq!(Meta::from_fields(&fields), meta);
+    }
+}

@@ -1,0 +1,92 @@
+//! The port: what winback needs of a store, and no more.
+
+use async_trait::async_trait;
+use winback_contract::{CustomerId, MessageId, Partition, Span, Timestamp};
+
+use crate::commit::{Commit, Committed};
+use crate::error::Error;
+use crate::meta::Meta;
+
+/// A grant as it stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Grant {
+    /// Not claimed.
+    Granted,
+    /// Claimed; the answer was due by then.
+    Claimed {
+        /// By when.
+        until: Timestamp,
+    },
+    /// It went to another profile.
+    Moved,
+}
+
+/// The answer to a claim.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Claim {
+    /// Send it now.
+    Claimed,
+    /// There is no permission (any more).
+    Gone,
+    /// The step goes on at another profile.
+    Moved,
+    /// Somebody else has claimed it.
+    Taken,
+    /// A newer attempt was granted.
+    Stale,
+    /// It is too early or too late by the store's clock.
+    OutsideWindow,
+}
+
+/// State, timers, outbox, positions and grants of partitions.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// The store's clock: it never goes back.
+    async fn time(&self) -> Result<Timestamp, Error>;
+
+    /// Becomes the owner: raises the epoch and returns the meta. A partition without state starts at zero.
+    async fn acquire(&self, partition: Partition) -> Result<Meta, Error>;
+
+    /// Metas without owning; `None` where there is no state.
+    async fn metas(&self, partitions: &[Partition]) -> Result<Vec<Option<Meta>>, Error>;
+
+    /// Blobs of customers, in the order asked.
+    async fn load(&self, partition: Partition, ids: &[CustomerId]) -> Result<Vec<Option<Vec<u8>>>, Error>;
+
+    /// Writes everything or nothing, and returns when it is durable.
+    async fn commit(&self, partition: Partition, commit: &Commit) -> Result<Committed, Error>;
+
+    /// Customers whose due time is not after `until`, the earliest first.
+    async fn due(&self, partition: Partition, until: Timestamp, most: usize) -> Result<Vec<(CustomerId, Timestamp)>, Error>;
+
+    /// The earliest due time.
+    async fn earliest(&self, partition: Partition) -> Result<Option<Timestamp>, Error>;
+
+    /// The outbox from its front.
+    async fn outbox(&self, partition: Partition) -> Result<Vec<Vec<u8>>, Error>;
+
+    /// Grants, in the order asked.
+    async fn grants(&self, places: &[(Partition, MessageId)]) -> Result<Vec<Option<Grant>>, Error>;
+
+    /// Claims a grant for one attempt; `token` names the claimer, who must report within `timeout`.
+    async fn claim(
+        &self,
+        partition: Partition,
+        message: MessageId,
+        attempt: u32,
+        token: u64,
+        timeout: Span,
+    ) -> Result<Claim, Error>;
+
+    /// Gives a claim back after a definite failure: the message did not go out.
+    async fn unclaim(&self, partition: Partition, message: MessageId, token: u64) -> Result<(), Error>;
+
+    /// A slice of all customers of a partition, and where to go on; `None` at the end. Start with an empty cursor.
+    async fn roll(&self, partition: Partition, cursor: &str, most: usize) -> Result<(Vec<CustomerId>, Option<String>), Error>;
+
+    /// A fact about the whole installation that is written once and then only compared (partition count, cluster).
+    async fn pin(&self, name: &str, value: &str) -> Result<String, Error>;
+
+    /// What the server's settings break of the promises; empty when all is well.
+    async fn problems(&self) -> Result<Vec<String>, Error>;
+}

@@ -1,0 +1,265 @@
+//! The store on Redis 7: one connection, answers awaited without a surprise timeout, reconnects by hand.
+//!
+//! A call that was cut off may have run. Commits carry an id, claims a token, so asking again is safe.
+
+mod connection;
+mod info;
+mod keys;
+mod scripts;
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use redis::{Value, cmd, pipe};
+use winback_contract::{CustomerId, MessageId, Partition, Span, Timestamp};
+
+use crate::commit::{Commit, Committed, GrantWrite};
+use crate::error::Error;
+use crate::memory::GRANT_SLACK;
+use crate::meta::Meta;
+use crate::port::{Claim, Grant, Store};
+pub use connection::Options;
+use connection::Connection;
+use keys::Keys;
+pub use scripts::Mode;
+use scripts::Call;
+
+/// See the module. Share it behind an `Arc`.
+#[derive(Debug)]
+pub struct RedisStore {
+    connection: Connection,
+    keys: Keys,
+    high: std::sync::atomic::AtomicI64,
+}
+
+impl RedisStore {
+    /// Opens the first connection and loads the library.
+    ///
+    /// # Errors
+    /// When the address is malformed or the server can't be reached.
+    pub async fn connect(options: Options) -> Result<Self, Error> {
+        let keys = Keys(options.prefix.clone());
+        let connection = Connection::new(options)?;
+        let store = Self { connection, keys, high: std::sync::atomic::AtomicI64::new(0) };
+        store.time().await.map(|_| store)
+    }
+
+    fn meta(fields: BTreeMap<String, String>) -> Option<Meta> {
+        (!fields.is_empty()).then(|| Meta::from_fields(&fields))
+    }
+}
+
+fn malformed(what: &str) -> Error {
+    Error::Fatal(format!("Redis gave an unexpected answer to {what}"))
+}
+
+#[async_trait]
+impl Store for RedisStore {
+    async fn time(&self) -> Result<Timestamp, Error> {
+        let (seconds, micros): (i64, i64) = self.connection.query(&cmd("TIME")).await?;
+        let now = seconds.saturating_mul(1_000) + micros / 1_000;
+        let high = self.high.fetch_max(now, std::sync::atomic::Ordering::SeqCst).max(now);
+        Ok(Timestamp::from_millis(high))
+    }
+
+    async fn acquire(&self, partition: Partition) -> Result<Meta, Error> {
+        let fields: BTreeMap<String, String> = self
+            .connection
+            .call(Call::Acquire, 1, |command| {
+                command.arg(self.keys.meta(partition));
+            })
+            .await?;
+        Ok(Meta::from_fields(&fields))
+    }
+
+    async fn metas(&self, partitions: &[Partition]) -> Result<Vec<Option<Meta>>, Error> {
+        if partitions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut batch = pipe();
+        for partition in partitions {
+            batch.cmd("HGETALL").arg(self.keys.meta(*partition));
+        }
+        let all: Vec<BTreeMap<String, String>> = self.connection.pipeline(&batch).await?;
+        Ok(all.into_iter().map(Self::meta).collect())
+    }
+
+    async fn load(&self, partition: Partition, ids: &[CustomerId]) -> Result<Vec<Option<Vec<u8>>>, Error> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut command = cmd("MGET");
+        for id in ids {
+            command.arg(self.keys.customer(partition, *id));
+        }
+        self.connection.query(&command).await
+    }
+
+    async fn commit(&self, partition: Partition, commit: &Commit) -> Result<Committed, Error> {
+        let keys = 3 + commit.customers.len() + commit.grants.len();
+        let answer: Vec<Value> = self
+            .connection
+            .call(Call::Commit, keys, |command| {
+                command.arg(self.keys.meta(partition)).arg(self.keys.timers(partition)).arg(self.keys.outbox(partition));
+                for (id, _) in &commit.customers {
+                    command.arg(self.keys.customer(partition, *id));
+                }
+                for write in &commit.grants {
+                    command.arg(self.keys.grant(partition, write.message()));
+                }
+                let fields = commit.meta.to_fields();
+                command.arg(commit.epoch).arg(commit.sequence).arg(MessageId(commit.id).to_string()).arg(commit.trim);
+                command.arg(fields.len()).arg(commit.customers.len()).arg(commit.timers.len());
+                command.arg(commit.outbox.len()).arg(commit.grants.len());
+                for (name, value) in fields {
+                    command.arg(name).arg(value);
+                }
+                for (_, blob) in &commit.customers {
+                    command.arg(blob.as_deref().unwrap_or_default());
+                }
+                for (id, due) in &commit.timers {
+                    command.arg(id.as_bytes());
+                    match due {
+                        Some(due) => command.arg(due.as_millis()),
+                        None => command.arg("-"),
+                    };
+                }
+                for entry in &commit.outbox {
+                    command.arg(entry.as_slice());
+                }
+                for write in &commit.grants {
+                    grant_arguments(command, write);
+                }
+            })
+            .await?;
+        let [word, epoch, sequence] = answer.as_slice() else { return Err(malformed("commit")) };
+        let word: String = redis::from_redis_value_ref(word).map_err(|_| malformed("commit"))?;
+        let number = |value: &Value| redis::from_redis_value_ref::<u64>(value).map_err(|_| malformed("commit"));
+        match word.as_str() {
+            "ok" => Ok(Committed::Applied),
+            "already" => Ok(Committed::AlreadyApplied),
+            "fenced" => Ok(Committed::Fenced { epoch: number(epoch)?, sequence: number(sequence)? }),
+            _ => Err(malformed("commit")),
+        }
+    }
+
+    async fn due(&self, partition: Partition, until: Timestamp, most: usize) -> Result<Vec<(CustomerId, Timestamp)>, Error> {
+        let mut command = cmd("ZRANGEBYSCORE");
+        command.arg(self.keys.timers(partition)).arg("-inf").arg(until.as_millis());
+        command.arg("WITHSCORES").arg("LIMIT").arg(0).arg(most);
+        let pairs: Vec<(Vec<u8>, f64)> = self.connection.query(&command).await?;
+        pairs.into_iter().map(|(id, due)| Ok((customer(&id)?, Timestamp::from_millis(due as i64)))).collect()
+    }
+
+    async fn earliest(&self, partition: Partition) -> Result<Option<Timestamp>, Error> {
+        let mut command = cmd("ZRANGE");
+        command.arg(self.keys.timers(partition)).arg(0).arg(0).arg("WITHSCORES");
+        let pairs: Vec<(Vec<u8>, f64)> = self.connection.query(&command).await?;
+        Ok(pairs.first().map(|(_, due)| Timestamp::from_millis(*due as i64)))
+    }
+
+    async fn outbox(&self, partition: Partition) -> Result<Vec<Vec<u8>>, Error> {
+        let mut command = cmd("LRANGE");
+        command.arg(self.keys.outbox(partition)).arg(0).arg(-1);
+        self.connection.query(&command).await
+    }
+
+    async fn grants(&self, places: &[(Partition, MessageId)]) -> Result<Vec<Option<Grant>>, Error> {
+        if places.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut batch = pipe();
+        for (partition, message) in places {
+            batch.cmd("HMGET").arg(self.keys.grant(*partition, *message)).arg("s").arg("u");
+        }
+        let all: Vec<(Option<String>, Option<i64>)> = self.connection.pipeline(&batch).await?;
+        Ok(all
+            .into_iter()
+            .map(|(state, until)| match state.as_deref() {
+                Some("claimed") => Some(Grant::Claimed { until: Timestamp::from_millis(until.unwrap_or(0)) }),
+                Some("moved") => Some(Grant::Moved),
+                Some(_) => Some(Grant::Granted),
+                None => None,
+            })
+            .collect())
+    }
+
+    async fn claim(
+        &self,
+        partition: Partition,
+        message: MessageId,
+        attempt: u32,
+        token: u64,
+        timeout: Span,
+    ) -> Result<Claim, Error> {
+        let word: String = self
+            .connection
+            .call(Call::Claim, 1, |command| {
+                command.arg(self.keys.grant(partition, message)).arg(attempt).arg(token).arg(timeout.as_millis());
+            })
+            .await?;
+        Ok(match word.as_str() {
+            "claimed" => Claim::Claimed,
+            "gone" => Claim::Gone,
+            "moved" => Claim::Moved,
+            "taken" => Claim::Taken,
+            "stale" => Claim::Stale,
+            "window" => Claim::OutsideWindow,
+            _ => return Err(malformed("claim")),
+        })
+    }
+
+    async fn unclaim(&self, partition: Partition, message: MessageId, token: u64) -> Result<(), Error> {
+        let _ok: String = self
+            .connection
+            .call(Call::Unclaim, 1, |command| {
+                command.arg(self.keys.grant(partition, message)).arg(token);
+            })
+            .await?;
+        Ok(())
+    }
+
+    async fn roll(&self, partition: Partition, cursor: &str, most: usize) -> Result<(Vec<CustomerId>, Option<String>), Error> {
+        // A scan's cursor means nothing to another server process: begin anew after a restart.
+        let run = info::run_id(&self.connection).await?;
+        let place = cursor.split_once(':').filter(|(of, _)| *of == run).map_or("0", |(_, place)| place);
+        let mut command = cmd("ZSCAN");
+        command.arg(self.keys.timers(partition)).arg(place).arg("COUNT").arg(most);
+        let (next, pairs): (String, Vec<(Vec<u8>, f64)>) = self.connection.query(&command).await?;
+        let ids = pairs.iter().map(|(id, _)| customer(id)).collect::<Result<_, _>>()?;
+        Ok((ids, (next != "0").then(|| format!("{run}:{next}"))))
+    }
+
+    async fn pin(&self, name: &str, value: &str) -> Result<String, Error> {
+        let key = self.keys.pin(name);
+        let mut set = cmd("SETNX");
+        set.arg(&key).arg(value);
+        let _is_new: bool = self.connection.query(&set).await?;
+        let mut get = cmd("GET");
+        get.arg(&key);
+        self.connection.query(&get).await
+    }
+
+    async fn problems(&self) -> Result<Vec<String>, Error> {
+        info::problems(&self.connection).await
+    }
+}
+
+fn customer(bytes: &[u8]) -> Result<CustomerId, Error> {
+    <[u8; 16]>::try_from(bytes).map(CustomerId).map_err(|_| malformed("a read of timers"))
+}
+
+fn grant_arguments(command: &mut redis::Cmd, write: &GrantWrite) {
+    match *write {
+        GrantWrite::Grant { attempt, not_before, not_after, .. } => {
+            command.arg("grant").arg(attempt).arg(not_before.as_millis()).arg(not_after.as_millis());
+            command.arg((not_after + GRANT_SLACK).as_millis());
+        }
+        GrantWrite::Remove(_) => {
+            command.arg("remove").arg("").arg("").arg("").arg("");
+        }
+        GrantWrite::Move(_) => {
+            command.arg("move").arg("").arg("").arg("").arg("");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+-- All of winback's Lua: commit, acquire, claim, unclaim. No business rule lives here but grant and claim.
+-- The same body runs as a Function library or, where functions are not allowed, as scripts.
+
+local function number(text)
+  local n = tonumber(text)
+  if n == nil or n ~= n then return nil end
+  return n
+end
+
+-- KEYS: meta, timers, outbox, then a key per customer write, then a key per grant write.
+-- ARGV: epoch, seq, id, trim, #meta, #customers, #timers, #outbox, #grants, then the parts in that order.
+-- Everything is validated before the first write: Lua has no rollback.
+local function commit(keys, argv)
+  local epoch, seq, id = number(argv[1]), number(argv[2]), argv[3]
+  local trim = number(argv[4])
+  local metas, customers, timers, outbox, grants =
+    number(argv[5]), number(argv[6]), number(argv[7]), number(argv[8]), number(argv[9])
+  if not (epoch and seq and id and trim and metas and customers and timers and outbox and grants) then
+    return redis.error_reply('BADCOMMIT malformed head')
+  end
+  if #argv ~= 9 + 2 * metas + customers + 2 * timers + outbox + 5 * grants or #keys ~= 3 + customers + grants then
+    return redis.error_reply('BADCOMMIT wrong number of arguments')
+  end
+  local first_timer = 10 + 2 * metas + customers
+  for i = 0, timers - 1 do
+    local score = argv[first_timer + 2 * i + 1]
+    if score ~= '-' and not number(score) then return redis.error_reply('BADCOMMIT malformed due time') end
+  end
+  local first_grant = first_timer + 2 * timers + outbox
+  for i = 0, grants - 1 do
+    local at = first_grant + 5 * i
+    local verb = argv[at]
+    if verb ~= 'grant' and verb ~= 'remove' and verb ~= 'move' then return redis.error_reply('BADCOMMIT unknown grant write') end
+    if verb == 'grant' and not (number(argv[at + 1]) and number(argv[at + 2]) and number(argv[at + 3]) and number(argv[at + 4])) then
+      return redis.error_reply('BADCOMMIT malformed grant')
+    end
+  end
+  for i, want in ipairs({ 'hash', 'zset', 'list' }) do
+    local kind = redis.call('TYPE', keys[i])['ok']
+    if kind ~= 'none' and kind ~= want then return redis.error_reply('BADCOMMIT key of another type') end
+  end
+
+  local meta = redis.call('HMGET', keys[1], 'epoch', 'seq', 'commit')
+  local held, at = number(meta[1] or '0') or 0, number(meta[2] or '0') or 0
+  if held == epoch and meta[3] == id then return { 'already', held, at } end
+  if held ~= epoch or at ~= seq then return { 'fenced', held, at } end
+
+  local arg = 10
+  redis.call('HSET', keys[1], 'seq', string.format('%.0f', seq + 1), 'commit', id)
+  for _ = 1, metas do
+    redis.call('HSET', keys[1], argv[arg], argv[arg + 1])
+    arg = arg + 2
+  end
+  for i = 1, customers do
+    local blob = argv[arg]
+    if blob == '' then redis.call('DEL', keys[3 + i]) else redis.call('SET', keys[3 + i], blob) end
+    arg = arg + 1
+  end
+  for _ = 1, timers do
+    if argv[arg + 1] == '-' then
+      redis.call('ZREM', keys[2], argv[arg])
+    else
+      redis.call('ZADD', keys[2], argv[arg + 1], argv[arg])
+    end
+    arg = arg + 2
+  end
+  if trim > 0 then redis.call('LTRIM', keys[3], trim, -1) end
+  for _ = 1, outbox do
+    redis.call('RPUSH', keys[3], argv[arg])
+    arg = arg + 1
+  end
+  for i = 1, grants do
+    local key, verb = keys[3 + customers + i], argv[arg]
+    if verb == 'remove' then
+      redis.call('DEL', key)
+    elseif verb == 'move' then
+      if redis.call('HGET', key, 's') == 'granted' then redis.call('HSET', key, 's', 'moved') end
+    else
+      redis.call('DEL', key)
+      redis.call('HSET', key, 's', 'granted', 'a', argv[arg + 1], 'nb', argv[arg + 2], 'na', argv[arg + 3])
+      redis.call('PEXPIREAT', key, argv[arg + 4])
+    end
+    arg = arg + 5
+  end
+  return { 'ok', held, seq + 1 }
+end
+
+-- KEYS: meta. Raises the epoch and returns all fields.
+local function acquire(keys, argv)
+  redis.call('HINCRBY', keys[1], 'epoch', 1)
+  return redis.call('HGETALL', keys[1])
+end
+
+-- KEYS: grant. ARGV: attempt, token, timeout in ms. The window is judged by this server's clock.
+local function claim(keys, argv)
+  local timeout = number(argv[3])
+  if not timeout then return redis.error_reply('BADCLAIM malformed timeout') end
+  local grant = redis.call('HMGET', keys[1], 's', 'a', 'nb', 'na', 't')
+  if not grant[1] then return 'gone' end
+  if grant[1] == 'claimed' then
+    if grant[5] == argv[2] and grant[2] == argv[1] then return 'claimed' end
+    return 'taken'
+  end
+  if grant[1] == 'moved' then return 'moved' end
+  if grant[2] ~= argv[1] then return 'stale' end
+  local time = redis.call('TIME')
+  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  if now < number(grant[3]) or now > number(grant[4]) then return 'window' end
+  redis.call('HSET', keys[1], 's', 'claimed', 't', argv[2], 'u', string.format('%.0f', now + timeout))
+  return 'claimed'
+end
+
+-- KEYS: grant. ARGV: token.
+local function unclaim(keys, argv)
+  local grant = redis.call('HMGET', keys[1], 's', 't')
+  if grant[1] == 'claimed' and grant[2] == argv[1] then redis.call('HSET', keys[1], 's', 'granted') end
+  return 'ok'
+end
