@@ -1,0 +1,157 @@
+//! A member of a consumer group. Rebalances are noted in callbacks and handed out by the next poll.
+
+use std::collections::HashMap;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaErrorCode;
+use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
+use winback_contract::{Offset, Partition};
+
+use super::{Options, fatal, log_line, number, record, unavailable};
+use crate::error::Error;
+use crate::log::{Assignment, Member, Place, Polled};
+
+type News = Arc<Mutex<VecDeque<Assignment>>>;
+
+struct Context {
+    news: News,
+    own_only: Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log_line(level, facility, message);
+    }
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::warn!(%error, reason, "kafka consumer");
+    }
+    fn stats_raw(&self, _json: &[u8]) {}
+}
+
+fn places(list: &TopicPartitionList) -> Vec<Place> {
+    list.elements()
+        .iter()
+        .map(|element| Place::new(element.topic(), Partition(u32::try_from(element.partition()).unwrap_or(0))))
+        .collect()
+}
+
+impl ConsumerContext for Context {
+    fn pre_rebalance(&self, _consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        if let Rebalance::Revoke(list) = rebalance {
+            self.tell(Assignment::Revoked(places(list)));
+        }
+    }
+
+    fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        if let Rebalance::Assign(list) = rebalance {
+            if self.own_only.load(std::sync::atomic::Ordering::SeqCst) {
+                if let Err(error) = consumer.pause(list) {
+                    tracing::warn!(%error, "a partition that is only owned could not be paused");
+                }
+            }
+            self.tell(Assignment::Assigned(places(list)));
+        }
+    }
+}
+
+impl Context {
+    fn tell(&self, change: Assignment) {
+        self.news.lock().unwrap_or_else(PoisonError::into_inner).push_back(change);
+    }
+}
+
+pub(super) struct KafkaMember {
+    consumer: BaseConsumer<Context>,
+    news: News,
+    own_only: Arc<std::sync::atomic::AtomicBool>,
+    topics: HashMap<String, ()>,
+}
+
+impl KafkaMember {
+    pub(super) fn join(options: &Options, group: &str, topics: &[String]) -> Result<Self, Error> {
+        let news: News = Arc::default();
+        let own_only = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let context = Context { news: news.clone(), own_only: own_only.clone() };
+        let consumer: BaseConsumer<Context> =
+            options.consumer(group).create_with_context(context).map_err(|error| fatal(&error))?;
+        let names: Vec<&str> = topics.iter().map(String::as_str).collect();
+        consumer.subscribe(&names).map_err(|error| fatal(&error))?;
+        let topics = topics.iter().map(|topic| (topic.clone(), ())).collect();
+        Ok(Self { consumer, news, own_only, topics })
+    }
+
+    /// Everything that is there without waiting. `None` from librdkafka may only mean that an event was served.
+    fn drain(&mut self, most: usize) -> Result<Polled, Error> {
+        let mut polled = Polled::default();
+        let mut empty = 0;
+        while polled.records.len() < most && empty < 3 {
+            match self.consumer.poll(Duration::ZERO) {
+                None => empty += 1,
+                Some(Ok(message)) => {
+                    empty = 0;
+                    polled.records.push(record(&message));
+                }
+                Some(Err(error)) => match error.rdkafka_error_code() {
+                    Some(RDKafkaErrorCode::UnknownTopicOrPartition) => {
+                        let known: Vec<_> = self.topics.keys().cloned().collect();
+                        return Err(Error::Fatal(format!(
+                            "kafka: a topic is missing ({}): run `winback topics apply`",
+                            known.join(", ")
+                        )));
+                    }
+                    _ => return Err(unavailable(&error)),
+                },
+            }
+        }
+        polled.assignments.extend(self.news.lock().unwrap_or_else(PoisonError::into_inner).drain(..));
+        // What was revoked in this very poll is not ours to handle.
+        for change in &polled.assignments {
+            if let Assignment::Revoked(lost) = change {
+                polled.records.retain(|record| {
+                    !lost.iter().any(|place| place.topic == record.topic && place.partition == record.partition)
+                });
+            }
+        }
+        Ok(polled)
+    }
+}
+
+#[async_trait]
+impl Member for KafkaMember {
+    async fn poll(&mut self, most: usize, wait: Duration) -> Result<Polled, Error> {
+        let watch = winback_service::clock::Stopwatch::start();
+        let mut nap = Duration::from_millis(1);
+        loop {
+            let polled = self.drain(most)?;
+            if !polled.records.is_empty() || !polled.assignments.is_empty() || watch.elapsed() >= wait {
+                return Ok(polled);
+            }
+            winback_service::clock::pause(nap).await;
+            nap = (nap * 2).min(Duration::from_millis(16));
+        }
+    }
+
+    async fn commit(&mut self, positions: &[(Place, Offset, String)]) -> Result<(), Error> {
+        if positions.is_empty() {
+            return Ok(());
+        }
+        let mut list = TopicPartitionList::new();
+        for (place, next, metadata) in positions {
+            let mut element = list.add_partition(&place.topic, number(place.partition));
+            element.set_offset(KafkaOffset::Offset(next.0)).map_err(|error| fatal(&error))?;
+            element.set_metadata(metadata);
+        }
+        self.consumer.commit(&list, CommitMode::Async).map_err(|error| unavailable(&error))
+    }
+
+    fn own_only(&mut self) {
+        self.own_only.store(true, std::sync::atomic::Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,310 @@
+//! The log on Kafka through librdkafka: idempotent producer, manual positions, no auto-anything.
+//!
+//! While the brokers are away a produce waits. Blocking calls run on threads made for them.
+
+mod admin;
+mod member;
+mod producer;
+mod reader;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rdkafka::ClientConfig;
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
+use rdkafka::{Timestamp as KafkaTime, TopicPartitionList};
+use winback_contract::{Offset, Partition, Timestamp};
+
+pub use admin::{Planned, Setting, TopicSpec};
+
+use crate::error::Error;
+use crate::log::{Commit, Log, Member, Reader};
+use crate::record::{Outgoing, Record, Stamp};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How to reach the brokers.
+#[derive(Clone)]
+pub struct Options {
+    /// `host:port`, several with commas.
+    pub bootstrap: String,
+    /// Any property of librdkafka: SASL, TLS and the like. They win over winback's own.
+    pub properties: BTreeMap<String, String>,
+    /// Who connects, as brokers' logs show it.
+    pub client_id: String,
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Options({}, {} properties)", self.bootstrap, self.properties.len())
+    }
+}
+
+/// See the module.
+pub struct KafkaLog {
+    options: Options,
+    producer: producer::Producer,
+    /// Asks for metadata and ends; never joins a group.
+    asking: Arc<BaseConsumer<Quiet>>,
+    /// One for each group whose commits are asked for.
+    groups: Mutex<BTreeMap<String, Arc<BaseConsumer<Quiet>>>>,
+    /// Counts of partitions; they are fixed for life.
+    counts: Mutex<BTreeMap<String, u32>>,
+}
+
+impl std::fmt::Debug for KafkaLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "KafkaLog({:?})", self.options)
+    }
+}
+
+/// Sends librdkafka's own words to the log at a level that fits who must act.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Quiet;
+
+impl ClientContext for Quiet {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log_line(level, facility, message);
+    }
+    fn error(&self, error: KafkaError, reason: &str) {
+        if !matches!(error, KafkaError::PartitionEOF(_)) {
+            tracing::warn!(%error, reason, "kafka client");
+        }
+    }
+    fn stats_raw(&self, _json: &[u8]) {}
+}
+
+impl ConsumerContext for Quiet {}
+
+pub(crate) fn log_line(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
+            tracing::warn!(facility, message, "kafka client");
+        }
+        RDKafkaLogLevel::Warning | RDKafkaLogLevel::Notice => tracing::info!(facility, message, "kafka client"),
+        RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => tracing::debug!(facility, message, "kafka client"),
+    }
+}
+
+impl Options {
+    pub(crate) fn client(&self, defaults: &[(&str, &str)]) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.bootstrap).set("client.id", &self.client_id);
+        config.set("log.connection.close", "false").set("statistics.interval.ms", "0");
+        config.set("topic.metadata.refresh.interval.ms", "60000").set("reconnect.backoff.max.ms", "2000");
+        for (name, value) in defaults {
+            config.set(*name, *value);
+        }
+        for (name, value) in &self.properties {
+            config.set(name, value);
+        }
+        config
+    }
+
+    pub(crate) fn consumer(&self, group: &str) -> ClientConfig {
+        self.client(&[
+            ("group.id", group),
+            ("enable.auto.commit", "false"),
+            ("enable.auto.offset.store", "false"),
+            ("auto.offset.reset", "earliest"),
+            ("allow.auto.create.topics", "false"),
+            ("partition.assignment.strategy", "roundrobin"),
+            ("session.timeout.ms", "10000"),
+            ("fetch.wait.max.ms", "50"),
+            ("queued.max.messages.kbytes", "32768"),
+            ("fetch.message.max.bytes", "4194304"),
+        ])
+    }
+}
+
+impl KafkaLog {
+    /// Makes the clients; they connect when first used.
+    ///
+    /// # Errors
+    /// When a property is unknown or contradictory.
+    pub fn new(options: Options) -> Result<Self, Error> {
+        let producer = producer::Producer::new(&options)?;
+        let asking = options.consumer("winback-asking").create_with_context(Quiet).map_err(|error| fatal(&error))?;
+        Ok(Self { options, producer, asking: Arc::new(asking), groups: Mutex::default(), counts: Mutex::default() })
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&BaseConsumer<Quiet>) -> Result<T, KafkaError> + Send + 'static,
+    ) -> Result<T, Error> {
+        let asking = self.asking.clone();
+        blocking(move || question(&asking)).await
+    }
+
+    async fn count(&self, topic: &str) -> Result<u32, Error> {
+        let known = self.counts.lock().unwrap_or_else(PoisonError::into_inner).get(topic).copied();
+        if let Some(count) = known {
+            return Ok(count);
+        }
+        let count = self.partitions(topic).await?.unwrap_or(0);
+        if count > 0 {
+            self.counts.lock().unwrap_or_else(PoisonError::into_inner).insert(topic.to_owned(), count);
+        }
+        Ok(count)
+    }
+
+    /// All offsets of a topic in one question: the special times -1 and -2 mean its end and its beginning.
+    async fn offsets(&self, topic: &str, which: rdkafka::Offset) -> Result<Vec<Offset>, Error> {
+        let count = self.count(topic).await?;
+        let topic = topic.to_owned();
+        self.ask(move |asking| {
+            let mut list = TopicPartitionList::new();
+            for index in 0..count {
+                list.add_partition_offset(&topic, i32::try_from(index).unwrap_or(i32::MAX), which)?;
+            }
+            let answer = asking.offsets_for_times(list, PATIENCE)?;
+            answer
+                .elements()
+                .iter()
+                .map(|element| {
+                    element.error()?;
+                    Ok(match element.offset() {
+                        rdkafka::Offset::Offset(offset) => Offset(offset),
+                        _ => Offset(0),
+                    })
+                })
+                .collect()
+        })
+        .await
+    }
+
+    fn group(&self, group: &str) -> Result<Arc<BaseConsumer<Quiet>>, Error> {
+        let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(asking) = groups.get(group) {
+            return Ok(asking.clone());
+        }
+        let made: BaseConsumer<Quiet> =
+            self.options.consumer(group).create_with_context(Quiet).map_err(|error| fatal(&error))?;
+        let made = Arc::new(made);
+        groups.insert(group.to_owned(), made.clone());
+        Ok(made)
+    }
+}
+
+/// Runs a blocking call where it may block.
+#[allow(clippy::disallowed_methods, reason = "librdkafka's questions block; the task is awaited here")]
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, KafkaError> + Send + 'static,
+) -> Result<T, Error> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result.map_err(|error| unavailable(&error)),
+        Err(_) => Err(Error::Fatal("a call to the kafka client was aborted".into())),
+    }
+}
+
+pub(crate) fn fatal(error: &KafkaError) -> Error {
+    Error::Fatal(format!("kafka: {error}"))
+}
+
+pub(crate) fn unavailable(error: &KafkaError) -> Error {
+    use rdkafka::types::RDKafkaErrorCode as Code;
+    match error.rdkafka_error_code() {
+        Some(
+            Code::TopicAuthorizationFailed
+            | Code::GroupAuthorizationFailed
+            | Code::ClusterAuthorizationFailed
+            | Code::SaslAuthenticationFailed
+            | Code::Fatal,
+        ) => fatal(error),
+        _ => Error::Unavailable(format!("kafka: {error}")),
+    }
+}
+
+pub(crate) fn number(partition: Partition) -> i32 {
+    i32::try_from(partition.0).unwrap_or(i32::MAX)
+}
+
+pub(crate) fn record(message: &BorrowedMessage<'_>) -> Record {
+    let (time, stamp) = match message.timestamp() {
+        KafkaTime::LogAppendTime(millis) => (millis, Stamp::Broker),
+        KafkaTime::CreateTime(millis) => (millis, Stamp::Producer),
+        KafkaTime::NotAvailable => (0, Stamp::Producer),
+    };
+    let headers = message.headers().map(|headers| {
+        headers.iter().map(|header| (header.key.to_owned(), header.value.unwrap_or_default().to_vec())).collect()
+    });
+    Record {
+        topic: Arc::from(message.topic()),
+        partition: Partition(u32::try_from(message.partition()).unwrap_or(0)),
+        offset: Offset(message.offset()),
+        time: Timestamp::from_millis(time),
+        stamp,
+        key: message.key().unwrap_or_default().to_vec(),
+        value: message.payload().map(<[u8]>::to_vec),
+        headers: headers.unwrap_or_default(),
+    }
+}
+
+#[async_trait]
+impl Log for KafkaLog {
+    async fn produce(&self, records: Vec<Outgoing>) -> Result<(), Error> {
+        self.producer.produce(records).await
+    }
+
+    async fn partitions(&self, topic: &str) -> Result<Option<u32>, Error> {
+        let name = topic.to_owned();
+        let count = self
+            .ask(move |asking| {
+                let metadata = asking.fetch_metadata(Some(&name), PATIENCE)?;
+                let topic = metadata.topics().iter().find(|topic| topic.name() == name);
+                Ok(topic.filter(|topic| topic.error().is_none()).map(|topic| topic.partitions().len()))
+            })
+            .await?;
+        Ok(count.filter(|count| *count > 0).and_then(|count| u32::try_from(count).ok()))
+    }
+
+    async fn ends(&self, topic: &str) -> Result<Vec<Offset>, Error> {
+        self.offsets(topic, rdkafka::Offset::End).await
+    }
+
+    async fn starts(&self, topic: &str) -> Result<Vec<Offset>, Error> {
+        self.offsets(topic, rdkafka::Offset::Beginning).await
+    }
+
+    async fn committed(&self, group: &str, topic: &str) -> Result<Vec<Option<Commit>>, Error> {
+        let count = self.count(topic).await?;
+        let (asking, topic) = (self.group(group)?, topic.to_owned());
+        blocking(move || {
+            let mut list = TopicPartitionList::new();
+            for index in 0..count {
+                list.add_partition(&topic, i32::try_from(index).unwrap_or(i32::MAX));
+            }
+            let answer = asking.committed_offsets(list, PATIENCE)?;
+            Ok(answer
+                .elements()
+                .iter()
+                .map(|element| match element.offset() {
+                    rdkafka::Offset::Offset(next) => {
+                        Some(Commit { next: Offset(next), metadata: element.metadata().to_owned() })
+                    }
+                    _ => None,
+                })
+                .collect())
+        })
+        .await
+    }
+
+    async fn join(&self, group: &str, topics: &[String]) -> Result<Box<dyn Member>, Error> {
+        Ok(Box::new(member::KafkaMember::join(&self.options, group, topics)?))
+    }
+
+    async fn read(&self, group: &str) -> Result<Box<dyn Reader>, Error> {
+        Ok(Box::new(reader::KafkaReader::new(&self.options, group)?))
+    }
+
+    async fn cluster_id(&self) -> Result<String, Error> {
+        let id = self.ask(|asking| Ok(asking.client().fetch_cluster_id(PATIENCE))).await?;
+        id.ok_or_else(|| Error::Unavailable("kafka: the brokers did not tell their cluster id".into()))
+    }
+}
