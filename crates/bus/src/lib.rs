@@ -4,6 +4,7 @@
 //! [`frontier`] probe). Absent on purpose: state, rules, and any meaning of a record's bytes.
 
 pub mod error;
+pub mod follow;
 pub mod frontier;
 pub mod kafka;
 pub mod log;
@@ -11,5 +12,6 @@ pub mod memory;
 pub mod record;
 
 pub use error::Error;
+pub use follow::Follower;
 pub use log::{Assignment, Commit, Log, Member, Place, Polled, Reader};
 pub use record::{Outgoing, Record, Stamp};

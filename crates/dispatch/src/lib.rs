@@ -1,1 +1,12 @@
-//! placeholder
+//! dispatch: claim, render, send, report. One program, one channel per deployment. It has no state.
+//!
+//! Invariants: INV-4 and INV-5 (nothing is sent without a claim taken just before), INV-11 (the window of the claim).
+//! Absent on purpose: decisions about whether, when and to whom.
+
+pub mod compose;
+pub mod metrics;
+pub mod provider;
+pub mod service;
+
+pub use provider::{FileProvider, Provider, Sent, SmtpConfig, SmtpProvider, TlsMode};
+pub use service::{Config, Service};

@@ -1,1 +1,17 @@
-//! placeholder
+//! ingest: raw records in, canonical events out. Stateless but for a cache of recent links.
+//!
+//! Invariants: INV-3 (ids and positions come from the input), INV-8 (each record ends as events or in `failed`).
+//! Absent on purpose: customers, campaigns, Redis.
+
+pub mod cloudevents;
+pub mod config;
+pub mod decode;
+pub mod fields;
+pub mod links;
+pub mod metrics;
+pub mod normalise;
+pub mod route;
+pub mod service;
+
+pub use config::{Arrival, Config, SourceConfig};
+pub use service::Service;

@@ -77,6 +77,8 @@ pub struct Customer {
     pub activated: Option<BundleHash>,
     /// The newest input applied.
     pub seen: Option<SourcePosition>,
+    /// The entry in the partition's sorted set of timers; later than needed never, earlier at times (lazy timers).
+    pub scheduled: Option<Timestamp>,
 }
 
 impl std::fmt::Debug for Customer {

@@ -54,8 +54,10 @@ pub(crate) fn link(
         at: record.at,
         body: Body::Handover { from: world.customer, from_kind: kind, state },
     });
-    let created = customer.profile.created_at;
-    *customer = Customer { forward: Some(ForwardMark { owner, owner_kind, kind }), ..Customer::default() };
+    let (created, scheduled) = (customer.profile.created_at, customer.scheduled);
+    *customer = Customer {
+        scheduled,
+        forward: Some(ForwardMark { owner, owner_kind, kind }), ..Customer::default() };
     customer.profile.created_at = created.or(Some(record.at));
     customer.last_activity = Some(record.arrival);
 }

@@ -108,7 +108,12 @@ pub(crate) fn settle_message(
         OutcomeStatus::Deferred => {
             unbook(customer, pending);
             if let Some(index) = index {
-                again(&mut customer.journeys[index]);
+                let journey = &mut customer.journeys[index];
+                again(journey);
+                if reason == Some(Reason::ProviderDown) && journey.station == Station::Step {
+                    let until = at + world.limits.claim_timeout;
+                    journey.hold = Some(crate::state::Hold { until, reason: Reason::ProviderDown });
+                }
             }
         }
         OutcomeStatus::Moved => {

@@ -3,14 +3,43 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use winback_campaign::{Bundle, Campaign};
+use winback_campaign::{Bundle, Campaign, Files};
 use winback_contract::{BundleHash, Channel, CustomerId, Partition, PartitionCount, Span};
 
 /// Bundles by hash: the active one and those that running journeys began with.
 #[derive(Clone, Debug, Default)]
 pub struct Bundles(BTreeMap<BundleHash, Arc<Bundle>>);
 
+/// What became of a published bundle.
+#[derive(Debug)]
+pub enum Offered {
+    /// It is here now.
+    Taken(BundleHash),
+    /// It was here already.
+    Known,
+    /// It can't be used, and why.
+    Refused(String),
+}
+
 impl Bundles {
+    /// Takes a record of the `campaigns` topic: reads and compiles it.
+    pub fn offer(&mut self, value: &[u8]) -> Offered {
+        let Ok(files) = serde_json::from_slice::<Files>(value) else {
+            return Offered::Refused("a record of campaigns is no bundle".into());
+        };
+        let hash = files.hash();
+        if self.0.contains_key(&hash) {
+            return Offered::Known;
+        }
+        match Bundle::compile(&files) {
+            Ok((bundle, _)) => {
+                self.insert(Arc::new(bundle));
+                Offered::Taken(hash)
+            }
+            Err(report) => Offered::Refused(format!("bundle {hash} can't be used by this release: {report}")),
+        }
+    }
+
     /// Keeps a bundle.
     pub fn insert(&mut self, bundle: Arc<Bundle>) {
         self.0.insert(bundle.hash, bundle);

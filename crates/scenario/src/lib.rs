@@ -1,1 +1,10 @@
-//! placeholder
+//! The seeded synthetic shop of demo, tests and bench: people browse, leave carts, log in late, come back, buy.
+//!
+//! Same seed, same shop, to the byte. Times come from the script, chance from the seed; nothing here asks a clock.
+
+pub mod people;
+pub mod random;
+pub mod shop;
+
+pub use random::Random;
+pub use shop::{Options, Raw, generate};

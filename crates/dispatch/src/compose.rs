@@ -1,0 +1,80 @@
+//! A message to a mail: the text in the customer's language, headers that mailbox providers want (RFC 8058).
+
+use serde_json::{Value, json};
+use winback_campaign::Bundle;
+use winback_campaign::template::Failure;
+use winback_contract::Message;
+
+/// A mail, ready for a provider. `Debug` shows neither address nor content.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Mail {
+    /// Stable over attempts: `<message id@sender's domain>`.
+    pub message_id: String,
+    /// To whom.
+    pub to: String,
+    /// From whom.
+    pub from: String,
+    /// Where answers go.
+    pub reply_to: Option<String>,
+    /// One line.
+    pub subject: String,
+    /// HTML part.
+    pub html: String,
+    /// Text part.
+    pub text: String,
+    /// Values of `List-Unsubscribe`, each with its brackets.
+    pub unsubscribe: Vec<String>,
+    /// Whether one of them takes a POST (RFC 8058).
+    pub one_click: bool,
+    /// `campaign/step`, for `Feedback-ID` and file names.
+    pub label: String,
+}
+
+impl std::fmt::Debug for Mail {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Mail({}, {})", self.message_id, self.label)
+    }
+}
+
+/// Renders a message.
+///
+/// # Errors
+/// [`Failure`] when the text can't be made; it names the template, never the person.
+pub fn compose(bundle: &Bundle, message: &Message) -> Result<Mail, Failure> {
+    let fail = |text: &str| Failure { template: message.template.clone(), line: None, message: text.into() };
+    let sender = bundle.policy.email.as_ref().ok_or_else(|| fail("Policy has no sender of email"))?;
+    let fill = |address: &String| {
+        address.replace("{message}", &message.id.to_string()).replace("{customer}", &message.customer.to_string())
+    };
+    let unsubscribe: Vec<String> = sender.unsubscribe.iter().map(fill).collect();
+    let web = unsubscribe.iter().find(|address| address.starts_with("https://"));
+    let facts = facts(bundle, message, web.or(unsubscribe.first()));
+    let own = message.facts.customer.locale.as_deref();
+    let locales: Vec<&str> = own.into_iter().chain([bundle.policy.locale.as_str()]).collect();
+    let email = bundle.templates.email(&message.campaign, &message.template, &locales, &facts)?;
+    let domain = sender.from.rsplit('@').next().unwrap_or("localhost").trim_end_matches('>').trim();
+    Ok(Mail {
+        message_id: format!("<{}@{domain}>", message.id),
+        to: message.address.clone(),
+        from: sender.from.clone(),
+        reply_to: sender.reply_to.clone(),
+        subject: email.subject,
+        html: email.html,
+        text: email.text,
+        one_click: web.is_some(),
+        unsubscribe: unsubscribe.iter().map(|address| format!("<{address}>")).collect(),
+        label: format!("{}/{}", message.campaign, message.step),
+    })
+}
+
+/// What templates see.
+fn facts(bundle: &Bundle, message: &Message, unsubscribe: Option<&String>) -> Value {
+    let mut facts = serde_json::to_value(&message.facts).unwrap_or_default();
+    facts["shop"] = json!({ "name": bundle.policy.name, "unsubscribe": unsubscribe });
+    if let Some(offer) = &message.facts.offer {
+        let day = jiff::Timestamp::from_millisecond(offer.expires_at.as_millis())
+            .map(|at| at.to_zoned(bundle.policy.zone.clone()).date().to_string());
+        facts["offer"]["expires_on"] = json!(day.unwrap_or_default());
+    }
+    facts
+}

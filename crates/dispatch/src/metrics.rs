@@ -1,0 +1,32 @@
+//! Metrics of dispatch.
+
+use prometheus::{HistogramVec, IntCounterVec};
+use winback_service::Metrics as Registry;
+
+/// All of them.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    /// Counter: claims by answer.
+    pub claims: IntCounterVec,
+    /// Counter: attempts by what the provider said.
+    pub responses: IntCounterVec,
+    /// Counter: texts that could not be made.
+    pub template_errors: IntCounterVec,
+    /// Histogram: seconds of one send.
+    pub send_seconds: HistogramVec,
+    /// Histogram: seconds from decided to accepted.
+    pub end_to_end: HistogramVec,
+}
+
+impl Metrics {
+    /// Registers all.
+    pub fn register(registry: &Registry) -> Self {
+        Self {
+            claims: registry.counter("claims_total", "claims of grants by answer", &["channel", "answer"]),
+            responses: registry.counter("provider_responses_total", "what providers said", &["provider", "class"]),
+            template_errors: registry.counter("template_errors_total", "texts that could not be made", &["channel"]),
+            send_seconds: registry.seconds("message_send_duration_seconds", "duration of sends", &["channel", "provider"]),
+            end_to_end: registry.seconds("message_end_to_end_seconds", "from decided to accepted", &["channel", "provider"]),
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The provider that writes mails to files: for the first day, for shadow campaigns, for the demo.
+
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+
+use super::{Provider, Sent};
+use crate::compose::Mail;
+
+/// Writes one `.html` and one `.txt` file per message into a folder of its campaign.
+#[derive(Debug, Clone)]
+pub struct FileProvider {
+    folder: PathBuf,
+}
+
+impl FileProvider {
+    /// Files go under `folder`, which is made when first needed.
+    pub fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_owned() }
+    }
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[async_trait]
+impl Provider for FileProvider {
+    fn name(&self) -> &'static str {
+        "file"
+    }
+
+    async fn send(&self, mail: &Mail) -> Sent {
+        let id = mail.message_id.trim_start_matches('<').split('@').next().unwrap_or_default();
+        let base = self.folder.join(&mail.label).join(id);
+        let head = format!(
+            "<!-- Message-ID: {} --><div style=\"font:13px monospace;padding:12px;background:#eee;color:#222\">To: {}<br>From: {}<br>Subject: {}</div>\n",
+            escape(&mail.message_id),
+            escape(&mail.to),
+            escape(&mail.from),
+            escape(&mail.subject)
+        );
+        let write = async {
+            if let Some(parent) = base.parent() {
+                tokio::fs::create_dir_all(parent).await?;
+            }
+            tokio::fs::write(base.with_extension("html"), format!("{head}{}", mail.html)).await?;
+            tokio::fs::write(base.with_extension("txt"), &mail.text).await
+        };
+        match write.await {
+            Ok(()) => Sent::Accepted { provider_id: None },
+            Err(error) => Sent::NotNow { detail: format!("file: {}", error.kind()) },
+        }
+    }
+}

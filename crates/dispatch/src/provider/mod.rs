@@ -1,0 +1,60 @@
+//! Providers: whatever takes a mail. The answer has three values and a half, so that nothing is sent twice.
+
+mod file;
+mod smtp;
+
+use async_trait::async_trait;
+
+use crate::compose::Mail;
+
+pub use file::FileProvider;
+pub use smtp::{SmtpConfig, SmtpProvider, TlsMode};
+
+/// What became of an attempt (INV-4).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Sent {
+    /// The provider has it.
+    Accepted {
+        /// The provider's own id.
+        provider_id: Option<String>,
+    },
+    /// It definitely has it not, and never will take it.
+    Refused {
+        /// A stable word or code; no address.
+        detail: String,
+        /// Whether the address itself is the problem.
+        address_is_bad: bool,
+    },
+    /// It definitely has it not; later it may take it.
+    NotNow {
+        /// A stable word or code; no address.
+        detail: String,
+    },
+    /// Nobody knows: the connection broke after the content went out.
+    Unknown {
+        /// A stable word or code; no address.
+        detail: String,
+    },
+}
+
+impl Sent {
+    /// The class for metrics.
+    pub fn class(&self) -> &'static str {
+        match self {
+            Self::Accepted { .. } => "ok",
+            Self::Refused { .. } => "refused",
+            Self::NotNow { .. } => "not_now",
+            Self::Unknown { .. } => "unknown",
+        }
+    }
+}
+
+/// Takes mails.
+#[async_trait]
+pub trait Provider: Send + Sync {
+    /// Its name in metrics.
+    fn name(&self) -> &'static str;
+
+    /// Tries once.
+    async fn send(&self, mail: &Mail) -> Sent;
+}

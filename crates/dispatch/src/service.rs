@@ -1,0 +1,362 @@
+//! The loop of dispatch: read messages, claim, render, send, report, and commit behind the reports.
+//!
+//! Rendering comes before the claim, so that the time between claim and content is short. A message read again
+//! after a crash finds its claim taken and is left alone: sessions finds out and follows the channel's policy.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures::stream::{self, StreamExt as _};
+use winback_bus::{Assignment, Error, Follower, Log, Member, Outgoing, Place, Record};
+use winback_campaign::model::Mode;
+use winback_contract::{
+    Channel, Failed, FailedStage, Message, Offset, Outcome, OutcomeStatus, PartitionCount, Reason, Span, Timestamp,
+    Topic, TopicNames,
+};
+use winback_journey::{Bundles, Offered};
+use winback_service::{Clock, Health, Shutdown, clock};
+use winback_store::{Claim, Store};
+
+use crate::compose::{Mail, compose};
+use crate::metrics::Metrics;
+use crate::provider::{Provider, Sent};
+
+/// Config of dispatch.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Names of topics.
+    pub names: TopicNames,
+    /// Prefix of groups.
+    pub groups: String,
+    /// How many partitions there are.
+    pub partitions: PartitionCount,
+    /// The channel of this deployment.
+    pub channel: Channel,
+    /// Messages taken at once.
+    pub batch: usize,
+    /// Sends at the same time.
+    pub parallel: usize,
+    /// From claim to report.
+    pub claim_timeout: Span,
+    /// If not empty, only these addresses (or `@domain`) get mail; everybody else's goes to files.
+    pub only_to: BTreeSet<String>,
+    /// Everything goes to files.
+    pub shadow: bool,
+}
+
+/// See the module.
+pub struct Service {
+    config: Config,
+    log: Arc<dyn Log>,
+    store: Arc<dyn Store>,
+    clock: Clock,
+    member: Box<dyn Member>,
+    campaigns: Follower,
+    bundles: Bundles,
+    provider: Arc<dyn Provider>,
+    files: Arc<dyn Provider>,
+    metrics: Metrics,
+    shutdown: Shutdown,
+    token: AtomicU64,
+    waiting: BTreeMap<Place, Vec<Record>>,
+    unsent: Vec<Outgoing>,
+    next: BTreeMap<Place, Offset>,
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "dispatch({})", self.config.channel)
+    }
+}
+
+/// A message, ready to be sent, or what to report instead.
+enum Ready {
+    Mail(Box<(Message, Mail, bool)>),
+    Report(Message, OutcomeStatus, Reason),
+}
+
+impl Service {
+    /// Joins the group of its channel. `token` tells this process's claims from all others'.
+    ///
+    /// # Errors
+    /// When the log refuses.
+    pub async fn start(
+        config: Config,
+        log: Arc<dyn Log>,
+        store: Arc<dyn Store>,
+        clock: Clock,
+        (provider, files): (Arc<dyn Provider>, Arc<dyn Provider>),
+        metrics: Metrics,
+        (shutdown, token): (Shutdown, u64),
+    ) -> Result<Self, Error> {
+        let group = format!("{}dispatch.{}", config.groups, config.channel);
+        let member = log.join(&group, &[config.names.name(Topic::Dispatch(config.channel))]).await?;
+        let campaigns = Follower::start(log.as_ref(), &config.names.name(Topic::Campaigns), &group).await?;
+        Ok(Self {
+            config,
+            log,
+            store,
+            clock,
+            member,
+            campaigns,
+            bundles: Bundles::default(),
+            provider,
+            files,
+            metrics,
+            shutdown,
+            token: AtomicU64::new(token),
+            waiting: BTreeMap::new(),
+            unsent: Vec::new(),
+            next: BTreeMap::new(),
+        })
+    }
+
+    /// Does what is there, within `wait`. Returns how many messages it took.
+    ///
+    /// # Errors
+    /// Transient ones may be retried by calling again; nothing is lost.
+    pub async fn step(&mut self, wait: Duration) -> Result<usize, Error> {
+        self.send().await?;
+        for value in self.campaigns.poll(Duration::ZERO).await? {
+            if let Offered::Refused(reason) = self.bundles.offer(&value) {
+                tracing::error!(reason, "a published bundle is left aside");
+            }
+        }
+        let polled = self.member.poll(self.config.batch, wait).await?;
+        for change in &polled.assignments {
+            if let Assignment::Revoked(places) = change {
+                for place in places {
+                    self.waiting.remove(place);
+                    self.next.remove(place);
+                }
+            }
+        }
+        let mut taken = polled.records.len();
+        let mut ready = Vec::new();
+        let retried: Vec<Record> = std::mem::take(&mut self.waiting).into_values().flatten().collect();
+        for record in retried.into_iter().chain(polled.records) {
+            let place = Place { topic: record.topic.clone(), partition: record.partition };
+            if self.waiting.contains_key(&place) || !self.prepare(&record, &mut ready)? {
+                self.waiting.entry(place).or_default().push(record);
+                taken = taken.saturating_sub(1);
+                continue;
+            }
+            self.next.insert(place, record.offset.next());
+        }
+        let this = &*self;
+        let parallel = this.config.parallel.max(1);
+        let outcomes: Vec<Result<Option<Outcome>, Error>> =
+            stream::iter(ready).map(|ready| this.handle(ready)).buffered(parallel).collect().await;
+        let mut problem = None;
+        for outcome in outcomes {
+            match outcome {
+                Ok(Some(outcome)) => self.report(&outcome)?,
+                Ok(None) => {}
+                Err(error) => problem = problem.or(Some(error)),
+            }
+        }
+        if let Some(error) = problem {
+            // What was sent is reported; nothing is committed, so the rest is read again after a restart.
+            self.next.clear();
+            self.send().await?;
+            return Err(error);
+        }
+        self.send().await?;
+        Ok(taken)
+    }
+
+    /// Reads and renders. False when the bundle is not here yet.
+    fn prepare(&mut self, record: &Record, ready: &mut Vec<Ready>) -> Result<bool, Error> {
+        let payload = record.value.as_deref().unwrap_or_default();
+        let message: Message = match serde_json::from_slice(payload) {
+            Ok(message) => message,
+            Err(error) => {
+                let detail = format!("not a message at line {} column {}", error.line(), error.column());
+                let place = (record.topic.as_ref(), record.partition, record.offset, record.time);
+                let failed = Failed::new(FailedStage::Dispatch, "malformed_message", detail, place, payload);
+                let topic = self.config.names.name(Topic::Failed);
+                self.put(&topic, None, record.key.clone(), serde_json::to_vec(&failed))?;
+                return Ok(true);
+            }
+        };
+        let Some(bundle) = self.bundles.get(message.bundle) else {
+            tracing::warn!(bundle = %message.bundle, "a message waits for its bundle");
+            return Ok(false);
+        };
+        let shadow = self.config.shadow
+            || bundle.campaign(&message.campaign).is_some_and(|campaign| campaign.mode == Mode::Shadow)
+            || !self.is_allowed(&message.address);
+        ready.push(match compose(bundle, &message) {
+            Ok(mail) => Ready::Mail(Box::new((message, mail, shadow))),
+            Err(failure) => {
+                self.metrics.template_errors.with_label_values(&[self.config.channel.as_str()]).inc();
+                tracing::error!(%failure, campaign = message.campaign, step = message.step, "a text could not be made");
+                Ready::Report(message, OutcomeStatus::Refused, Reason::TemplateError)
+            }
+        });
+        Ok(true)
+    }
+
+    fn is_allowed(&self, address: &str) -> bool {
+        let domain = address.rsplit('@').next().map(|domain| format!("@{domain}")).unwrap_or_default();
+        let only = &self.config.only_to;
+        only.is_empty() || only.contains(address) || only.contains(&domain)
+    }
+
+    async fn handle(&self, ready: Ready) -> Result<Option<Outcome>, Error> {
+        let (message, mail, shadow) = match ready {
+            Ready::Report(message, status, reason) => {
+                return Ok(Some(self.outcome(&message, status, Some(reason), None)));
+            }
+            Ready::Mail(parts) => *parts,
+        };
+        let token = self.token.fetch_add(1, Ordering::SeqCst);
+        let claim = self.claim(&message, token).await?;
+        let word = match claim {
+            Claim::Claimed => "claimed",
+            Claim::Gone => "gone",
+            Claim::Moved => "moved",
+            Claim::Taken => "taken",
+            Claim::Stale => "stale",
+            Claim::OutsideWindow => "window",
+        };
+        self.metrics.claims.with_label_values(&[self.config.channel.as_str(), word]).inc();
+        match claim {
+            Claim::Claimed => Ok(Some(self.deliver(&message, &mail, shadow, token).await?)),
+            Claim::Moved => Ok(Some(self.outcome(&message, OutcomeStatus::Moved, Some(Reason::Moved), None))),
+            // The permission was taken back, or the window is over: if the step is still wanted it is judged again.
+            Claim::Gone | Claim::OutsideWindow => {
+                Ok(Some(self.outcome(&message, OutcomeStatus::Deferred, None, None)))
+            }
+            // Somebody else sends it, or a newer attempt was granted.
+            Claim::Taken | Claim::Stale => Ok(None),
+        }
+    }
+
+    async fn claim(&self, message: &Message, token: u64) -> Result<Claim, Error> {
+        let timeout = self.config.claim_timeout;
+        loop {
+            // The same token: if an answer was lost, the next one says the same.
+            match self.store.claim(message.partition, message.id, message.attempt, token, timeout).await {
+                Ok(claim) => return Ok(claim),
+                Err(winback_store::Error::Fatal(reason)) => return Err(Error::Fatal(reason)),
+                Err(winback_store::Error::Unavailable(reason)) if self.shutdown.is_raised() => {
+                    return Err(Error::Unavailable(reason));
+                }
+                Err(winback_store::Error::Unavailable(reason)) => {
+                    tracing::warn!(reason, "a claim waits for the store");
+                    if !self.clock.is_virtual() {
+                        clock::pause(Duration::from_millis(200)).await;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn deliver(&self, message: &Message, mail: &Mail, shadow: bool, token: u64) -> Result<Outcome, Error> {
+        let provider = if shadow { &self.files } else { &self.provider };
+        let labels = [self.config.channel.as_str(), provider.name()];
+        let watch = clock::Stopwatch::start();
+        let sent = provider.send(mail).await;
+        self.metrics.send_seconds.with_label_values(&labels).observe(watch.elapsed().as_secs_f64());
+        self.metrics.responses.with_label_values(&[provider.name(), sent.class()]).inc();
+        Ok(match sent {
+            Sent::Accepted { provider_id } => {
+                let taken = self.clock.now_millis() - message.not_before.as_millis();
+                self.metrics.end_to_end.with_label_values(&labels).observe(taken.max(0) as f64 / 1_000.0);
+                self.outcome(message, OutcomeStatus::Sent, None, provider_id)
+            }
+            Sent::Refused { detail, address_is_bad } => {
+                tracing::warn!(message = %message.id, detail, "a message was refused");
+                let reason = if address_is_bad { Reason::Suppressed } else { Reason::Refused };
+                self.outcome(message, OutcomeStatus::Refused, Some(reason), None)
+            }
+            Sent::NotNow { detail } => {
+                tracing::warn!(message = %message.id, detail, "a message can't be sent now");
+                if let Err(error) = self.store.unclaim(message.partition, message.id, token).await {
+                    tracing::warn!(%error, "a claim could not be given back; it will run out");
+                }
+                self.outcome(message, OutcomeStatus::Deferred, Some(Reason::ProviderDown), None)
+            }
+            Sent::Unknown { detail } => {
+                tracing::warn!(message = %message.id, detail, "nobody knows whether a message went out");
+                self.outcome(message, OutcomeStatus::Unknown, Some(Reason::Unknown), None)
+            }
+        })
+    }
+
+    fn outcome(
+        &self,
+        message: &Message,
+        status: OutcomeStatus,
+        reason: Option<Reason>,
+        provider_id: Option<String>,
+    ) -> Outcome {
+        Outcome {
+            v: Outcome::VERSION,
+            message: message.id,
+            customer: message.customer,
+            channel: message.channel,
+            attempt: message.attempt,
+            status,
+            reason,
+            provider_id,
+            bot: false,
+            at: Timestamp::from_millis(self.clock.now_millis()),
+        }
+    }
+
+    fn report(&mut self, outcome: &Outcome) -> Result<(), Error> {
+        let topic = self.config.names.name(Topic::Outcomes);
+        let partition = self.config.partitions.of(outcome.customer);
+        self.put(&topic, Some(partition), outcome.customer.to_string().into_bytes(), serde_json::to_vec(outcome))
+    }
+
+    fn put(
+        &mut self,
+        topic: &str,
+        partition: Option<winback_contract::Partition>,
+        key: Vec<u8>,
+        value: serde_json::Result<Vec<u8>>,
+    ) -> Result<(), Error> {
+        let value = value.map_err(|error| Error::Fatal(format!("a report can't be written: {error}")))?;
+        self.unsent.push(Outgoing { topic: Arc::from(topic), partition, key, value });
+        Ok(())
+    }
+
+    async fn send(&mut self) -> Result<(), Error> {
+        if !self.unsent.is_empty() {
+            self.log.produce(self.unsent.clone()).await?;
+            self.unsent.clear();
+        }
+        if !self.next.is_empty() {
+            let next: Vec<_> =
+                self.next.iter().map(|(place, offset)| (place.clone(), *offset, String::new())).collect();
+            self.member.commit(&next).await?;
+            self.next.clear();
+        }
+        Ok(())
+    }
+
+    /// Runs until shutdown; while log or store are away it waits and says so.
+    ///
+    /// # Errors
+    /// Only those that no waiting mends.
+    pub async fn run(mut self, health: Health) -> Result<(), Error> {
+        let part = format!("dispatch.{}", self.config.channel);
+        while !self.shutdown.is_raised() {
+            match self.step(Duration::from_millis(50)).await {
+                Ok(_) => health.ready(&part),
+                Err(error) if error.is_transient() => {
+                    tracing::warn!(%error, "dispatch waits");
+                    health.not_ready(&part, error.to_string());
+                    clock::pause(Duration::from_millis(500)).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.send().await
+    }
+}

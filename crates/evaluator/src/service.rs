@@ -1,0 +1,212 @@
+//! The loop of the evaluator: read triggers, decide, write, and commit only what is acknowledged.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use winback_bus::{Assignment, Error, Follower, Log, Member, Outgoing, Place, Record};
+use winback_contract::{
+    Decision, Failed, FailedStage, Offset, PartitionCount, Reason, StepDecision, Topic, TopicNames, Trigger, Verdict,
+};
+use winback_journey::{Bundles, Offered, decide, decide::Error as Undecided};
+use winback_service::{Health, Shutdown, clock};
+
+use crate::metrics::Metrics;
+
+/// Config of the evaluator.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Names of topics.
+    pub names: TopicNames,
+    /// Prefix of groups.
+    pub groups: String,
+    /// How many partitions there are.
+    pub partitions: PartitionCount,
+    /// Triggers taken at once.
+    pub batch: usize,
+}
+
+/// See the module.
+pub struct Service {
+    config: Config,
+    log: Arc<dyn Log>,
+    member: Box<dyn Member>,
+    campaigns: Follower,
+    bundles: Bundles,
+    metrics: Metrics,
+    /// Triggers whose bundle is not here yet, by partition, in order.
+    waiting: BTreeMap<Place, Vec<Record>>,
+    unsent: Vec<Outgoing>,
+    next: BTreeMap<Place, Offset>,
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "evaluator({:?})", self.bundles)
+    }
+}
+
+impl Service {
+    /// Joins the group.
+    ///
+    /// # Errors
+    /// When the log refuses.
+    pub async fn start(config: Config, log: Arc<dyn Log>, metrics: Metrics) -> Result<Self, Error> {
+        let group = format!("{}evaluator", config.groups);
+        let member = log.join(&group, &[config.names.name(Topic::Triggers)]).await?;
+        let campaigns = Follower::start(log.as_ref(), &config.names.name(Topic::Campaigns), &group).await?;
+        Ok(Self {
+            config,
+            log,
+            member,
+            campaigns,
+            bundles: Bundles::default(),
+            metrics,
+            waiting: BTreeMap::new(),
+            unsent: Vec::new(),
+            next: BTreeMap::new(),
+        })
+    }
+
+    /// Does what is there, within `wait`. Returns how many triggers it took.
+    ///
+    /// # Errors
+    /// Transient ones may be retried by calling again; nothing is lost.
+    pub async fn step(&mut self, wait: Duration) -> Result<usize, Error> {
+        self.send().await?;
+        for value in self.campaigns.poll(Duration::ZERO).await? {
+            if let Offered::Refused(reason) = self.bundles.offer(&value) {
+                tracing::error!(reason, "a published bundle is left aside");
+            }
+        }
+        let polled = self.member.poll(self.config.batch, wait).await?;
+        for change in &polled.assignments {
+            if let Assignment::Revoked(places) = change {
+                for place in places {
+                    self.waiting.remove(place);
+                    self.next.remove(place);
+                }
+            }
+        }
+        let mut taken = polled.records.len();
+        let retried: Vec<Record> = std::mem::take(&mut self.waiting).into_values().flatten().collect();
+        for record in retried.into_iter().chain(polled.records) {
+            let place = Place { topic: record.topic.clone(), partition: record.partition };
+            // Order per customer: behind one that waits, all of its partition wait.
+            if self.waiting.contains_key(&place) || !self.take(&record)? {
+                self.waiting.entry(place).or_default().push(record);
+                taken = taken.saturating_sub(1);
+                continue;
+            }
+            self.next.insert(place, record.offset.next());
+        }
+        self.send().await?;
+        Ok(taken)
+    }
+
+    /// False when its bundle is not here yet.
+    fn take(&mut self, record: &Record) -> Result<bool, Error> {
+        let payload = record.value.as_deref().unwrap_or_default();
+        let trigger: Trigger = match serde_json::from_slice(payload) {
+            Ok(trigger) => trigger,
+            Err(error) => {
+                let detail = format!("not a trigger at line {} column {}", error.line(), error.column());
+                self.fail(record, "malformed_trigger", detail)?;
+                return Ok(true);
+            }
+        };
+        let decision = match decide(&self.bundles, &trigger) {
+            Ok(decision) => decision,
+            Err(Undecided::NoBundle(hash)) => {
+                tracing::warn!(bundle = %hash, "a trigger waits for its bundle");
+                return Ok(false);
+            }
+            Err(error @ Undecided::Snapshot(_)) => {
+                self.fail(record, "unreadable_snapshot", error.to_string())?;
+                skip_all(&trigger)
+            }
+        };
+        for step in &decision.steps {
+            let verdict = match step.verdict {
+                Verdict::Send { .. } => "send",
+                Verdict::Hold { .. } => "hold",
+                Verdict::Skip { .. } => "skip",
+            };
+            let reason = step.verdict.reason().map_or("", Reason::as_str);
+            self.metrics.decisions.with_label_values(&[verdict, reason]).inc();
+        }
+        let value = serde_json::to_vec(&decision)
+            .map_err(|error| Error::Fatal(format!("a decision can't be written: {error}")))?;
+        self.unsent.push(Outgoing {
+            topic: Arc::from(self.config.names.name(Topic::Decisions)),
+            partition: Some(self.config.partitions.of(decision.customer)),
+            key: decision.customer.to_string().into_bytes(),
+            value,
+        });
+        Ok(true)
+    }
+
+    fn fail(&mut self, record: &Record, reason: &'static str, detail: String) -> Result<(), Error> {
+        self.metrics.errors.with_label_values(&[reason]).inc();
+        let place = (record.topic.as_ref(), record.partition, record.offset, record.time);
+        let payload = record.value.as_deref().unwrap_or_default();
+        let failed = Failed::new(FailedStage::Evaluator, reason, detail, place, payload);
+        let value =
+            serde_json::to_vec(&failed).map_err(|error| Error::Fatal(format!("a failure can't be written: {error}")))?;
+        let topic = Arc::from(self.config.names.name(Topic::Failed));
+        self.unsent.push(Outgoing { topic, partition: None, key: record.key.clone(), value });
+        Ok(())
+    }
+
+    async fn send(&mut self) -> Result<(), Error> {
+        if !self.unsent.is_empty() {
+            self.log.produce(self.unsent.clone()).await?;
+            self.unsent.clear();
+        }
+        if !self.next.is_empty() {
+            let next: Vec<_> =
+                self.next.iter().map(|(place, offset)| (place.clone(), *offset, String::new())).collect();
+            self.member.commit(&next).await?;
+            self.next.clear();
+        }
+        Ok(())
+    }
+
+    /// Runs until shutdown; while the log is away it waits and says so.
+    ///
+    /// # Errors
+    /// Only those that no waiting mends.
+    pub async fn run(mut self, shutdown: Shutdown, health: Health) -> Result<(), Error> {
+        while !shutdown.is_raised() {
+            match self.step(Duration::from_millis(50)).await {
+                Ok(_) => health.ready("evaluator"),
+                Err(error) if error.is_transient() => {
+                    tracing::warn!(%error, "evaluator waits");
+                    health.not_ready("evaluator", error.to_string());
+                    clock::pause(Duration::from_millis(500)).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.send().await
+    }
+}
+
+/// The answer to a trigger that nobody can read: nothing is sent, and the reason is told.
+fn skip_all(trigger: &Trigger) -> Decision {
+    let steps = trigger.steps.iter().filter(|step| !step.competitor).map(|step| StepDecision {
+        journey: step.journey,
+        campaign: step.campaign.clone(),
+        step: step.step.clone(),
+        verdict: Verdict::Skip { reason: Reason::Error },
+    });
+    Decision {
+        v: Decision::VERSION,
+        trigger: trigger.id,
+        customer: trigger.customer,
+        now: trigger.now,
+        bundle: trigger.bundle,
+        seen: trigger.seen.clone(),
+        steps: steps.collect(),
+    }
+}

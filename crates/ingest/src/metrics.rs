@@ -1,0 +1,26 @@
+//! Metrics of ingest.
+
+use prometheus::IntCounterVec;
+use winback_service::Metrics as Registry;
+
+/// Counters of ingest; all are counted per record.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    /// Counter by source.
+    pub received: IntCounterVec,
+    /// Counter by source and reason: what went to `failed`.
+    pub invalid: IntCounterVec,
+    /// Counter by source: names outside the contract, kept all the same.
+    pub unknown: IntCounterVec,
+}
+
+impl Metrics {
+    /// Registers all.
+    pub fn register(registry: &Registry) -> Self {
+        Self {
+            received: registry.counter("events_received_total", "raw records read", &["source"]),
+            invalid: registry.counter("events_invalid_total", "raw records sent to failed", &["source", "reason"]),
+            unknown: registry.counter("events_unknown_total", "events with a name outside the contract", &["source"]),
+        }
+    }
+}

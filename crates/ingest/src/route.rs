@@ -1,0 +1,74 @@
+//! One canonical event to the records it becomes: its own profile's, and those of weaker identifiers.
+//!
+//! The index of a record depends on its role only, so a replay gives the same positions whatever was cached (INV-3).
+
+use winback_bus::Record;
+use winback_contract::{
+    Body, Event, EventId, EventRecord, Offset, Partition, SourceKind, SourcePosition, Timestamp, spec,
+};
+
+use crate::links::Links;
+
+/// Where and when a raw record came in.
+#[derive(Debug, Clone)]
+pub struct Arrived<'a> {
+    /// `raw:<source>`.
+    pub stream: &'a str,
+    /// Live or history.
+    pub kind: SourceKind,
+    /// Partition of raw.
+    pub partition: Partition,
+    /// Offset there.
+    pub offset: Offset,
+    /// Arrival.
+    pub arrival: Timestamp,
+    /// Event time, already clamped.
+    pub at: Timestamp,
+    /// Identity of the event.
+    pub id: EventId,
+}
+
+/// The identity of a raw record: the storefront's message id, else its payload.
+pub fn event_id(message_id: Option<&str>, record: &Record) -> EventId {
+    match message_id {
+        Some(id) => EventId::of_message_id(id),
+        None => EventId::of_payload(record.value.as_deref().unwrap_or_default()),
+    }
+}
+
+/// The records of an event. It has at least one identity.
+pub fn route(event: Event, arrived: &Arrived<'_>, shop: &str, links: &mut Links) -> Vec<EventRecord> {
+    let identities: Vec<_> = event.identities.iter().collect();
+    let Some((strongest, weaker)) = identities.split_first() else { return Vec::new() };
+    let owner = strongest.customer(shop);
+    let record = |to, index: usize, body| EventRecord {
+        v: EventRecord::VERSION,
+        to,
+        id: arrived.id,
+        source: SourcePosition {
+            stream: arrived.stream.to_owned(),
+            partition: arrived.partition,
+            offset: arrived.offset,
+            index: u32::try_from(index).unwrap_or(u32::MAX),
+        },
+        kind: arrived.kind,
+        arrival: arrived.arrival,
+        at: arrived.at,
+        body,
+    };
+    let is_conversion = event.name == spec::ORDER_COMPLETED;
+    let mut records = Vec::with_capacity(1 + 2 * weaker.len());
+    for (place, identity) in weaker.iter().enumerate() {
+        let to = identity.customer(shop);
+        if is_conversion {
+            // Before the link: a profile that is handed over takes the conversion along.
+            records.push(record(to, 1 + 2 * place, Body::Copy(Box::new(event.clone()))));
+        }
+        if links.is_new(to, owner) {
+            let link = Body::Link { owner, owner_kind: strongest.kind, kind: identity.kind };
+            records.push(record(to, 2 + 2 * place, link));
+        }
+    }
+    records.insert(0, record(owner, 0, Body::Storefront(Box::new(event))));
+    records
+}

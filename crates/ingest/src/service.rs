@@ -1,0 +1,221 @@
+//! The loop of ingest: read, normalise, write, and commit only what is acknowledged.
+//!
+//! A failed write is repeated as a whole before anything later is read: order per source partition is kept, and
+//! what arrives twice is dropped by its position (INV-3).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use winback_bus::{Error, Log, Member, Outgoing, Place, Record, Stamp};
+use winback_contract::{
+    Currency, Failed, FailedStage, Offset, PartitionCount, Timestamp, Topic, TopicNames, failed::KEPT_BYTES,
+};
+use winback_service::{Health, Shutdown, clock};
+
+use crate::config::{Arrival, Config, SourceConfig};
+use crate::decode::decode;
+use crate::fields::Refusal;
+use crate::links::Links;
+use crate::metrics::Metrics;
+use crate::normalise::normalise;
+use crate::route::{Arrived, event_id, route};
+
+/// The shop, as far as ingest needs it.
+#[derive(Debug, Clone)]
+pub struct Shop {
+    /// Part of every profile key; never change it.
+    pub id: String,
+    /// Currency of amounts that name none.
+    pub currency: Currency,
+}
+
+/// One source being ingested.
+pub struct Service {
+    source: SourceConfig,
+    stream: String,
+    config: Config,
+    shop: Shop,
+    log: Arc<dyn Log>,
+    member: Box<dyn Member>,
+    partitions: PartitionCount,
+    events: Arc<str>,
+    failed: Arc<str>,
+    links: Links,
+    metrics: Metrics,
+    /// Written, and not acknowledged yet: goes first.
+    unsent: Vec<Outgoing>,
+    /// Next offsets once `unsent` is acknowledged.
+    next: BTreeMap<Place, Offset>,
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ingest({})", self.source.name)
+    }
+}
+
+/// The consumer group of a source.
+pub fn group(prefix: &str, source: &str) -> String {
+    format!("{prefix}ingest.{source}")
+}
+
+impl Service {
+    /// Joins the source's group.
+    ///
+    /// # Errors
+    /// When the log refuses.
+    pub async fn start(
+        source: SourceConfig,
+        config: Config,
+        shop: Shop,
+        log: Arc<dyn Log>,
+        (names, groups, partitions): (&TopicNames, &str, PartitionCount),
+        metrics: Metrics,
+    ) -> Result<Self, Error> {
+        let member = log.join(&group(groups, &source.name), std::slice::from_ref(&source.topic)).await?;
+        Ok(Self {
+            stream: format!("raw:{}", source.name),
+            events: Arc::from(names.name(Topic::Events)),
+            failed: Arc::from(names.name(Topic::Failed)),
+            links: Links::new(100_000),
+            unsent: Vec::new(),
+            next: BTreeMap::new(),
+            source,
+            config,
+            shop,
+            log,
+            member,
+            partitions,
+            metrics,
+        })
+    }
+
+    /// Does what is there, within `wait`. Returns how many records it took.
+    ///
+    /// # Errors
+    /// Transient ones may be retried by calling again; nothing is lost.
+    pub async fn step(&mut self, wait: Duration) -> Result<usize, Error> {
+        self.send().await?;
+        let polled = self.member.poll(self.config.batch, wait).await?;
+        let taken = polled.records.len();
+        for change in polled.assignments {
+            if let winback_bus::Assignment::Revoked(places) = change {
+                places.iter().for_each(|place| {
+                    self.next.remove(place);
+                });
+            }
+        }
+        for record in polled.records {
+            if self.source.arrival == Arrival::LogAppendTime && record.stamp != Stamp::Broker {
+                return Err(Error::Fatal(format!(
+                    "topic {} carries producers' time: set message.timestamp.type=LogAppendTime, or arrival: create_time \
+                     for source {}",
+                    record.topic, self.source.name
+                )));
+            }
+            self.take(&record)?;
+            let place = Place { topic: record.topic.clone(), partition: record.partition };
+            self.next.insert(place, record.offset.next());
+        }
+        self.metrics.received.with_label_values(&[&self.source.name]).inc_by(taken as u64);
+        self.send().await?;
+        Ok(taken)
+    }
+
+    /// Writes what is waiting and commits behind it.
+    async fn send(&mut self) -> Result<(), Error> {
+        if !self.unsent.is_empty() {
+            if let Err(error) = self.log.produce(self.unsent.clone()).await {
+                self.links.forget();
+                return Err(error);
+            }
+            self.unsent.clear();
+        }
+        if !self.next.is_empty() {
+            let next: Vec<_> =
+                self.next.iter().map(|(place, offset)| (place.clone(), *offset, String::new())).collect();
+            self.member.commit(&next).await?;
+            self.next.clear();
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, record: &Record) -> Result<(), Error> {
+        match self.events_of(record) {
+            Ok(records) => {
+                for event in records {
+                    let value = serde_json::to_vec(&event)
+                        .map_err(|error| Error::Fatal(format!("an event can't be written: {error}")))?;
+                    self.unsent.push(Outgoing {
+                        topic: self.events.clone(),
+                        partition: Some(self.partitions.of(event.to)),
+                        key: event.to.to_string().into_bytes(),
+                        value,
+                    });
+                }
+            }
+            Err(refusal) => self.refuse(record, &refusal)?,
+        }
+        Ok(())
+    }
+
+    fn events_of(&mut self, record: &Record) -> Result<Vec<winback_contract::EventRecord>, Refusal> {
+        let envelope = decode(record, self.config.max_bytes)?;
+        let id = event_id(envelope.message_id.as_deref(), record);
+        let arrival = record.time;
+        let at = match &envelope.timestamp {
+            None => arrival,
+            Some(text) => Timestamp::parse(text)
+                .map_err(|_| Refusal::new("wrong_type", "`timestamp` must be a time in RFC 3339"))?
+                .min(arrival),
+        };
+        let (event, known) = normalise(envelope, self.shop.currency)?;
+        if !known {
+            self.metrics.unknown.with_label_values(&[&self.source.name]).inc();
+        }
+        let arrived = Arrived {
+            stream: &self.stream,
+            kind: self.source.kind,
+            partition: record.partition,
+            offset: record.offset,
+            arrival,
+            at,
+            id,
+        };
+        Ok(route(event, &arrived, &self.shop.id, &mut self.links))
+    }
+
+    fn refuse(&mut self, record: &Record, refusal: &Refusal) -> Result<(), Error> {
+        self.metrics.invalid.with_label_values(&[&self.source.name, refusal.reason]).inc();
+        let payload = record.value.as_deref().unwrap_or_default();
+        let place = (record.topic.as_ref(), record.partition, record.offset, record.time);
+        let failed = Failed::new(FailedStage::Ingest, refusal.reason, refusal.detail.clone(), place, payload);
+        debug_assert!(failed.payload.0.len() <= KEPT_BYTES);
+        let value =
+            serde_json::to_vec(&failed).map_err(|error| Error::Fatal(format!("a failure can't be written: {error}")))?;
+        self.unsent.push(Outgoing { topic: self.failed.clone(), partition: None, key: record.key.clone(), value });
+        Ok(())
+    }
+
+    /// Runs until shutdown; while the log is away it waits and says so.
+    ///
+    /// # Errors
+    /// Only those that no waiting mends.
+    pub async fn run(mut self, shutdown: Shutdown, health: Health) -> Result<(), Error> {
+        let part = format!("ingest.{}", self.source.name);
+        health.ready(&part);
+        while !shutdown.is_raised() {
+            match self.step(Duration::from_millis(50)).await {
+                Ok(_) => health.ready(&part),
+                Err(error) if error.is_transient() => {
+                    tracing::warn!(%error, source = self.source.name, "ingest waits");
+                    health.not_ready(&part, error.to_string());
+                    clock::pause(Duration::from_millis(500)).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.send().await
+    }
+}

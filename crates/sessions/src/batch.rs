@@ -1,0 +1,301 @@
+//! The fold of one batch: inputs in order, customer by customer, into one commit. No IO.
+//!
+//! Invariants: INV-2 (one commit holds all), INV-8 (each input is applied, dropped by position, or failed).
+
+use std::collections::BTreeSet;
+
+use winback_bus::Record;
+use winback_contract::{
+    Body, CustomerId, Decision, EventRecord, Failed, FailedStage, Offset, Outcome, Partition, PartitionCount,
+    SourcePosition, Timestamp, Topic, ids::digest,
+};
+use winback_journey::{Bundles, Effects, GrantChange, GrantState, Limits, World, book, encode, fold, next_due, outcome, tick};
+use winback_store::{Commit, GrantWrite, Meta};
+
+use crate::cache::Cache;
+use crate::entry::Entry;
+
+/// The name of our own stream in source positions.
+pub const STREAM: &str = "sessions";
+
+/// What a batch is folded against.
+#[derive(Clone, Copy, Debug)]
+pub struct Ground<'a> {
+    /// Which partition.
+    pub partition: Partition,
+    /// Of how many.
+    pub partitions: PartitionCount,
+    /// All bundles.
+    pub bundles: &'a Bundles,
+    /// Numbers.
+    pub limits: &'a Limits,
+    /// The frontier: timers due up to it may fire.
+    pub frontier: Timestamp,
+}
+
+/// A batch being folded.
+#[derive(Debug)]
+pub struct Batch<'a> {
+    ground: Ground<'a>,
+    cache: &'a mut Cache,
+    /// The meta after this batch.
+    pub meta: Meta,
+    sequence: u64,
+    epoch: u64,
+    touched: BTreeSet<CustomerId>,
+    woken: BTreeSet<CustomerId>,
+    deleted: BTreeSet<CustomerId>,
+    outbox: Vec<Entry>,
+    grants: Vec<GrantWrite>,
+    forwards: u32,
+    /// Everything that was caused, for metrics after the commit.
+    pub effects: Vec<Effects>,
+    /// Inputs that went to `failed`, by reason.
+    pub failures: Vec<&'static str>,
+    /// Inputs dropped because they were applied before.
+    pub repeats: u64,
+}
+
+impl<'a> Batch<'a> {
+    /// Nothing folded yet.
+    pub fn new(ground: Ground<'a>, cache: &'a mut Cache, meta: &Meta) -> Self {
+        Self {
+            ground,
+            cache,
+            sequence: meta.sequence,
+            epoch: meta.epoch,
+            meta: meta.clone(),
+            touched: BTreeSet::new(),
+            woken: BTreeSet::new(),
+            deleted: BTreeSet::new(),
+            outbox: Vec::new(),
+            grants: Vec::new(),
+            forwards: 0,
+            effects: Vec::new(),
+            failures: Vec::new(),
+            repeats: 0,
+        }
+    }
+
+    fn with(&mut self, id: CustomerId, work: impl FnOnce(&mut winback_journey::Customer, &World<'_>) -> Effects) {
+        let active = self.meta.bundle.and_then(|hash| self.ground.bundles.get(hash));
+        let world = World {
+            customer: id,
+            partition: self.ground.partition,
+            partitions: self.ground.partitions,
+            bundles: self.ground.bundles,
+            active: active.map(AsRef::as_ref),
+            limits: self.ground.limits,
+        };
+        let effects = work(self.cache.get(id), &world);
+        self.touched.insert(id);
+        self.take(id, effects);
+    }
+
+    /// An event whose record was read already, or a failure.
+    pub fn event(&mut self, record: &Record, event: Result<EventRecord, String>) {
+        self.meta.positions.events = record.offset.next();
+        let event = match event {
+            Ok(event) => event,
+            Err(detail) => return self.fail(record, "malformed_event", detail),
+        };
+        // A switch of bundles has no position: published twice, it changes nothing the second time.
+        if let Body::Activation { bundle } = event.body {
+            if self.meta.bundle != Some(bundle) {
+                self.meta.bundle = Some(bundle);
+                self.meta.sweep = Some(String::new());
+            }
+            return;
+        }
+        if !self.is_news(&event.source) {
+            self.repeats += 1;
+            return;
+        }
+        if self.ground.partitions.of(event.to) != self.ground.partition {
+            return self.fail(record, "wrong_partition", "the customer belongs to another partition".into());
+        }
+        self.with(event.to, |customer, world| fold::apply(customer, &event, world));
+    }
+
+    /// Whether an internal position is above the high-water mark of its stream; if so it becomes the mark.
+    fn is_news(&mut self, source: &SourcePosition) -> bool {
+        let place = (source.stream.clone(), source.partition);
+        let position = (source.offset, source.index);
+        match self.meta.high_water.get(&place) {
+            Some(mark) if *mark >= position => false,
+            _ => {
+                self.meta.high_water.insert(place, position);
+                true
+            }
+        }
+    }
+
+    /// A decision.
+    pub fn decision(&mut self, record: &Record, decision: Result<Decision, String>) {
+        self.meta.positions.decisions = record.offset.next();
+        match decision {
+            Ok(decision) => {
+                self.with(decision.customer, |customer, world| book::apply(customer, &decision, world));
+            }
+            Err(detail) => self.fail(record, "malformed_decision", detail),
+        }
+    }
+
+    /// An outcome.
+    pub fn outcome(&mut self, record: &Record, outcome: Result<Outcome, String>) {
+        self.meta.positions.outcomes = record.offset.next();
+        match outcome {
+            Ok(outcome) => {
+                self.with(outcome.customer, |customer, world| outcome::apply(customer, &outcome, world));
+            }
+            Err(detail) => self.fail(record, "malformed_outcome", detail),
+        }
+    }
+
+    /// A customer whose timer is due.
+    pub fn due(&mut self, id: CustomerId, grants: &dyn Fn(winback_contract::MessageId) -> GrantState) {
+        let frontier = self.ground.frontier;
+        self.woken.insert(id);
+        self.with(id, |customer, world| tick::tick(customer, frontier, grants, world));
+    }
+
+    /// A customer whom a sweep reaches.
+    pub fn sweep(&mut self, id: CustomerId) {
+        let now = self.ground.frontier;
+        self.with(id, |customer, world| {
+            let mut effects = Effects::default();
+            winback_journey::activate::activate(customer, now, world, &mut effects);
+            effects
+        });
+    }
+
+    fn take(&mut self, id: CustomerId, effects: Effects) {
+        let here = Some(self.ground.partition);
+        let key = id.to_string();
+        for record in &effects.journeys {
+            self.put(Topic::Journeys, here, key.clone(), serde_json::to_vec(record));
+        }
+        for trigger in &effects.triggers {
+            self.put(Topic::Triggers, here, key.clone(), serde_json::to_vec(trigger));
+        }
+        for message in &effects.messages {
+            self.put(Topic::Dispatch(message.channel), here, key.clone(), serde_json::to_vec(message));
+        }
+        for forward in &effects.forwards {
+            self.forwards += 1;
+            let record = EventRecord {
+                v: EventRecord::VERSION,
+                to: forward.to,
+                id: forward.id,
+                source: SourcePosition {
+                    stream: STREAM.into(),
+                    partition: self.ground.partition,
+                    offset: Offset(i64::try_from(self.sequence).unwrap_or(i64::MAX)),
+                    index: self.forwards,
+                },
+                kind: forward.kind,
+                arrival: forward.arrival,
+                at: forward.at,
+                body: forward.body.clone(),
+            };
+            let partition = self.ground.partitions.of(forward.to);
+            self.put(Topic::Events, Some(partition), forward.to.to_string(), serde_json::to_vec(&record));
+        }
+        self.grants.extend(effects.grants.iter().map(|change| match *change {
+            GrantChange::Grant { message, attempt, not_before, not_after } => {
+                GrantWrite::Grant { message, attempt, not_before, not_after }
+            }
+            GrantChange::Remove(message) => GrantWrite::Remove(message),
+            GrantChange::Move(message) => GrantWrite::Move(message),
+        }));
+        if effects.delete {
+            self.deleted.insert(id);
+        } else {
+            self.deleted.remove(&id);
+        }
+        self.effects.push(effects);
+    }
+
+    fn put(&mut self, topic: Topic, partition: Option<Partition>, key: String, value: serde_json::Result<Vec<u8>>) {
+        // Our own plain types always serialise; a failure here would be a bug that tests meet first.
+        let entry = value.ok().and_then(|value| Entry::new(topic, partition, key, value));
+        debug_assert!(entry.is_some(), "a record for {topic:?} could not be written");
+        self.outbox.extend(entry);
+    }
+
+    fn fail(&mut self, record: &Record, reason: &'static str, detail: String) {
+        let place = (record.topic.as_ref(), record.partition, record.offset, record.time);
+        let payload = record.value.as_deref().unwrap_or_default();
+        let failed = Failed::new(FailedStage::Sessions, reason, detail, place, payload);
+        self.put(Topic::Failed, None, String::new(), serde_json::to_vec(&failed));
+        self.failures.push(reason);
+    }
+
+    /// The commit, and the entries it puts into the outbox. `trim` entries of the outbox are acknowledged.
+    pub fn finish(mut self, trim: u64) -> (Commit, Vec<Entry>, Finished) {
+        let mut customers = Vec::new();
+        let mut timers = Vec::new();
+        let mut earliest: Option<Timestamp> = None;
+        for id in &self.touched {
+            if self.deleted.contains(id) {
+                customers.push((*id, None));
+                timers.push((*id, None));
+                self.cache.remove(*id);
+                continue;
+            }
+            let customer = self.cache.get(*id);
+            let due = next_due(customer, self.ground.limits);
+            // Lazy timers: an entry that is too early wakes up once in vain; one that is too late must never be.
+            let moves = match customer.scheduled {
+                None => true,
+                Some(at) => due < at || self.woken.contains(id),
+            };
+            if moves {
+                customer.scheduled = Some(due);
+                timers.push((*id, Some(due)));
+                earliest = Some(earliest.map_or(due, |known| known.min(due)));
+            }
+            customers.push((*id, Some(encode(customer))));
+        }
+        self.meta.pushed += self.outbox.len() as u64;
+        self.meta.trimmed += trim;
+        let id = digest(
+            "commit",
+            &[&self.ground.partition.0.to_be_bytes(), &self.epoch.to_be_bytes(), &self.sequence.to_be_bytes()],
+        );
+        let commit = Commit {
+            epoch: self.epoch,
+            sequence: self.sequence,
+            id,
+            meta: self.meta,
+            customers,
+            timers,
+            outbox: self.outbox.iter().map(Entry::encode).collect(),
+            trim,
+            grants: self.grants,
+        };
+        let finished = Finished {
+            effects: self.effects,
+            failures: self.failures,
+            repeats: self.repeats,
+            earliest,
+            woke: !self.woken.is_empty(),
+        };
+        (commit, self.outbox, finished)
+    }
+}
+
+/// What a finished batch leaves for after the commit.
+#[derive(Debug)]
+pub struct Finished {
+    /// For metrics.
+    pub effects: Vec<Effects>,
+    /// For metrics.
+    pub failures: Vec<&'static str>,
+    /// For metrics.
+    pub repeats: u64,
+    /// The earliest timer that was written.
+    pub earliest: Option<Timestamp>,
+    /// Whether timers were fired, so that the earliest is another one now.
+    pub woke: bool,
+}

@@ -1,0 +1,39 @@
+//! Config of sessions: sizes and times of the step. Rules live in campaigns, not here.
+
+use std::time::Duration;
+
+use winback_bus::frontier::Source;
+use winback_contract::{PartitionCount, TopicNames};
+use winback_journey::Limits;
+
+/// How the step works.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Names of topics.
+    pub names: TopicNames,
+    /// Prefix of groups.
+    pub groups: String,
+    /// How many partitions there are.
+    pub partitions: PartitionCount,
+    /// Live sources that timers wait for.
+    pub sources: Vec<Source>,
+    /// Most inputs of a partition in one commit.
+    pub batch: usize,
+    /// Most timers fired in one commit.
+    pub due_batch: usize,
+    /// Most customers a sweep touches in one commit.
+    pub sweep_batch: usize,
+    /// Most customers kept decoded, over all partitions.
+    pub cache: usize,
+    /// Least time between two probes of the frontier.
+    pub probe_every: Duration,
+    /// Numbers of the core.
+    pub limits: Limits,
+}
+
+impl Config {
+    /// The consumer group that owns partitions.
+    pub fn group(&self) -> String {
+        format!("{}sessions", self.groups)
+    }
+}

@@ -1,0 +1,30 @@
+//! What stops sessions, and what it waits out.
+
+/// An error of sessions.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Kafka or Redis are away: wait, say so, try again.
+    #[error("{0}")]
+    Unavailable(String),
+    /// Another process owns the partition now.
+    #[error("partition {0} has another owner")]
+    Fenced(winback_contract::Partition),
+    /// A person must act.
+    #[error("{0}")]
+    Fatal(String),
+}
+
+impl From<winback_bus::Error> for Error {
+    fn from(error: winback_bus::Error) -> Self {
+        if error.is_transient() { Self::Unavailable(error.to_string()) } else { Self::Fatal(error.to_string()) }
+    }
+}
+
+impl From<winback_store::Error> for Error {
+    fn from(error: winback_store::Error) -> Self {
+        match error {
+            winback_store::Error::Unavailable(_) => Self::Unavailable(error.to_string()),
+            winback_store::Error::Fatal(_) => Self::Fatal(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Metrics of sessions. Counted per batch, after the commit is durable.
+
+use prometheus::{GaugeVec, HistogramVec, IntCounterVec, IntGaugeVec};
+use winback_contract::Transition;
+use winback_journey::{Count, Effects, GrantChange};
+use winback_service::Metrics as Registry;
+
+/// All of them; labels are bounded by partitions, reasons, channels and campaigns.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    /// Counter: inputs by what became of them (INV-8).
+    pub inputs: IntCounterVec,
+    /// Counter: journeys entered, by campaign.
+    pub entered: IntCounterVec,
+    /// Counter: journeys ended, by campaign and outcome.
+    pub exited: IntCounterVec,
+    /// Counter: messages by campaign, channel and status.
+    pub messages: IntCounterVec,
+    /// Counter: steps skipped, by reason.
+    pub skipped: IntCounterVec,
+    /// Counter: steps held, by reason.
+    pub held: IntCounterVec,
+    /// Counter: triggers opened, decided, emitted again.
+    pub triggers: IntCounterVec,
+    /// Counter: grants made, taken back, moved.
+    pub grants: IntCounterVec,
+    /// Counter: messages whose answer was lost, by channel policy.
+    pub unknown: IntCounterVec,
+    /// Counter: commits refused because of another owner.
+    pub fences: IntCounterVec,
+    /// Counter: commits that had been applied before.
+    pub already_applied: IntCounterVec,
+    /// Counter: inputs that went to `failed`.
+    pub dead_letters: IntCounterVec,
+    /// Gauge: 1 while a partition is owned here.
+    pub owned: IntGaugeVec,
+    /// Gauge: seconds since the oldest due timer of a partition was due.
+    pub oldest_due: GaugeVec,
+    /// Gauge: seconds between now and the frontier, by what it waits for.
+    pub frontier_age: GaugeVec,
+    /// Gauge: entries of the outbox that Kafka has not.
+    pub outbox: IntGaugeVec,
+    /// Gauge: 1 for the active bundle of a partition.
+    pub bundle: IntGaugeVec,
+    /// Histogram: seconds of a commit.
+    pub commit_seconds: HistogramVec,
+    /// Histogram: seconds between due and fired.
+    pub fire_delay: HistogramVec,
+}
+
+impl Metrics {
+    /// Registers all.
+    pub fn register(registry: &Registry) -> Self {
+        Self {
+            inputs: registry.counter("inputs_total", "inputs of sessions by what became of them", &["result"]),
+            entered: registry.counter("journeys_entered_total", "journeys whose delay ran out", &["campaign"]),
+            exited: registry.counter("journeys_exited_total", "journeys ended", &["campaign", "reason"]),
+            messages: registry.counter("messages_total", "messages by status", &["campaign", "channel", "status"]),
+            skipped: registry.counter("messages_skipped_total", "steps that were not sent", &["reason"]),
+            held: registry.counter("messages_held_total", "steps that were held", &["reason"]),
+            triggers: registry.counter("triggers_total", "triggers opened, decided and emitted again", &["event"]),
+            grants: registry.counter("grants_total", "grants made, taken back and moved", &["change"]),
+            unknown: registry.counter("messages_unknown_total", "messages whose answer was lost", &["policy"]),
+            fences: registry.counter("redis_script_conflicts_total", "commits refused by the fence", &["partition"]),
+            already_applied: registry.counter(
+                "commit_already_applied_total",
+                "commits whose first reply was lost",
+                &["partition"],
+            ),
+            dead_letters: registry.counter("dead_letters_total", "records sent to failed", &["stage", "reason"]),
+            owned: registry.gauge("partition_owned", "1 while the partition is owned by this process", &["partition"]),
+            oldest_due: registry.float_gauge(
+                "timer_oldest_due_age_seconds",
+                "age of the oldest due timer",
+                &["partition"],
+            ),
+            frontier_age: registry.float_gauge("frontier_age_seconds", "age of the input frontier", &["waits_for"]),
+            outbox: registry.gauge("outbox_entries", "outbox entries that Kafka has not", &["partition"]),
+            bundle: registry.gauge("bundle_active", "1 for the active bundle", &["partition", "bundle"]),
+            commit_seconds: registry.seconds("redis_command_duration_seconds", "duration of commits", &["command"]),
+            fire_delay: registry.seconds("timer_fire_delay_seconds", "from due to fired", &["kind"]),
+        }
+    }
+
+    /// Counts what one input caused.
+    pub fn effects(&self, effects: &Effects) {
+        for count in &effects.counts {
+            match count {
+                Count::Unknown => self.unknown.with_label_values(&["drop_or_resend"]).inc(),
+                Count::Resent => self.unknown.with_label_values(&["resent"]).inc(),
+                Count::Reemitted => self.triggers.with_label_values(&["emitted_again"]).inc(),
+                other => self.inputs.with_label_values(&[word(*other)]).inc(),
+            }
+        }
+        self.triggers.with_label_values(&["opened"]).inc_by(effects.triggers.len() as u64);
+        for change in &effects.grants {
+            let word = match change {
+                GrantChange::Grant { .. } => "granted",
+                GrantChange::Remove(_) => "removed",
+                GrantChange::Move(_) => "moved",
+            };
+            self.grants.with_label_values(&[word]).inc();
+        }
+        for message in &effects.messages {
+            self.messages.with_label_values(&[message.campaign.as_str(), message.channel.as_str(), "queued"]).inc();
+        }
+        for record in &effects.journeys {
+            match &record.transition {
+                Transition::Entered => self.entered.with_label_values(&[&record.campaign]).inc(),
+                Transition::Skipped { reason, .. } => self.skipped.with_label_values(&[reason.as_str()]).inc(),
+                Transition::Held { reason, .. } => self.held.with_label_values(&[reason.as_str()]).inc(),
+                Transition::Ended { outcome, .. } => {
+                    self.exited.with_label_values(&[record.campaign.as_str(), outcome.as_str()]).inc();
+                }
+                Transition::Booked { .. } | Transition::Sent { .. } | Transition::Goal => {}
+            }
+        }
+    }
+}
+
+fn word(count: Count) -> &'static str {
+    match count {
+        Count::Applied => "applied",
+        Count::Duplicate => "duplicate",
+        Count::Late => "late",
+        Count::Stale => "stale",
+        Count::Truncated => "truncated",
+        Count::ConditionFailed => "condition_failed",
+        Count::Reentry => "reentry",
+        Count::Forwarded => "forwarded",
+        Count::Reemitted | Count::Unknown | Count::Resent => "other",
+    }
+}

@@ -1,0 +1,75 @@
+//! A partition that is owned: its meta, its inputs, its cache, and what Kafka has not acknowledged yet.
+
+use std::collections::VecDeque;
+
+use winback_bus::{Place, Record};
+use winback_contract::{Partition, Timestamp, Topic, TopicNames};
+use winback_store::Meta;
+
+use crate::cache::Cache;
+use crate::entry::Entry;
+
+/// See the module. The service owns it; nobody else has a handle.
+#[derive(Debug)]
+pub struct Owned {
+    /// Which.
+    pub partition: Partition,
+    /// As of the last durable commit.
+    pub meta: Meta,
+    /// Read and not applied.
+    pub events: VecDeque<Record>,
+    /// Read and not applied.
+    pub decisions: VecDeque<Record>,
+    /// Read and not applied.
+    pub outcomes: VecDeque<Record>,
+    /// Decoded customers.
+    pub cache: Cache,
+    /// Committed, not acknowledged; the front goes first.
+    pub unsent: VecDeque<Entry>,
+    /// Acknowledged, not trimmed.
+    pub sent: u64,
+    /// The earliest due time that is known.
+    pub earliest: Option<Timestamp>,
+    /// Whether `earliest` must be read anew.
+    pub earliest_is_stale: bool,
+    /// The frontier up to which all timers were fired.
+    pub fired: Timestamp,
+    /// Whether reading `events` is paused because too much waits.
+    pub held: bool,
+}
+
+impl Owned {
+    /// Just acquired.
+    pub fn new(partition: Partition, meta: Meta, outbox: Vec<Entry>, earliest: Option<Timestamp>) -> Self {
+        Self {
+            partition,
+            meta,
+            events: VecDeque::new(),
+            decisions: VecDeque::new(),
+            outcomes: VecDeque::new(),
+            cache: Cache::default(),
+            unsent: outbox.into(),
+            sent: 0,
+            earliest,
+            earliest_is_stale: false,
+            fired: Timestamp::from_millis(i64::MIN),
+            held: false,
+        }
+    }
+
+    /// The three partitions it reads, with the next offsets.
+    pub fn places(&self, names: &TopicNames) -> [(Place, winback_contract::Offset); 3] {
+        let at = |topic, offset| (Place::new(&names.name(topic), self.partition), offset);
+        let positions = self.meta.positions;
+        [
+            at(Topic::Events, positions.events),
+            at(Topic::Decisions, positions.decisions),
+            at(Topic::Outcomes, positions.outcomes),
+        ]
+    }
+
+    /// Whether an input waits.
+    pub fn has_input(&self) -> bool {
+        !self.events.is_empty() || !self.decisions.is_empty() || !self.outcomes.is_empty()
+    }
+}

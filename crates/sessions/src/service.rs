@@ -1,0 +1,316 @@
+//! The loop of sessions: ownership, input, the frontier, and a step of every partition.
+//!
+//! Order within a loop: changes of ownership first (they must never starve), then reading, then the probe, then
+//! the steps of all partitions at once, so that the fold of one runs while the commit of another is on its way.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use winback_bus::frontier::Frontier;
+use winback_bus::{Assignment, Follower, Log, Member, Place, Reader, Record};
+use winback_contract::{Offset, Partition, Timestamp, Topic};
+use winback_journey::{Bundles, Offered};
+use winback_service::{Clock, Health, Shutdown, clock};
+use winback_store::Store;
+
+use crate::acquire::{acquire, echo};
+use crate::config::Config;
+use crate::error::Error;
+use crate::metrics::Metrics;
+use crate::partition::Owned;
+use crate::probe::probe;
+use crate::turn::Shared;
+
+/// See the module.
+pub struct Service {
+    config: Config,
+    log: Arc<dyn Log>,
+    store: Arc<dyn Store>,
+    clock: Clock,
+    metrics: Metrics,
+    shutdown: Shutdown,
+    /// Owns partitions of `events`; fetches nothing.
+    member: Box<dyn Member>,
+    /// Reads what is owned, from the store's positions.
+    reader: Box<dyn Reader>,
+    campaigns: Follower,
+    bundles: Bundles,
+    owned: BTreeMap<Partition, Owned>,
+    /// Assigned, not acquired yet.
+    wanted: Vec<Partition>,
+    frontier: Frontier,
+    probed: Option<i64>,
+    echoed: i64,
+    topics: [Arc<str>; 3],
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "sessions({} partitions)", self.owned.len())
+    }
+}
+
+impl Service {
+    /// Joins the group and reads the bundles that are there.
+    ///
+    /// # Errors
+    /// When log or store refuse.
+    pub async fn start(
+        config: Config,
+        log: Arc<dyn Log>,
+        store: Arc<dyn Store>,
+        clock: Clock,
+        metrics: Metrics,
+        shutdown: Shutdown,
+    ) -> Result<Self, Error> {
+        let [events, decisions, outcomes] =
+            [Topic::Events, Topic::Decisions, Topic::Outcomes].map(|topic| config.names.name(topic));
+        let mut member = log.join(&config.group(), std::slice::from_ref(&events)).await?;
+        member.own_only();
+        let reader = log.read(&config.group()).await?;
+        let campaigns = config.names.name(Topic::Campaigns);
+        let campaigns = Follower::start(log.as_ref(), &campaigns, &config.group()).await?;
+        let frontier = Frontier::new(config.sources.clone(), &events, &outcomes, config.partitions.get());
+        Ok(Self {
+            topics: [events, decisions, outcomes].map(Arc::from),
+            owned: BTreeMap::new(),
+            wanted: Vec::new(),
+            probed: None,
+            echoed: 0,
+            config,
+            log,
+            store,
+            clock,
+            metrics,
+            shutdown,
+            member,
+            reader,
+            campaigns,
+            bundles: Bundles::default(),
+            frontier,
+        })
+    }
+
+    /// One round. Returns how much was done; zero means idle.
+    ///
+    /// # Errors
+    /// Transient ones may be retried by calling again; nothing is lost.
+    pub async fn step(&mut self, wait: Duration) -> Result<usize, Error> {
+        self.ownership().await?;
+        for value in self.campaigns.poll(Duration::ZERO).await? {
+            match self.bundles.offer(&value) {
+                Offered::Refused(reason) => tracing::error!(reason, "a published bundle is left aside"),
+                Offered::Taken(hash) => tracing::info!(bundle = %hash, "bundle loaded"),
+                Offered::Known => {}
+            }
+        }
+        let read = self.read(wait).await?;
+        self.look_at_timers().await?;
+        let done = self.turns().await?;
+        self.echo().await?;
+        Ok(read + done)
+    }
+
+    /// The earliest moment at which time alone changes something here. For virtual time.
+    pub fn earliest(&self) -> Option<Timestamp> {
+        self.owned.values().filter_map(|owned| owned.earliest).min()
+    }
+
+    async fn ownership(&mut self) -> Result<(), Error> {
+        let polled = self.member.poll(0, Duration::ZERO).await?;
+        for change in polled.assignments {
+            match change {
+                Assignment::Revoked(places) => {
+                    for place in places {
+                        self.wanted.retain(|wanted| *wanted != place.partition);
+                        self.release(place.partition).await?;
+                    }
+                }
+                Assignment::Assigned(places) => self.wanted.extend(places.iter().map(|place| place.partition)),
+            }
+        }
+        while let Some(partition) = self.wanted.first().copied() {
+            let owned = acquire(partition, &self.config, self.log.as_ref(), self.store.as_ref()).await?;
+            for (place, from) in owned.places(&self.config.names) {
+                self.reader.start(&place, from).await?;
+            }
+            self.metrics.owned.with_label_values(&[&partition.to_string()]).set(1);
+            tracing::info!(partition = partition.0, epoch = owned.meta.epoch, sequence = owned.meta.sequence, "partition acquired");
+            self.owned.insert(partition, owned);
+            self.wanted.remove(0);
+        }
+        Ok(())
+    }
+
+    async fn release(&mut self, partition: Partition) -> Result<(), Error> {
+        if let Some(owned) = self.owned.remove(&partition) {
+            for (place, _) in owned.places(&self.config.names) {
+                self.reader.stop(&place).await?;
+            }
+            self.metrics.owned.with_label_values(&[&partition.to_string()]).set(0);
+            tracing::info!(partition = partition.0, "partition released");
+        }
+        Ok(())
+    }
+
+    async fn read(&mut self, wait: Duration) -> Result<usize, Error> {
+        let waiting = self.owned.values().any(|owned| owned.has_input() || !owned.unsent.is_empty() || owned.sent > 0);
+        let wait = if waiting { Duration::ZERO } else { wait };
+        let records = self.reader.poll(self.config.batch * 4, wait).await?;
+        let read = records.len();
+        for record in records {
+            self.sort_in(record);
+        }
+        for partition in self.owned.keys().copied().collect::<Vec<_>>() {
+            self.balance(partition).await?;
+        }
+        Ok(read)
+    }
+
+    fn sort_in(&mut self, record: Record) {
+        let Some(owned) = self.owned.get_mut(&record.partition) else { return };
+        let [events, decisions, outcomes] = &self.topics;
+        if record.topic == *events {
+            owned.events.push_back(record);
+        } else if record.topic == *decisions {
+            owned.decisions.push_back(record);
+        } else if record.topic == *outcomes {
+            owned.outcomes.push_back(record);
+        }
+    }
+
+    /// Back-pressure touches events only: decisions and outcomes free what is bounded.
+    async fn balance(&mut self, partition: Partition) -> Result<(), Error> {
+        let most = self.config.batch * 4;
+        let Some(owned) = self.owned.get_mut(&partition) else { return Ok(()) };
+        let hold = owned.events.len() > most;
+        if hold != owned.held {
+            owned.held = hold;
+            let place = Place { topic: self.topics[0].clone(), partition };
+            self.reader.hold(&place, hold).await?;
+        }
+        Ok(())
+    }
+
+    /// Probes the frontier while something is due.
+    async fn look_at_timers(&mut self) -> Result<(), Error> {
+        for owned in self.owned.values_mut().filter(|owned| owned.earliest_is_stale) {
+            owned.earliest = self.store.earliest(owned.partition).await?;
+            owned.earliest_is_stale = false;
+        }
+        let wanted = self.owned.values().any(|owned| owned.earliest.is_some() || owned.meta.sweep.is_some());
+        let here = self.clock.now_millis();
+        let pause = i64::try_from(self.config.probe_every.as_millis()).unwrap_or(i64::MAX);
+        let too_soon = self.probed.is_some_and(|probed| here - probed < pause) && !self.clock.is_virtual();
+        if !wanted || too_soon {
+            return Ok(());
+        }
+        let now = self.store.time().await?;
+        let due = |owned: &Owned| owned.meta.sweep.is_some() || owned.earliest.is_some_and(|earliest| earliest <= now);
+        if !self.owned.values().any(due) {
+            return Ok(());
+        }
+        self.probed = Some(here);
+        probe(&mut self.frontier, &self.config, self.log.as_ref(), self.store.as_ref(), now).await?;
+        self.show(now);
+        Ok(())
+    }
+
+    fn show(&self, now: Timestamp) {
+        let seconds = |span: winback_contract::Span| span.as_millis().max(0) as f64 / 1_000.0;
+        let oldest = self.owned.keys().map(|partition| self.frontier.of(*partition)).min();
+        let waits_for = if self.frontier.waits_for().is_empty() { "nothing" } else { self.frontier.waits_for() };
+        if let Some(oldest) = oldest.filter(|oldest| oldest.as_millis() > i64::MIN) {
+            self.metrics.frontier_age.reset();
+            self.metrics.frontier_age.with_label_values(&[waits_for]).set(seconds(now.since(oldest)));
+        }
+        for owned in self.owned.values() {
+            let label = owned.partition.to_string();
+            let age = owned.earliest.map_or(0.0, |earliest| seconds(now.since(earliest)));
+            self.metrics.oldest_due.with_label_values(&[&label]).set(age);
+            let outbox = i64::try_from(owned.unsent.len()).unwrap_or(i64::MAX);
+            self.metrics.outbox.with_label_values(&[&label]).set(outbox);
+            if let Some(bundle) = owned.meta.bundle {
+                self.metrics.bundle.with_label_values(&[label.as_str(), &bundle.to_string()]).set(1);
+            }
+        }
+    }
+
+    /// A step of every partition, side by side.
+    async fn turns(&mut self) -> Result<usize, Error> {
+        let shared = Shared {
+            log: self.log.as_ref(),
+            store: self.store.as_ref(),
+            bundles: &self.bundles,
+            config: &self.config,
+            metrics: &self.metrics,
+            shutdown: &self.shutdown,
+            clock: &self.clock,
+        };
+        let frontier = &self.frontier;
+        let turns = self.owned.values_mut().map(|owned| {
+            let up_to = frontier.of(owned.partition);
+            async move { (owned.partition, owned.turn(shared, up_to).await) }
+        });
+        let results = futures::future::join_all(turns).await;
+        let mut done = 0;
+        let mut problem = None;
+        for (partition, result) in results {
+            match result {
+                Ok(work) => done += work,
+                Err(error) => {
+                    // What was taken and folded is not what is committed, and an answer may have been lost: begin
+                    // anew from what the store says. It costs a turn, never safety.
+                    tracing::warn!(partition = partition.0, %error, "the partition is taken anew");
+                    self.release(partition).await?;
+                    self.wanted.push(partition);
+                    if !matches!(error, Error::Fenced(_)) {
+                        problem = Some(error);
+                    }
+                }
+            }
+        }
+        problem.map_or(Ok(done), Err)
+    }
+
+    /// Kafka's committed offsets are an echo of the positions in the store, for lag and for detecting a rollback.
+    async fn echo(&mut self) -> Result<(), Error> {
+        let here = self.clock.now_millis();
+        if here - self.echoed < 1_000 && !self.clock.is_virtual() {
+            return Ok(());
+        }
+        self.echoed = here;
+        let positions: Vec<(Place, Offset, String)> = self
+            .owned
+            .values()
+            .filter(|owned| owned.meta.sequence > 0)
+            .map(|owned| {
+                let place = Place { topic: self.topics[0].clone(), partition: owned.partition };
+                (place, owned.meta.positions.events, echo(owned.meta.epoch, owned.meta.sequence))
+            })
+            .collect();
+        self.member.commit(&positions).await?;
+        Ok(())
+    }
+
+    /// Runs until shutdown; while Kafka or Redis are away it waits and says so.
+    ///
+    /// # Errors
+    /// Only those that need a person.
+    pub async fn run(mut self, health: Health) -> Result<(), Error> {
+        while !self.shutdown.is_raised() {
+            match self.step(Duration::from_millis(20)).await {
+                Ok(_) => health.ready("sessions"),
+                Err(Error::Unavailable(reason)) => {
+                    tracing::warn!(reason, "sessions waits");
+                    health.not_ready("sessions", reason);
+                    clock::pause(Duration::from_millis(500)).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.echoed = 0;
+        self.echo().await
+    }
+}

@@ -1,0 +1,292 @@
+//! One step of a partition (design §3): take, load, fold, commit, produce. The seams stand apart for overlap.
+//!
+//! Invariants: INV-1 (a fenced commit throws everything folded away), INV-3 (produce comes after durability).
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use winback_bus::{Log, Record};
+use winback_contract::{Body, CustomerId, Decision, EventRecord, MessageId, Outcome, Timestamp};
+use winback_journey::{Bundles, GrantState, decode};
+use winback_service::{Clock, Shutdown, clock};
+use winback_store::{Commit, Committed, Grant, Store};
+
+use crate::batch::{Batch, Finished, Ground};
+use crate::config::Config;
+use crate::entry::Entry;
+use crate::error::Error;
+use crate::metrics::Metrics;
+use crate::partition::Owned;
+
+/// What all partitions of the process share.
+#[derive(Clone, Copy)]
+pub struct Shared<'a> {
+    /// The log.
+    pub log: &'a dyn Log,
+    /// The store.
+    pub store: &'a dyn Store,
+    /// Bundles.
+    pub bundles: &'a Bundles,
+    /// Sizes.
+    pub config: &'a Config,
+    /// Counters.
+    pub metrics: &'a Metrics,
+    /// Ends retries.
+    pub shutdown: &'a Shutdown,
+    /// Whether retries may wait in real time.
+    pub clock: &'a Clock,
+}
+
+impl std::fmt::Debug for Shared<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Shared")
+    }
+}
+
+/// The inputs of one batch, decoded.
+#[derive(Default)]
+struct Taken {
+    events: Vec<(Record, Result<EventRecord, String>)>,
+    decisions: Vec<(Record, Result<Decision, String>)>,
+    outcomes: Vec<(Record, Result<Outcome, String>)>,
+    due: Vec<(CustomerId, Timestamp)>,
+    swept: Vec<CustomerId>,
+    sweep: Option<Option<String>>,
+}
+
+impl Owned {
+    /// Does one step. Returns how much it did; zero means idle.
+    ///
+    /// # Errors
+    /// [`Error::Fenced`] when the partition is lost; the caller drops it.
+    pub async fn turn(&mut self, shared: Shared<'_>, frontier: Timestamp) -> Result<usize, Error> {
+        self.produce(shared).await?;
+        let taken = self.take(shared, frontier).await?;
+        let work = taken.events.len() + taken.decisions.len() + taken.outcomes.len() + taken.due.len() + taken.swept.len();
+        if work == 0 && self.sent == 0 && taken.sweep.is_none() {
+            return Ok(0);
+        }
+        let grants = self.load(shared, &taken, frontier).await?;
+        let (commit, entries, finished) = self.fold(shared, &taken, &grants, frontier);
+        self.commit(shared, &commit).await?;
+        self.done(shared, commit, entries, &finished);
+        for (_, due) in &taken.due {
+            let late = frontier.since(*due).as_millis();
+            shared.metrics.fire_delay.with_label_values(&["step"]).observe(late.max(0) as f64 / 1_000.0);
+        }
+        self.produce(shared).await?;
+        Ok(work.max(1))
+    }
+
+    /// Takes what is there, bounded. Live input goes first, then timers, then the sweep.
+    async fn take(&mut self, shared: Shared<'_>, frontier: Timestamp) -> Result<Taken, Error> {
+        let mut taken = Taken::default();
+        let most = shared.config.batch;
+        let positions = self.meta.positions;
+        while taken.decisions.len() < most {
+            let Some(record) = self.decisions.pop_front() else { break };
+            if record.offset >= positions.decisions {
+                let decision = read(&record);
+                taken.decisions.push((record, decision));
+            }
+        }
+        while taken.outcomes.len() < most {
+            let Some(record) = self.outcomes.pop_front() else { break };
+            if record.offset >= positions.outcomes {
+                let outcome = read(&record);
+                taken.outcomes.push((record, outcome));
+            }
+        }
+        while taken.events.len() < most {
+            let Some(record) = self.events.pop_front() else { break };
+            if record.offset < positions.events {
+                continue;
+            }
+            let event: Result<EventRecord, String> = read(&record);
+            if let Ok(EventRecord { body: Body::Activation { bundle }, .. }) = &event {
+                if shared.bundles.get(*bundle).is_none() {
+                    // The bundle is on its way: everything behind the switch waits for it.
+                    self.events.push_front(record);
+                    break;
+                }
+            }
+            taken.events.push((record, event));
+        }
+        let may_fire = self.earliest.is_some_and(|earliest| earliest <= frontier);
+        if may_fire {
+            taken.due = shared.store.due(self.partition, frontier, shared.config.due_batch).await?;
+        }
+        let idle = taken.events.is_empty() && taken.due.is_empty() && frontier > Timestamp::from_millis(i64::MIN);
+        if let (true, Some(cursor)) = (idle, &self.meta.sweep) {
+            let (ids, next) = shared.store.roll(self.partition, cursor, shared.config.sweep_batch).await?;
+            taken.swept = ids;
+            taken.sweep = Some(next);
+        }
+        Ok(taken)
+    }
+
+    /// Reads what the batch needs and the cache has not.
+    async fn load(
+        &mut self,
+        shared: Shared<'_>,
+        taken: &Taken,
+        frontier: Timestamp,
+    ) -> Result<HashMap<MessageId, GrantState>, Error> {
+        let mut missing: BTreeSet<CustomerId> = BTreeSet::new();
+        missing.extend(taken.events.iter().filter_map(|(_, event)| event.as_ref().ok().map(|event| event.to)));
+        missing.extend(taken.decisions.iter().filter_map(|(_, d)| d.as_ref().ok().map(|d| d.customer)));
+        missing.extend(taken.outcomes.iter().filter_map(|(_, o)| o.as_ref().ok().map(|o| o.customer)));
+        missing.extend(taken.due.iter().map(|(id, _)| *id));
+        missing.extend(taken.swept.iter().copied());
+        missing.retain(|id| !self.cache.has(*id));
+        let missing: Vec<CustomerId> = missing.into_iter().collect();
+        let blobs = shared.store.load(self.partition, &missing).await?;
+        for (id, blob) in missing.into_iter().zip(blobs) {
+            let Some(blob) = blob else { continue };
+            let customer = decode(&blob)
+                .map_err(|error| Error::Fatal(format!("partition {}, customer {id}: {error}", self.partition)))?;
+            self.cache.put(id, customer);
+        }
+        let mut places = Vec::new();
+        for (id, _) in &taken.due {
+            let customer = self.cache.get(*id);
+            let waiting = customer.messages.iter().filter(|pending| pending.check_at <= frontier);
+            places.extend(waiting.map(|pending| (pending.partition, pending.message)));
+        }
+        let grants = shared.store.grants(&places).await?;
+        Ok(places.into_iter().zip(grants).map(|((_, message), grant)| (message, state(grant))).collect())
+    }
+
+    fn fold(
+        &mut self,
+        shared: Shared<'_>,
+        taken: &Taken,
+        grants: &HashMap<MessageId, GrantState>,
+        frontier: Timestamp,
+    ) -> (Commit, Vec<Entry>, Finished) {
+        let ground = Ground {
+            partition: self.partition,
+            partitions: shared.config.partitions,
+            bundles: shared.bundles,
+            limits: &shared.config.limits,
+            frontier,
+        };
+        let mut batch = Batch::new(ground, &mut self.cache, &self.meta);
+        for (record, decision) in &taken.decisions {
+            shared.metrics.triggers.with_label_values(&["decided"]).inc();
+            batch.decision(record, decision.clone());
+        }
+        for (record, outcome) in &taken.outcomes {
+            batch.outcome(record, outcome.clone());
+        }
+        for (record, event) in &taken.events {
+            batch.event(record, event.clone());
+        }
+        let grant = |message: MessageId| grants.get(&message).copied().unwrap_or(GrantState::Gone);
+        for (id, _) in &taken.due {
+            batch.due(*id, &grant);
+        }
+        for id in &taken.swept {
+            batch.sweep(*id);
+        }
+        if let Some(next) = &taken.sweep {
+            batch.meta.sweep.clone_from(next);
+        }
+        batch.finish(self.sent)
+    }
+
+    /// Commits until the answer is definite. The same commit id makes a retry safe.
+    async fn commit(&mut self, shared: Shared<'_>, commit: &Commit) -> Result<(), Error> {
+        loop {
+            let watch = clock::Stopwatch::start();
+            let answer = shared.store.commit(self.partition, commit).await;
+            shared.metrics.commit_seconds.with_label_values(&["commit"]).observe(watch.elapsed().as_secs_f64());
+            match answer {
+                Ok(Committed::Applied) => return Ok(()),
+                Ok(Committed::AlreadyApplied) => {
+                    shared.metrics.already_applied.with_label_values(&[&self.partition.to_string()]).inc();
+                    return Ok(());
+                }
+                Ok(Committed::Fenced { epoch, sequence }) => {
+                    shared.metrics.fences.with_label_values(&[&self.partition.to_string()]).inc();
+                    if epoch <= commit.epoch && sequence < commit.sequence {
+                        return Err(Error::Fatal(rollback(self.partition, commit.sequence, sequence)));
+                    }
+                    return Err(Error::Fenced(self.partition));
+                }
+                Err(winback_store::Error::Unavailable(reason)) => {
+                    if shared.shutdown.is_raised() {
+                        return Err(Error::Unavailable(reason));
+                    }
+                    tracing::warn!(partition = self.partition.0, reason, "a commit waits for the store");
+                    if !shared.clock.is_virtual() {
+                        clock::pause(Duration::from_millis(200)).await;
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// The commit is durable: its state is the state now.
+    fn done(&mut self, shared: Shared<'_>, commit: Commit, entries: Vec<Entry>, finished: &Finished) {
+        let metrics = shared.metrics;
+        self.sent -= commit.trim;
+        self.meta = winback_store::Meta {
+            epoch: commit.epoch,
+            sequence: commit.sequence + 1,
+            last_commit: Some(commit.id),
+            ..commit.meta
+        };
+        self.unsent.extend(entries);
+        self.earliest = match (self.earliest, finished.earliest) {
+            (Some(known), Some(new)) => Some(known.min(new)),
+            (known, new) => known.or(new),
+        };
+        self.earliest_is_stale |= finished.woke;
+        self.cache.end_turn(shared.config.cache / shared.config.partitions.get().max(1) as usize);
+        for effects in &finished.effects {
+            metrics.effects(effects);
+        }
+        for reason in &finished.failures {
+            metrics.dead_letters.with_label_values(&["sessions", reason]).inc();
+        }
+        metrics.inputs.with_label_values(&["repeated_position"]).inc_by(finished.repeats);
+    }
+
+    /// Sends what is committed. On an error it stays and goes first next time.
+    async fn produce(&mut self, shared: Shared<'_>) -> Result<(), Error> {
+        if self.unsent.is_empty() {
+            return Ok(());
+        }
+        let records = self.unsent.iter().cloned().map(|entry| entry.outgoing(&shared.config.names)).collect();
+        shared.log.produce(records).await?;
+        self.sent += self.unsent.len() as u64;
+        self.unsent.clear();
+        Ok(())
+    }
+}
+
+/// What a rolled-back store means, and the way out.
+pub(crate) fn rollback(partition: winback_contract::Partition, ours: u64, theirs: u64) -> String {
+    format!(
+        "partition {partition}: Redis went back in time (commit {theirs} where {ours} was acknowledged): a failover or a \
+         restored disk lost commits. winback stops rather than send twice. Restore the newer data, or start with a new \
+         key prefix and import the customers"
+    )
+}
+
+fn read<T: serde::de::DeserializeOwned>(record: &Record) -> Result<T, String> {
+    let payload = record.value.as_deref().unwrap_or_default();
+    serde_json::from_slice(payload)
+        .map_err(|error| format!("not a record of this topic at line {} column {}", error.line(), error.column()))
+}
+
+fn state(grant: Option<Grant>) -> GrantState {
+    match grant {
+        Some(Grant::Granted) => GrantState::Granted,
+        Some(Grant::Claimed { until }) => GrantState::Claimed { until },
+        Some(Grant::Moved) => GrantState::Moved,
+        None => GrantState::Gone,
+    }
+}

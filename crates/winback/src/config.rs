@@ -1,0 +1,204 @@
+//! The config of the whole binary: sections of the services, joined. Every key stands in `default.yaml`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use winback_bus::frontier::Source;
+use winback_contract::{Channel, Currency, PartitionCount, SourceKind, Span, TopicNames};
+use winback_dispatch::SmtpConfig;
+use winback_ingest::SourceConfig;
+use winback_journey::{Ambiguous, Limits};
+use winback_service::config::{Error, Layers, duration, load};
+use winback_service::secret::Secret;
+
+/// The embedded defaults.
+pub(crate) const DEFAULTS: &str = include_str!("default.yaml");
+
+#[derive(Deserialize, Serialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    pub(crate) shop: Shop,
+    pub(crate) kafka: Kafka,
+    pub(crate) store: Store,
+    pub(crate) sources: Vec<SourceConfig>,
+    pub(crate) ingest: Ingest,
+    pub(crate) sessions: Sessions,
+    pub(crate) evaluator: Evaluator,
+    pub(crate) dispatch: Dispatch,
+    pub(crate) campaigns: PathBuf,
+    pub(crate) http: Http,
+    pub(crate) log: winback_service::logs::Config,
+}
+
+#[derive(Deserialize, Serialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Shop {
+    pub(crate) id: String,
+    pub(crate) currency: Currency,
+}
+
+#[derive(Deserialize, Serialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Kafka {
+    pub(crate) bootstrap: String,
+    pub(crate) prefix: String,
+    pub(crate) groups: String,
+    pub(crate) partitions: PartitionCount,
+    pub(crate) replication: i32,
+    #[serde(default)]
+    pub(crate) properties: BTreeMap<String, Secret>,
+}
+
+#[derive(Deserialize, Serialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Store {
+    pub(crate) url: Secret,
+    pub(crate) prefix: String,
+    pub(crate) scripts: Scripts,
+    pub(crate) durability: Durability,
+    #[serde(with = "duration")]
+    pub(crate) response_timeout: Duration,
+}
+
+#[derive(Deserialize, Serialize, Debug, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Scripts {
+    Function,
+    Eval,
+}
+
+#[derive(Deserialize, Serialize, Debug, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Durability {
+    Always,
+    BestEffort,
+}
+
+#[derive(Deserialize, Serialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Ingest {
+    pub(crate) max_bytes: usize,
+    pub(crate) batch: usize,
+}
+
+#[derive(Deserialize, Serialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Sessions {
+    pub(crate) batch: usize,
+    pub(crate) due_batch: usize,
+    pub(crate) sweep_batch: usize,
+    pub(crate) cache: usize,
+    #[serde(with = "duration")]
+    pub(crate) probe_every: Duration,
+    #[serde(with = "duration")]
+    pub(crate) late_after: Duration,
+    #[serde(with = "duration")]
+    pub(crate) claim_timeout: Duration,
+    #[serde(with = "duration")]
+    pub(crate) trigger_retry: Duration,
+    #[serde(with = "duration")]
+    pub(crate) anonymous_retention: Duration,
+    #[serde(with = "duration")]
+    pub(crate) retention: Duration,
+}
+
+#[derive(Deserialize, Serialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Evaluator {
+    pub(crate) batch: usize,
+}
+
+#[derive(Deserialize, Serialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Dispatch {
+    pub(crate) channel: Channel,
+    pub(crate) provider: ProviderKind,
+    pub(crate) folder: PathBuf,
+    pub(crate) batch: usize,
+    pub(crate) parallel: usize,
+    pub(crate) only_to: BTreeSet<String>,
+    pub(crate) shadow: bool,
+    pub(crate) on_ambiguous: OnAmbiguous,
+    pub(crate) smtp: SmtpConfig,
+}
+
+#[derive(Deserialize, Serialize, Debug, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ProviderKind {
+    File,
+    Smtp,
+}
+
+#[derive(Deserialize, Serialize, Debug, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OnAmbiguous {
+    Drop,
+    Resend,
+}
+
+#[derive(Deserialize, Serialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Http {
+    pub(crate) address: SocketAddr,
+}
+
+impl Config {
+    /// Loads all layers.
+    pub(crate) fn load(file: Option<&Path>, flags: Vec<(String, String)>) -> Result<Self, Error> {
+        load(Layers { defaults: DEFAULTS, file, environment: std::env::vars().collect(), flags, dotted: &["kafka.properties"] })
+    }
+
+    /// The defaults alone, for runs without a network.
+    pub(crate) fn embedded() -> Result<Self, Error> {
+        load(Layers { defaults: DEFAULTS, ..Layers::default() })
+    }
+
+    pub(crate) fn names(&self) -> TopicNames {
+        TopicNames::new(&self.kafka.prefix)
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        let sessions = &self.sessions;
+        let policy = match self.dispatch.on_ambiguous {
+            OnAmbiguous::Drop => Ambiguous::Drop,
+            OnAmbiguous::Resend => Ambiguous::Resend,
+        };
+        Limits {
+            late_after: span(sessions.late_after),
+            claim_timeout: span(sessions.claim_timeout),
+            trigger_retry: span(sessions.trigger_retry),
+            anonymous_retention: span(sessions.anonymous_retention),
+            retention: span(sessions.retention),
+            ambiguous: BTreeMap::from([(self.dispatch.channel, policy)]),
+        }
+    }
+
+    pub(crate) fn sessions(&self) -> winback_sessions::Config {
+        let live = self.sources.iter().filter(|source| source.kind == SourceKind::Live && source.required);
+        winback_sessions::Config {
+            names: self.names(),
+            groups: self.kafka.groups.clone(),
+            partitions: self.kafka.partitions,
+            sources: live
+                .map(|source| Source {
+                    topic: source.topic.clone(),
+                    group: winback_ingest::service::group(&self.kafka.groups, &source.name),
+                })
+                .collect(),
+            batch: self.sessions.batch,
+            due_batch: self.sessions.due_batch,
+            sweep_batch: self.sessions.sweep_batch,
+            cache: self.sessions.cache,
+            probe_every: self.sessions.probe_every,
+            limits: self.limits(),
+        }
+    }
+}
+
+/// Milliseconds, as the core counts.
+pub(crate) fn span(duration: Duration) -> Span {
+    Span::from_millis(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
+}

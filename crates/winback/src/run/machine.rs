@@ -1,0 +1,211 @@
+//! The same loops as in production, stepped by hand on a clock that moves only between inputs and timers.
+//!
+//! Invariant: INV-10. Nothing here decides anything: it only chooses whose turn it is, always in the same order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use winback_bus::memory::{Faults, MemoryLog};
+use winback_bus::Outgoing;
+use winback_campaign::Files;
+use winback_contract::{Partition, PartitionCount, SourceKind, Span, Timestamp, Topic};
+use winback_dispatch::Provider;
+use winback_ingest::SourceConfig;
+use winback_service::{Clock, Metrics, Shutdown};
+use winback_store::MemoryStore;
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::publish::publish;
+
+/// All services of one shop.
+pub(crate) struct Machine {
+    clock: Clock,
+    pub(crate) log: MemoryLog,
+    pub(crate) store: MemoryStore,
+    config: Config,
+    ingest: Vec<winback_ingest::Service>,
+    sessions: winback_sessions::Service,
+    evaluator: winback_evaluator::Service,
+    dispatch: winback_dispatch::Service,
+}
+
+/// How a machine is made.
+pub(crate) struct Setup {
+    pub(crate) config: Config,
+    pub(crate) start: Timestamp,
+    pub(crate) partitions: u32,
+    pub(crate) provider: Arc<dyn Provider>,
+    /// Seed of planted faults, if there are to be any.
+    pub(crate) faults: Option<u64>,
+}
+
+impl Machine {
+    /// Everything started, nothing published.
+    pub(crate) async fn new(setup: Setup) -> Result<Self, Error> {
+        let Setup { mut config, start, partitions, provider, faults } = setup;
+        config.kafka.partitions = PartitionCount::new(partitions).ok_or_else(|| Error::Usage("no partitions".into()))?;
+        let clock = Clock::at(start.as_millis());
+        let (mut log, mut store) = (MemoryLog::new(clock.clone()), MemoryStore::new(clock.clone()));
+        if let Some(seed) = faults {
+            log = log.with_faults(Faults { seed, lost_ack_one_in: 50 });
+            store = store.with_faults(seed, 50);
+        }
+        let names = config.names();
+        for source in &config.sources {
+            log.create(&source.topic, 1);
+        }
+        for topic in [Topic::Events, Topic::Triggers, Topic::Decisions, Topic::Journeys, Topic::Outcomes] {
+            log.create(&names.name(topic), partitions);
+        }
+        log.create(&names.name(Topic::Dispatch(config.dispatch.channel)), partitions);
+        for topic in [Topic::Campaigns, Topic::Failed] {
+            log.create(&names.name(topic), 1);
+        }
+        let shared: Arc<dyn winback_bus::Log> = Arc::new(log.clone());
+        let states: Arc<dyn winback_store::Store> = Arc::new(store.clone());
+        let registry = Metrics::new();
+        let shutdown = Shutdown::new();
+        let ingest_metrics = winback_ingest::metrics::Metrics::register(&registry);
+        let mut ingest = Vec::new();
+        for source in config.sources.clone() {
+            ingest.push(start_ingest(&config, source, shared.clone(), ingest_metrics.clone()).await?);
+        }
+        let sessions = winback_sessions::Service::start(
+            config.sessions(),
+            shared.clone(),
+            states.clone(),
+            clock.clone(),
+            winback_sessions::metrics::Metrics::register(&registry),
+            shutdown.clone(),
+        )
+        .await?;
+        let evaluator = winback_evaluator::Service::start(
+            evaluator(&config),
+            shared.clone(),
+            winback_evaluator::metrics::Metrics::register(&registry),
+        )
+        .await?;
+        let dispatch = winback_dispatch::Service::start(
+            dispatch(&config),
+            shared,
+            states,
+            clock.clone(),
+            (provider.clone(), provider),
+            winback_dispatch::metrics::Metrics::register(&registry),
+            (shutdown, 1),
+        )
+        .await?;
+        Ok(Self { clock, log, store, config, ingest, sessions, evaluator, dispatch })
+    }
+
+    /// Publishes campaigns at the present moment.
+    pub(crate) async fn publish(&mut self, files: &Files) -> Result<(), Error> {
+        publish(&self.log, &self.config.names(), self.config.kafka.partitions, files, self.now()).await?;
+        self.settle().await
+    }
+
+    /// The virtual time.
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.clock.now_millis())
+    }
+
+    /// A record of the storefront arrives on the first source of that kind. Time moves to `at`.
+    pub(crate) fn arrive(&mut self, kind: SourceKind, key: &str, value: Vec<u8>, at: Timestamp) -> Result<(), Error> {
+        self.clock.advance_to(at.as_millis());
+        let source = self.config.sources.iter().find(|source| source.kind == kind);
+        let topic = source.ok_or_else(|| Error::Usage("no such source".into()))?.topic.as_str();
+        let record = Outgoing { topic: topic.into(), partition: Some(Partition(0)), key: key.as_bytes().to_vec(), value };
+        self.log.append(record, Vec::new(), self.now())?;
+        Ok(())
+    }
+
+    /// The next moment at which time alone changes something.
+    pub(crate) fn next_timer(&self) -> Option<Timestamp> {
+        self.sessions.earliest()
+    }
+
+    /// Lets everything happen that is due up to and including `until`, moment by moment.
+    pub(crate) async fn run_until(&mut self, until: Timestamp) -> Result<(), Error> {
+        self.settle().await?;
+        while let Some(next) = self.next_timer().filter(|next| *next <= until) {
+            let now = self.now();
+            self.clock.advance_to(next.max(now).as_millis());
+            self.settle().await?;
+            if self.next_timer().is_some_and(|again| again <= now) && next <= now {
+                // What is due now and can't be done now waits for time to pass.
+                self.clock.advance_to((now + Span::from_millis(1)).as_millis());
+            }
+        }
+        self.clock.advance_to(until.as_millis());
+        self.settle().await
+    }
+
+    /// Steps all services in turn until none has anything to do.
+    pub(crate) async fn settle(&mut self) -> Result<(), Error> {
+        let mut idle = 0;
+        while idle < 2 {
+            let mut done = 0;
+            for ingest in &mut self.ingest {
+                done += waited(ingest.step(Duration::ZERO).await, winback_bus::Error::is_transient)?;
+            }
+            let is_transient = |error: &winback_sessions::Error| matches!(error, winback_sessions::Error::Unavailable(_));
+            done += waited(self.sessions.step(Duration::ZERO).await, is_transient)?;
+            done += waited(self.evaluator.step(Duration::ZERO).await, winback_bus::Error::is_transient)?;
+            done += waited(self.dispatch.step(Duration::ZERO).await, winback_bus::Error::is_transient)?;
+            idle = if done == 0 { idle + 1 } else { 0 };
+        }
+        Ok(())
+    }
+}
+
+/// A planted fault is met as a real one: by calling again.
+fn waited<E: Into<Error>>(result: Result<usize, E>, is_transient: impl Fn(&E) -> bool) -> Result<usize, Error> {
+    match result {
+        Ok(done) => Ok(done),
+        Err(error) if is_transient(&error) => Ok(1),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// One source of ingest.
+pub(crate) async fn start_ingest(
+    config: &Config,
+    source: SourceConfig,
+    log: Arc<dyn winback_bus::Log>,
+    metrics: winback_ingest::metrics::Metrics,
+) -> Result<winback_ingest::Service, Error> {
+    let shop = winback_ingest::service::Shop { id: config.shop.id.clone(), currency: config.shop.currency };
+    let part = winback_ingest::Config {
+        sources: Vec::new(),
+        max_bytes: config.ingest.max_bytes,
+        batch: config.ingest.batch,
+    };
+    let place = (&config.names(), config.kafka.groups.as_str(), config.kafka.partitions);
+    Ok(winback_ingest::Service::start(source, part, shop, log, place, metrics).await?)
+}
+
+/// The evaluator's part of the config.
+pub(crate) fn evaluator(config: &Config) -> winback_evaluator::Config {
+    winback_evaluator::Config {
+        names: config.names(),
+        groups: config.kafka.groups.clone(),
+        partitions: config.kafka.partitions,
+        batch: config.evaluator.batch,
+    }
+}
+
+/// Dispatch's part of the config.
+pub(crate) fn dispatch(config: &Config) -> winback_dispatch::Config {
+    winback_dispatch::Config {
+        names: config.names(),
+        groups: config.kafka.groups.clone(),
+        partitions: config.kafka.partitions,
+        channel: config.dispatch.channel,
+        batch: config.dispatch.batch,
+        parallel: config.dispatch.parallel,
+        claim_timeout: crate::config::span(config.sessions.claim_timeout),
+        only_to: config.dispatch.only_to.clone(),
+        shadow: config.dispatch.shadow,
+    }
+}

@@ -1,0 +1,8 @@
+//! Runs on virtual time: all services in one process, on the in-process log and store. Demo and backtest use them.
+
+pub(crate) mod machine;
+pub(crate) mod quiet;
+pub(crate) mod report;
+pub(crate) mod story;
+
+pub(crate) use machine::Machine;

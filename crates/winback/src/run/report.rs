@@ -1,0 +1,93 @@
+//! Sums over the `journeys` topic: what campaigns did, by day and step, and what stopped them.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use winback_bus::memory::MemoryLog;
+use winback_contract::{JourneyRecord, Reason, Timestamp, Topic, TopicNames, Transition};
+
+/// All records of journeys, in order of time.
+pub(crate) fn journeys(log: &MemoryLog, names: &TopicNames) -> Vec<JourneyRecord> {
+    let dump = log.dump(&names.name(Topic::Journeys));
+    let mut records: Vec<JourneyRecord> = Vec::with_capacity(dump.len());
+    let mut seen = std::collections::BTreeSet::new();
+    for record in dump {
+        let bytes = record.value.as_deref().unwrap_or_default();
+        // The outbox delivers at least once: a repeat is byte for byte the same.
+        if let Ok(journey) = serde_json::from_slice::<JourneyRecord>(bytes) {
+            if seen.insert(bytes.to_vec()) {
+                records.push(journey);
+            }
+        }
+    }
+    records.sort_by_key(|record| record.at);
+    records
+}
+
+/// Sums of one campaign.
+#[derive(Default, Debug, PartialEq, Eq)]
+pub(crate) struct Sums {
+    pub(crate) entered: u64,
+    pub(crate) sent: BTreeMap<String, u64>,
+    pub(crate) skipped: BTreeMap<Reason, u64>,
+    pub(crate) held: BTreeMap<Reason, u64>,
+    pub(crate) ended: BTreeMap<Reason, u64>,
+    /// Bought before the delay ran out: nothing was ever due.
+    pub(crate) bought_before: u64,
+    pub(crate) goals: u64,
+    pub(crate) by_day: BTreeMap<String, u64>,
+}
+
+/// Sums by campaign.
+pub(crate) fn sums(records: &[JourneyRecord]) -> BTreeMap<String, Sums> {
+    let mut all: BTreeMap<String, Sums> = BTreeMap::new();
+    for record in records {
+        let sums = all.entry(record.campaign.clone()).or_default();
+        match &record.transition {
+            Transition::Entered => sums.entered += 1,
+            Transition::Sent { step, .. } => {
+                *sums.sent.entry(step.clone()).or_default() += 1;
+                *sums.by_day.entry(day(record.at)).or_default() += 1;
+            }
+            Transition::Skipped { reason, .. } => *sums.skipped.entry(*reason).or_default() += 1,
+            Transition::Held { reason, .. } => *sums.held.entry(*reason).or_default() += 1,
+            Transition::Ended { outcome, entered: true } => *sums.ended.entry(*outcome).or_default() += 1,
+            Transition::Ended { outcome: Reason::Converted, entered: false } => sums.bought_before += 1,
+            Transition::Ended { outcome, entered: false } => *sums.ended.entry(*outcome).or_default() += 1,
+            Transition::Goal => sums.goals += 1,
+            Transition::Booked { .. } => {}
+        }
+    }
+    all
+}
+
+/// `2026-11-22`, in UTC.
+pub(crate) fn day(at: Timestamp) -> String {
+    at.to_string().chars().take(10).collect()
+}
+
+/// The summary for people.
+pub(crate) fn text(sums: &BTreeMap<String, Sums>) -> String {
+    let mut out = String::new();
+    for (campaign, sums) in sums {
+        // Writing to a String can't fail.
+        let _done = writeln!(out, "{campaign}");
+        let _done = writeln!(out, "  entered                {:>7}", sums.entered);
+        for (step, count) in &sums.sent {
+            let _done = writeln!(out, "  sent: {step:<16} {count:>7}");
+        }
+        for (title, map) in [("skipped", &sums.skipped), ("held", &sums.held), ("ended", &sums.ended)] {
+            for (reason, count) in map {
+                let words = if *reason == Reason::Converted { "stopped by purchase" } else { reason.as_str() };
+                let _done = writeln!(out, "  {title}: {words:<width$} {count:>7}", width = 21 - title.len());
+            }
+        }
+        if sums.bought_before > 0 {
+            let _done = writeln!(out, "  bought before any mail {:>7}", sums.bought_before);
+        }
+        if sums.goals > 0 {
+            let _done = writeln!(out, "  bought after the last  {:>7}", sums.goals);
+        }
+    }
+    out
+}
