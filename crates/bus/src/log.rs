@@ -83,7 +83,7 @@ pub struct Polled {
 
 /// A member of a consumer group. Dropping it leaves the group.
 #[async_trait]
-pub trait Member: Send {
+pub trait Member: Send + Sync {
     /// What is there now, or within `wait`; at most `most` records.
     async fn poll(&mut self, most: usize, wait: Duration) -> Result<Polled, Error>;
 
@@ -96,7 +96,7 @@ pub trait Member: Send {
 
 /// Reads partitions from positions that the caller keeps.
 #[async_trait]
-pub trait Reader: Send {
+pub trait Reader: Send + Sync {
     /// Reads `place` from `from` on.
     async fn start(&mut self, place: &Place, from: Offset) -> Result<(), Error>;
 

@@ -11,6 +11,9 @@ pub(crate) enum Error {
     /// It was asked in a way it can't answer.
     #[error("{0}")]
     Usage(String),
+    /// Kafka or Redis do not answer now; they may later.
+    #[error("{0}")]
+    Away(String),
     /// Kafka, Redis, files or ports are not as needed.
     #[error("{0}")]
     Environment(String),
@@ -22,7 +25,7 @@ impl Error {
         match self {
             Self::Findings(_) => ExitCode::from(1),
             Self::Usage(_) => ExitCode::from(2),
-            Self::Environment(_) => ExitCode::from(3),
+            Self::Away(_) | Self::Environment(_) => ExitCode::from(3),
         }
     }
 }
@@ -35,11 +38,32 @@ macro_rules! environment {
     )+ };
 }
 environment!(
-    winback_bus::Error,
-    winback_store::Error,
-    winback_sessions::Error,
     winback_service::config::Error,
     winback_service::tasks::Died,
     std::io::Error,
     serde_json::Error
 );
+
+impl From<winback_bus::Error> for Error {
+    fn from(error: winback_bus::Error) -> Self {
+        if error.is_transient() { Self::Away(error.to_string()) } else { Self::Environment(error.to_string()) }
+    }
+}
+
+impl From<winback_store::Error> for Error {
+    fn from(error: winback_store::Error) -> Self {
+        match error {
+            winback_store::Error::Unavailable(_) => Self::Away(error.to_string()),
+            winback_store::Error::Fatal(_) => Self::Environment(error.to_string()),
+        }
+    }
+}
+
+impl From<winback_sessions::Error> for Error {
+    fn from(error: winback_sessions::Error) -> Self {
+        match error {
+            winback_sessions::Error::Unavailable(_) => Self::Away(error.to_string()),
+            _ => Self::Environment(error.to_string()),
+        }
+    }
+}

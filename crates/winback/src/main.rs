@@ -8,6 +8,7 @@ mod output;
 mod publish;
 mod run;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -16,6 +17,12 @@ use clap::{Parser, Subcommand};
 #[derive(Parser, Debug)]
 #[command(name = "winback", version)]
 struct Cli {
+    /// Config file; WINBACK__SECTION__KEY in the environment and --set win over it
+    #[arg(long, global = true, env = "WINBACK_CONFIG")]
+    config: Option<PathBuf>,
+    /// One key of the config, such as kafka.bootstrap=host:9092
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
+    set: Vec<String>,
     #[command(subcommand)]
     command: Command,
 }
@@ -24,8 +31,27 @@ struct Cli {
 enum Command {
     /// A lively shop in time-lapse, in one process, without a network
     Demo(command::demo::Arguments),
+    /// Run a service, or all of them
+    Serve(command::serve::Arguments),
     /// Check campaign files
     Check(command::check::Arguments),
+    /// Check a folder of campaigns and make it live
+    Publish(command::publish::Arguments),
+    /// Run campaigns over past events, without sending
+    Backtest(command::backtest::Arguments),
+    /// What was decided about one person, and why
+    Why(command::why::Arguments),
+    /// What could not be applied
+    #[command(subcommand)]
+    Failed(command::failed::Arguments),
+    /// Take in existing customers
+    Import(command::import::Arguments),
+    /// The topics of winback
+    #[command(subcommand)]
+    Topics(command::topics::Arguments),
+    /// The effective config
+    #[command(subcommand)]
+    Config(command::config::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -37,17 +63,40 @@ fn main() -> ExitCode {
             return ExitCode::from(3);
         }
     };
-    let result = runtime.block_on(async {
-        match cli.command {
-            Command::Demo(arguments) => command::demo::run(arguments).await,
-            Command::Check(arguments) => command::check::run(&arguments),
-        }
-    });
+    let result = runtime.block_on(run(cli));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output::note(&format!("winback: {error}"));
             error.code()
         }
+    }
+}
+
+async fn run(cli: Cli) -> Result<(), error::Error> {
+    // Commands that need no network need no config either.
+    match cli.command {
+        Command::Demo(arguments) => return command::demo::run(arguments).await,
+        Command::Check(arguments) => return command::check::run(&arguments),
+        Command::Backtest(arguments) => return command::backtest::run(arguments).await,
+        _ => {}
+    }
+    let mut flags = Vec::new();
+    for pair in &cli.set {
+        let (key, value) = pair
+            .split_once('=')
+            .ok_or_else(|| error::Error::Usage(format!("--set {pair}: write KEY=VALUE, such as kafka.bootstrap=host:9092")))?;
+        flags.push((key.to_owned(), value.to_owned()));
+    }
+    let config = config::Config::load(cli.config.as_deref(), flags)?;
+    match cli.command {
+        Command::Serve(arguments) => command::serve::run(arguments, config).await,
+        Command::Publish(arguments) => command::publish::run(arguments, &config).await,
+        Command::Why(arguments) => command::why::run(arguments, &config).await,
+        Command::Failed(arguments) => command::failed::run(arguments, &config).await,
+        Command::Import(arguments) => command::import::run(arguments, &config).await,
+        Command::Topics(arguments) => command::topics::run(arguments, &config).await,
+        Command::Config(arguments) => command::config::run(arguments, &config).await,
+        Command::Demo(_) | Command::Check(_) | Command::Backtest(_) => Ok(()),
     }
 }

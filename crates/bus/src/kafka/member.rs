@@ -91,7 +91,8 @@ impl KafkaMember {
     fn drain(&mut self, most: usize) -> Result<Polled, Error> {
         let mut polled = Polled::default();
         let mut empty = 0;
-        while polled.records.len() < most && empty < 3 {
+        // Rebalances are served by polling, also where no record is wanted.
+        while polled.records.len() < most.max(1) && empty < 3 {
             match self.consumer.poll(Duration::ZERO) {
                 None => empty += 1,
                 Some(Ok(message)) => {

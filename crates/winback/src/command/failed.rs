@@ -1,1 +1,90 @@
-//! soon
+//! `winback failed list|show`: what could not be applied, with the reason and the payload as it came.
+
+use std::time::Duration;
+
+use winback_bus::{Log as _, Place, Record};
+use winback_contract::{Failed, Offset, Partition, Topic};
+
+use super::connect;
+use crate::config::Config;
+use crate::error::Error;
+use crate::output;
+
+/// List or show.
+#[derive(clap::Subcommand, Debug)]
+pub(crate) enum Arguments {
+    /// The newest failures, a line each
+    List {
+        /// How many
+        #[arg(long, default_value_t = 50)]
+        last: usize,
+    },
+    /// One failure, whole; the payload goes to stdout as it came
+    Show {
+        /// Its number in the list
+        offset: i64,
+    },
+}
+
+/// Runs it.
+pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Error> {
+    let log = connect::kafka(config)?;
+    let topic = config.names().name(Topic::Failed);
+    let end = log.ends(&topic).await?.first().copied().unwrap_or_default();
+    let start = log.starts(&topic).await?.first().copied().unwrap_or_default();
+    match arguments {
+        Arguments::List { last } => {
+            let from = Offset((end.0 - i64::try_from(last).unwrap_or(50)).max(start.0));
+            for record in read(&log, config, &topic, from, end).await? {
+                match failed(&record) {
+                    Some(failed) => output::print(&format!(
+                        "{:<6} {} {} {} at {}/{}@{} ({} bytes): {}",
+                        record.offset, failed.arrival, failed.stage.as_str(), failed.reason, failed.topic, failed.partition,
+                        failed.offset, failed.bytes, failed.detail
+                    )),
+                    None => output::print(&format!("{:<6} not a failure record", record.offset)),
+                }
+            }
+            Ok(())
+        }
+        Arguments::Show { offset } => {
+            if offset < start.0 || offset >= end.0 {
+                return Err(Error::Findings(format!("there is no failure {offset}: {} to {} are kept", start, end.0 - 1)));
+            }
+            let records = read(&log, config, &topic, Offset(offset), Offset(offset + 1)).await?;
+            let failed = records.first().and_then(failed);
+            let failed = failed.ok_or_else(|| Error::Findings(format!("record {offset} is not a failure record")))?;
+            output::note(&format!(
+                "{} {} at {}/{}@{}, {} bytes, blake3 {}\n{}",
+                failed.stage.as_str(), failed.reason, failed.topic, failed.partition, failed.offset, failed.bytes, failed.blake3,
+                failed.detail
+            ));
+            output::print(&String::from_utf8_lossy(&failed.payload.0));
+            Ok(())
+        }
+    }
+}
+
+fn failed(record: &Record) -> Option<Failed> {
+    serde_json::from_slice(record.value.as_deref()?).ok()
+}
+
+async fn read(
+    log: &winback_bus::kafka::KafkaLog,
+    config: &Config,
+    topic: &str,
+    from: Offset,
+    end: Offset,
+) -> Result<Vec<Record>, Error> {
+    let mut reader = log.read(&format!("{}failed", config.kafka.groups)).await?;
+    reader.start(&Place::new(topic, Partition(0)), from).await?;
+    let mut records: Vec<Record> = Vec::new();
+    while records.last().map_or(from, |record| record.offset.next()) < end {
+        let more = reader.poll(1_000, Duration::from_secs(10)).await?;
+        if more.is_empty() {
+            return Err(Error::Environment(format!("topic {topic} does not answer")));
+        }
+        records.extend(more.into_iter().filter(|record| record.offset < end));
+    }
+    Ok(records)
+}

@@ -1,1 +1,187 @@
-//! soon
+//! `winback serve`: one service, or all of them in one process. SIGTERM stops taking, finishes, commits and leaves.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use winback_bus::Log;
+use winback_contract::{Timestamp, ids::digest};
+use winback_dispatch::{FileProvider, Provider, SmtpProvider};
+use winback_service::{Clock, Health, Metrics, Shutdown, Tasks, http};
+use winback_store::Store;
+
+use super::connect;
+use crate::config::{Config, ProviderKind};
+use crate::error::Error;
+use crate::folder;
+use crate::publish::publish;
+use crate::run::machine::{dispatch, evaluator, start_ingest};
+
+/// What can be served.
+#[derive(clap::ValueEnum, Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Service {
+    /// Raw records to canonical events
+    Ingest,
+    /// State and timers of customers
+    Sessions,
+    /// Decisions
+    Evaluator,
+    /// Sending on one channel
+    Dispatch,
+    /// All of them in one process; publishes the campaigns folder at start and on SIGHUP
+    All,
+}
+
+/// Arguments of serve.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Arguments {
+    /// Which service
+    #[arg(value_enum)]
+    service: Service,
+}
+
+/// Runs it.
+pub(crate) async fn run(arguments: Arguments, config: Config) -> Result<(), Error> {
+    winback_service::logs::start(&config.log);
+    let shutdown = Shutdown::new();
+    let (health, metrics) = (Health::new(), Metrics::new());
+    build_info(&metrics);
+    let listener = http::bind(config.http.address)
+        .await
+        .map_err(|error| Error::Environment(format!("http.address {} can't be used: {error}", config.http.address)))?;
+    let mut tasks = Tasks::new();
+    tasks.spawn("signals", shutdown.clone().raise_on_signal());
+    tasks.spawn("http", http::serve(listener, health.clone(), metrics.clone(), shutdown.clone()));
+    health.not_ready("start", "connecting");
+    let starting = start(arguments.service, &config, &shutdown, &health, &metrics, &mut tasks);
+    let started = tokio::select! {
+        started = starting => started,
+        () = shutdown.wait() => Ok(()),
+    };
+    if let Err(error) = started {
+        shutdown.raise();
+        tasks.run(&shutdown).await?;
+        return Err(error);
+    }
+    health.ready("start");
+    tracing::info!(service = ?arguments.service, address = %config.http.address, "winback serves");
+    Ok(tasks.run(&shutdown).await?)
+}
+
+async fn start(
+    service: Service,
+    config: &Config,
+    shutdown: &Shutdown,
+    health: &Health,
+    metrics: &Metrics,
+    tasks: &mut Tasks,
+) -> Result<(), Error> {
+    let (log, store) = connect::both(config, shutdown).await?;
+    let (log, store): (Arc<dyn Log>, Arc<dyn Store>) = (log, store);
+    let clock = Clock::real();
+    let wanted: BTreeSet<Service> = match service {
+        Service::All => [Service::Ingest, Service::Sessions, Service::Evaluator, Service::Dispatch].into(),
+        one => [one].into(),
+    };
+    if service == Service::All {
+        republish(log.as_ref(), config, &clock).await?;
+        tasks.spawn("campaigns", follow_folder(log.clone(), config.clone(), clock.clone(), shutdown.clone()));
+    }
+    if wanted.contains(&Service::Ingest) {
+        let metrics = winback_ingest::metrics::Metrics::register(metrics);
+        for source in config.sources.clone() {
+            if log.partitions(&source.topic).await?.is_none() {
+                tracing::info!(topic = source.topic, "a source without a topic is left out");
+                continue;
+            }
+            let name = format!("ingest.{}", source.name);
+            let service = start_ingest(config, source, log.clone(), metrics.clone()).await?;
+            tasks.spawn(name, service.run(shutdown.clone(), health.clone()));
+        }
+    }
+    if wanted.contains(&Service::Sessions) {
+        let metrics = winback_sessions::metrics::Metrics::register(metrics);
+        let service = winback_sessions::Service::start(
+            config.sessions(),
+            log.clone(),
+            store.clone(),
+            clock.clone(),
+            metrics,
+            shutdown.clone(),
+        )
+        .await?;
+        tasks.spawn("sessions", service.run(health.clone()));
+    }
+    if wanted.contains(&Service::Evaluator) {
+        let metrics = winback_evaluator::metrics::Metrics::register(metrics);
+        let service = winback_evaluator::Service::start(evaluator(config), log.clone(), metrics).await?;
+        tasks.spawn("evaluator", service.run(shutdown.clone(), health.clone()));
+    }
+    if wanted.contains(&Service::Dispatch) {
+        let metrics = winback_dispatch::metrics::Metrics::register(metrics);
+        let service = winback_dispatch::Service::start(
+            dispatch(config),
+            log.clone(),
+            store.clone(),
+            clock.clone(),
+            providers(config),
+            metrics,
+            (shutdown.clone(), token(&clock)),
+        )
+        .await?;
+        tasks.spawn("dispatch", service.run(health.clone()));
+    }
+    Ok(())
+}
+
+fn providers(config: &Config) -> (Arc<dyn Provider>, Arc<dyn Provider>) {
+    let files: Arc<dyn Provider> = Arc::new(FileProvider::new(&config.dispatch.folder));
+    match config.dispatch.provider {
+        ProviderKind::File => (files.clone(), files),
+        ProviderKind::Smtp => (Arc::new(SmtpProvider::new(config.dispatch.smtp.clone())), files),
+    }
+}
+
+/// Tells this process's claims from all others'.
+fn token(clock: &Clock) -> u64 {
+    let bytes = digest("claimer", &[&clock.now_millis().to_be_bytes(), &std::process::id().to_be_bytes()]);
+    let mut first = [0_u8; 8];
+    first.copy_from_slice(&bytes[..8]);
+    // Redis' Lua compares texts; half the range leaves room to count up.
+    u64::from_be_bytes(first) >> 1
+}
+
+fn build_info(metrics: &Metrics) {
+    let info = metrics.gauge("build_info", "1, with the version", &["version"]);
+    info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+}
+
+/// Publishes the folder. A broken folder never goes live: at start it is an error.
+async fn republish(log: &dyn Log, config: &Config, clock: &Clock) -> Result<(), Error> {
+    let folder: &Path = &config.campaigns;
+    let (files, compiled) = folder::compile(folder)?;
+    match compiled {
+        Ok((bundle, _)) => {
+            let now = Timestamp::from_millis(clock.now_millis());
+            publish(log, &config.names(), config.kafka.partitions, &files, now).await?;
+            tracing::info!(bundle = %bundle.hash, campaigns = bundle.campaigns.len(), "campaigns published");
+            Ok(())
+        }
+        Err(report) => Err(Error::Findings(format!("the campaigns in {} can't go live:\n{report}", folder.display()))),
+    }
+}
+
+/// Publishes again on SIGHUP. A broken folder is reported, and what runs goes on.
+async fn follow_folder(log: Arc<dyn Log>, config: Config, clock: Clock, shutdown: Shutdown) -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut hangup = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            () = shutdown.wait() => return Ok(()),
+            _ = hangup.recv() => {}
+        }
+        if let Err(error) = republish(log.as_ref(), &config, &clock).await {
+            tracing::error!(%error, "the campaigns were not published; what ran before goes on");
+        }
+    }
+}

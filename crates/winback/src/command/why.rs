@@ -1,1 +1,106 @@
-//! soon
+//! `winback why PROFILE`: what was decided about one person, and why, read from the customer itself.
+
+use winback_contract::{Identity, IdentityKind, Timestamp};
+use winback_journey::customer::Customer;
+use winback_journey::state::{Station, What};
+use winback_journey::{decode, due};
+use winback_store::Store as _;
+
+use super::connect;
+use crate::config::Config;
+use crate::error::Error;
+use crate::output;
+
+/// Arguments of why.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Arguments {
+    /// user:42, email:ann@example.com, phone:+380…, anonymous:…, or 32 hex digits
+    profile: String,
+    /// Only this campaign
+    #[arg(long)]
+    campaign: Option<String>,
+}
+
+/// Runs it.
+pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Error> {
+    let store = connect::redis_now(config).await?;
+    let mut id = profile(&arguments.profile, &config.shop.id)?;
+    for _hop in 0..4 {
+        let partition = config.kafka.partitions.of(id);
+        let blob = store.load(partition, &[id]).await?.pop().flatten();
+        let Some(blob) = blob else {
+            return Err(Error::Findings(format!("nobody is known under {}", arguments.profile)));
+        };
+        let customer = decode(&blob).map_err(|error| Error::Environment(error.to_string()))?;
+        match customer.forward {
+            Some(mark) => {
+                output::print(&format!("{id} was joined with {}", mark.owner));
+                id = mark.owner;
+            }
+            None => {
+                output::print(&format!("profile {id}, partition {partition}"));
+                output::print(&tell(&customer, arguments.campaign.as_deref()));
+                return Ok(());
+            }
+        }
+    }
+    Err(Error::Environment("marks lead in a circle: this is a bug in winback, please report it".into()))
+}
+
+/// Reads `kind:value` or hex.
+pub(crate) fn profile(text: &str, shop: &str) -> Result<winback_contract::CustomerId, Error> {
+    if let Ok(id) = winback_contract::CustomerId::parse(text) {
+        return Ok(id);
+    }
+    let wrong = || Error::Usage("a profile is user:…, email:…, phone:…, anonymous:…, or 32 hex digits".into());
+    let (kind, value) = text.split_once(':').ok_or_else(wrong)?;
+    let kind = match kind {
+        "user" => IdentityKind::User,
+        "email" => IdentityKind::Email,
+        "phone" => IdentityKind::Phone,
+        "anonymous" => IdentityKind::Anonymous,
+        _ => return Err(wrong()),
+    };
+    Identity::new(kind, value).map(|identity| identity.customer(shop)).ok_or_else(wrong)
+}
+
+fn tell(customer: &Customer, only: Option<&str>) -> String {
+    let is_wanted = |campaign: &str| only.is_none_or(|only| only == campaign);
+    let moment = |at: Timestamp| at.to_string().replace('T', " ").chars().take(19).collect::<String>();
+    let mut lines = Vec::new();
+    let orders = &customer.orders;
+    lines.push(match orders.last_at {
+        Some(last) => format!("orders: {}, the newest at {}", orders.count, moment(last)),
+        None => "orders: none".into(),
+    });
+    for kept in customer.decisions.iter().filter(|kept| is_wanted(&kept.campaign)) {
+        let what = match kept.what {
+            What::Send(channel) => format!("handed over for sending by {channel}"),
+            What::Hold(reason, until) => format!("held until {} [{reason}] {}", moment(until), reason.explanation().trim()),
+            What::Skip(reason) => format!("not sent [{reason}] {}", reason.explanation().trim()),
+            What::Ended(reason) => format!("over [{reason}] {}", reason.explanation().trim()),
+        };
+        let step = if kept.step.is_empty() { String::new() } else { format!(" `{}`", kept.step) };
+        lines.push(format!("{}  {}{step}: {what}  (bundle {})", moment(kept.at), kept.campaign, short(&kept.bundle.to_string())));
+    }
+    for journey in customer.journeys.iter().filter(|journey| is_wanted(&journey.campaign)) {
+        let state = match journey.station {
+            Station::Armed => format!("armed, would begin at {}", moment(journey.due)),
+            Station::Step => match journey.hold {
+                Some(hold) => format!("a step is held until {} [{}]", moment(due::ready_at(journey)), hold.reason),
+                None => format!("a step is due at {}", moment(journey.due)),
+            },
+            Station::Sending => "a message is on its way".into(),
+            Station::Wait => format!("waits until {}", moment(journey.due)),
+        };
+        lines.push(format!("now: {} {state}", journey.campaign));
+    }
+    if lines.len() == 1 {
+        lines.push("nothing was decided about this person yet".into());
+    }
+    lines.join("\n")
+}
+
+fn short(text: &str) -> &str {
+    text.get(..8).unwrap_or(text)
+}
