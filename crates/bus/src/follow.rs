@@ -27,7 +27,9 @@ impl Follower {
         let mut reader = log.read(group).await?;
         for (index, start) in log.starts(topic).await?.into_iter().enumerate() {
             let partition = Partition(u32::try_from(index).unwrap_or(u32::MAX));
-            reader.start(&Place::new(topic, partition), start.max(Offset(0))).await?;
+            reader
+                .start(&Place::new(topic, partition), start.max(Offset(0)))
+                .await?;
         }
         Ok(Self { reader })
     }
@@ -37,6 +39,12 @@ impl Follower {
     /// # Errors
     /// When the log does not answer.
     pub async fn poll(&mut self, wait: Duration) -> Result<Vec<Vec<u8>>, Error> {
-        Ok(self.reader.poll(100, wait).await?.into_iter().filter_map(|record| record.value).collect())
+        Ok(self
+            .reader
+            .poll(100, wait)
+            .await?
+            .into_iter()
+            .filter_map(|record| record.value)
+            .collect())
     }
 }

@@ -68,7 +68,10 @@ impl Frontier {
 
     /// The frontier of a partition.
     pub fn of(&self, partition: Partition) -> Timestamp {
-        self.passed.get(partition.0 as usize).copied().unwrap_or(Timestamp::from_millis(i64::MIN))
+        self.passed
+            .get(partition.0 as usize)
+            .copied()
+            .unwrap_or(Timestamp::from_millis(i64::MIN))
     }
 
     /// What holds it up: a topic's name, or empty.
@@ -81,7 +84,12 @@ impl Frontier {
     ///
     /// # Errors
     /// When the log does not answer.
-    pub async fn probe(&mut self, log: &dyn Log, now: Timestamp, applied: &[Applied]) -> Result<(), Error> {
+    pub async fn probe(
+        &mut self,
+        log: &dyn Log,
+        now: Timestamp,
+        applied: &[Applied],
+    ) -> Result<(), Error> {
         let (start, outcomes, mut lap) = match self.running.take() {
             Some(running) => running,
             None => {
@@ -99,21 +107,35 @@ impl Frontier {
                         self.waits_for = topic;
                         return self.pause(start, outcomes, Lap::Ingest { raw });
                     }
-                    Lap::First { events: log.ends(&self.events).await? }
+                    Lap::First {
+                        events: log.ends(&self.events).await?,
+                    }
                 }
                 Lap::First { events } => {
-                    if !applied.iter().zip(&events).all(|(applied, end)| applied.events >= *end) {
+                    if !applied
+                        .iter()
+                        .zip(&events)
+                        .all(|(applied, end)| applied.events >= *end)
+                    {
                         self.waits_for = self.events.to_string();
                         return self.pause(start, outcomes, Lap::First { events });
                     }
-                    Lap::Outboxes { pushed: applied.iter().map(|applied| applied.pushed).collect() }
+                    Lap::Outboxes {
+                        pushed: applied.iter().map(|applied| applied.pushed).collect(),
+                    }
                 }
                 Lap::Outboxes { pushed } => {
-                    if !applied.iter().zip(&pushed).all(|(applied, pushed)| applied.trimmed >= *pushed) {
+                    if !applied
+                        .iter()
+                        .zip(&pushed)
+                        .all(|(applied, pushed)| applied.trimmed >= *pushed)
+                    {
                         self.waits_for = "outboxes".into();
                         return self.pause(start, outcomes, Lap::Outboxes { pushed });
                     }
-                    Lap::Second { events: log.ends(&self.events).await? }
+                    Lap::Second {
+                        events: log.ends(&self.events).await?,
+                    }
                 }
                 Lap::Second { events } => {
                     let mut all = true;
@@ -142,7 +164,11 @@ impl Frontier {
     }
 
     /// A source whose noted ends ingest has not committed yet. An uncommitted partition counts as at its start.
-    async fn not_ingested(&self, log: &dyn Log, raw: &[Vec<Offset>]) -> Result<Option<String>, Error> {
+    async fn not_ingested(
+        &self,
+        log: &dyn Log,
+        raw: &[Vec<Offset>],
+    ) -> Result<Option<String>, Error> {
         for (source, ends) in self.sources.iter().zip(raw) {
             let committed = log.committed(&source.group, &source.topic).await?;
             let mut starts = None;
@@ -153,7 +179,11 @@ impl Frontier {
                         if starts.is_none() {
                             starts = Some(log.starts(&source.topic).await?);
                         }
-                        starts.as_ref().and_then(|starts| starts.get(index)).copied().unwrap_or_default()
+                        starts
+                            .as_ref()
+                            .and_then(|starts| starts.get(index))
+                            .copied()
+                            .unwrap_or_default()
                     }
                 };
                 if next < *end {
@@ -173,7 +203,12 @@ mod tests {
     use winback_service::Clock;
 
     fn record(topic: &str) -> Outgoing {
-        Outgoing { topic: topic.into(), partition: Some(Partition(0)), key: vec![], value: vec![] }
+        Outgoing {
+            topic: topic.into(),
+            partition: Some(Partition(0)),
+            key: vec![],
+            value: vec![],
+        }
     }
 
     fn at(millis: i64) -> Timestamp {
@@ -185,27 +220,55 @@ mod tests {
         for topic in ["raw", "events", "outcomes"] {
             log.create(topic, 1);
         }
-        let source = Source { topic: "raw".into(), group: "ingest".into() };
+        let source = Source {
+            topic: "raw".into(),
+            group: "ingest".into(),
+        };
         (log, Frontier::new(vec![source], "events", "outcomes", 1))
     }
 
     #[tokio::test]
     async fn an_unread_order_holds_the_frontier() {
         let (log, mut frontier) = setup().await;
-        frontier.probe(&log, at(10), &[Applied::default()]).await.unwrap();
+        frontier
+            .probe(&log, at(10), &[Applied::default()])
+            .await
+            .unwrap();
         assert_eq!(frontier.of(Partition(0)), at(10));
         // An order arrives before 20 and nobody has read it.
         log.produce(vec![record("raw")]).await.unwrap();
-        frontier.probe(&log, at(20), &[Applied::default()]).await.unwrap();
-        assert_eq!((frontier.of(Partition(0)), frontier.waits_for()), (at(10), "raw"));
+        frontier
+            .probe(&log, at(20), &[Applied::default()])
+            .await
+            .unwrap();
+        assert_eq!(
+            (frontier.of(Partition(0)), frontier.waits_for()),
+            (at(10), "raw")
+        );
         // Ingest passes it on and commits; sessions has not applied it yet.
         log.produce(vec![record("events")]).await.unwrap();
         let mut member = log.join("ingest", &["raw".into()]).await.unwrap();
         member.poll(10, std::time::Duration::ZERO).await.unwrap();
-        member.commit(&[(crate::log::Place::new("raw", Partition(0)), Offset(1), String::new())]).await.unwrap();
-        frontier.probe(&log, at(30), &[Applied::default()]).await.unwrap();
-        assert_eq!((frontier.of(Partition(0)), frontier.waits_for()), (at(10), "events"));
-        let applied = Applied { events: Offset(1), ..Applied::default() };
+        member
+            .commit(&[(
+                crate::log::Place::new("raw", Partition(0)),
+                Offset(1),
+                String::new(),
+            )])
+            .await
+            .unwrap();
+        frontier
+            .probe(&log, at(30), &[Applied::default()])
+            .await
+            .unwrap();
+        assert_eq!(
+            (frontier.of(Partition(0)), frontier.waits_for()),
+            (at(10), "events")
+        );
+        let applied = Applied {
+            events: Offset(1),
+            ..Applied::default()
+        };
         frontier.probe(&log, at(40), &[applied]).await.unwrap();
         // It is the time of the probe's beginning, not of its end.
         assert_eq!(frontier.of(Partition(0)), at(20));
@@ -214,14 +277,28 @@ mod tests {
     #[tokio::test]
     async fn a_forward_in_an_outbox_holds_the_frontier() {
         let (log, mut frontier) = setup().await;
-        let with = |pushed, trimmed, events| Applied { pushed, trimmed, events: Offset(events), ..Applied::default() };
-        frontier.probe(&log, at(10), &[with(3, 2, 0)]).await.unwrap();
+        let with = |pushed, trimmed, events| Applied {
+            pushed,
+            trimmed,
+            events: Offset(events),
+            ..Applied::default()
+        };
+        frontier
+            .probe(&log, at(10), &[with(3, 2, 0)])
+            .await
+            .unwrap();
         assert_eq!(frontier.waits_for(), "outboxes");
         // The forward arrives as an event and must be applied too.
         log.produce(vec![record("events")]).await.unwrap();
-        frontier.probe(&log, at(20), &[with(3, 3, 0)]).await.unwrap();
+        frontier
+            .probe(&log, at(20), &[with(3, 3, 0)])
+            .await
+            .unwrap();
         assert_ne!(frontier.of(Partition(0)), at(10));
-        frontier.probe(&log, at(30), &[with(4, 3, 1)]).await.unwrap();
+        frontier
+            .probe(&log, at(30), &[with(4, 3, 1)])
+            .await
+            .unwrap();
         assert_eq!(frontier.of(Partition(0)), at(10));
     }
 }

@@ -21,7 +21,10 @@ pub struct Place {
 impl Place {
     /// A partition of a topic.
     pub fn new(topic: &str, partition: Partition) -> Self {
-        Self { topic: Arc::from(topic), partition }
+        Self {
+            topic: Arc::from(topic),
+            partition,
+        }
     }
 }
 

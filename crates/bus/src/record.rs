@@ -45,7 +45,11 @@ impl Record {
 
 impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Record({}/{}@{})", self.topic, self.partition, self.offset)
+        write!(
+            f,
+            "Record({}/{}@{})",
+            self.topic, self.partition, self.offset
+        )
     }
 }
 
@@ -64,6 +68,12 @@ pub struct Outgoing {
 
 impl fmt::Debug for Outgoing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Outgoing({}, {:?}, {} bytes)", self.topic, self.partition, self.value.len())
+        write!(
+            f,
+            "Outgoing({}, {:?}, {} bytes)",
+            self.topic,
+            self.partition,
+            self.value.len()
+        )
     }
 }

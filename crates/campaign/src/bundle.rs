@@ -21,7 +21,11 @@ pub struct Files(pub BTreeMap<String, String>);
 impl Files {
     /// Content hash.
     pub fn hash(&self) -> BundleHash {
-        let parts: Vec<&[u8]> = self.0.iter().flat_map(|(path, text)| [path.as_bytes(), text.as_bytes()]).collect();
+        let parts: Vec<&[u8]> = self
+            .0
+            .iter()
+            .flat_map(|(path, text)| [path.as_bytes(), text.as_bytes()])
+            .collect();
         BundleHash(digest("bundle", &parts))
     }
 }
@@ -49,9 +53,15 @@ impl Bundle {
         let parts = compile::files(files, &mut report);
         report.sort();
         match parts {
-            Some((policy, campaigns, templates)) if !report.has_errors() => {
-                Ok((Self { hash: files.hash(), policy, campaigns, templates }, report))
-            }
+            Some((policy, campaigns, templates)) if !report.has_errors() => Ok((
+                Self {
+                    hash: files.hash(),
+                    policy,
+                    campaigns,
+                    templates,
+                },
+                report,
+            )),
             _ => Err(report),
         }
     }

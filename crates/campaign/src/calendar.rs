@@ -18,7 +18,10 @@ pub fn zone(name: &str) -> Option<TimeZone> {
 }
 
 fn instant(time: Timestamp) -> jiff::Timestamp {
-    let (earliest, latest) = (jiff::Timestamp::MIN.as_millisecond(), jiff::Timestamp::MAX.as_millisecond());
+    let (earliest, latest) = (
+        jiff::Timestamp::MIN.as_millisecond(),
+        jiff::Timestamp::MAX.as_millisecond(),
+    );
     jiff::Timestamp::from_millisecond(time.as_millis().clamp(earliest, latest)).unwrap_or_default()
 }
 
@@ -30,7 +33,9 @@ fn local(time: Timestamp, zone: &TimeZone) -> DateTime {
 fn resolve(at: DateTime, zone: &TimeZone) -> Timestamp {
     let ambiguous = zone.to_ambiguous_timestamp(at);
     let gap = matches!(ambiguous.offset(), AmbiguousOffset::Gap { .. });
-    let Ok(found) = ambiguous.compatible() else { return Timestamp::NEVER };
+    let Ok(found) = ambiguous.compatible() else {
+        return Timestamp::NEVER;
+    };
     if gap {
         // `compatible` lands behind the gap by as much as `at` lies inside it: go back to the gap's own end.
         if let Some(transition) = zone.preceding(found).next() {
@@ -44,7 +49,9 @@ fn resolve(at: DateTime, zone: &TimeZone) -> Timestamp {
 pub fn next_local(at: Time, zone: &TimeZone, from: Timestamp) -> Timestamp {
     let today = local(from, zone).date();
     for day in 0..=3 {
-        let Ok(date) = today.checked_add(jiff::Span::new().days(day)) else { break };
+        let Ok(date) = today.checked_add(jiff::Span::new().days(day)) else {
+            break;
+        };
         let moment = resolve(date.to_datetime(at), zone);
         if moment >= from {
             return moment;
@@ -70,21 +77,42 @@ fn inside(rule: &QuietRule, at: DateTime) -> bool {
     }
 }
 
-fn rules<'a>(policy: &'a Policy, channel: Channel, customer: &'a TimeZone) -> Vec<(&'a QuietRule, &'a TimeZone)> {
+fn rules<'a>(
+    policy: &'a Policy,
+    channel: Channel,
+    customer: &'a TimeZone,
+) -> Vec<(&'a QuietRule, &'a TimeZone)> {
     policy
         .quiet
         .iter()
         .filter(|rule| rule.channels.is_empty() || rule.channels.contains(&channel))
-        .map(|rule| (rule, if rule.shop_zone { &policy.zone } else { customer }))
+        .map(|rule| {
+            (
+                rule,
+                if rule.shop_zone {
+                    &policy.zone
+                } else {
+                    customer
+                },
+            )
+        })
         .collect()
 }
 
 /// If `at` is quiet on the channel: the next moment that is not; `None` when it is not quiet.
-pub fn quiet_until(policy: &Policy, channel: Channel, customer: &TimeZone, at: Timestamp) -> Option<Timestamp> {
+pub fn quiet_until(
+    policy: &Policy,
+    channel: Channel,
+    customer: &TimeZone,
+    at: Timestamp,
+) -> Option<Timestamp> {
     let rules = rules(policy, channel, customer);
     let mut moment = at;
     let last = at + Span::from_days(HORIZON_DAYS);
-    while let Some((rule, zone)) = rules.iter().find(|(rule, zone)| inside(rule, local(moment, zone))) {
+    while let Some((rule, zone)) = rules
+        .iter()
+        .find(|(rule, zone)| inside(rule, local(moment, zone)))
+    {
         moment = end(rule, zone, moment);
         if moment > last {
             return Some(Timestamp::NEVER);
@@ -97,20 +125,29 @@ pub fn quiet_until(policy: &Policy, channel: Channel, customer: &TimeZone, at: T
 fn end(rule: &QuietRule, zone: &TimeZone, moment: Timestamp) -> Timestamp {
     let here = local(moment, zone);
     if rule.days.contains(&here.weekday()) {
-        let tomorrow = here.date().tomorrow().unwrap_or(here.date());
-        return resolve(tomorrow.to_datetime(Time::midnight()), zone).max(moment + Span::from_millis(1));
+        let tomorrow = here.date().tomorrow().unwrap_or_else(|_| here.date());
+        return resolve(tomorrow.to_datetime(Time::midnight()), zone)
+            .max(moment + Span::from_millis(1));
     }
-    let to = rule.to.unwrap_or(Time::midnight());
+    let to = rule.to.unwrap_or_else(Time::midnight);
     next_local(to, zone, moment + Span::from_millis(1))
 }
 
 /// The next moment after `at`, itself not quiet, at which it becomes quiet; `None` if never.
-pub fn quiet_from(policy: &Policy, channel: Channel, customer: &TimeZone, at: Timestamp) -> Option<Timestamp> {
+pub fn quiet_from(
+    policy: &Policy,
+    channel: Channel,
+    customer: &TimeZone,
+    at: Timestamp,
+) -> Option<Timestamp> {
     let rules = rules(policy, channel, customer);
     rules
         .iter()
         .filter_map(|(rule, zone)| {
-            let window = rule.from.filter(|_| rule.to.is_some()).map(|from| next_local(from, zone, at));
+            let window = rule
+                .from
+                .filter(|_| rule.to.is_some())
+                .map(|from| next_local(from, zone, at));
             let day = next_quiet_day(rule, zone, at);
             [window, day].into_iter().flatten().min()
         })

@@ -43,14 +43,30 @@ fn at(text: &str) -> Timestamp {
 fn nights_end_in_the_customers_zone() {
     let policy = policy(vec![night(&[])]);
     for (zone_name, moment, expect) in [
-        ("Europe/Kyiv", "2026-01-10T20:30:00Z", Some("2026-01-11T05:00:00Z")),
+        (
+            "Europe/Kyiv",
+            "2026-01-10T20:30:00Z",
+            Some("2026-01-11T05:00:00Z"),
+        ),
         ("Europe/Kyiv", "2026-01-10T10:00:00Z", None),
-        ("Asia/Kolkata", "2026-01-10T16:31:00Z", Some("2026-01-11T01:30:00Z")),
+        (
+            "Asia/Kolkata",
+            "2026-01-10T16:31:00Z",
+            Some("2026-01-11T01:30:00Z"),
+        ),
         ("Asia/Kolkata", "2026-01-10T16:29:00Z", None),
         ("America/New_York", "2026-01-10T16:31:00Z", None),
         // The night before the clocks go forward is an hour shorter.
-        ("Europe/Kyiv", "2026-03-28T21:00:00Z", Some("2026-03-29T04:00:00Z")),
-        ("Europe/Kyiv", "2026-10-24T21:00:00Z", Some("2026-10-25T05:00:00Z")),
+        (
+            "Europe/Kyiv",
+            "2026-03-28T21:00:00Z",
+            Some("2026-03-29T04:00:00Z"),
+        ),
+        (
+            "Europe/Kyiv",
+            "2026-10-24T21:00:00Z",
+            Some("2026-10-25T05:00:00Z"),
+        ),
     ] {
         let zone = zone(zone_name).unwrap();
         let got = quiet_until(&policy, Channel::Email, &zone, at(moment));
@@ -76,16 +92,32 @@ fn a_quiet_sunday_joins_the_nights_around_it() {
 fn gaps_and_folds() {
     let zone = zone("America/New_York").unwrap();
     // 2026-03-08: 02:00 becomes 03:00. The first moment after the gap.
-    assert_eq!(next_local(time(2, 30, 0, 0), &zone, at("2026-03-08T05:00:00Z")), at("2026-03-08T07:00:00Z"));
+    assert_eq!(
+        next_local(time(2, 30, 0, 0), &zone, at("2026-03-08T05:00:00Z")),
+        at("2026-03-08T07:00:00Z")
+    );
     // 2026-11-01: 01:30 comes twice. The first of the two.
-    assert_eq!(next_local(time(1, 30, 0, 0), &zone, at("2026-11-01T04:00:00Z")), at("2026-11-01T05:30:00Z"));
+    assert_eq!(
+        next_local(time(1, 30, 0, 0), &zone, at("2026-11-01T04:00:00Z")),
+        at("2026-11-01T05:30:00Z")
+    );
 }
 
 #[test]
 fn all_days_quiet_is_found_out() {
     use Weekday::{Friday, Monday, Saturday, Sunday, Thursday, Tuesday, Wednesday};
-    let always = night(&[Monday, Tuesday, Wednesday, Thursday, Friday, Saturday, Sunday]);
-    assert!(!has_free_time(&policy(vec![always]), Channel::Email, at("2026-01-10T10:00:00Z")));
-    assert!(has_free_time(&policy(vec![night(&[])]), Channel::Email, at("2026-01-10T10:00:00Z")));
+    let always = night(&[
+        Monday, Tuesday, Wednesday, Thursday, Friday, Saturday, Sunday,
+    ]);
+    assert!(!has_free_time(
+        &policy(vec![always]),
+        Channel::Email,
+        at("2026-01-10T10:00:00Z")
+    ));
+    assert!(has_free_time(
+        &policy(vec![night(&[])]),
+        Channel::Email,
+        at("2026-01-10T10:00:00Z")
+    ));
     assert_eq!(zone("Europe/Atlantis"), None);
 }

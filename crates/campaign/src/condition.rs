@@ -64,7 +64,10 @@ impl Condition {
                 .map(|error| Problem {
                     at: place(error.pos),
                     message: format!("the condition can't be read: {}", error.msg),
-                    help: Some("conditions are CEL, such as `cart.total >= 300 && orders.count > 0`".into()),
+                    help: Some(
+                        "conditions are CEL, such as `cart.total >= 300 && orders.count > 0`"
+                            .into(),
+                    ),
                 })
                 .collect::<Vec<_>>()
         })?;
@@ -81,15 +84,28 @@ impl Condition {
                 problems.push(unknown("value", name, allowed));
             }
         }
-        let functions: Vec<&str> = names::FUNCTIONS.iter().chain(names::BUILT_IN).copied().collect();
+        let functions: Vec<&str> = names::FUNCTIONS
+            .iter()
+            .chain(names::BUILT_IN)
+            .copied()
+            .collect();
         for name in references.functions() {
-            let is_word = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && !name.starts_with('_');
+            let is_word = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+                && !name.starts_with('_');
             if is_word && !functions.contains(&name) {
                 problems.push(unknown("function", name, &functions));
             }
         }
         problems.extend(unknown_fields(source));
-        if problems.is_empty() { Ok(Self { source: source.to_owned(), program, reads }) } else { Err(problems) }
+        if problems.is_empty() {
+            Ok(Self {
+                source: source.to_owned(),
+                program,
+                reads,
+            })
+        } else {
+            Err(problems)
+        }
     }
 
     /// The text it was compiled from.
@@ -108,7 +124,9 @@ impl Condition {
                     context.add_variable_from_value(name.as_str(), value);
                 }
             }
-            self.program.execute(&context).map_err(|error| Failure::NotJudged(error.to_string()))
+            self.program
+                .execute(&context)
+                .map_err(|error| Failure::NotJudged(error.to_string()))
         })
     }
 
@@ -119,7 +137,10 @@ impl Condition {
     pub fn holds(&self, variables: &dyn Variables) -> Result<bool, Failure> {
         match self.run(variables)? {
             Value::Bool(answer) => Ok(answer),
-            other => Err(Failure::WrongType(format!("{:?} instead of yes or no", other.type_of()))),
+            other => Err(Failure::WrongType(format!(
+                "{:?} instead of yes or no",
+                other.type_of()
+            ))),
         }
     }
 
@@ -132,33 +153,53 @@ impl Condition {
             Value::String(text) => Ok(text.to_string()),
             Value::Int(number) => Ok(number.to_string()),
             Value::UInt(number) => Ok(number.to_string()),
-            other => Err(Failure::WrongType(format!("{:?} instead of a text", other.type_of()))),
+            other => Err(Failure::WrongType(format!(
+                "{:?} instead of a text",
+                other.type_of()
+            ))),
         }
     }
 }
 
 fn place((line, column): (isize, isize)) -> Option<Position> {
     let line = usize::try_from(line).ok().filter(|line| *line > 0)?;
-    Some(Position { line, column: usize::try_from(column).unwrap_or(0) })
+    Some(Position {
+        line,
+        column: usize::try_from(column).unwrap_or(0),
+    })
 }
 
 fn unknown(what: &str, name: &str, known: &[&str]) -> Problem {
-    let help = did_you_mean(name, known.iter().copied()).unwrap_or_else(|| format!("known here: {}", known.join(", ")));
-    Problem { at: None, message: format!("unknown {what} `{name}`"), help: Some(help) }
+    let help = did_you_mean(name, known.iter().copied())
+        .unwrap_or_else(|| format!("known here: {}", known.join(", ")));
+    Problem {
+        at: None,
+        message: format!("unknown {what} `{name}`"),
+        help: Some(help),
+    }
 }
 
 /// Fields after a dot that the variable does not have. A scan of words, since only one level is declared.
 fn unknown_fields(source: &str) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (path, fields) in fields_asked(source) {
-        let Some((_, known)) = names::VARIABLES.iter().find(|(name, _)| *name == path) else { continue };
+        let Some((_, known)) = names::VARIABLES.iter().find(|(name, _)| *name == path) else {
+            continue;
+        };
         if known.is_empty() {
             continue;
         }
-        for field in fields.iter().filter(|field| !known.contains(&field.as_str())) {
+        for field in fields
+            .iter()
+            .filter(|field| !known.contains(&field.as_str()))
+        {
             let help = did_you_mean(field, known.iter().copied())
                 .unwrap_or_else(|| format!("`{path}` has {}", known.join(", ")));
-            problems.push(Problem { at: None, message: format!("`{path}` has no `{field}`"), help: Some(help) });
+            problems.push(Problem {
+                at: None,
+                message: format!("`{path}` has no `{field}`"),
+                help: Some(help),
+            });
         }
     }
     problems
@@ -208,15 +249,19 @@ fn fields_asked(source: &str) -> BTreeMap<String, Vec<String>> {
 
 fn base() -> Context<'static, 'static> {
     let mut context = Context::default();
-    let functions: [(&str, fn(i64) -> Option<chrono::Duration>); 3] = [
+    type Span = fn(i64) -> Option<chrono::Duration>;
+    let functions: [(&str, Span); 3] = [
         ("days", chrono::Duration::try_days),
         ("hours", chrono::Duration::try_hours),
         ("minutes", chrono::Duration::try_minutes),
     ];
     for (name, span) in functions {
-        let added = context.add_function(name, move |n: i64| -> Result<Value, cel::ExecutionError> {
-            span(n).map(Value::Duration).ok_or_else(|| cel::ExecutionError::function_error(name, "too long"))
-        });
+        let added =
+            context.add_function(name, move |n: i64| -> Result<Value, cel::ExecutionError> {
+                span(n)
+                    .map(Value::Duration)
+                    .ok_or_else(|| cel::ExecutionError::function_error(name, "too long"))
+            });
         debug_assert!(added.is_ok(), "{name} is a name of CEL's own");
     }
     context
@@ -230,7 +275,10 @@ mod tests {
     impl Variables for Shop {
         fn get(&self, name: &str) -> Option<Value> {
             match name {
-                "cart" => Some(Value::from(std::collections::HashMap::from([("total", Value::Float(300.0))]))),
+                "cart" => Some(Value::from(std::collections::HashMap::from([(
+                    "total",
+                    Value::Float(300.0),
+                )]))),
                 "orders" => Some(Value::from(std::collections::HashMap::from([(
                     "silent",
                     Value::Duration(chrono::Duration::days(61)),
@@ -242,9 +290,16 @@ mod tests {
 
     fn check(source: &str) -> Result<bool, String> {
         let allowed: Vec<&str> = names::VARIABLES.iter().map(|(name, _)| *name).collect();
-        let condition = Condition::compile(source, &allowed)
-            .map_err(|problems| problems.into_iter().map(|p| p.message).collect::<Vec<_>>().join("; "))?;
-        condition.holds(&Shop).map_err(|failure| failure.to_string())
+        let condition = Condition::compile(source, &allowed).map_err(|problems| {
+            problems
+                .into_iter()
+                .map(|p| p.message)
+                .collect::<Vec<_>>()
+                .join("; ")
+        })?;
+        condition
+            .holds(&Shop)
+            .map_err(|failure| failure.to_string())
     }
 
     #[test]
@@ -257,17 +312,32 @@ mod tests {
 
     #[test]
     fn absence_is_an_error_not_a_yes() {
-        assert!(check("customer.city == 'Kyiv'").unwrap_err().contains("could not be judged"));
+        assert!(
+            check("customer.city == 'Kyiv'")
+                .unwrap_err()
+                .contains("could not be judged")
+        );
         assert!(check("cart.url != 'x'").is_err());
-        assert!(check("cart.total").unwrap_err().contains("instead of yes or no"));
+        assert!(
+            check("cart.total")
+                .unwrap_err()
+                .contains("instead of yes or no")
+        );
     }
 
     #[test]
     fn names_are_checked() {
         assert_eq!(check("car.total > 1"), Err("unknown value `car`".into()));
         assert_eq!(check("cart.totl > 1"), Err("`cart` has no `totl`".into()));
-        assert_eq!(check("dayz(3) > days(2)"), Err("unknown function `dayz`".into()));
-        assert!(check("cart.total >=").unwrap_err().contains("can't be read"));
+        assert_eq!(
+            check("dayz(3) > days(2)"),
+            Err("unknown function `dayz`".into())
+        );
+        assert!(
+            check("cart.total >=")
+                .unwrap_err()
+                .contains("can't be read")
+        );
         assert_eq!(check("'car.totl' == 'x'"), Ok(false));
     }
 }

@@ -50,7 +50,9 @@ pub struct Report {
 impl Report {
     /// Whether the bundle must not go live.
     pub fn has_errors(&self) -> bool {
-        self.findings.iter().any(|finding| finding.severity == Severity::Error)
+        self.findings
+            .iter()
+            .any(|finding| finding.severity == Severity::Error)
     }
 
     /// Notes an error.
@@ -72,7 +74,13 @@ impl Report {
         message: impl Into<String>,
         help: impl Into<Option<String>>,
     ) {
-        self.push(Severity::Warning, file, position, message.into(), help.into());
+        self.push(
+            Severity::Warning,
+            file,
+            position,
+            message.into(),
+            help.into(),
+        );
     }
 
     fn push(
@@ -83,12 +91,20 @@ impl Report {
         message: String,
         help: Option<String>,
     ) {
-        self.findings.push(Diagnostic { severity, file: file.to_owned(), position, message, help });
+        self.findings.push(Diagnostic {
+            severity,
+            file: file.to_owned(),
+            position,
+            message,
+            help,
+        });
     }
 
     /// Sorts by file and place.
     pub fn sort(&mut self) {
-        self.findings.sort_by(|a, b| (&a.file, a.position, &a.message).cmp(&(&b.file, b.position, &b.message)));
+        self.findings.sort_by(|a, b| {
+            (&a.file, a.position, &a.message).cmp(&(&b.file, b.position, &b.message))
+        });
     }
 }
 
@@ -132,7 +148,10 @@ pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) ->
 
 /// Edit distance with swaps of neighbours (optimal string alignment), ignoring case.
 fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.to_lowercase().chars().collect(), b.to_lowercase().chars().collect());
+    let (a, b): (Vec<char>, Vec<char>) = (
+        a.to_lowercase().chars().collect(),
+        b.to_lowercase().chars().collect(),
+    );
     let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
     for i in 1..=a.len() {
         let mut row = vec![i];
@@ -156,7 +175,10 @@ mod tests {
     #[test]
     fn suggestions_are_near_or_absent() {
         let known = ["audience", "cascade", "enter"];
-        assert_eq!(did_you_mean("audiense", known), Some("did you mean `audience`?".into()));
+        assert_eq!(
+            did_you_mean("audiense", known),
+            Some("did you mean `audience`?".into())
+        );
         assert_eq!(did_you_mean("zzz", known), None);
         assert_eq!(distance("kitten", "sitting"), 3);
     }

@@ -37,7 +37,10 @@ pub fn parse(text: &str) -> Result<Span, String> {
 /// A sentence that says what is wrong.
 pub fn parse_range(text: &str) -> Result<SpanRange, String> {
     match text.split_once(" to ") {
-        None => parse(text).map(|span| SpanRange { from: span, to: span }),
+        None => parse(text).map(|span| SpanRange {
+            from: span,
+            to: span,
+        }),
         Some((from, to)) => {
             let (from, to) = (parse(from)?, parse(to)?);
             if from > to {
@@ -49,7 +52,9 @@ pub fn parse_range(text: &str) -> Result<SpanRange, String> {
 }
 
 fn explain(text: &str) -> String {
-    format!("`{text}` is not a duration: write a whole number and s, m, h, d or w, such as 20m or 90d")
+    format!(
+        "`{text}` is not a duration: write a whole number and s, m, h, d or w, such as 20m or 90d"
+    )
 }
 
 #[cfg(test)]
@@ -72,7 +77,10 @@ mod tests {
             assert_eq!(parse(text).ok(), expect, "{text}");
         }
         let range = parse_range("60d to 90d").unwrap();
-        assert_eq!((range.from, range.to), (Span::from_days(60), Span::from_days(90)));
+        assert_eq!(
+            (range.from, range.to),
+            (Span::from_days(60), Span::from_days(90))
+        );
         assert!(parse_range("90d to 60d").is_err());
     }
 }

@@ -221,13 +221,19 @@ mod tests {
 
     #[test]
     fn a_range_gives_one_value_per_salt_within_its_bounds() {
-        let range = SpanRange { from: Span::from_days(60), to: Span::from_days(90) };
+        let range = SpanRange {
+            from: Span::from_days(60),
+            to: Span::from_days(90),
+        };
         for n in 0..100_u8 {
             let value = range.value(&[b"customer", &[n]]);
             assert!(value >= range.from && value <= range.to);
             assert_eq!(value, range.value(&[b"customer", &[n]]));
         }
-        let fixed = SpanRange { from: Span::from_mins(20), to: Span::from_mins(20) };
+        let fixed = SpanRange {
+            from: Span::from_mins(20),
+            to: Span::from_mins(20),
+        };
         assert_eq!(fixed.value(&[b"x"]), Span::from_mins(20));
     }
 }

@@ -79,7 +79,10 @@ pub struct TopicRule {
 impl TopicRule {
     /// The rule for a channel.
     pub fn consent_for(&self, channel: Channel) -> ConsentRule {
-        self.by_channel.get(&channel).copied().unwrap_or(self.consent)
+        self.by_channel
+            .get(&channel)
+            .copied()
+            .unwrap_or(self.consent)
     }
 }
 

@@ -74,12 +74,19 @@ impl Templates {
         environment.set_fuel(Some(FUEL));
         environment.set_recursion_limit(64);
         environment.set_auto_escape_callback(|name| {
-            if name.ends_with(".mjml") { AutoEscape::Html } else { AutoEscape::None }
+            if name.ends_with(".mjml") {
+                AutoEscape::Html
+            } else {
+                AutoEscape::None
+            }
         });
         environment.add_filter("money", money);
         let mut paths: BTreeMap<Key, BTreeMap<String, String>> = BTreeMap::new();
         for (path, text) in &files.0 {
-            let Some((folder, file)) = path.split_once("templates/").filter(|(folder, _)| folder.is_empty() || folder.ends_with('/')) else {
+            let Some((folder, file)) = path
+                .split_once("templates/")
+                .filter(|(folder, _)| folder.is_empty() || folder.ends_with('/'))
+            else {
                 continue;
             };
             let Some((key, locale, extension)) = parse(folder, file) else {
@@ -87,7 +94,12 @@ impl Templates {
                 continue;
             };
             if let Err(error) = environment.add_template_owned(path.clone(), text.clone()) {
-                report.error(path, error.line().map(|line| Position { line, column: 1 }), describe(&error), None);
+                report.error(
+                    path,
+                    error.line().map(|line| Position { line, column: 1 }),
+                    describe(&error),
+                    None,
+                );
                 continue;
             }
             if extension == "mjml" || key.channel != Channel::Email {
@@ -120,7 +132,11 @@ impl Templates {
 
     /// Whether a step has a text for a channel in any locale.
     pub fn has(&self, folder: &str, name: &str, channel: Channel) -> bool {
-        self.paths.contains_key(&Key { folder: folder.to_owned(), name: name.to_owned(), channel })
+        self.paths.contains_key(&Key {
+            folder: folder.to_owned(),
+            name: name.to_owned(),
+            channel,
+        })
     }
 
     /// The path for the customer's locale: `pt-BR`, then `pt`, then the shop's, then the first there is.
@@ -129,12 +145,21 @@ impl Templates {
         let by_locale = self
             .paths
             .iter()
-            .find(|(key, _)| (key.folder == folder_name || key.folder.ends_with(&format!("/{folder_name}")) || key.folder.is_empty()) && key.name == name && key.channel == channel)
+            .find(|(key, _)| {
+                (key.folder == folder_name
+                    || key.folder.ends_with(&format!("/{folder_name}"))
+                    || key.folder.is_empty())
+                    && key.name == name
+                    && key.channel == channel
+            })
             .map(|(_, by_locale)| by_locale)?;
         for wanted in locales {
             let mut wanted = wanted.replace('_', "-");
             loop {
-                if let Some((_, path)) = by_locale.iter().find(|(locale, _)| locale.eq_ignore_ascii_case(&wanted)) {
+                if let Some((_, path)) = by_locale
+                    .iter()
+                    .find(|(locale, _)| locale.eq_ignore_ascii_case(&wanted))
+                {
                     return Some(path);
                 }
                 match wanted.rfind('-') {
@@ -150,21 +175,39 @@ impl Templates {
     ///
     /// # Errors
     /// [`Failure`] when there is no template, a value is missing, or the MJML is wrong.
-    pub fn email(&self, campaign: &str, name: &str, locales: &[&str], facts: &serde_json::Value) -> Result<Email, Failure> {
-        let path = self.path(campaign, name, Channel::Email, locales).ok_or_else(|| Failure {
-            template: format!("{campaign}/templates/{name}.email"),
-            line: None,
-            message: "there is no such template in this bundle".into(),
-        })?;
+    pub fn email(
+        &self,
+        campaign: &str,
+        name: &str,
+        locales: &[&str],
+        facts: &serde_json::Value,
+    ) -> Result<Email, Failure> {
+        let path = self
+            .path(campaign, name, Channel::Email, locales)
+            .ok_or_else(|| Failure {
+                template: format!("{campaign}/templates/{name}.email"),
+                line: None,
+                message: "there is no such template in this bundle".into(),
+            })?;
         self.email_at(path, &Value::from(Serde(facts)))
     }
 
     fn email_at(&self, path: &str, facts: &Value) -> Result<Email, Failure> {
         let source = self.text_at(path, facts)?;
-        let fail = |message: String| Failure { template: path.to_owned(), line: None, message };
-        let parsed = mrml::parse(&source).map_err(|error| fail(format!("the MJML is wrong: {error}")))?;
-        let subject = parsed.element.get_title().map(|title| one_line(&unescape(&title))).filter(|title| !title.is_empty());
-        let subject = subject.ok_or_else(|| fail("the mail has no subject: write it into <mj-title>".into()))?;
+        let fail = |message: String| Failure {
+            template: path.to_owned(),
+            line: None,
+            message,
+        };
+        let parsed =
+            mrml::parse(&source).map_err(|error| fail(format!("the MJML is wrong: {error}")))?;
+        let subject = parsed
+            .element
+            .get_title()
+            .map(|title| one_line(&unescape(&title)))
+            .filter(|title| !title.is_empty());
+        let subject = subject
+            .ok_or_else(|| fail("the mail has no subject: write it into <mj-title>".into()))?;
         let html = parsed
             .element
             .render(&mrml::prelude::render::RenderOptions::default())
@@ -172,9 +215,14 @@ impl Templates {
         let written = path.strip_suffix(".mjml").map(|base| format!("{base}.txt"));
         let text = match written.filter(|written| self.environment.get_template(written).is_ok()) {
             Some(written) => self.text_at(&written, facts)?,
-            None => html2text::from_read(html.as_bytes(), 72).map_err(|error| fail(format!("no text part: {error}")))?,
+            None => html2text::from_read(html.as_bytes(), 72)
+                .map_err(|error| fail(format!("no text part: {error}")))?,
         };
-        Ok(Email { subject, html, text })
+        Ok(Email {
+            subject,
+            html,
+            text,
+        })
     }
 
     fn text_at(&self, path: &str, facts: &Value) -> Result<String, Failure> {
@@ -183,10 +231,17 @@ impl Templates {
             line: error.line(),
             message: describe(error),
         };
-        let template = self.environment.get_template(path).map_err(|error| fail(&error))?;
+        let template = self
+            .environment
+            .get_template(path)
+            .map_err(|error| fail(&error))?;
         let text = template.render(facts).map_err(|error| fail(&error))?;
         if text.len() > LARGEST {
-            return Err(Failure { template: path.to_owned(), line: None, message: "the text is larger than 512 KiB".into() });
+            return Err(Failure {
+                template: path.to_owned(),
+                line: None,
+                message: "the text is larger than 512 KiB".into(),
+            });
         }
         Ok(text)
     }
@@ -202,22 +257,42 @@ fn describe(error: &minijinja::Error) -> String {
 
 fn parse(folder: &str, file: &str) -> Option<(Key, String, String)> {
     let parts: Vec<&str> = file.split('.').collect();
-    let [name, channel, locale, extension] = parts.as_slice() else { return None };
+    let [name, channel, locale, extension] = parts.as_slice() else {
+        return None;
+    };
     let channel = Channel::parse(channel)?;
-    let fits = if channel == Channel::Email { ["mjml", "txt"].contains(extension) } else { *extension == "txt" };
+    let fits = if channel == Channel::Email {
+        ["mjml", "txt"].contains(extension)
+    } else {
+        *extension == "txt"
+    };
     let plain = !name.is_empty() && !name.contains('/') && !locale.is_empty();
     (fits && plain).then(|| {
-        let key = Key { folder: folder.to_owned(), name: (*name).to_owned(), channel };
+        let key = Key {
+            folder: folder.to_owned(),
+            name: (*name).to_owned(),
+            channel,
+        };
         (key, (*locale).to_owned(), (*extension).to_owned())
     })
 }
 
 /// `{"minor": 1999, "currency": "EUR"}` as `19.99 EUR`.
 fn money(value: &Value) -> Result<String, minijinja::Error> {
-    let wrong = || minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, "`money` wants an amount, such as item.price");
-    let minor = value.get_attr("minor").ok().and_then(|minor| i64::try_from(minor).ok()).ok_or_else(wrong)?;
+    let wrong = || {
+        minijinja::Error::new(
+            minijinja::ErrorKind::InvalidOperation,
+            "`money` wants an amount, such as item.price",
+        )
+    };
+    let minor = value
+        .get_attr("minor")
+        .ok()
+        .and_then(|minor| i64::try_from(minor).ok())
+        .ok_or_else(wrong)?;
     let currency = value.get_attr("currency").map_err(|_| wrong())?;
-    let currency = winback_contract::Currency::parse(currency.as_str().unwrap_or_default()).map_err(|_| wrong())?;
+    let currency = winback_contract::Currency::parse(currency.as_str().unwrap_or_default())
+        .map_err(|_| wrong())?;
     Ok(winback_contract::Money { minor, currency }.to_string())
 }
 
@@ -227,7 +302,12 @@ fn one_line(text: &str) -> String {
 
 /// A subject is no HTML: the escapes that the template made are taken back.
 fn unescape(text: &str) -> String {
-    text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&#x27;", "'").replace("&#x2f;", "/").replace("&amp;", "&")
+    text.replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&quot;", "\"")
+        .replace("&#x27;", "'")
+        .replace("&#x2f;", "/")
+        .replace("&amp;", "&")
 }
 
 /// Two people: one of whom much is known, one of whom nothing is.
@@ -238,8 +318,12 @@ fn samples() -> [Value; 2] {
     let offer = serde_json::json!({ "kind": "coupon", "code": "CART10", "worth": "10%", "expires_at": "2026-12-01T00:00:00Z" });
     let shop = serde_json::json!({ "name": "shop", "unsubscribe": "https://shop.example/out" });
     [
-        Value::from(Serde(serde_json::json!({ "customer": { "first_name": "Olha <b>", "last_name": "K", "city": "Kyiv", "locale": "uk" }, "cart": cart, "offer": offer, "orders": 3, "shop": shop }))),
-        Value::from(Serde(serde_json::json!({ "customer": {}, "orders": 0, "shop": shop }))),
+        Value::from(Serde(
+            serde_json::json!({ "customer": { "first_name": "Olha <b>", "last_name": "K", "city": "Kyiv", "locale": "uk" }, "cart": cart, "offer": offer, "orders": 3, "shop": shop }),
+        )),
+        Value::from(Serde(
+            serde_json::json!({ "customer": {}, "orders": 0, "shop": shop }),
+        )),
     ]
 }
 

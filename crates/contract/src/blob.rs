@@ -30,7 +30,9 @@ impl<'de> Deserialize<'de> for Blob {
         if deserializer.is_human_readable() {
             let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
             let bytes = base64::engine::general_purpose::STANDARD.decode(text.as_bytes());
-            bytes.map(Self).map_err(|_| D::Error::custom("bytes are written as base64"))
+            bytes
+                .map(Self)
+                .map_err(|_| D::Error::custom("bytes are written as base64"))
         } else {
             <Vec<u8>>::deserialize(deserializer).map(Self)
         }

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{CustomerId, digest};
 
 /// Kinds of identifiers, the strongest first. Forwarding marks point from weaker to stronger only.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum IdentityKind {
     /// The shop's own customer number.
@@ -71,7 +73,11 @@ impl Identity {
 
     /// The profile this identifier names in a shop.
     pub fn customer(&self, shop: &str) -> CustomerId {
-        let parts = [shop.as_bytes(), self.kind.as_str().as_bytes(), self.value.as_bytes()];
+        let parts = [
+            shop.as_bytes(),
+            self.kind.as_str().as_bytes(),
+            self.value.as_bytes(),
+        ];
         CustomerId(digest("customer", &parts))
     }
 }
@@ -94,7 +100,9 @@ fn normal_email(text: &str) -> Option<String> {
 
 fn normal_phone(text: &str) -> Option<String> {
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-    let known = text.chars().all(|c| c.is_ascii_digit() || " +-().".contains(c));
+    let known = text
+        .chars()
+        .all(|c| c.is_ascii_digit() || " +-().".contains(c));
     // E.164 allows at most 15 digits; fewer than 7 is no subscriber number.
     (known && (7..=15).contains(&digits.len())).then(|| format!("+{digits}"))
 }
@@ -150,10 +158,18 @@ mod tests {
     #[test]
     fn normal_forms() {
         for (kind, raw, expect) in [
-            (IdentityKind::Email, "  Ann@Example.COM ", Some("ann@example.com")),
+            (
+                IdentityKind::Email,
+                "  Ann@Example.COM ",
+                Some("ann@example.com"),
+            ),
             (IdentityKind::Email, "ann@localhost", None),
             (IdentityKind::Email, "a b@example.com", None),
-            (IdentityKind::Phone, "+380 (44) 123-45-67", Some("+380441234567")),
+            (
+                IdentityKind::Phone,
+                "+380 (44) 123-45-67",
+                Some("+380441234567"),
+            ),
             (IdentityKind::Phone, "call me", None),
             (IdentityKind::User, " 42 ", Some("42")),
             (IdentityKind::User, "\u{0}", None),
@@ -166,7 +182,11 @@ mod tests {
 
     #[test]
     fn the_strongest_is_first_and_shops_are_apart() {
-        let ids = Identities { user: Some("7".into()), anonymous: Some("b".into()), ..Identities::default() };
+        let ids = Identities {
+            user: Some("7".into()),
+            anonymous: Some("b".into()),
+            ..Identities::default()
+        };
         assert_eq!(ids.strongest().unwrap().kind, IdentityKind::User);
         let identity = ids.strongest().unwrap();
         assert_ne!(identity.customer("one"), identity.customer("two"));
@@ -175,7 +195,10 @@ mod tests {
 
     #[test]
     fn debug_shows_no_identifier() {
-        let ids = Identities { email: Some("canary@example.com".into()), ..Identities::default() };
+        let ids = Identities {
+            email: Some("canary@example.com".into()),
+            ..Identities::default()
+        };
         assert!(!format!("{ids:?} {:?}", ids.strongest()).contains("canary"));
     }
 }

@@ -123,7 +123,15 @@ impl EventId {
 impl JourneyId {
     /// Fixed at arming; it travels along when profiles merge.
     pub fn of(campaign: &str, profile: CustomerId, arming: &[u8], key: &str) -> Self {
-        Self(digest("journey", &[campaign.as_bytes(), profile.as_bytes(), arming, key.as_bytes()]))
+        Self(digest(
+            "journey",
+            &[
+                campaign.as_bytes(),
+                profile.as_bytes(),
+                arming,
+                key.as_bytes(),
+            ],
+        ))
     }
 }
 
@@ -137,7 +145,10 @@ impl MessageId {
 impl TriggerId {
     /// `ordinal` counts the triggers of this customer and is part of its state.
     pub fn of(customer: CustomerId, ordinal: u64) -> Self {
-        Self(digest("trigger", &[customer.as_bytes(), &ordinal.to_be_bytes()]))
+        Self(digest(
+            "trigger",
+            &[customer.as_bytes(), &ordinal.to_be_bytes()],
+        ))
     }
 }
 

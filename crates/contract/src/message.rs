@@ -56,7 +56,11 @@ impl Message {
 
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Message({}, {}, {}/{}, attempt {})", self.id, self.channel, self.campaign, self.step, self.attempt)
+        write!(
+            f,
+            "Message({}, {}, {}/{}, attempt {})",
+            self.id, self.channel, self.campaign, self.step, self.attempt
+        )
     }
 }
 

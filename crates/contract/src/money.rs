@@ -21,9 +21,11 @@ impl Currency {
     /// [`MalformedCurrency`] when there are not three ASCII letters.
     pub fn parse(text: &str) -> Result<Self, MalformedCurrency> {
         match text.as_bytes() {
-            [a, b, c] if text.bytes().all(|byte| byte.is_ascii_alphabetic()) => {
-                Ok(Self([a.to_ascii_uppercase(), b.to_ascii_uppercase(), c.to_ascii_uppercase()]))
-            }
+            [a, b, c] if text.bytes().all(|byte| byte.is_ascii_alphabetic()) => Ok(Self([
+                a.to_ascii_uppercase(),
+                b.to_ascii_uppercase(),
+                c.to_ascii_uppercase(),
+            ])),
             _ => Err(MalformedCurrency),
         }
     }
@@ -36,8 +38,8 @@ impl Currency {
     /// How many decimal digits the minor unit has (ISO 4217, list one).
     pub fn exponent(&self) -> u32 {
         match &self.0 {
-            b"BIF" | b"CLP" | b"DJF" | b"GNF" | b"ISK" | b"JPY" | b"KMF" | b"KRW" | b"PYG" | b"RWF" | b"UGX"
-            | b"VND" | b"VUV" | b"XAF" | b"XOF" | b"XPF" => 0,
+            b"BIF" | b"CLP" | b"DJF" | b"GNF" | b"ISK" | b"JPY" | b"KMF" | b"KRW" | b"PYG"
+            | b"RWF" | b"UGX" | b"VND" | b"VUV" | b"XAF" | b"XOF" | b"XPF" => 0,
             b"BHD" | b"IQD" | b"JOD" | b"KWD" | b"LYD" | b"OMR" | b"TND" => 3,
             _ => 2,
         }
@@ -92,8 +94,10 @@ impl Money {
     pub fn from_major(major: f64, currency: Currency) -> Option<Self> {
         let scaled = major * 10_f64.powi(i32::try_from(currency.exponent()).ok()?);
         // 2^53: beyond it a float no longer counts single units.
-        (scaled.is_finite() && scaled.abs() < 9_007_199_254_740_992.0)
-            .then(|| Self { minor: scaled.round() as i64, currency })
+        (scaled.is_finite() && scaled.abs() < 9_007_199_254_740_992.0).then(|| Self {
+            minor: scaled.round() as i64,
+            currency,
+        })
     }
 
     /// In whole units, for conditions and for people.
@@ -103,13 +107,22 @@ impl Money {
 
     /// The same amount `quantity` times.
     pub fn times(self, quantity: u32) -> Self {
-        Self { minor: self.minor.saturating_mul(i64::from(quantity)), currency: self.currency }
+        Self {
+            minor: self.minor.saturating_mul(i64::from(quantity)),
+            currency: self.currency,
+        }
     }
 }
 
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.*} {}", self.currency.exponent() as usize, self.to_major(), self.currency)
+        write!(
+            f,
+            "{:.*} {}",
+            self.currency.exponent() as usize,
+            self.to_major(),
+            self.currency
+        )
     }
 }
 
@@ -122,13 +135,25 @@ mod tests {
         let eur = Currency::parse("eur").unwrap();
         let jpy = Currency::parse("JPY").unwrap();
         let kwd = Currency::parse("KWD").unwrap();
-        for (major, currency, minor) in [(19.99, eur, 1_999), (0.1 + 0.2, eur, 30), (500.0, jpy, 500), (1.234, kwd, 1_234)] {
+        for (major, currency, minor) in [
+            (19.99, eur, 1_999),
+            (0.1 + 0.2, eur, 30),
+            (500.0, jpy, 500),
+            (1.234, kwd, 1_234),
+        ] {
             let money = Money::from_major(major, currency).unwrap();
             assert_eq!(money.minor, minor);
         }
         assert_eq!(Money::from_major(f64::NAN, eur), None);
         assert_eq!(Money::from_major(1e300, eur), None);
-        assert_eq!(Money { minor: 1_999, currency: eur }.to_string(), "19.99 EUR");
+        assert_eq!(
+            Money {
+                minor: 1_999,
+                currency: eur
+            }
+            .to_string(),
+            "19.99 EUR"
+        );
         assert!(Currency::parse("EURO").is_err());
     }
 }

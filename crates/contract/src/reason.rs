@@ -104,7 +104,12 @@ mod tests {
     fn the_word_is_the_wire_form() {
         for reason in Reason::ALL {
             assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());
-            assert!(reason.explanation().trim().ends_with(['.', 's', 'e', 't', 'd']));
+            assert!(
+                reason
+                    .explanation()
+                    .trim()
+                    .ends_with(['.', 's', 'e', 't', 'd'])
+            );
         }
         assert_eq!(Reason::ALL.len(), 30);
     }

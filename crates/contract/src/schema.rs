@@ -14,14 +14,25 @@ use crate::spec::{EVENTS, Field, FieldType, Need, PRODUCT_FIELDS};
 pub fn public() -> Vec<(&'static str, Value)> {
     vec![
         ("raw", raw()),
-        ("decisions", generate::<Decision>("decisions", "A decision about due steps")),
-        ("outcomes", generate::<Outcome>("outcomes", "What became of a message")),
-        ("journeys", generate::<JourneyRecord>("journeys", "What happened to a journey")),
+        (
+            "decisions",
+            generate::<Decision>("decisions", "A decision about due steps"),
+        ),
+        (
+            "outcomes",
+            generate::<Outcome>("outcomes", "What became of a message"),
+        ),
+        (
+            "journeys",
+            generate::<JourneyRecord>("journeys", "What happened to a journey"),
+        ),
     ]
 }
 
 fn generate<T: schemars::JsonSchema>(topic: &str, title: &str) -> Value {
-    let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>();
+    let schema = SchemaSettings::draft2020_12()
+        .into_generator()
+        .into_root_schema_for::<T>();
     let mut value = schema.to_value();
     if let Some(object) = value.as_object_mut() {
         object.insert("$id".into(), json!(format!("urn:winback:{topic}:v1")));
@@ -54,14 +65,23 @@ fn raw() -> Value {
 }
 
 fn required_part(fields: &[Field]) -> Value {
-    if fields.iter().any(|field| field.need == Need::Required) { json!(["properties"]) } else { json!([]) }
+    if fields.iter().any(|field| field.need == Need::Required) {
+        json!(["properties"])
+    } else {
+        json!([])
+    }
 }
 
 fn object(fields: &[Field]) -> Value {
-    let required: Vec<&str> =
-        fields.iter().filter(|field| field.need == Need::Required).map(|field| field.name).collect();
-    let properties: serde_json::Map<String, Value> =
-        fields.iter().map(|field| (field.name.to_owned(), type_of(field.kind))).collect();
+    let required: Vec<&str> = fields
+        .iter()
+        .filter(|field| field.need == Need::Required)
+        .map(|field| field.name)
+        .collect();
+    let properties: serde_json::Map<String, Value> = fields
+        .iter()
+        .map(|field| (field.name.to_owned(), type_of(field.kind)))
+        .collect();
     json!({ "type": "object", "properties": properties, "required": required })
 }
 

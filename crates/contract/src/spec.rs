@@ -56,10 +56,18 @@ pub struct EventSpec {
 }
 
 const fn need(name: &'static str, kind: FieldType) -> Field {
-    Field { name, kind, need: Need::Required }
+    Field {
+        name,
+        kind,
+        need: Need::Required,
+    }
 }
 const fn may(name: &'static str, kind: FieldType) -> Field {
-    Field { name, kind, need: Need::Optional }
+    Field {
+        name,
+        kind,
+        need: Need::Optional,
+    }
 }
 const fn event(
     name: &'static str,
@@ -68,7 +76,13 @@ const fn event(
     fields: &'static [Field],
     role: &'static str,
 ) -> EventSpec {
-    EventSpec { name, aliases, fields, product, role }
+    EventSpec {
+        name,
+        aliases,
+        fields,
+        product,
+        role,
+    }
 }
 
 use FieldType::{Amount, Bool, Number, Products, Text, Time};
@@ -110,43 +124,345 @@ pub const PRODUCT_FIELDS: &[Field] = &[
 
 /// All canonical events, in the order of the documentation.
 pub const EVENTS: &[EventSpec] = &[
-    event("Page Viewed", &["page_view", "page", "Viewed Page"], false, &[may("path", Text), may("url", Text), may("title", Text), may("referrer", Text), may("category", Text)], "session"),
-    event("Products Searched", &["search"], false, &[need("query", Text), may("results_count", Number)], "intent"),
-    event("Product List Viewed", &["view_item_list", "Viewed Product Category"], false, &[may("list_id", Text), may("category", Text), may("products", Products)], "intent"),
-    event("Product Clicked", &["select_item", "Clicked Product"], true, &[], "intent"),
-    event("Product Viewed", &["view_item", "Viewed Product"], true, &[], "browse abandonment"),
-    event("Product Added", &["add_to_cart", "Added Product"], true, &[need("cart_id", Text), may("value", Amount)], "opens a cart"),
-    event("Product Removed", &["remove_from_cart", "Removed Product"], true, &[need("cart_id", Text)], "cart change; an empty cart cancels"),
-    event("Cart Viewed", &["view_cart", "Viewed Cart"], false, &[need("cart_id", Text), may("products", Products), may("value", Amount)], "keep-alive"),
-    event("Cart Updated", &[], false, &[need("cart_id", Text), need("products", Products), may("total", Amount), may("currency", Text), may("checkout_url", Text), may("updated_at", Time)], "server-side truth of a cart"),
-    event("Checkout Started", &["begin_checkout", "Started Order"], false, &[may("checkout_id", Text), may("order_id", Text), may("cart_id", Text), may("value", Amount), may("revenue", Amount), may("currency", Text), may("products", Products), may("email", Text), may("phone", Text), may("coupon", Text)], "checkout abandonment"),
-    event("Checkout Step Completed", &["add_shipping_info", "Completed Checkout Step"], false, &[may("checkout_id", Text), may("step", Number), may("shipping_method", Text), may("payment_method", Text)], "stage"),
-    event("Payment Info Entered", &["add_payment_info"], false, &[may("checkout_id", Text), may("order_id", Text), may("payment_method", Text)], "stage"),
-    event("Payment Failed", &[], false, &[need("order_id", Text), may("checkout_id", Text), may("amount", Amount), may("currency", Text), may("reason", Text), may("retry_url", Text)], "payment recovery"),
-    event(ORDER_COMPLETED, &["purchase", "Completed Order"], false, &[need("order_id", Text), may("checkout_id", Text), may("cart_id", Text), may("total", Amount), may("subtotal", Amount), may("revenue", Amount), may("value", Amount), may("shipping", Amount), may("tax", Amount), may("discount", Amount), may("coupon", Text), may("currency", Text), may("products", Products), may("email", Text), may("phone", Text)], "conversion, stops cascades"),
-    event("Order Updated", &["Updated Order"], false, &[need("order_id", Text), may("total", Amount), may("status", Text), may("products", Products)], "state"),
-    event("Order Cancelled", &["Cancelled Order"], false, &[need("order_id", Text), may("reason", Text), may("total", Amount)], "undoes a conversion"),
-    event("Order Refunded", &["refund", "Refunded Order"], false, &[need("order_id", Text), may("total", Amount), may("currency", Text)], "lifetime value"),
-    event("Order Shipped", &[], false, &[need("order_id", Text), may("carrier", Text), may("tracking_url", Text), may("eta", Time)], "service message"),
-    event("Order Delivered", &[], false, &[need("order_id", Text), may("delivered_at", Time)], "review request"),
-    event("Coupon Applied", &[], false, &[may("order_id", Text), may("cart_id", Text), may("coupon_id", Text), may("discount", Amount)], "incentives"),
-    event("Coupon Denied", &[], false, &[may("order_id", Text), may("cart_id", Text), may("coupon_id", Text), may("reason", Text)], "incentives"),
-    event("Coupon Removed", &[], false, &[may("order_id", Text), may("cart_id", Text), may("coupon_id", Text)], "incentives"),
-    event("Product Added to Wishlist", &["add_to_wishlist"], true, &[may("wishlist_id", Text)], "price-drop audience"),
-    event("Product Removed from Wishlist", &[], true, &[may("wishlist_id", Text)], "price-drop audience"),
-    event("Product Reviewed", &[], false, &[need("product_id", Text), may("review_id", Text), may("rating", Number)], "stops the review request"),
-    event("Promotion Viewed", &["view_promotion", "Viewed Promotion"], false, &[may("promotion_id", Text), may("creative", Text), may("name", Text), may("position", Text)], "intent"),
-    event("Promotion Clicked", &["select_promotion", "Clicked Promotion"], false, &[may("promotion_id", Text), may("creative", Text), may("name", Text), may("position", Text)], "intent"),
-    event("Signed Up", &["sign_up"], false, &[may("method", Text)], "welcome"),
-    event("Signed In", &["login"], false, &[may("method", Text)], "joins the anonymous profile"),
+    event(
+        "Page Viewed",
+        &["page_view", "page", "Viewed Page"],
+        false,
+        &[
+            may("path", Text),
+            may("url", Text),
+            may("title", Text),
+            may("referrer", Text),
+            may("category", Text),
+        ],
+        "session",
+    ),
+    event(
+        "Products Searched",
+        &["search"],
+        false,
+        &[need("query", Text), may("results_count", Number)],
+        "intent",
+    ),
+    event(
+        "Product List Viewed",
+        &["view_item_list", "Viewed Product Category"],
+        false,
+        &[
+            may("list_id", Text),
+            may("category", Text),
+            may("products", Products),
+        ],
+        "intent",
+    ),
+    event(
+        "Product Clicked",
+        &["select_item", "Clicked Product"],
+        true,
+        &[],
+        "intent",
+    ),
+    event(
+        "Product Viewed",
+        &["view_item", "Viewed Product"],
+        true,
+        &[],
+        "browse abandonment",
+    ),
+    event(
+        "Product Added",
+        &["add_to_cart", "Added Product"],
+        true,
+        &[need("cart_id", Text), may("value", Amount)],
+        "opens a cart",
+    ),
+    event(
+        "Product Removed",
+        &["remove_from_cart", "Removed Product"],
+        true,
+        &[need("cart_id", Text)],
+        "cart change; an empty cart cancels",
+    ),
+    event(
+        "Cart Viewed",
+        &["view_cart", "Viewed Cart"],
+        false,
+        &[
+            need("cart_id", Text),
+            may("products", Products),
+            may("value", Amount),
+        ],
+        "keep-alive",
+    ),
+    event(
+        "Cart Updated",
+        &[],
+        false,
+        &[
+            need("cart_id", Text),
+            need("products", Products),
+            may("total", Amount),
+            may("currency", Text),
+            may("checkout_url", Text),
+            may("updated_at", Time),
+        ],
+        "server-side truth of a cart",
+    ),
+    event(
+        "Checkout Started",
+        &["begin_checkout", "Started Order"],
+        false,
+        &[
+            may("checkout_id", Text),
+            may("order_id", Text),
+            may("cart_id", Text),
+            may("value", Amount),
+            may("revenue", Amount),
+            may("currency", Text),
+            may("products", Products),
+            may("email", Text),
+            may("phone", Text),
+            may("coupon", Text),
+        ],
+        "checkout abandonment",
+    ),
+    event(
+        "Checkout Step Completed",
+        &["add_shipping_info", "Completed Checkout Step"],
+        false,
+        &[
+            may("checkout_id", Text),
+            may("step", Number),
+            may("shipping_method", Text),
+            may("payment_method", Text),
+        ],
+        "stage",
+    ),
+    event(
+        "Payment Info Entered",
+        &["add_payment_info"],
+        false,
+        &[
+            may("checkout_id", Text),
+            may("order_id", Text),
+            may("payment_method", Text),
+        ],
+        "stage",
+    ),
+    event(
+        "Payment Failed",
+        &[],
+        false,
+        &[
+            need("order_id", Text),
+            may("checkout_id", Text),
+            may("amount", Amount),
+            may("currency", Text),
+            may("reason", Text),
+            may("retry_url", Text),
+        ],
+        "payment recovery",
+    ),
+    event(
+        ORDER_COMPLETED,
+        &["purchase", "Completed Order"],
+        false,
+        &[
+            need("order_id", Text),
+            may("checkout_id", Text),
+            may("cart_id", Text),
+            may("total", Amount),
+            may("subtotal", Amount),
+            may("revenue", Amount),
+            may("value", Amount),
+            may("shipping", Amount),
+            may("tax", Amount),
+            may("discount", Amount),
+            may("coupon", Text),
+            may("currency", Text),
+            may("products", Products),
+            may("email", Text),
+            may("phone", Text),
+        ],
+        "conversion, stops cascades",
+    ),
+    event(
+        "Order Updated",
+        &["Updated Order"],
+        false,
+        &[
+            need("order_id", Text),
+            may("total", Amount),
+            may("status", Text),
+            may("products", Products),
+        ],
+        "state",
+    ),
+    event(
+        "Order Cancelled",
+        &["Cancelled Order"],
+        false,
+        &[
+            need("order_id", Text),
+            may("reason", Text),
+            may("total", Amount),
+        ],
+        "undoes a conversion",
+    ),
+    event(
+        "Order Refunded",
+        &["refund", "Refunded Order"],
+        false,
+        &[
+            need("order_id", Text),
+            may("total", Amount),
+            may("currency", Text),
+        ],
+        "lifetime value",
+    ),
+    event(
+        "Order Shipped",
+        &[],
+        false,
+        &[
+            need("order_id", Text),
+            may("carrier", Text),
+            may("tracking_url", Text),
+            may("eta", Time),
+        ],
+        "service message",
+    ),
+    event(
+        "Order Delivered",
+        &[],
+        false,
+        &[need("order_id", Text), may("delivered_at", Time)],
+        "review request",
+    ),
+    event(
+        "Coupon Applied",
+        &[],
+        false,
+        &[
+            may("order_id", Text),
+            may("cart_id", Text),
+            may("coupon_id", Text),
+            may("discount", Amount),
+        ],
+        "incentives",
+    ),
+    event(
+        "Coupon Denied",
+        &[],
+        false,
+        &[
+            may("order_id", Text),
+            may("cart_id", Text),
+            may("coupon_id", Text),
+            may("reason", Text),
+        ],
+        "incentives",
+    ),
+    event(
+        "Coupon Removed",
+        &[],
+        false,
+        &[
+            may("order_id", Text),
+            may("cart_id", Text),
+            may("coupon_id", Text),
+        ],
+        "incentives",
+    ),
+    event(
+        "Product Added to Wishlist",
+        &["add_to_wishlist"],
+        true,
+        &[may("wishlist_id", Text)],
+        "price-drop audience",
+    ),
+    event(
+        "Product Removed from Wishlist",
+        &[],
+        true,
+        &[may("wishlist_id", Text)],
+        "price-drop audience",
+    ),
+    event(
+        "Product Reviewed",
+        &[],
+        false,
+        &[
+            need("product_id", Text),
+            may("review_id", Text),
+            may("rating", Number),
+        ],
+        "stops the review request",
+    ),
+    event(
+        "Promotion Viewed",
+        &["view_promotion", "Viewed Promotion"],
+        false,
+        &[
+            may("promotion_id", Text),
+            may("creative", Text),
+            may("name", Text),
+            may("position", Text),
+        ],
+        "intent",
+    ),
+    event(
+        "Promotion Clicked",
+        &["select_promotion", "Clicked Promotion"],
+        false,
+        &[
+            may("promotion_id", Text),
+            may("creative", Text),
+            may("name", Text),
+            may("position", Text),
+        ],
+        "intent",
+    ),
+    event(
+        "Signed Up",
+        &["sign_up"],
+        false,
+        &[may("method", Text)],
+        "welcome",
+    ),
+    event(
+        "Signed In",
+        &["login"],
+        false,
+        &[may("method", Text)],
+        "joins the anonymous profile",
+    ),
     event("Identified", &["identify"], false, &[], "profile"),
-    event("Consent Updated", &[], false, &[need("channel", Text), may("topic", Text), need("status", Text), may("source", Text), may("legal_basis", Text), may("at", Time), may("proof", Text)], "gate before every send"),
+    event(
+        "Consent Updated",
+        &[],
+        false,
+        &[
+            need("channel", Text),
+            may("topic", Text),
+            need("status", Text),
+            may("source", Text),
+            may("legal_basis", Text),
+            may("at", Time),
+            may("proof", Text),
+        ],
+        "gate before every send",
+    ),
 ];
 
 /// Finds an event by its canonical name or an alias, ignoring case.
 pub fn lookup(name: &str) -> Option<&'static EventSpec> {
     EVENTS.iter().find(|spec| {
-        spec.name.eq_ignore_ascii_case(name) || spec.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name))
+        spec.name.eq_ignore_ascii_case(name)
+            || spec
+                .aliases
+                .iter()
+                .any(|alias| alias.eq_ignore_ascii_case(name))
     })
 }
 
@@ -184,7 +500,10 @@ mod tests {
                 assert_eq!(lookup(name).map(|found| found.name), Some(spec.name));
             }
         }
-        assert_eq!(lookup("completed order").map(|spec| spec.name), Some(ORDER_COMPLETED));
+        assert_eq!(
+            lookup("completed order").map(|spec| spec.name),
+            Some(ORDER_COMPLETED)
+        );
         assert!(DERIVED.iter().all(|name| lookup(name).is_none()));
     }
 }

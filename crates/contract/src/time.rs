@@ -96,7 +96,18 @@ impl JsonSchema for Timestamp {
 
 /// A length of time in milliseconds.
 #[derive(
-    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug, Serialize, Deserialize, JsonSchema,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Debug,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 #[serde(transparent)]
 pub struct Span(i64);
@@ -138,12 +149,21 @@ impl Span {
 impl fmt::Display for Span {
     /// The largest unit that divides it: `20m`, `36h`, `90d`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (unit, name) in [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")] {
+        for (unit, name) in [
+            (86_400_000, "d"),
+            (3_600_000, "h"),
+            (60_000, "m"),
+            (1_000, "s"),
+        ] {
             if self.0 != 0 && self.0 % unit == 0 {
                 return write!(f, "{}{name}", self.0 / unit);
             }
         }
-        if self.0 == 0 { f.write_str("0s") } else { write!(f, "{}ms", self.0) }
+        if self.0 == 0 {
+            f.write_str("0s")
+        } else {
+            write!(f, "{}ms", self.0)
+        }
     }
 }
 

@@ -78,12 +78,33 @@ impl Topic {
                 read_by: "ingest",
                 ..base
             },
-            Self::Events => Layout { written_by: "ingest, sessions, publish", ..base },
-            Self::Triggers => Layout { retention: days(3), read_by: "evaluator", ..base },
-            Self::Decisions => Layout { retention: days(90), written_by: "evaluator", ..base },
-            Self::Journeys => Layout { retention: days(90), read_by: "auditors", ..base },
-            Self::Dispatch(_) => Layout { read_by: "dispatch", ..base },
-            Self::Outcomes => Layout { written_by: "dispatch, gateway", ..base },
+            Self::Events => Layout {
+                written_by: "ingest, sessions, publish",
+                ..base
+            },
+            Self::Triggers => Layout {
+                retention: days(3),
+                read_by: "evaluator",
+                ..base
+            },
+            Self::Decisions => Layout {
+                retention: days(90),
+                written_by: "evaluator",
+                ..base
+            },
+            Self::Journeys => Layout {
+                retention: days(90),
+                read_by: "auditors",
+                ..base
+            },
+            Self::Dispatch(_) => Layout {
+                read_by: "dispatch",
+                ..base
+            },
+            Self::Outcomes => Layout {
+                written_by: "dispatch, gateway",
+                ..base
+            },
             Self::Campaigns => Layout {
                 keyed: false,
                 retention: None,
@@ -92,7 +113,12 @@ impl Topic {
                 read_by: "all services",
                 ..base
             },
-            Self::Failed => Layout { keyed: false, written_by: "all services", read_by: "people", ..base },
+            Self::Failed => Layout {
+                keyed: false,
+                written_by: "all services",
+                read_by: "people",
+                ..base
+            },
         }
     }
 }
@@ -106,7 +132,9 @@ pub struct TopicNames {
 impl TopicNames {
     /// `winback.` unless the shop chose another.
     pub fn new(prefix: &str) -> Self {
-        Self { prefix: prefix.to_owned() }
+        Self {
+            prefix: prefix.to_owned(),
+        }
     }
 
     /// The full name.
@@ -122,7 +150,10 @@ mod tests {
     #[test]
     fn names_carry_the_prefix() {
         let names = TopicNames::new("shop7.");
-        assert_eq!(names.name(Topic::Dispatch(Channel::Email)), "shop7.dispatch.email");
+        assert_eq!(
+            names.name(Topic::Dispatch(Channel::Email)),
+            "shop7.dispatch.email"
+        );
         assert!(Topic::Campaigns.layout().retention.is_none());
         assert!(Topic::Raw.layout().log_append_time);
     }

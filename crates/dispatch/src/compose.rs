@@ -41,18 +41,41 @@ impl std::fmt::Debug for Mail {
 /// # Errors
 /// [`Failure`] when the text can't be made; it names the template, never the person.
 pub fn compose(bundle: &Bundle, message: &Message) -> Result<Mail, Failure> {
-    let fail = |text: &str| Failure { template: message.template.clone(), line: None, message: text.into() };
-    let sender = bundle.policy.email.as_ref().ok_or_else(|| fail("Policy has no sender of email"))?;
+    let fail = |text: &str| Failure {
+        template: message.template.clone(),
+        line: None,
+        message: text.into(),
+    };
+    let sender = bundle
+        .policy
+        .email
+        .as_ref()
+        .ok_or_else(|| fail("Policy has no sender of email"))?;
     let fill = |address: &String| {
-        address.replace("{message}", &message.id.to_string()).replace("{customer}", &message.customer.to_string())
+        address
+            .replace("{message}", &message.id.to_string())
+            .replace("{customer}", &message.customer.to_string())
     };
     let unsubscribe: Vec<String> = sender.unsubscribe.iter().map(fill).collect();
-    let web = unsubscribe.iter().find(|address| address.starts_with("https://"));
-    let facts = facts(bundle, message, web.or(unsubscribe.first()));
+    let web = unsubscribe
+        .iter()
+        .find(|address| address.starts_with("https://"));
+    let facts = facts(bundle, message, web.or_else(|| unsubscribe.first()));
     let own = message.facts.customer.locale.as_deref();
-    let locales: Vec<&str> = own.into_iter().chain([bundle.policy.locale.as_str()]).collect();
-    let email = bundle.templates.email(&message.campaign, &message.template, &locales, &facts)?;
-    let domain = sender.from.rsplit('@').next().unwrap_or("localhost").trim_end_matches('>').trim();
+    let locales: Vec<&str> = own
+        .into_iter()
+        .chain([bundle.policy.locale.as_str()])
+        .collect();
+    let email = bundle
+        .templates
+        .email(&message.campaign, &message.template, &locales, &facts)?;
+    let domain = sender
+        .from
+        .rsplit('@')
+        .next()
+        .unwrap_or("localhost")
+        .trim_end_matches('>')
+        .trim();
     Ok(Mail {
         message_id: format!("<{}@{domain}>", message.id),
         to: message.address.clone(),
@@ -62,7 +85,10 @@ pub fn compose(bundle: &Bundle, message: &Message) -> Result<Mail, Failure> {
         html: email.html,
         text: email.text,
         one_click: web.is_some(),
-        unsubscribe: unsubscribe.iter().map(|address| format!("<{address}>")).collect(),
+        unsubscribe: unsubscribe
+            .iter()
+            .map(|address| format!("<{address}>"))
+            .collect(),
         label: format!("{}/{}", message.campaign, message.step),
     })
 }

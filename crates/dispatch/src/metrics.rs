@@ -22,11 +22,31 @@ impl Metrics {
     /// Registers all.
     pub fn register(registry: &Registry) -> Self {
         Self {
-            claims: registry.counter("claims_total", "claims of grants by answer", &["channel", "answer"]),
-            responses: registry.counter("provider_responses_total", "what providers said", &["provider", "class"]),
-            template_errors: registry.counter("template_errors_total", "texts that could not be made", &["channel"]),
-            send_seconds: registry.seconds("message_send_duration_seconds", "duration of sends", &["channel", "provider"]),
-            end_to_end: registry.seconds("message_end_to_end_seconds", "from decided to accepted", &["channel", "provider"]),
+            claims: registry.counter(
+                "claims_total",
+                "claims of grants by answer",
+                &["channel", "answer"],
+            ),
+            responses: registry.counter(
+                "provider_responses_total",
+                "what providers said",
+                &["provider", "class"],
+            ),
+            template_errors: registry.counter(
+                "template_errors_total",
+                "texts that could not be made",
+                &["channel"],
+            ),
+            send_seconds: registry.seconds(
+                "message_send_duration_seconds",
+                "duration of sends",
+                &["channel", "provider"],
+            ),
+            end_to_end: registry.seconds(
+                "message_end_to_end_seconds",
+                "from decided to accepted",
+                &["channel", "provider"],
+            ),
         }
     }
 }

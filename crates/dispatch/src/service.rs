@@ -12,8 +12,8 @@ use futures::stream::{self, StreamExt as _};
 use winback_bus::{Assignment, Error, Follower, Log, Member, Outgoing, Place, Record};
 use winback_campaign::model::Mode;
 use winback_contract::{
-    Channel, Failed, FailedStage, Message, Offset, Outcome, OutcomeStatus, PartitionCount, Reason, Span, Timestamp,
-    Topic, TopicNames,
+    Channel, Failed, FailedStage, Message, Offset, Outcome, OutcomeStatus, PartitionCount, Reason,
+    Span, Timestamp, Topic, TopicNames,
 };
 use winback_journey::{Bundles, Offered};
 use winback_service::{Clock, Health, Shutdown, clock};
@@ -74,7 +74,7 @@ impl std::fmt::Debug for Service {
 /// A message, ready to be sent, or what to report instead.
 enum Ready {
     Mail(Box<(Message, Mail, bool)>),
-    Report(Message, OutcomeStatus, Reason),
+    Report(Box<Message>, OutcomeStatus, Reason),
 }
 
 impl Service {
@@ -92,8 +92,14 @@ impl Service {
         (shutdown, token): (Shutdown, u64),
     ) -> Result<Self, Error> {
         let group = format!("{}dispatch.{}", config.groups, config.channel);
-        let member = log.join(&group, &[config.names.name(Topic::Dispatch(config.channel))]).await?;
-        let campaigns = Follower::start(log.as_ref(), &config.names.name(Topic::Campaigns), &group).await?;
+        let member = log
+            .join(
+                &group,
+                &[config.names.name(Topic::Dispatch(config.channel))],
+            )
+            .await?;
+        let campaigns =
+            Follower::start(log.as_ref(), &config.names.name(Topic::Campaigns), &group).await?;
         Ok(Self {
             config,
             log,
@@ -135,9 +141,15 @@ impl Service {
         }
         let mut taken = polled.records.len();
         let mut ready = Vec::new();
-        let retried: Vec<Record> = std::mem::take(&mut self.waiting).into_values().flatten().collect();
+        let retried: Vec<Record> = std::mem::take(&mut self.waiting)
+            .into_values()
+            .flatten()
+            .collect();
         for record in retried.into_iter().chain(polled.records) {
-            let place = Place { topic: record.topic.clone(), partition: record.partition };
+            let place = Place {
+                topic: record.topic.clone(),
+                partition: record.partition,
+            };
             if self.waiting.contains_key(&place) || !self.prepare(&record, &mut ready)? {
                 self.waiting.entry(place).or_default().push(record);
                 taken = taken.saturating_sub(1);
@@ -147,8 +159,11 @@ impl Service {
         }
         let this = &*self;
         let parallel = this.config.parallel.max(1);
-        let outcomes: Vec<Result<Option<Outcome>, Error>> =
-            stream::iter(ready).map(|ready| this.handle(ready)).buffered(parallel).collect().await;
+        let outcomes: Vec<Result<Option<Outcome>, Error>> = stream::iter(ready)
+            .map(|ready| this.handle(ready))
+            .buffered(parallel)
+            .collect()
+            .await;
         let mut problem = None;
         for outcome in outcomes {
             match outcome {
@@ -173,11 +188,31 @@ impl Service {
         let message: Message = match serde_json::from_slice(payload) {
             Ok(message) => message,
             Err(error) => {
-                let detail = format!("not a message at line {} column {}", error.line(), error.column());
-                let place = (record.topic.as_ref(), record.partition, record.offset, record.time);
-                let failed = Failed::new(FailedStage::Dispatch, "malformed_message", detail, place, payload);
+                let detail = format!(
+                    "not a message at line {} column {}",
+                    error.line(),
+                    error.column()
+                );
+                let place = (
+                    record.topic.as_ref(),
+                    record.partition,
+                    record.offset,
+                    record.time,
+                );
+                let failed = Failed::new(
+                    FailedStage::Dispatch,
+                    "malformed_message",
+                    detail,
+                    place,
+                    payload,
+                );
                 let topic = self.config.names.name(Topic::Failed);
-                self.put(&topic, None, record.key.clone(), serde_json::to_vec(&failed))?;
+                self.put(
+                    &topic,
+                    None,
+                    record.key.clone(),
+                    serde_json::to_vec(&failed),
+                )?;
                 return Ok(true);
             }
         };
@@ -186,21 +221,27 @@ impl Service {
             return Ok(false);
         };
         let shadow = self.config.shadow
-            || bundle.campaign(&message.campaign).is_some_and(|campaign| campaign.mode == Mode::Shadow)
+            || bundle
+                .campaign(&message.campaign)
+                .is_some_and(|campaign| campaign.mode == Mode::Shadow)
             || !self.is_allowed(&message.address);
         ready.push(match compose(bundle, &message) {
             Ok(mail) => Ready::Mail(Box::new((message, mail, shadow))),
             Err(failure) => {
                 self.metrics.template_errors.with_label_values(&[self.config.channel.as_str()]).inc();
                 tracing::error!(%failure, campaign = message.campaign, step = message.step, "a text could not be made");
-                Ready::Report(message, OutcomeStatus::Refused, Reason::TemplateError)
+                Ready::Report(Box::new(message), OutcomeStatus::Refused, Reason::TemplateError)
             }
         });
         Ok(true)
     }
 
     fn is_allowed(&self, address: &str) -> bool {
-        let domain = address.rsplit('@').next().map(|domain| format!("@{domain}")).unwrap_or_default();
+        let domain = address
+            .rsplit('@')
+            .next()
+            .map(|domain| format!("@{domain}"))
+            .unwrap_or_default();
         let only = &self.config.only_to;
         only.is_empty() || only.contains(address) || only.contains(&domain)
     }
@@ -222,14 +263,25 @@ impl Service {
             Claim::Stale => "stale",
             Claim::OutsideWindow => "window",
         };
-        self.metrics.claims.with_label_values(&[self.config.channel.as_str(), word]).inc();
+        self.metrics
+            .claims
+            .with_label_values(&[self.config.channel.as_str(), word])
+            .inc();
         match claim {
             Claim::Claimed => Ok(Some(self.deliver(&message, &mail, shadow, token).await?)),
-            Claim::Moved => Ok(Some(self.outcome(&message, OutcomeStatus::Moved, Some(Reason::Moved), None))),
+            Claim::Moved => Ok(Some(self.outcome(
+                &message,
+                OutcomeStatus::Moved,
+                Some(Reason::Moved),
+                None,
+            ))),
             // The permission was taken back, or the window is over: if the step is still wanted it is judged again.
-            Claim::Gone | Claim::OutsideWindow => {
-                Ok(Some(self.outcome(&message, OutcomeStatus::Deferred, None, None)))
-            }
+            Claim::Gone | Claim::OutsideWindow => Ok(Some(self.outcome(
+                &message,
+                OutcomeStatus::Deferred,
+                None,
+                None,
+            ))),
             // Somebody else sends it, or a newer attempt was granted.
             Claim::Taken | Claim::Stale => Ok(None),
         }
@@ -239,7 +291,17 @@ impl Service {
         let timeout = self.config.claim_timeout;
         loop {
             // The same token: if an answer was lost, the next one says the same.
-            match self.store.claim(message.partition, message.id, message.attempt, token, timeout).await {
+            match self
+                .store
+                .claim(
+                    message.partition,
+                    message.id,
+                    message.attempt,
+                    token,
+                    timeout,
+                )
+                .await
+            {
                 Ok(claim) => return Ok(claim),
                 Err(winback_store::Error::Fatal(reason)) => return Err(Error::Fatal(reason)),
                 Err(winback_store::Error::Unavailable(reason)) if self.shutdown.is_raised() => {
@@ -255,30 +317,61 @@ impl Service {
         }
     }
 
-    async fn deliver(&self, message: &Message, mail: &Mail, shadow: bool, token: u64) -> Result<Outcome, Error> {
+    async fn deliver(
+        &self,
+        message: &Message,
+        mail: &Mail,
+        shadow: bool,
+        token: u64,
+    ) -> Result<Outcome, Error> {
         let provider = if shadow { &self.files } else { &self.provider };
         let labels = [self.config.channel.as_str(), provider.name()];
         let watch = clock::Stopwatch::start();
         let sent = provider.send(mail).await;
-        self.metrics.send_seconds.with_label_values(&labels).observe(watch.elapsed().as_secs_f64());
-        self.metrics.responses.with_label_values(&[provider.name(), sent.class()]).inc();
+        self.metrics
+            .send_seconds
+            .with_label_values(&labels)
+            .observe(watch.elapsed().as_secs_f64());
+        self.metrics
+            .responses
+            .with_label_values(&[provider.name(), sent.class()])
+            .inc();
         Ok(match sent {
             Sent::Accepted { provider_id } => {
                 let taken = self.clock.now_millis() - message.not_before.as_millis();
-                self.metrics.end_to_end.with_label_values(&labels).observe(taken.max(0) as f64 / 1_000.0);
+                self.metrics
+                    .end_to_end
+                    .with_label_values(&labels)
+                    .observe(taken.max(0) as f64 / 1_000.0);
                 self.outcome(message, OutcomeStatus::Sent, None, provider_id)
             }
-            Sent::Refused { detail, address_is_bad } => {
+            Sent::Refused {
+                detail,
+                address_is_bad,
+            } => {
                 tracing::warn!(message = %message.id, detail, "a message was refused");
-                let reason = if address_is_bad { Reason::Suppressed } else { Reason::Refused };
+                let reason = if address_is_bad {
+                    Reason::Suppressed
+                } else {
+                    Reason::Refused
+                };
                 self.outcome(message, OutcomeStatus::Refused, Some(reason), None)
             }
             Sent::NotNow { detail } => {
                 tracing::warn!(message = %message.id, detail, "a message can't be sent now");
-                if let Err(error) = self.store.unclaim(message.partition, message.id, token).await {
+                if let Err(error) = self
+                    .store
+                    .unclaim(message.partition, message.id, token)
+                    .await
+                {
                     tracing::warn!(%error, "a claim could not be given back; it will run out");
                 }
-                self.outcome(message, OutcomeStatus::Deferred, Some(Reason::ProviderDown), None)
+                self.outcome(
+                    message,
+                    OutcomeStatus::Deferred,
+                    Some(Reason::ProviderDown),
+                    None,
+                )
             }
             Sent::Unknown { detail } => {
                 tracing::warn!(message = %message.id, detail, "nobody knows whether a message went out");
@@ -311,7 +404,12 @@ impl Service {
     fn report(&mut self, outcome: &Outcome) -> Result<(), Error> {
         let topic = self.config.names.name(Topic::Outcomes);
         let partition = self.config.partitions.of(outcome.customer);
-        self.put(&topic, Some(partition), outcome.customer.to_string().into_bytes(), serde_json::to_vec(outcome))
+        self.put(
+            &topic,
+            Some(partition),
+            outcome.customer.to_string().into_bytes(),
+            serde_json::to_vec(outcome),
+        )
     }
 
     fn put(
@@ -321,8 +419,14 @@ impl Service {
         key: Vec<u8>,
         value: serde_json::Result<Vec<u8>>,
     ) -> Result<(), Error> {
-        let value = value.map_err(|error| Error::Fatal(format!("a report can't be written: {error}")))?;
-        self.unsent.push(Outgoing { topic: Arc::from(topic), partition, key, value });
+        let value =
+            value.map_err(|error| Error::Fatal(format!("a report can't be written: {error}")))?;
+        self.unsent.push(Outgoing {
+            topic: Arc::from(topic),
+            partition,
+            key,
+            value,
+        });
         Ok(())
     }
 
@@ -332,8 +436,11 @@ impl Service {
             self.unsent.clear();
         }
         if !self.next.is_empty() {
-            let next: Vec<_> =
-                self.next.iter().map(|(place, offset)| (place.clone(), *offset, String::new())).collect();
+            let next: Vec<_> = self
+                .next
+                .iter()
+                .map(|(place, offset)| (place.clone(), *offset, String::new()))
+                .collect();
             self.member.commit(&next).await?;
             self.next.clear();
         }

@@ -16,8 +16,16 @@ impl Metrics {
     /// Registers all.
     pub fn register(registry: &Registry) -> Self {
         Self {
-            decisions: registry.counter("decisions_total", "verdicts of due steps", &["verdict", "reason"]),
-            errors: registry.counter("rule_errors_total", "triggers that could not be decided", &["kind"]),
+            decisions: registry.counter(
+                "decisions_total",
+                "verdicts of due steps",
+                &["verdict", "reason"],
+            ),
+            errors: registry.counter(
+                "rule_errors_total",
+                "triggers that could not be decided",
+                &["kind"],
+            ),
         }
     }
 }

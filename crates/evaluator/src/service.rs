@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use winback_bus::{Assignment, Error, Follower, Log, Member, Outgoing, Place, Record};
 use winback_contract::{
-    Decision, Failed, FailedStage, Offset, PartitionCount, Reason, StepDecision, Topic, TopicNames, Trigger, Verdict,
+    Decision, Failed, FailedStage, Offset, PartitionCount, Reason, StepDecision, Topic, TopicNames,
+    Trigger, Verdict,
 };
 use winback_journey::{Bundles, Offered, decide, decide::Error as Undecided};
 use winback_service::{Health, Shutdown, clock};
@@ -53,8 +54,11 @@ impl Service {
     /// When the log refuses.
     pub async fn start(config: Config, log: Arc<dyn Log>, metrics: Metrics) -> Result<Self, Error> {
         let group = format!("{}evaluator", config.groups);
-        let member = log.join(&group, &[config.names.name(Topic::Triggers)]).await?;
-        let campaigns = Follower::start(log.as_ref(), &config.names.name(Topic::Campaigns), &group).await?;
+        let member = log
+            .join(&group, &[config.names.name(Topic::Triggers)])
+            .await?;
+        let campaigns =
+            Follower::start(log.as_ref(), &config.names.name(Topic::Campaigns), &group).await?;
         Ok(Self {
             config,
             log,
@@ -89,9 +93,15 @@ impl Service {
             }
         }
         let mut taken = polled.records.len();
-        let retried: Vec<Record> = std::mem::take(&mut self.waiting).into_values().flatten().collect();
+        let retried: Vec<Record> = std::mem::take(&mut self.waiting)
+            .into_values()
+            .flatten()
+            .collect();
         for record in retried.into_iter().chain(polled.records) {
-            let place = Place { topic: record.topic.clone(), partition: record.partition };
+            let place = Place {
+                topic: record.topic.clone(),
+                partition: record.partition,
+            };
             // Order per customer: behind one that waits, all of its partition wait.
             if self.waiting.contains_key(&place) || !self.take(&record)? {
                 self.waiting.entry(place).or_default().push(record);
@@ -110,7 +120,11 @@ impl Service {
         let trigger: Trigger = match serde_json::from_slice(payload) {
             Ok(trigger) => trigger,
             Err(error) => {
-                let detail = format!("not a trigger at line {} column {}", error.line(), error.column());
+                let detail = format!(
+                    "not a trigger at line {} column {}",
+                    error.line(),
+                    error.column()
+                );
                 self.fail(record, "malformed_trigger", detail)?;
                 return Ok(true);
             }
@@ -133,7 +147,10 @@ impl Service {
                 Verdict::Skip { .. } => "skip",
             };
             let reason = step.verdict.reason().map_or("", Reason::as_str);
-            self.metrics.decisions.with_label_values(&[verdict, reason]).inc();
+            self.metrics
+                .decisions
+                .with_label_values(&[verdict, reason])
+                .inc();
         }
         let value = serde_json::to_vec(&decision)
             .map_err(|error| Error::Fatal(format!("a decision can't be written: {error}")))?;
@@ -148,13 +165,23 @@ impl Service {
 
     fn fail(&mut self, record: &Record, reason: &'static str, detail: String) -> Result<(), Error> {
         self.metrics.errors.with_label_values(&[reason]).inc();
-        let place = (record.topic.as_ref(), record.partition, record.offset, record.time);
+        let place = (
+            record.topic.as_ref(),
+            record.partition,
+            record.offset,
+            record.time,
+        );
         let payload = record.value.as_deref().unwrap_or_default();
         let failed = Failed::new(FailedStage::Evaluator, reason, detail, place, payload);
-        let value =
-            serde_json::to_vec(&failed).map_err(|error| Error::Fatal(format!("a failure can't be written: {error}")))?;
+        let value = serde_json::to_vec(&failed)
+            .map_err(|error| Error::Fatal(format!("a failure can't be written: {error}")))?;
         let topic = Arc::from(self.config.names.name(Topic::Failed));
-        self.unsent.push(Outgoing { topic, partition: None, key: record.key.clone(), value });
+        self.unsent.push(Outgoing {
+            topic,
+            partition: None,
+            key: record.key.clone(),
+            value,
+        });
         Ok(())
     }
 
@@ -164,8 +191,11 @@ impl Service {
             self.unsent.clear();
         }
         if !self.next.is_empty() {
-            let next: Vec<_> =
-                self.next.iter().map(|(place, offset)| (place.clone(), *offset, String::new())).collect();
+            let next: Vec<_> = self
+                .next
+                .iter()
+                .map(|(place, offset)| (place.clone(), *offset, String::new()))
+                .collect();
             self.member.commit(&next).await?;
             self.next.clear();
         }
@@ -194,12 +224,18 @@ impl Service {
 
 /// The answer to a trigger that nobody can read: nothing is sent, and the reason is told.
 fn skip_all(trigger: &Trigger) -> Decision {
-    let steps = trigger.steps.iter().filter(|step| !step.competitor).map(|step| StepDecision {
-        journey: step.journey,
-        campaign: step.campaign.clone(),
-        step: step.step.clone(),
-        verdict: Verdict::Skip { reason: Reason::Error },
-    });
+    let steps = trigger
+        .steps
+        .iter()
+        .filter(|step| !step.competitor)
+        .map(|step| StepDecision {
+            journey: step.journey,
+            campaign: step.campaign.clone(),
+            step: step.step.clone(),
+            verdict: Verdict::Skip {
+                reason: Reason::Error,
+            },
+        });
     Decision {
         v: Decision::VERSION,
         trigger: trigger.id,

@@ -24,7 +24,10 @@ pub struct Attributes {
 pub fn attributes(record: &Record) -> Result<Option<Attributes>, Refusal> {
     let content = record.header("content-type").unwrap_or_default();
     if content.starts_with("application/cloudevents") {
-        return Err(Refusal::new("unsupported_cloudevent", "structured mode is not supported: send `ce_*` headers"));
+        return Err(Refusal::new(
+            "unsupported_cloudevent",
+            "structured mode is not supported: send `ce_*` headers",
+        ));
     }
     match record.header("ce_specversion") {
         None => Ok(None),
@@ -37,7 +40,10 @@ pub fn attributes(record: &Record) -> Result<Option<Attributes>, Refusal> {
                 subject: header("ce_subject"),
             }))
         }
-        Some(_) => Err(Refusal::new("unsupported_cloudevent", "`ce_specversion` must be 1.0")),
+        Some(_) => Err(Refusal::new(
+            "unsupported_cloudevent",
+            "`ce_specversion` must be 1.0",
+        )),
     }
 }
 
@@ -58,7 +64,13 @@ pub fn envelope(attributes: Attributes, body: Map<String, Value>) -> Result<Enve
             .clone()
             .ok_or_else(|| Refusal::new("missing_field", "a CloudEvent must have `ce_type`"))?;
         let (user_id, anonymous_id) = (text(&body, "userId")?, text(&body, "anonymousId")?);
-        Envelope { event, user_id, anonymous_id, properties: body, ..Envelope::default() }
+        Envelope {
+            event,
+            user_id,
+            anonymous_id,
+            properties: body,
+            ..Envelope::default()
+        }
     };
     envelope.message_id = envelope.message_id.or(attributes.id);
     envelope.timestamp = envelope.timestamp.or(attributes.time);

@@ -36,13 +36,26 @@ pub struct Envelope {
 pub fn decode(record: &Record, max_bytes: usize) -> Result<Envelope, Refusal> {
     let payload = record.value.as_deref().unwrap_or_default();
     if payload.len() > max_bytes {
-        return Err(Refusal::new("too_large", format!("{} bytes, the limit is {max_bytes}", payload.len())));
+        return Err(Refusal::new(
+            "too_large",
+            format!("{} bytes, the limit is {max_bytes}", payload.len()),
+        ));
     }
     let value: Value = serde_json::from_slice(payload).map_err(|error| {
-        Refusal::new("malformed_json", format!("not JSON at line {} column {}", error.line(), error.column()))
+        Refusal::new(
+            "malformed_json",
+            format!(
+                "not JSON at line {} column {}",
+                error.line(),
+                error.column()
+            ),
+        )
     })?;
     let Value::Object(body) = value else {
-        return Err(Refusal::new("malformed_json", "the record must be a JSON object"));
+        return Err(Refusal::new(
+            "malformed_json",
+            "the record must be a JSON object",
+        ));
     };
     match cloudevents::attributes(record)? {
         Some(attributes) => cloudevents::envelope(attributes, body),
@@ -58,8 +71,18 @@ pub(crate) fn segment(mut body: Map<String, Value>) -> Result<Envelope, Refusal>
             .ok_or_else(|| Refusal::new("missing_field", "a track call must have `event`"))?,
         "page" | "screen" => "Page Viewed".to_owned(),
         "identify" => "Identified".to_owned(),
-        "alias" | "group" => return Err(Refusal::new("unsupported_call", format!("`{call}` calls carry no event"))),
-        _ => return Err(Refusal::new("unsupported_call", "`type` must be track, identify, page or screen")),
+        "alias" | "group" => {
+            return Err(Refusal::new(
+                "unsupported_call",
+                format!("`{call}` calls carry no event"),
+            ));
+        }
+        _ => {
+            return Err(Refusal::new(
+                "unsupported_call",
+                "`type` must be track, identify, page or screen",
+            ));
+        }
     };
     let timestamp = match text(&body, "timestamp")? {
         Some(time) => Some(time),

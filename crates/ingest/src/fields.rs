@@ -17,7 +17,10 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal.
     pub fn new(reason: &'static str, detail: impl Into<String>) -> Self {
-        Self { reason, detail: detail.into() }
+        Self {
+            reason,
+            detail: detail.into(),
+        }
     }
 }
 
@@ -40,7 +43,10 @@ pub fn clean(text: &str) -> Option<String> {
     while !text.is_char_boundary(cut) {
         cut -= 1;
     }
-    let cleaned: String = text[..cut].chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let cleaned: String = text[..cut]
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
     let trimmed = cleaned.trim();
     (!trimmed.is_empty()).then(|| trimmed.to_owned())
 }
@@ -53,11 +59,19 @@ pub fn number(map: &Map<String, Value>, name: &str) -> Result<Option<f64>, Refus
     let wrong = || Refusal::new("wrong_type", format!("`{name}` must be a number"));
     match map.get(name) {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::Number(number)) => number.as_f64().filter(|n| n.is_finite()).map(Some).ok_or_else(wrong),
+        Some(Value::Number(number)) => number
+            .as_f64()
+            .filter(|n| n.is_finite())
+            .map(Some)
+            .ok_or_else(wrong),
         Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
-        Some(Value::String(text)) => {
-            text.trim().parse::<f64>().ok().filter(|n| n.is_finite()).map(Some).ok_or_else(wrong)
-        }
+        Some(Value::String(text)) => text
+            .trim()
+            .parse::<f64>()
+            .ok()
+            .filter(|n| n.is_finite())
+            .map(Some)
+            .ok_or_else(wrong),
         Some(_) => Err(wrong()),
     }
 }
@@ -74,10 +88,16 @@ pub fn url(map: &Map<String, Value>, name: &str) -> Result<Option<String>, Refus
 ///
 /// # Errors
 /// `wrong_type` when it is something else.
-pub fn object<'a>(map: &'a Map<String, Value>, name: &str) -> Result<Option<&'a Map<String, Value>>, Refusal> {
+pub fn object<'a>(
+    map: &'a Map<String, Value>,
+    name: &str,
+) -> Result<Option<&'a Map<String, Value>>, Refusal> {
     match map.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::Object(inner)) => Ok(Some(inner)),
-        Some(_) => Err(Refusal::new("wrong_type", format!("`{name}` must be an object"))),
+        Some(_) => Err(Refusal::new(
+            "wrong_type",
+            format!("`{name}` must be an object"),
+        )),
     }
 }

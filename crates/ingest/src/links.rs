@@ -17,7 +17,11 @@ pub struct Links {
 impl Links {
     /// Remembers up to `most` pairs.
     pub fn new(most: usize) -> Self {
-        Self { known: HashSet::new(), order: VecDeque::new(), most }
+        Self {
+            known: HashSet::new(),
+            order: VecDeque::new(),
+            most,
+        }
     }
 
     /// Whether the pair is news. It is remembered either way.
@@ -26,10 +30,10 @@ impl Links {
             return false;
         }
         self.order.push_back((weaker, stronger));
-        if self.order.len() > self.most {
-            if let Some(oldest) = self.order.pop_front() {
-                self.known.remove(&oldest);
-            }
+        if self.order.len() > self.most
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
         }
         true
     }

@@ -19,8 +19,16 @@ impl Metrics {
     pub fn register(registry: &Registry) -> Self {
         Self {
             received: registry.counter("events_received_total", "raw records read", &["source"]),
-            invalid: registry.counter("events_invalid_total", "raw records sent to failed", &["source", "reason"]),
-            unknown: registry.counter("events_unknown_total", "events with a name outside the contract", &["source"]),
+            invalid: registry.counter(
+                "events_invalid_total",
+                "raw records sent to failed",
+                &["source", "reason"],
+            ),
+            unknown: registry.counter(
+                "events_unknown_total",
+                "events with a name outside the contract",
+                &["source"],
+            ),
         }
     }
 }

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value};
 use winback_contract::spec::{self, EventSpec, FieldType, Need};
 use winback_contract::{
-    Channel, ConsentChange, ConsentStatus, Currency, Event, Identities, Identity, IdentityKind, Money, Product, Traits,
+    Channel, ConsentChange, ConsentStatus, Currency, Event, Identities, Identity, IdentityKind,
+    Money, Product, Traits,
 };
 
 use crate::decode::Envelope;
@@ -19,8 +20,14 @@ const EXTRAS: usize = 32;
 /// # Errors
 /// [`Refusal`] with a stable reason.
 pub fn normalise(mut envelope: Envelope, currency: Currency) -> Result<(Event, bool), Refusal> {
-    if spec::DERIVED.iter().any(|name| name.eq_ignore_ascii_case(&envelope.event)) {
-        let detail = format!("`{}` is derived by winback and never accepted from outside", envelope.event);
+    if spec::DERIVED
+        .iter()
+        .any(|name| name.eq_ignore_ascii_case(&envelope.event))
+    {
+        let detail = format!(
+            "`{}` is derived by winback and never accepted from outside",
+            envelope.event
+        );
         return Err(Refusal::new("derived_event", detail));
     }
     rename(&mut envelope.properties, spec::PROPERTY_ALIASES);
@@ -29,8 +36,9 @@ pub fn normalise(mut envelope: Envelope, currency: Currency) -> Result<(Event, b
     let properties = &envelope.properties;
     let currency = match text(properties, "currency")? {
         None => currency,
-        Some(code) => Currency::parse(&code)
-            .map_err(|_| Refusal::new("wrong_type", "`currency` must be three letters of ISO 4217"))?,
+        Some(code) => Currency::parse(&code).map_err(|_| {
+            Refusal::new("wrong_type", "`currency` must be three letters of ISO 4217")
+        })?,
     };
     let identities = identities(&envelope, &name)?;
     if identities.strongest().is_none() {
@@ -55,14 +63,19 @@ pub fn normalise(mut envelope: Envelope, currency: Currency) -> Result<(Event, b
     let mut order_id = text(properties, "order_id")?;
     if name == "Checkout Started" {
         // Segment v2 calls a checkout's id `order_id`; there is no order yet.
-        checkout_id = checkout_id.or(order_id.take());
+        checkout_id = checkout_id.or_else(|| order_id.take());
+        order_id = None;
     }
     let mut link = url(properties, "checkout_url")?;
     if link.is_none() {
         link = url(properties, "url")?;
     }
     let event = Event {
-        consent: if name == "Consent Updated" { Some(consent(properties)?) } else { None },
+        consent: if name == "Consent Updated" {
+            Some(consent(properties)?)
+        } else {
+            None
+        },
         traits: traits(&envelope)?,
         name,
         identities,
@@ -80,10 +93,10 @@ pub fn normalise(mut envelope: Envelope, currency: Currency) -> Result<(Event, b
 
 fn rename(map: &mut Map<String, Value>, aliases: &[(&str, &str)]) {
     for (alias, name) in aliases {
-        if !map.contains_key(*name) {
-            if let Some(value) = map.remove(*alias) {
-                map.insert((*name).to_owned(), value);
-            }
+        if !map.contains_key(*name)
+            && let Some(value) = map.remove(*alias)
+        {
+            map.insert((*name).to_owned(), value);
         }
     }
 }
@@ -99,7 +112,10 @@ fn identities(envelope: &Envelope, name: &str) -> Result<Identities, Refusal> {
         email = text(&envelope.properties, "email")?;
         phone = text(&envelope.properties, "phone")?;
     }
-    let normal = |kind, raw: Option<&String>| raw.and_then(|raw| Identity::new(kind, raw)).map(|id| id.value().to_owned());
+    let normal = |kind, raw: Option<&String>| {
+        raw.and_then(|raw| Identity::new(kind, raw))
+            .map(|id| id.value().to_owned())
+    };
     Ok(Identities {
         user: normal(IdentityKind::User, envelope.user_id.as_ref()),
         email: normal(IdentityKind::Email, email.as_ref()),
@@ -122,7 +138,10 @@ fn products(
                 .filter(|(_, value)| has_quantity(value))
                 .map(|(index, value)| match value {
                     Value::Object(map) => product(map, currency, &format!("products[{index}].")),
-                    _ => Err(Refusal::new("wrong_type", format!("`products[{index}]` must be an object"))),
+                    _ => Err(Refusal::new(
+                        "wrong_type",
+                        format!("`products[{index}]` must be an object"),
+                    )),
                 })
                 .collect();
         }
@@ -145,13 +164,16 @@ fn product(map: &Map<String, Value>, currency: Currency, place: &str) -> Result<
     let at = |refusal: Refusal| Refusal::new(refusal.reason, format!("{place}{}", refusal.detail));
     let product_id = match text(&map, "product_id").map_err(at)? {
         Some(id) => id,
-        None => text(&map, "sku")
-            .map_err(at)?
-            .ok_or_else(|| Refusal::new("missing_field", format!("`{place}product_id` is missing")))?,
+        None => text(&map, "sku").map_err(at)?.ok_or_else(|| {
+            Refusal::new("missing_field", format!("`{place}product_id` is missing"))
+        })?,
     };
     let quantity = number(&map, "quantity").map_err(at)?.unwrap_or(1.0);
     if !(0.0..=1_000_000.0).contains(&quantity) {
-        return Err(Refusal::new("wrong_type", format!("`{place}quantity` is out of range")));
+        return Err(Refusal::new(
+            "wrong_type",
+            format!("`{place}quantity` is out of range"),
+        ));
     }
     let price = number(&map, "price").map_err(at)?;
     Ok(Product {
@@ -166,34 +188,65 @@ fn product(map: &Map<String, Value>, currency: Currency, place: &str) -> Result<
     })
 }
 
-fn require(spec: &EventSpec, properties: &Map<String, Value>, products: &[Product]) -> Result<(), Refusal> {
-    for field in spec.fields.iter().filter(|field| field.need == Need::Required) {
+fn require(
+    spec: &EventSpec,
+    properties: &Map<String, Value>,
+    products: &[Product],
+) -> Result<(), Refusal> {
+    for field in spec
+        .fields
+        .iter()
+        .filter(|field| field.need == Need::Required)
+    {
         let missing = match field.kind {
             FieldType::Products => !properties.contains_key(field.name),
             FieldType::Amount | FieldType::Number => number(properties, field.name)?.is_none(),
             _ => text(properties, field.name)?.is_none(),
         };
         if missing {
-            return Err(Refusal::new("missing_field", format!("`{}` needs `{}`", spec.name, field.name)));
+            return Err(Refusal::new(
+                "missing_field",
+                format!("`{}` needs `{}`", spec.name, field.name),
+            ));
         }
     }
     if spec.product && products.is_empty() {
-        return Err(Refusal::new("missing_field", format!("`{}` needs `product_id`", spec.name)));
+        return Err(Refusal::new(
+            "missing_field",
+            format!("`{}` needs `product_id`", spec.name),
+        ));
     }
     Ok(())
 }
 
 fn consent(properties: &Map<String, Value>) -> Result<ConsentChange, Refusal> {
     let word = text(properties, "channel")?.unwrap_or_default();
-    let channel = Channel::parse(&word.to_lowercase())
-        .ok_or_else(|| Refusal::new("wrong_type", "`channel` of Consent Updated is not a channel of winback"))?;
-    let status = match text(properties, "status")?.unwrap_or_default().to_lowercase().as_str() {
+    let channel = Channel::parse(&word.to_lowercase()).ok_or_else(|| {
+        Refusal::new(
+            "wrong_type",
+            "`channel` of Consent Updated is not a channel of winback",
+        )
+    })?;
+    let status = match text(properties, "status")?
+        .unwrap_or_default()
+        .to_lowercase()
+        .as_str()
+    {
         "granted" => ConsentStatus::Granted,
         "denied" => ConsentStatus::Denied,
         "pending" => ConsentStatus::Pending,
-        _ => return Err(Refusal::new("wrong_type", "`status` must be granted, denied or pending")),
+        _ => {
+            return Err(Refusal::new(
+                "wrong_type",
+                "`status` must be granted, denied or pending",
+            ));
+        }
     };
-    Ok(ConsentChange { channel, topic: text(properties, "topic")?, status })
+    Ok(ConsentChange {
+        channel,
+        topic: text(properties, "topic")?,
+        status,
+    })
 }
 
 fn traits(envelope: &Envelope) -> Result<Option<Traits>, Refusal> {
@@ -205,8 +258,19 @@ fn traits(envelope: &Envelope) -> Result<Option<Traits>, Refusal> {
         })
     };
     let address = object(source, "address")?;
-    let of_address = |name: &str| address.and_then(|map| map.get(name)).and_then(Value::as_str).and_then(clean);
-    let context = |name: &str| envelope.context.get(name).and_then(Value::as_str).and_then(clean);
+    let of_address = |name: &str| {
+        address
+            .and_then(|map| map.get(name))
+            .and_then(Value::as_str)
+            .and_then(clean)
+    };
+    let context = |name: &str| {
+        envelope
+            .context
+            .get(name)
+            .and_then(Value::as_str)
+            .and_then(clean)
+    };
     let traits = Traits {
         first_name: either("firstName", "first_name")?,
         last_name: either("lastName", "last_name")?,
@@ -222,9 +286,29 @@ fn traits(envelope: &Envelope) -> Result<Option<Traits>, Refusal> {
 /// Scalars that have no place of their own, the first ones by name, each cut to 1 KiB.
 fn extras(properties: &Map<String, Value>) -> std::collections::BTreeMap<String, Value> {
     const PLACED: &[&str] = &[
-        "cart_id", "order_id", "checkout_id", "products", "total", "revenue", "value", "amount", "currency", "url",
-        "checkout_url", "email", "phone", "product_id", "name", "category", "price", "quantity", "image_url", "in_stock",
-        "channel", "status", "topic",
+        "cart_id",
+        "order_id",
+        "checkout_id",
+        "products",
+        "total",
+        "revenue",
+        "value",
+        "amount",
+        "currency",
+        "url",
+        "checkout_url",
+        "email",
+        "phone",
+        "product_id",
+        "name",
+        "category",
+        "price",
+        "quantity",
+        "image_url",
+        "in_stock",
+        "channel",
+        "status",
+        "topic",
     ];
     properties
         .iter()

@@ -4,7 +4,8 @@
 
 use winback_bus::Record;
 use winback_contract::{
-    Body, Event, EventId, EventRecord, Offset, Partition, SourceKind, SourcePosition, Timestamp, spec,
+    Body, Event, EventId, EventRecord, Offset, Partition, SourceKind, SourcePosition, Timestamp,
+    spec,
 };
 
 use crate::links::Links;
@@ -37,9 +38,16 @@ pub fn event_id(message_id: Option<&str>, record: &Record) -> EventId {
 }
 
 /// The records of an event. It has at least one identity.
-pub fn route(event: Event, arrived: &Arrived<'_>, shop: &str, links: &mut Links) -> Vec<EventRecord> {
+pub fn route(
+    event: Event,
+    arrived: &Arrived<'_>,
+    shop: &str,
+    links: &mut Links,
+) -> Vec<EventRecord> {
     let identities: Vec<_> = event.identities.iter().collect();
-    let Some((strongest, weaker)) = identities.split_first() else { return Vec::new() };
+    let Some((strongest, weaker)) = identities.split_first() else {
+        return Vec::new();
+    };
     let owner = strongest.customer(shop);
     let record = |to, index: usize, body| EventRecord {
         v: EventRecord::VERSION,
@@ -62,10 +70,18 @@ pub fn route(event: Event, arrived: &Arrived<'_>, shop: &str, links: &mut Links)
         let to = identity.customer(shop);
         if is_conversion {
             // Before the link: a profile that is handed over takes the conversion along.
-            records.push(record(to, 1 + 2 * place, Body::Copy(Box::new(event.clone()))));
+            records.push(record(
+                to,
+                1 + 2 * place,
+                Body::Copy(Box::new(event.clone())),
+            ));
         }
         if links.is_new(to, owner) {
-            let link = Body::Link { owner, owner_kind: strongest.kind, kind: identity.kind };
+            let link = Body::Link {
+                owner,
+                owner_kind: strongest.kind,
+                kind: identity.kind,
+            };
             records.push(record(to, 2 + 2 * place, link));
         }
     }

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use winback_bus::{Error, Log, Member, Outgoing, Place, Record, Stamp};
 use winback_contract::{
-    Currency, Failed, FailedStage, Offset, PartitionCount, Timestamp, Topic, TopicNames, failed::KEPT_BYTES,
+    Currency, Failed, FailedStage, Offset, PartitionCount, Timestamp, Topic, TopicNames,
+    failed::KEPT_BYTES,
 };
 use winback_service::{Health, Shutdown, clock};
 
@@ -73,7 +74,12 @@ impl Service {
         (names, groups, partitions): (&TopicNames, &str, PartitionCount),
         metrics: Metrics,
     ) -> Result<Self, Error> {
-        let member = log.join(&group(groups, &source.name), std::slice::from_ref(&source.topic)).await?;
+        let member = log
+            .join(
+                &group(groups, &source.name),
+                std::slice::from_ref(&source.topic),
+            )
+            .await?;
         Ok(Self {
             stream: format!("raw:{}", source.name),
             events: Arc::from(names.name(Topic::Events)),
@@ -115,10 +121,16 @@ impl Service {
                 )));
             }
             self.take(&record)?;
-            let place = Place { topic: record.topic.clone(), partition: record.partition };
+            let place = Place {
+                topic: record.topic.clone(),
+                partition: record.partition,
+            };
             self.next.insert(place, record.offset.next());
         }
-        self.metrics.received.with_label_values(&[&self.source.name]).inc_by(taken as u64);
+        self.metrics
+            .received
+            .with_label_values(&[&self.source.name])
+            .inc_by(taken as u64);
         self.send().await?;
         Ok(taken)
     }
@@ -133,8 +145,11 @@ impl Service {
             self.unsent.clear();
         }
         if !self.next.is_empty() {
-            let next: Vec<_> =
-                self.next.iter().map(|(place, offset)| (place.clone(), *offset, String::new())).collect();
+            let next: Vec<_> = self
+                .next
+                .iter()
+                .map(|(place, offset)| (place.clone(), *offset, String::new()))
+                .collect();
             self.member.commit(&next).await?;
             self.next.clear();
         }
@@ -145,8 +160,9 @@ impl Service {
         match self.events_of(record) {
             Ok(records) => {
                 for event in records {
-                    let value = serde_json::to_vec(&event)
-                        .map_err(|error| Error::Fatal(format!("an event can't be written: {error}")))?;
+                    let value = serde_json::to_vec(&event).map_err(|error| {
+                        Error::Fatal(format!("an event can't be written: {error}"))
+                    })?;
                     self.unsent.push(Outgoing {
                         topic: self.events.clone(),
                         partition: Some(self.partitions.of(event.to)),
@@ -160,7 +176,10 @@ impl Service {
         Ok(())
     }
 
-    fn events_of(&mut self, record: &Record) -> Result<Vec<winback_contract::EventRecord>, Refusal> {
+    fn events_of(
+        &mut self,
+        record: &Record,
+    ) -> Result<Vec<winback_contract::EventRecord>, Refusal> {
         let envelope = decode(record, self.config.max_bytes)?;
         let id = event_id(envelope.message_id.as_deref(), record);
         let arrival = record.time;
@@ -172,7 +191,10 @@ impl Service {
         };
         let (event, known) = normalise(envelope, self.shop.currency)?;
         if !known {
-            self.metrics.unknown.with_label_values(&[&self.source.name]).inc();
+            self.metrics
+                .unknown
+                .with_label_values(&[&self.source.name])
+                .inc();
         }
         let arrived = Arrived {
             stream: &self.stream,
@@ -187,14 +209,33 @@ impl Service {
     }
 
     fn refuse(&mut self, record: &Record, refusal: &Refusal) -> Result<(), Error> {
-        self.metrics.invalid.with_label_values(&[&self.source.name, refusal.reason]).inc();
+        self.metrics
+            .invalid
+            .with_label_values(&[&self.source.name, refusal.reason])
+            .inc();
         let payload = record.value.as_deref().unwrap_or_default();
-        let place = (record.topic.as_ref(), record.partition, record.offset, record.time);
-        let failed = Failed::new(FailedStage::Ingest, refusal.reason, refusal.detail.clone(), place, payload);
+        let place = (
+            record.topic.as_ref(),
+            record.partition,
+            record.offset,
+            record.time,
+        );
+        let failed = Failed::new(
+            FailedStage::Ingest,
+            refusal.reason,
+            refusal.detail.clone(),
+            place,
+            payload,
+        );
         debug_assert!(failed.payload.0.len() <= KEPT_BYTES);
-        let value =
-            serde_json::to_vec(&failed).map_err(|error| Error::Fatal(format!("a failure can't be written: {error}")))?;
-        self.unsent.push(Outgoing { topic: self.failed.clone(), partition: None, key: record.key.clone(), value });
+        let value = serde_json::to_vec(&failed)
+            .map_err(|error| Error::Fatal(format!("a failure can't be written: {error}")))?;
+        self.unsent.push(Outgoing {
+            topic: self.failed.clone(),
+            partition: None,
+            key: record.key.clone(),
+            value,
+        });
         Ok(())
     }
 

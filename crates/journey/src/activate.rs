@@ -11,8 +11,15 @@ use crate::state::Station;
 use crate::world::World;
 
 /// Applies the active bundle to an existing customer. True when it had not been applied before.
-pub fn activate(customer: &mut Customer, now: Timestamp, world: &World<'_>, out: &mut Effects) -> bool {
-    let Some(bundle) = world.active else { return false };
+pub fn activate(
+    customer: &mut Customer,
+    now: Timestamp,
+    world: &World<'_>,
+    out: &mut Effects,
+) -> bool {
+    let Some(bundle) = world.active else {
+        return false;
+    };
     if customer.activated == Some(bundle.hash) || customer.forward.is_some() {
         return false;
     }

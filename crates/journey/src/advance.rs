@@ -14,7 +14,11 @@ use crate::world::World;
 
 /// The customer's zone: its own if known and valid, else the shop's.
 pub fn zone(customer: &Customer, policy: &winback_campaign::Policy) -> jiff::tz::TimeZone {
-    let own = customer.profile.timezone.as_deref().and_then(calendar::zone);
+    let own = customer
+        .profile
+        .timezone
+        .as_deref()
+        .and_then(calendar::zone);
     own.unwrap_or_else(|| policy.zone.clone())
 }
 
@@ -23,8 +27,14 @@ pub fn advance(customer: &mut Customer, now: Timestamp, world: &World<'_>, out: 
     let mut index = 0;
     while index < customer.journeys.len() {
         let journey = &customer.journeys[index];
-        let is_due = journey.due <= now && matches!(journey.station, Station::Armed | Station::Wait);
-        if !is_due || world.bundles.campaign(journey.bundle, &journey.campaign).is_none() {
+        let is_due =
+            journey.due <= now && matches!(journey.station, Station::Armed | Station::Wait);
+        if !is_due
+            || world
+                .bundles
+                .campaign(journey.bundle, &journey.campaign)
+                .is_none()
+        {
             index += 1;
             continue;
         }
@@ -38,17 +48,31 @@ pub fn advance(customer: &mut Customer, now: Timestamp, world: &World<'_>, out: 
     }
 }
 
-fn enter(customer: &mut Customer, index: usize, at: Timestamp, world: &World<'_>, out: &mut Effects) -> bool {
+fn enter(
+    customer: &mut Customer,
+    index: usize,
+    at: Timestamp,
+    world: &World<'_>,
+    out: &mut Effects,
+) -> bool {
     let journey = &customer.journeys[index];
-    let Some(campaign) = world.bundles.campaign(journey.bundle, &journey.campaign) else { return true };
-    let reentry = campaign.starts.get(usize::from(journey.start)).map(|start| start.reentry);
+    let Some(campaign) = world.bundles.campaign(journey.bundle, &journey.campaign) else {
+        return true;
+    };
+    let reentry = campaign
+        .starts
+        .get(usize::from(journey.start))
+        .map(|start| start.reentry);
     if !reentry_allows(customer, &campaign.name, reentry.unwrap_or_default(), at) {
         out.count(Count::Reentry);
         customer.journeys.remove(index);
         return false;
     }
     let is_silence = matches!(
-        campaign.starts.get(usize::from(journey.start)).map(|start| &start.kind),
+        campaign
+            .starts
+            .get(usize::from(journey.start))
+            .map(|start| &start.kind),
         Some(StartKind::Silence { .. })
     );
     if is_silence {
@@ -58,19 +82,34 @@ fn enter(customer: &mut Customer, index: usize, at: Timestamp, world: &World<'_>
     }
     let journey = &mut customer.journeys[index];
     journey.entered_at = Some(at);
-    out.journeys.push(record(journey, world, at, Transition::Entered));
+    out.journeys
+        .push(record(journey, world, at, Transition::Entered));
     settle(customer, index, 0, at, world, out)
 }
 
 /// Whether enough time has passed since the first message of the campaign's newest journey.
-pub fn reentry_allows(customer: &Customer, campaign: &str, reentry: Option<Span>, at: Timestamp) -> bool {
-    match customer.history(campaign).and_then(|history| history.first_message_at) {
+pub fn reentry_allows(
+    customer: &Customer,
+    campaign: &str,
+    reentry: Option<Span>,
+    at: Timestamp,
+) -> bool {
+    match customer
+        .history(campaign)
+        .and_then(|history| history.first_message_at)
+    {
         None => true,
         Some(first) => reentry.is_some_and(|least| first + least <= at),
     }
 }
 
-fn end_wait(customer: &mut Customer, index: usize, at: Timestamp, world: &World<'_>, out: &mut Effects) -> bool {
+fn end_wait(
+    customer: &mut Customer,
+    index: usize,
+    at: Timestamp,
+    world: &World<'_>,
+    out: &mut Effects,
+) -> bool {
     let journey = &customer.journeys[index];
     let entry = world
         .bundles
@@ -108,8 +147,12 @@ pub fn settle(
     out: &mut Effects,
 ) -> bool {
     let journey = &customer.journeys[index];
-    let Some(bundle) = world.bundles.get(journey.bundle) else { return true };
-    let Some(campaign) = bundle.campaign(&journey.campaign) else { return true };
+    let Some(bundle) = world.bundles.get(journey.bundle) else {
+        return true;
+    };
+    let Some(campaign) = bundle.campaign(&journey.campaign) else {
+        return true;
+    };
     let zone = zone(customer, &bundle.policy);
     let entry = campaign.entries.get(usize::from(to));
     let (station, due) = match entry {
@@ -118,7 +161,9 @@ pub fn settle(
             return false;
         }
         Some(Entry::Step(step)) => {
-            let due = step.at.map_or(base, |at| calendar::next_local(at, &zone, base));
+            let due = step
+                .at
+                .map_or(base, |at| calendar::next_local(at, &zone, base));
             (Station::Step, due)
         }
         Some(Entry::Wait { span, .. }) => {
@@ -127,7 +172,10 @@ pub fn settle(
                 Some(Entry::Step(step)) => step.at,
                 _ => None,
             };
-            (Station::Wait, wait_until(base, span, before_a_clock_time, &zone))
+            (
+                Station::Wait,
+                wait_until(base, span, before_a_clock_time, &zone),
+            )
         }
     };
     let journey = &mut customer.journeys[index];
@@ -167,9 +215,19 @@ pub fn end(
 ) {
     let journey = customer.journeys.remove(index);
     let entered = journey.entered_at.is_some();
-    out.journeys.push(record(&journey, world, at, Transition::Ended { outcome, entered }));
-    for pending in customer.messages.iter().filter(|pending| pending.journey == journey.id) {
-        out.grants.push(crate::effects::GrantChange::Remove(pending.message));
+    out.journeys.push(record(
+        &journey,
+        world,
+        at,
+        Transition::Ended { outcome, entered },
+    ));
+    for pending in customer
+        .messages
+        .iter()
+        .filter(|pending| pending.journey == journey.id)
+    {
+        out.grants
+            .push(crate::effects::GrantChange::Remove(pending.message));
     }
     // A message that nobody has claimed by now never will be: its outcome is not waited for.
     if let Some(last) = journey.last_message_at {
@@ -187,12 +245,27 @@ pub fn end(
 
 /// Remembers something for `why`.
 pub fn keep(customer: &mut Customer, journey: &Journey, step: String, what: What, at: Timestamp) {
-    let kept = Kept { at, campaign: journey.campaign.clone(), step, what, bundle: journey.bundle };
-    Customer::push_bounded(&mut customer.decisions, kept, crate::customer::limit::DECISIONS);
+    let kept = Kept {
+        at,
+        campaign: journey.campaign.clone(),
+        step,
+        what,
+        bundle: journey.bundle,
+    };
+    Customer::push_bounded(
+        &mut customer.decisions,
+        kept,
+        crate::customer::limit::DECISIONS,
+    );
 }
 
 /// A record of `journeys` for this journey. The input is filled in by the caller of the fold.
-pub fn record(journey: &Journey, world: &World<'_>, at: Timestamp, transition: Transition) -> JourneyRecord {
+pub fn record(
+    journey: &Journey,
+    world: &World<'_>,
+    at: Timestamp,
+    transition: Transition,
+) -> JourneyRecord {
     JourneyRecord {
         v: JourneyRecord::VERSION,
         journey: journey.id,

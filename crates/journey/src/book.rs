@@ -3,7 +3,9 @@
 //! Invariants: INV-4 (the message id is of the step alone), INV-5 (a journey that ended meanwhile sends nothing),
 //! INV-9 (every verdict is kept with its reason).
 
-use winback_contract::{Channel, Decision, MessageId, Reason, StepDecision, Timestamp, Transition, Verdict};
+use winback_contract::{
+    Channel, Decision, MessageId, Reason, StepDecision, Timestamp, Transition, Verdict,
+};
 
 use crate::advance::{end, keep, record, settle};
 use crate::customer::{Booking, Customer, limit};
@@ -29,28 +31,66 @@ pub fn apply(customer: &mut Customer, decision: &Decision, world: &World<'_>) ->
     out
 }
 
-fn apply_step(customer: &mut Customer, step: &StepDecision, now: Timestamp, world: &World<'_>, out: &mut Effects) {
-    let Some(index) = customer.journeys.iter().position(|journey| journey.id == step.journey) else {
+fn apply_step(
+    customer: &mut Customer,
+    step: &StepDecision,
+    now: Timestamp,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
+    let Some(index) = customer
+        .journeys
+        .iter()
+        .position(|journey| journey.id == step.journey)
+    else {
         // The journey ended while the decision was on its way; its end has its own record.
         return;
     };
     let journey = &customer.journeys[index];
-    if journey.station != Station::Step || current_step(customer, index, world) != Some(step.step.as_str()) {
+    if journey.station != Station::Step
+        || current_step(customer, index, world) != Some(step.step.as_str())
+    {
         out.count(Count::Stale);
         return;
     }
     match &step.verdict {
-        Verdict::Send { channel, not_before, not_after, offer } => {
-            send(customer, index, &step.step, (*channel, *not_before, *not_after, *offer), now, world, out);
+        Verdict::Send {
+            channel,
+            not_before,
+            not_after,
+            offer,
+        } => {
+            send(
+                customer,
+                index,
+                &step.step,
+                (*channel, *not_before, *not_after, *offer),
+                now,
+                world,
+                out,
+            );
         }
         Verdict::Hold { until, reason } => {
             let journey = journey.clone();
             let news = journey.hold.map(|hold| hold.reason) != Some(*reason);
-            customer.journeys[index].hold = Some(Hold { until: (*until).max(now + MOMENT), reason: *reason });
+            customer.journeys[index].hold = Some(Hold {
+                until: (*until).max(now + MOMENT),
+                reason: *reason,
+            });
             if news {
-                let held = Transition::Held { step: step.step.clone(), reason: *reason, until: *until };
+                let held = Transition::Held {
+                    step: step.step.clone(),
+                    reason: *reason,
+                    until: *until,
+                };
                 out.journeys.push(record(&journey, world, now, held));
-                keep(customer, &journey, step.step.clone(), What::Hold(*reason, *until), now);
+                keep(
+                    customer,
+                    &journey,
+                    step.step.clone(),
+                    What::Hold(*reason, *until),
+                    now,
+                );
             }
         }
         Verdict::Skip { reason } => skip(customer, index, &step.step, *reason, now, world, out),
@@ -60,7 +100,11 @@ fn apply_step(customer: &mut Customer, step: &StepDecision, now: Timestamp, worl
 /// A hold always ends later than it began: no loop without time.
 const MOMENT: winback_contract::Span = winback_contract::Span::from_millis(1);
 
-pub(crate) fn current_step<'w>(customer: &Customer, index: usize, world: &World<'w>) -> Option<&'w str> {
+pub(crate) fn current_step<'w>(
+    customer: &Customer,
+    index: usize,
+    world: &World<'w>,
+) -> Option<&'w str> {
     let journey = &customer.journeys[index];
     let campaign = world.bundles.campaign(journey.bundle, &journey.campaign)?;
     match campaign.entries.get(usize::from(journey.at))? {
@@ -82,7 +126,10 @@ fn send(
     if customer.messages.len() >= limit::MESSAGES {
         // Too many answers are awaited: the step waits for one of them.
         let until = now + world.limits.claim_timeout;
-        customer.journeys[index].hold = Some(Hold { until, reason: Reason::Arbitration });
+        customer.journeys[index].hold = Some(Hold {
+            until,
+            reason: Reason::Arbitration,
+        });
         out.count(Count::Truncated);
         return;
     }
@@ -118,11 +165,29 @@ fn send(
         check_at: now + world.limits.claim_timeout,
         checks: 0,
     };
-    let booked = Transition::Booked { step: step.to_owned(), channel, message: id };
+    let booked = Transition::Booked {
+        step: step.to_owned(),
+        channel,
+        message: id,
+    };
     out.journeys.push(record(&journey, world, now, booked));
-    keep(customer, &journey, step.to_owned(), What::Send(channel), now);
+    keep(
+        customer,
+        &journey,
+        step.to_owned(),
+        What::Send(channel),
+        now,
+    );
     customer.bookings.retain(|booking| booking.message != id);
-    if Customer::push_bounded(&mut customer.bookings, Booking { message: id, channel, at: now }, limit::BOOKINGS) {
+    if Customer::push_bounded(
+        &mut customer.bookings,
+        Booking {
+            message: id,
+            channel,
+            at: now,
+        },
+        limit::BOOKINGS,
+    ) {
         out.count(Count::Truncated);
     }
     grant(customer, &pending, not_before, world, out);
@@ -137,7 +202,9 @@ pub(crate) fn grant(
     world: &World<'_>,
     out: &mut Effects,
 ) {
-    let Some(made) = message(customer, pending, not_before, world) else { return };
+    let Some(made) = message(customer, pending, not_before, world) else {
+        return;
+    };
     out.grants.push(GrantChange::Grant {
         message: pending.message,
         attempt: pending.attempt,
@@ -147,10 +214,20 @@ pub(crate) fn grant(
     out.messages.push(made);
 }
 
-fn issue(customer: &Customer, index: usize, step: &str, now: Timestamp, world: &World<'_>) -> Option<KeptOffer> {
+fn issue(
+    customer: &Customer,
+    index: usize,
+    step: &str,
+    now: Timestamp,
+    world: &World<'_>,
+) -> Option<KeptOffer> {
     let journey = &customer.journeys[index];
     let bundle = world.bundles.get(journey.bundle)?;
-    let offer = bundle.campaign(&journey.campaign)?.step(step)?.offer.as_ref()?;
+    let offer = bundle
+        .campaign(&journey.campaign)?
+        .step(step)?
+        .offer
+        .as_ref()?;
     let coupon = bundle.policy.coupons.get(&offer.coupon)?;
     Some(KeptOffer {
         pool: offer.coupon.clone(),
@@ -171,7 +248,15 @@ pub(crate) fn skip(
     out: &mut Effects,
 ) {
     let journey = customer.journeys[index].clone();
-    out.journeys.push(record(&journey, world, now, Transition::Skipped { step: step.to_owned(), reason }));
+    out.journeys.push(record(
+        &journey,
+        world,
+        now,
+        Transition::Skipped {
+            step: step.to_owned(),
+            reason,
+        },
+    ));
     keep(customer, &journey, step.to_owned(), What::Skip(reason), now);
     if matches!(reason, Reason::Audience | Reason::Erased | Reason::Replaced) {
         end(customer, index, reason, now, world, out);
@@ -185,12 +270,24 @@ pub(crate) fn skip(
         history.first_message_at = Some(now);
     }
     // For want of a channel nobody was disturbed: the next wait is passed over (grammar, rule 3).
-    let no_channel = matches!(reason, Reason::NoAddress | Reason::NoConsent | Reason::Suppressed);
+    let no_channel = matches!(
+        reason,
+        Reason::NoAddress | Reason::NoConsent | Reason::Suppressed
+    );
     let next = journey.at.saturating_add(1);
     let next_is_wait = world
         .bundles
         .campaign(journey.bundle, &journey.campaign)
-        .is_some_and(|campaign| matches!(campaign.entries.get(usize::from(next)), Some(winback_campaign::Entry::Wait { .. })));
-    let next = if no_channel && next_is_wait { next.saturating_add(1) } else { next };
+        .is_some_and(|campaign| {
+            matches!(
+                campaign.entries.get(usize::from(next)),
+                Some(winback_campaign::Entry::Wait { .. })
+            )
+        });
+    let next = if no_channel && next_is_wait {
+        next.saturating_add(1)
+    } else {
+        next
+    };
     settle(customer, index, next, now, world, out);
 }

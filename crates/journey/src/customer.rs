@@ -4,8 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 use winback_contract::{
-    BundleHash, Channel, ConsentStatus, Currency, CustomerId, IdentityKind, MessageId, Money, Product, Reason,
-    SourcePosition, Timestamp,
+    BundleHash, Channel, ConsentStatus, Currency, CustomerId, IdentityKind, MessageId, Money,
+    Product, Reason, SourcePosition, Timestamp,
 };
 
 use crate::state::{Journey, Kept, OpenTrigger, Pending};
@@ -83,7 +83,12 @@ pub struct Customer {
 
 impl std::fmt::Debug for Customer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Customer({} journeys, {} orders)", self.journeys.len(), self.orders.count)
+        write!(
+            f,
+            "Customer({} journeys, {} orders)",
+            self.journeys.len(),
+            self.orders.count
+        )
     }
 }
 
@@ -125,9 +130,11 @@ impl Profile {
     pub fn address(&self, channel: Channel) -> Option<&str> {
         match channel {
             Channel::Email => self.email.as_deref(),
-            Channel::Sms | Channel::Whatsapp | Channel::Viber | Channel::Telegram | Channel::Call => {
-                self.phone.as_deref()
-            }
+            Channel::Sms
+            | Channel::Whatsapp
+            | Channel::Viber
+            | Channel::Telegram
+            | Channel::Call => self.phone.as_deref(),
             Channel::Push | Channel::Webhook | Channel::Ads | Channel::Task => None,
         }
     }
@@ -233,11 +240,17 @@ impl Cart {
         if self.total.is_some() {
             return self.total;
         }
-        let mut lines = self.lines.iter().map(|line| line.price.map(|price| price.times(line.quantity)));
+        let mut lines = self
+            .lines
+            .iter()
+            .map(|line| line.price.map(|price| price.times(line.quantity)));
         let first = lines.next()??;
         lines.try_fold(first, |sum, line| {
             let line = line?;
-            (line.currency == sum.currency).then(|| Money { minor: sum.minor.saturating_add(line.minor), ..sum })
+            (line.currency == sum.currency).then(|| Money {
+                minor: sum.minor.saturating_add(line.minor),
+                ..sum
+            })
         })
     }
 }
@@ -315,11 +328,20 @@ impl Customer {
 
     /// The history of a campaign, made on first use.
     pub fn history_mut(&mut self, campaign: &str) -> &mut History {
-        let index = match self.history.iter().position(|history| history.campaign == campaign) {
+        let index = match self
+            .history
+            .iter()
+            .position(|history| history.campaign == campaign)
+        {
             Some(index) => index,
             None => {
-                let fresh =
-                    History { campaign: campaign.to_owned(), count: 0, first_message_at: None, occasion: None, goal: None };
+                let fresh = History {
+                    campaign: campaign.to_owned(),
+                    count: 0,
+                    first_message_at: None,
+                    occasion: None,
+                    goal: None,
+                };
                 Self::push_bounded(&mut self.history, fresh, limit::HISTORY);
                 self.history.len() - 1
             }
@@ -329,7 +351,9 @@ impl Customer {
 
     /// The history of a campaign, if there is one.
     pub fn history(&self, campaign: &str) -> Option<&History> {
-        self.history.iter().find(|history| history.campaign == campaign)
+        self.history
+            .iter()
+            .find(|history| history.campaign == campaign)
     }
 
     /// The cart of that id, if it is open.

@@ -8,7 +8,9 @@ use crate::world::Limits;
 
 /// The moment from which a step may be judged.
 pub fn ready_at(journey: &Journey) -> Timestamp {
-    journey.hold.map_or(journey.due, |hold| hold.until.max(journey.due))
+    journey
+        .hold
+        .map_or(journey.due, |hold| hold.until.max(journey.due))
 }
 
 /// The earliest moment at which time alone changes something. Never absent: at the latest the retention date.
@@ -34,8 +36,17 @@ pub fn next_due(customer: &Customer, limits: &Limits) -> Timestamp {
 
 /// When the profile may be forgotten.
 pub fn retention(customer: &Customer, limits: &Limits) -> Timestamp {
-    let last = [customer.last_activity, customer.orders.last_at, customer.profile.created_at];
+    let last = [
+        customer.last_activity,
+        customer.orders.last_at,
+        customer.profile.created_at,
+    ];
     let last = last.into_iter().flatten().max().unwrap_or_default();
-    let reachable = customer.profile.is_known() || customer.forward.is_some() || customer.orders.count > 0;
-    last + if reachable { limits.retention } else { limits.anonymous_retention }
+    let reachable =
+        customer.profile.is_known() || customer.forward.is_some() || customer.orders.count > 0;
+    last + if reachable {
+        limits.retention
+    } else {
+        limits.anonymous_retention
+    }
 }

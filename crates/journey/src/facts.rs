@@ -48,7 +48,8 @@ impl Map {
 }
 
 fn time(at: Timestamp) -> Option<Value> {
-    chrono::DateTime::from_timestamp_millis(at.as_millis()).map(|at| Value::Timestamp(at.fixed_offset()))
+    chrono::DateTime::from_timestamp_millis(at.as_millis())
+        .map(|at| Value::Timestamp(at.fixed_offset()))
 }
 
 fn span(span: Span) -> Option<Value> {
@@ -57,7 +58,9 @@ fn span(span: Span) -> Option<Value> {
 
 impl Facts<'_> {
     fn money(&self, money: Option<Money>) -> Option<Value> {
-        money.filter(|money| money.currency == self.policy.currency).map(|money| Value::Float(money.to_major()))
+        money
+            .filter(|money| money.currency == self.policy.currency)
+            .map(|money| Value::Float(money.to_major()))
     }
 
     fn product(&self, product: &Line) -> Value {
@@ -114,7 +117,10 @@ impl Facts<'_> {
         let profile = &self.customer.profile;
         let mut map = Map::default();
         map.put("known", Value::Bool(profile.is_known()));
-        map.put("reachable", Value::Bool(profile.email.is_some() || profile.phone.is_some()));
+        map.put(
+            "reachable",
+            Value::Bool(profile.email.is_some() || profile.phone.is_some()),
+        );
         map.text("locale", profile.locale.as_ref());
         map.text("zone", profile.timezone.as_ref());
         map.text("city", profile.city.as_ref());
@@ -127,7 +133,10 @@ impl Facts<'_> {
 
     /// The cart that `entry` names, else the newest. One that was emptied or bought is there, but not open.
     pub fn cart_of_journey(&self) -> Option<&Cart> {
-        match self.journey.and_then(|journey| journey.entry.cart_id.as_ref()) {
+        match self
+            .journey
+            .and_then(|journey| journey.entry.cart_id.as_ref())
+        {
             Some(id) => self.customer.cart(id),
             None => self.customer.carts.first(),
         }
@@ -136,14 +145,25 @@ impl Facts<'_> {
     fn cart(&self) -> Value {
         let mut map = Map::default();
         let cart = self.cart_of_journey();
-        map.put("open", Value::Bool(cart.is_some_and(|cart| !cart.lines.is_empty())));
+        map.put(
+            "open",
+            Value::Bool(cart.is_some_and(|cart| !cart.lines.is_empty())),
+        );
         if let Some(cart) = cart {
             map.put("id", Value::from(cart.id.clone()));
             map.text("url", cart.url.as_ref());
             map.put("checkout_started", Value::Bool(cart.checkout_started));
             map.put("total", self.money(cart.sum()));
             map.time("updated_at", Some(cart.updated_at));
-            map.put("items", Value::from(cart.lines.iter().map(|line| self.product(line)).collect::<Vec<_>>()));
+            map.put(
+                "items",
+                Value::from(
+                    cart.lines
+                        .iter()
+                        .map(|line| self.product(line))
+                        .collect::<Vec<_>>(),
+                ),
+            );
         }
         map.value()
     }
@@ -152,15 +172,24 @@ impl Facts<'_> {
         let orders = &self.customer.orders;
         let mut map = Map::default();
         map.put("count", Value::Int(i64::from(orders.count)));
-        let total = orders.currency.map(|currency| Money { minor: orders.total_minor, currency });
+        let total = orders.currency.map(|currency| Money {
+            minor: orders.total_minor,
+            currency,
+        });
         map.put("total", self.money(total));
         if let (Some(total), true) = (total, orders.count > 0) {
-            let average = Money { minor: total.minor / i64::from(orders.count), ..total };
+            let average = Money {
+                minor: total.minor / i64::from(orders.count),
+                ..total
+            };
             map.put("average", self.money(Some(average)));
         }
         map.time("first_at", orders.first_at);
         map.time("last_at", orders.last_at);
-        map.put("silent", orders.last_at.and_then(|last| span(self.now.since(last))));
+        map.put(
+            "silent",
+            orders.last_at.and_then(|last| span(self.now.since(last))),
+        );
         map.value()
     }
 
@@ -209,9 +238,10 @@ impl Facts<'_> {
 fn scalar(value: &serde_json::Value) -> Option<Value> {
     match value {
         serde_json::Value::Bool(flag) => Some(Value::Bool(*flag)),
-        serde_json::Value::Number(number) => {
-            number.as_i64().map(Value::Int).or_else(|| number.as_f64().map(Value::Float))
-        }
+        serde_json::Value::Number(number) => number
+            .as_i64()
+            .map(Value::Int)
+            .or_else(|| number.as_f64().map(Value::Float)),
         serde_json::Value::String(text) => Some(Value::from(text.clone())),
         _ => None,
     }

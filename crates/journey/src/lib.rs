@@ -25,7 +25,7 @@ pub use decide::decide;
 pub use due::next_due;
 pub use effects::{Count, Effects, Forward, GrantChange};
 pub use tick::GrantState;
-pub use world::{Ambiguous, Bundles, Offered, Limits, World};
+pub use world::{Ambiguous, Bundles, Limits, Offered, World};
 
 #[cfg(test)]
 mod tests;

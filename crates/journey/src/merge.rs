@@ -3,7 +3,9 @@
 //! Marks point from weaker to stronger kinds only, one hop. A weaker key has one owner; a second claimant gets
 //! future events, not history. Journey and message ids travel unchanged. Absent: undoing a merge.
 
-use winback_contract::{Blob, Body, CustomerId, EventId, EventRecord, IdentityKind, Reason, SourceKind, Timestamp};
+use winback_contract::{
+    Blob, Body, CustomerId, EventId, EventRecord, IdentityKind, Reason, SourceKind, Timestamp,
+};
 
 use crate::advance::end;
 use crate::codec::{decode, encode};
@@ -30,7 +32,11 @@ pub(crate) fn link(
         mark.owner_kind = owner_kind;
         return;
     }
-    for pending in customer.messages.iter().filter(|pending| pending.holder == world.customer) {
+    for pending in customer
+        .messages
+        .iter()
+        .filter(|pending| pending.holder == world.customer)
+    {
         out.grants.push(GrantChange::Move(pending.message));
     }
     // The open trigger stays behind: its steps are due again at the owner.
@@ -52,23 +58,33 @@ pub(crate) fn link(
         kind: record.kind,
         arrival: record.arrival,
         at: record.at,
-        body: Body::Handover { from: world.customer, from_kind: kind, state },
+        body: Body::Handover {
+            from: world.customer,
+            from_kind: kind,
+            state,
+        },
     });
     let (created, scheduled) = (customer.profile.created_at, customer.scheduled);
     *customer = Customer {
         scheduled,
-        forward: Some(ForwardMark { owner, owner_kind, kind }), ..Customer::default() };
+        forward: Some(ForwardMark {
+            owner,
+            owner_kind,
+            kind,
+        }),
+        ..Customer::default()
+    };
     customer.profile.created_at = created.or(Some(record.at));
     customer.last_activity = Some(record.arrival);
 }
 
 /// A mark's owner was itself taken over.
 pub(crate) fn repoint(customer: &mut Customer, owner: CustomerId, owner_kind: IdentityKind) {
-    if let Some(mark) = &mut customer.forward {
-        if owner_kind.is_stronger_than(mark.kind) {
-            mark.owner = owner;
-            mark.owner_kind = owner_kind;
-        }
+    if let Some(mark) = &mut customer.forward
+        && owner_kind.is_stronger_than(mark.kind)
+    {
+        mark.owner = owner;
+        mark.owner_kind = owner_kind;
     }
 }
 
@@ -82,7 +98,11 @@ pub(crate) fn absorb(
     world: &World<'_>,
     out: &mut Effects,
 ) {
-    if customer.absorbed.iter().any(|absorbed| absorbed.customer == from) {
+    if customer
+        .absorbed
+        .iter()
+        .any(|absorbed| absorbed.customer == from)
+    {
         out.count(Count::Duplicate);
         return;
     }
@@ -91,7 +111,10 @@ pub(crate) fn absorb(
         return;
     };
     crate::advance::advance(customer, arrival, world, out);
-    let news = Absorbed { customer: from, kind: from_kind };
+    let news = Absorbed {
+        customer: from,
+        kind: from_kind,
+    };
     for absorbed in std::iter::once(news).chain(other.absorbed.iter().copied()) {
         if Customer::push_bounded(&mut customer.absorbed, absorbed, limit::ABSORBED) {
             out.count(Count::Truncated);
@@ -124,19 +147,30 @@ fn fill(customer: &mut Customer, other: &Customer) {
             kept.clone_from(new);
         }
     }
-    mine.created_at = [mine.created_at, theirs.created_at].into_iter().flatten().min();
+    mine.created_at = [mine.created_at, theirs.created_at]
+        .into_iter()
+        .flatten()
+        .min();
     customer.last_activity = customer.last_activity.max(other.last_activity);
     for consent in &other.consents {
         let newer = |known: &crate::customer::Consent| {
-            known.channel == consent.channel && known.topic == consent.topic && known.at >= consent.at
+            known.channel == consent.channel
+                && known.topic == consent.topic
+                && known.at >= consent.at
         };
         if !customer.consents.iter().any(newer) {
-            customer.consents.retain(|known| known.channel != consent.channel || known.topic != consent.topic);
+            customer
+                .consents
+                .retain(|known| known.channel != consent.channel || known.topic != consent.topic);
             Customer::push_bounded(&mut customer.consents, consent.clone(), limit::CONSENTS);
         }
     }
     for (channel, reason) in &other.suppressed {
-        if !customer.suppressed.iter().any(|(known, _)| known == channel) {
+        if !customer
+            .suppressed
+            .iter()
+            .any(|(known, _)| known == channel)
+        {
             customer.suppressed.push((*channel, *reason));
         }
     }
@@ -146,11 +180,17 @@ fn fill(customer: &mut Customer, other: &Customer) {
         }
     }
     for booking in &other.bookings {
-        if !customer.bookings.iter().any(|known| known.message == booking.message) {
+        if !customer
+            .bookings
+            .iter()
+            .any(|known| known.message == booking.message)
+        {
             customer.bookings.push(booking.clone());
         }
     }
-    customer.bookings.sort_by_key(|booking| (booking.at, booking.message));
+    customer
+        .bookings
+        .sort_by_key(|booking| (booking.at, booking.message));
     let over = customer.bookings.len().saturating_sub(limit::BOOKINGS);
     customer.bookings.drain(..over);
     customer.decisions.extend(other.decisions.iter().cloned());
@@ -170,7 +210,11 @@ fn fill(customer: &mut Customer, other: &Customer) {
 
 fn orders(customer: &mut Customer, other: &Customer) {
     let (mine, theirs) = (&mut customer.orders, &other.orders);
-    let known = theirs.recent.iter().filter(|id| mine.recent.contains(id)).count();
+    let known = theirs
+        .recent
+        .iter()
+        .filter(|id| mine.recent.contains(id))
+        .count();
     let known = u32::try_from(known).unwrap_or(u32::MAX);
     let fresh = theirs.count.saturating_sub(known);
     if fresh > 0 {
@@ -206,13 +250,23 @@ fn carts(customer: &mut Customer, other: &Customer) {
     let orders = &customer.orders;
     customer.carts.retain(|cart| {
         orders.last_at.is_none_or(|at| cart.updated_at > at)
-            && orders.last_arrived.is_none_or(|arrived| cart.arrived > arrived)
+            && orders
+                .last_arrived
+                .is_none_or(|arrived| cart.arrived > arrived)
     });
-    customer.carts.sort_by_key(|cart| std::cmp::Reverse((cart.arrived, cart.updated_at)));
+    customer
+        .carts
+        .sort_by_key(|cart| std::cmp::Reverse((cart.arrived, cart.updated_at)));
     customer.carts.truncate(limit::CARTS);
 }
 
-fn journeys(customer: &mut Customer, other: Customer, arrival: Timestamp, world: &World<'_>, out: &mut Effects) {
+fn journeys(
+    customer: &mut Customer,
+    other: Customer,
+    arrival: Timestamp,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
     for theirs in other.journeys {
         let twin = customer
             .journeys
@@ -220,7 +274,10 @@ fn journeys(customer: &mut Customer, other: Customer, arrival: Timestamp, world:
             .position(|mine| mine.campaign == theirs.campaign && mine.key == theirs.key);
         match twin {
             // One journey per key: the one that has already written to the person goes on.
-            Some(mine) if customer.journeys[mine].first_message_at.is_none() && theirs.first_message_at.is_some() => {
+            Some(mine)
+                if customer.journeys[mine].first_message_at.is_none()
+                    && theirs.first_message_at.is_some() =>
+            {
                 retire(customer, mine, arrival, world, out);
                 customer.journeys.push(theirs);
             }
@@ -234,13 +291,23 @@ fn journeys(customer: &mut Customer, other: Customer, arrival: Timestamp, world:
         }
     }
     for pending in other.messages {
-        if !customer.messages.iter().any(|mine| mine.message == pending.message) {
+        if !customer
+            .messages
+            .iter()
+            .any(|mine| mine.message == pending.message)
+        {
             customer.messages.push(pending);
         }
     }
 }
 
-fn retire(customer: &mut Customer, index: usize, at: Timestamp, world: &World<'_>, out: &mut Effects) {
+fn retire(
+    customer: &mut Customer,
+    index: usize,
+    at: Timestamp,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
     end(customer, index, Reason::Moved, at, world, out);
 }
 
@@ -252,7 +319,9 @@ fn drop_bought(customer: &mut Customer, arrival: Timestamp, world: &World<'_>, o
         let orders = &customer.orders;
         let ordered_since = journey.entry.order_id.is_none()
             && (orders.last_at.is_some_and(|at| at >= journey.entry.at)
-                || orders.last_arrived.is_some_and(|at| at >= journey.entry.arrived));
+                || orders
+                    .last_arrived
+                    .is_some_and(|at| at >= journey.entry.arrived));
         let group = world.bundles.get(journey.bundle).and_then(|bundle| {
             let campaign = bundle.campaign(&journey.campaign)?;
             bundle.policy.groups.get(&campaign.group).cloned().flatten()

@@ -3,7 +3,9 @@
 //! Invariant: INV-4. A definite refusal tries another channel under the same message id; a lost answer follows the
 //! channel's policy and is counted; an answer nobody waits for changes nothing but reactions.
 
-use winback_contract::{Body, Channel, EventId, Outcome, OutcomeStatus, Reason, SourceKind, Timestamp, Transition};
+use winback_contract::{
+    Body, Channel, EventId, Outcome, OutcomeStatus, Reason, SourceKind, Timestamp, Transition,
+};
 
 use crate::advance::{record, settle};
 use crate::book;
@@ -31,27 +33,46 @@ pub fn apply(customer: &mut Customer, outcome: &Outcome, world: &World<'_>) -> E
     }
     use OutcomeStatus as S;
     match outcome.status {
-        S::Sent | S::Refused | S::Unknown | S::Deferred | S::Moved => hand_over(customer, outcome, world, &mut out),
+        S::Sent | S::Refused | S::Unknown | S::Deferred | S::Moved => {
+            hand_over(customer, outcome, world, &mut out)
+        }
         S::Delivered | S::Opened | S::Clicked | S::Replied => reaction(customer, outcome, &mut out),
-        S::Bounced | S::Complained => suppress(customer, outcome.channel, Reason::Suppressed, &mut out),
+        S::Bounced | S::Complained => {
+            suppress(customer, outcome.channel, Reason::Suppressed, &mut out)
+        }
         S::Unsubscribed => suppress(customer, outcome.channel, Reason::NoConsent, &mut out),
     }
     out
 }
 
 fn hand_over(customer: &mut Customer, outcome: &Outcome, world: &World<'_>, out: &mut Effects) {
-    let Some(place) = customer.messages.iter().position(|pending| pending.message == outcome.message) else {
+    let Some(place) = customer
+        .messages
+        .iter()
+        .position(|pending| pending.message == outcome.message)
+    else {
         out.count(Count::Stale);
         return;
     };
     let pending = customer.messages[place].clone();
     // What an older attempt could not do says nothing about the newer one. If it was sent, it was sent.
-    if outcome.attempt != 0 && outcome.attempt < pending.attempt && outcome.status != OutcomeStatus::Sent {
+    if outcome.attempt != 0
+        && outcome.attempt < pending.attempt
+        && outcome.status != OutcomeStatus::Sent
+    {
         out.count(Count::Stale);
         return;
     }
     customer.messages.remove(place);
-    settle_message(customer, &pending, outcome.status, outcome.reason, outcome.at, world, out);
+    settle_message(
+        customer,
+        &pending,
+        outcome.status,
+        outcome.reason,
+        outcome.at,
+        world,
+        out,
+    );
 }
 
 /// The end of one attempt, reported by dispatch or found out by looking after it.
@@ -67,23 +88,38 @@ pub(crate) fn settle_message(
     if pending.holder == world.customer {
         out.grants.push(GrantChange::Remove(pending.message));
     }
-    let index = customer.journeys.iter().position(|journey| journey.id == pending.journey);
+    let index = customer
+        .journeys
+        .iter()
+        .position(|journey| journey.id == pending.journey);
     match status {
         OutcomeStatus::Sent => {
             if let Some(index) = index {
-                let sent = Transition::Sent { step: pending.step.clone(), message: pending.message };
-                out.journeys.push(record(&customer.journeys[index], world, at, sent));
+                let sent = Transition::Sent {
+                    step: pending.step.clone(),
+                    message: pending.message,
+                };
+                out.journeys
+                    .push(record(&customer.journeys[index], world, at, sent));
                 step_done(customer, index, at, world, out);
             }
         }
         OutcomeStatus::Unknown => {
             out.count(Count::Unknown);
-            let policy = world.limits.ambiguous.get(&pending.channel).copied().unwrap_or_default();
+            let policy = world
+                .limits
+                .ambiguous
+                .get(&pending.channel)
+                .copied()
+                .unwrap_or_default();
             match (index, policy) {
                 (Some(_), Ambiguous::Resend) => repeat(customer, pending, true, at, world, out),
                 (Some(index), Ambiguous::Drop) => {
                     let journey = customer.journeys[index].clone();
-                    let skipped = Transition::Skipped { step: pending.step.clone(), reason: Reason::Unknown };
+                    let skipped = Transition::Skipped {
+                        step: pending.step.clone(),
+                        reason: Reason::Unknown,
+                    };
                     out.journeys.push(record(&journey, world, at, skipped));
                     step_done(customer, index, at, world, out);
                 }
@@ -101,7 +137,15 @@ pub(crate) fn settle_message(
                 journey.refused.push(pending.channel);
                 again(journey);
                 if template {
-                    book::skip(customer, index, &pending.step, Reason::TemplateError, at, world, out);
+                    book::skip(
+                        customer,
+                        index,
+                        &pending.step,
+                        Reason::TemplateError,
+                        at,
+                        world,
+                        out,
+                    );
                 }
             }
         }
@@ -112,14 +156,15 @@ pub(crate) fn settle_message(
                 again(journey);
                 if reason == Some(Reason::ProviderDown) && journey.station == Station::Step {
                     let until = at + world.limits.claim_timeout;
-                    journey.hold = Some(crate::state::Hold { until, reason: Reason::ProviderDown });
+                    journey.hold = Some(crate::state::Hold {
+                        until,
+                        reason: Reason::ProviderDown,
+                    });
                 }
             }
         }
-        OutcomeStatus::Moved => {
-            if index.is_some() {
-                repeat(customer, pending, false, at, world, out);
-            }
+        OutcomeStatus::Moved if index.is_some() => {
+            repeat(customer, pending, false, at, world, out);
         }
         _ => {}
     }
@@ -137,7 +182,13 @@ fn repeat(
     if after_loss {
         out.count(Count::Resent);
     }
-    let Some(journey) = customer.journeys.iter_mut().find(|journey| journey.id == pending.journey) else { return };
+    let Some(journey) = customer
+        .journeys
+        .iter_mut()
+        .find(|journey| journey.id == pending.journey)
+    else {
+        return;
+    };
     journey.attempts = journey.attempts.saturating_add(1);
     let pending = Pending {
         attempt: journey.attempts,
@@ -151,7 +202,13 @@ fn repeat(
     customer.messages.push(pending);
 }
 
-fn step_done(customer: &mut Customer, index: usize, at: Timestamp, world: &World<'_>, out: &mut Effects) {
+fn step_done(
+    customer: &mut Customer,
+    index: usize,
+    at: Timestamp,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
     let journey = &customer.journeys[index];
     if journey.station != Station::Sending {
         return;
@@ -170,16 +227,24 @@ fn again(journey: &mut crate::state::Journey) {
 }
 
 fn unbook(customer: &mut Customer, pending: &Pending) {
-    customer.bookings.retain(|booking| booking.message != pending.message);
-    if let Some(journey) = customer.journeys.iter_mut().find(|journey| journey.id == pending.journey) {
-        if journey.first_message_at == journey.last_message_at {
-            journey.first_message_at = None;
-        }
+    customer
+        .bookings
+        .retain(|booking| booking.message != pending.message);
+    if let Some(journey) = customer
+        .journeys
+        .iter_mut()
+        .find(|journey| journey.id == pending.journey)
+        && journey.first_message_at == journey.last_message_at
+    {
+        journey.first_message_at = None;
     }
 }
 
 fn reaction(customer: &mut Customer, outcome: &Outcome, out: &mut Effects) {
-    let journey = customer.journeys.iter_mut().find(|journey| is_of(journey, outcome));
+    let journey = customer
+        .journeys
+        .iter_mut()
+        .find(|journey| is_of(journey, outcome));
     let Some(journey) = journey else {
         out.count(Count::Stale);
         return;
@@ -200,7 +265,11 @@ fn is_of(journey: &crate::state::Journey, outcome: &Outcome) -> bool {
 }
 
 fn suppress(customer: &mut Customer, channel: Channel, reason: Reason, out: &mut Effects) {
-    if !customer.suppressed.iter().any(|(known, _)| *known == channel) {
+    if !customer
+        .suppressed
+        .iter()
+        .any(|(known, _)| *known == channel)
+    {
         customer.suppressed.push((channel, reason));
     }
     withdraw(customer, channel, out);

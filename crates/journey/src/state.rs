@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use winback_contract::{
-    BundleHash, Channel, CustomerId, JourneyId, MessageId, Money, Partition, Reason, Timestamp, TriggerId,
+    BundleHash, Channel, CustomerId, JourneyId, MessageId, Money, Partition, Reason, Timestamp,
+    TriggerId,
 };
 
 /// One armed or running journey.

@@ -38,7 +38,10 @@ pub fn tick(
     world: &World<'_>,
 ) -> Effects {
     let mut out = Effects::default();
-    if retention(customer, world.limits) <= now && customer.journeys.is_empty() && customer.messages.is_empty() {
+    if retention(customer, world.limits) <= now
+        && customer.journeys.is_empty()
+        && customer.messages.is_empty()
+    {
         out.delete = true;
         return out;
     }
@@ -63,17 +66,30 @@ fn look_after(
     world: &World<'_>,
     out: &mut Effects,
 ) {
-    let due: Vec<_> = customer.messages.iter().filter(|pending| pending.check_at <= now).cloned().collect();
+    let due: Vec<_> = customer
+        .messages
+        .iter()
+        .filter(|pending| pending.check_at <= now)
+        .cloned()
+        .collect();
     for pending in due {
         let verdict = match grants(pending.message) {
             GrantState::Claimed { until } if until <= now => Some(OutcomeStatus::Unknown),
             // Nobody can claim it any more: it was never sent.
-            GrantState::Granted | GrantState::Moved if pending.not_after < now => Some(OutcomeStatus::Deferred),
+            GrantState::Granted | GrantState::Moved if pending.not_after < now => {
+                Some(OutcomeStatus::Deferred)
+            }
             // The grant was taken back, and a claim that came first would have reported by now.
             GrantState::Gone if pending.checks > 0 => Some(OutcomeStatus::Deferred),
             _ => None,
         };
-        let Some(place) = customer.messages.iter().position(|other| other.message == pending.message) else { continue };
+        let Some(place) = customer
+            .messages
+            .iter()
+            .position(|other| other.message == pending.message)
+        else {
+            continue;
+        };
         match verdict {
             Some(status) => {
                 customer.messages.remove(place);
@@ -90,7 +106,13 @@ fn look_after(
 
 fn backoff(first: Span, times: u32) -> Span {
     let factor = 1_i64 << times.min(5);
-    Span::from_millis(first.as_millis().saturating_mul(factor).min(300_000).max(first.as_millis()))
+    Span::from_millis(
+        first
+            .as_millis()
+            .saturating_mul(factor)
+            .min(300_000)
+            .max(first.as_millis()),
+    )
 }
 
 /// Opens the trigger of this customer, if a step is due.
@@ -98,13 +120,19 @@ fn open(customer: &mut Customer, now: Timestamp, world: &World<'_>, out: &mut Ef
     let Some(bundle) = world.active else { return };
     let window = now + bundle.policy.arbitration;
     let steps = customer.journeys.iter().filter(|journey| {
-        journey.station == Station::Step && world.bundles.campaign(journey.bundle, &journey.campaign).is_some()
+        journey.station == Station::Step
+            && world
+                .bundles
+                .campaign(journey.bundle, &journey.campaign)
+                .is_some()
     });
     let (due, soon): (Vec<_>, Vec<_>) = steps.partition(|journey| ready_at(journey) <= now);
     if due.is_empty() {
         return;
     }
-    let soon = soon.into_iter().filter(|journey| ready_at(journey) <= window && journey.hold.is_none());
+    let soon = soon
+        .into_iter()
+        .filter(|journey| ready_at(journey) <= window && journey.hold.is_none());
     customer.triggers_opened += 1;
     let trigger = OpenTrigger {
         id: TriggerId::of(world.customer, customer.triggers_opened),
@@ -121,10 +149,16 @@ fn open(customer: &mut Customer, now: Timestamp, world: &World<'_>, out: &mut Ef
 
 fn emit(customer: &Customer, trigger: &OpenTrigger, world: &World<'_>, out: &mut Effects) {
     let step = |id: &winback_contract::JourneyId, competitor: bool| {
-        let index = customer.journeys.iter().position(|journey| journey.id == *id)?;
+        let index = customer
+            .journeys
+            .iter()
+            .position(|journey| journey.id == *id)?;
         let journey = &customer.journeys[index];
         let name = book::current_step(customer, index, world)?;
-        let step = world.bundles.campaign(journey.bundle, &journey.campaign)?.step(name)?;
+        let step = world
+            .bundles
+            .campaign(journey.bundle, &journey.campaign)?
+            .step(name)?;
         Some(DueStep {
             journey: journey.id,
             campaign: journey.campaign.clone(),
@@ -150,19 +184,41 @@ fn emit(customer: &Customer, trigger: &OpenTrigger, world: &World<'_>, out: &mut
 }
 
 /// No decision came: the same trigger again with back-off; what has expired meanwhile is given up.
-fn reemit(customer: &mut Customer, mut open: OpenTrigger, now: Timestamp, world: &World<'_>, out: &mut Effects) {
+fn reemit(
+    customer: &mut Customer,
+    mut open: OpenTrigger,
+    now: Timestamp,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
     for id in open.journeys.clone() {
-        let Some(index) = customer.journeys.iter().position(|journey| journey.id == id) else { continue };
+        let Some(index) = customer
+            .journeys
+            .iter()
+            .position(|journey| journey.id == id)
+        else {
+            continue;
+        };
         let journey = &customer.journeys[index];
-        let Some(name) = book::current_step(customer, index, world).map(str::to_owned) else { continue };
-        let step = world.bundles.campaign(journey.bundle, &journey.campaign).and_then(|campaign| campaign.step(&name));
-        if step.is_some_and(|step| journey.due + step.expires < now) && journey.station == Station::Step {
+        let Some(name) = book::current_step(customer, index, world).map(str::to_owned) else {
+            continue;
+        };
+        let step = world
+            .bundles
+            .campaign(journey.bundle, &journey.campaign)
+            .and_then(|campaign| campaign.step(&name));
+        if step.is_some_and(|step| journey.due + step.expires < now)
+            && journey.station == Station::Step
+        {
             book::skip(customer, index, &name, Reason::NoDecision, now, world, out);
             open.journeys.retain(|other| *other != id);
         }
     }
     let waiting = |customer: &Customer, id| {
-        customer.journeys.iter().any(|journey| journey.id == id && journey.station == Station::Step)
+        customer
+            .journeys
+            .iter()
+            .any(|journey| journey.id == id && journey.station == Station::Step)
     };
     open.journeys.retain(|id| waiting(customer, *id));
     if open.journeys.is_empty() {

@@ -36,7 +36,9 @@ impl Bundles {
                 self.insert(Arc::new(bundle));
                 Offered::Taken(hash)
             }
-            Err(report) => Offered::Refused(format!("bundle {hash} can't be used by this release: {report}")),
+            Err(report) => Offered::Refused(format!(
+                "bundle {hash} can't be used by this release: {report}"
+            )),
         }
     }
 

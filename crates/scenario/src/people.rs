@@ -2,8 +2,8 @@
 
 /// Given names; addresses are made from them under a domain that can't exist.
 pub const NAMES: &[&str] = &[
-    "Olha", "Andrii", "Sofia", "Maksym", "Daria", "Taras", "Iryna", "Bohdan", "Anna", "Petro", "Kateryna", "Ivan", "Yulia",
-    "Mykola", "Oksana", "Roman", "Lesia", "Vasyl", "Nadia", "Hlib",
+    "Olha", "Andrii", "Sofia", "Maksym", "Daria", "Taras", "Iryna", "Bohdan", "Anna", "Petro",
+    "Kateryna", "Ivan", "Yulia", "Mykola", "Oksana", "Roman", "Lesia", "Vasyl", "Nadia", "Hlib",
 ];
 
 /// Goods: id, name, category, price in cents.

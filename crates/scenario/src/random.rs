@@ -21,7 +21,11 @@ impl Random {
 
     /// Uniform in `0..bound`; 0 for an empty range.
     pub fn below(&mut self, bound: u64) -> u64 {
-        if bound == 0 { 0 } else { self.next_u64() % bound }
+        if bound == 0 {
+            0
+        } else {
+            self.next_u64() % bound
+        }
     }
 
     /// Uniform in `from..to`.

@@ -58,7 +58,11 @@ struct Script {
 
 /// The whole script, in order of time.
 pub fn generate(options: &Options) -> Vec<Raw> {
-    let mut script = Script { random: Random::new(options.seed), out: Vec::new(), messages: 0 };
+    let mut script = Script {
+        random: Random::new(options.seed),
+        out: Vec::new(),
+        messages: 0,
+    };
     for number in 0..options.people {
         let random = &mut script.random;
         let habit = match random.below(10) {
@@ -66,7 +70,11 @@ pub fn generate(options: &Options) -> Vec<Raw> {
             6..=8 => Habit::LateLogin,
             _ => Habit::Guest,
         };
-        let gone = if random.percent(35) { random.between(0, 14) } else { options.days };
+        let gone = if random.percent(35) {
+            random.between(0, 14)
+        } else {
+            options.days
+        };
         let person = Person {
             number,
             user: format!("u{number}"),
@@ -78,7 +86,9 @@ pub fn generate(options: &Options) -> Vec<Raw> {
         };
         script.life(&person, options);
     }
-    script.out.sort_by(|a, b| (a.at, &a.key).cmp(&(b.at, &b.key)));
+    script
+        .out
+        .sort_by(|a, b| (a.at, &a.key).cmp(&(b.at, &b.key)));
     script.out
 }
 
@@ -88,10 +98,16 @@ impl Script {
         let mut visits = 0;
         while day < options.days && (day <= person.leaves_after || visits == 0) {
             let hour = self.random.between(7, 22);
-            let at = options.start + Span::from_days(day) + Span::from_hours(hour) + self.seconds(0, 3_600);
+            let at = options.start
+                + Span::from_days(day)
+                + Span::from_hours(hour)
+                + self.seconds(0, 3_600);
             self.visit(person, at, visits == 0);
             visits += 1;
-            day += self.random.between(person.rhythm / 2, person.rhythm * 2).max(1);
+            day += self
+                .random
+                .between(person.rhythm / 2, person.rhythm * 2)
+                .max(1);
         }
     }
 
@@ -119,7 +135,10 @@ impl Script {
         let mut lines = Vec::new();
         for _ in 0..self.random.between(1, 4) {
             at = at + self.seconds(10, 180);
-            let mut line = product(self.random.below(GOODS.len() as u64), self.random.below(2) + 1);
+            let mut line = product(
+                self.random.below(GOODS.len() as u64),
+                self.random.below(2) + 1,
+            );
             line["cart_id"] = json!(cart);
             lines.push(line.clone());
             self.track(person, at, logged_in, "Product Added", line);
@@ -137,7 +156,13 @@ impl Script {
             30..=54 => {
                 let pause = self.seconds(3_600, 20 * 3_600);
                 let back = at + pause;
-                self.track(person, back, logged_in, "Cart Viewed", json!({ "cart_id": cart }));
+                self.track(
+                    person,
+                    back,
+                    logged_in,
+                    "Cart Viewed",
+                    json!({ "cart_id": cart }),
+                );
                 self.order(person, back + Span::from_mins(4), &cart, &lines);
             }
             55..=59 => {
@@ -155,7 +180,14 @@ impl Script {
         self.emit(person, at, body);
     }
 
-    fn track(&mut self, person: &Person, at: Timestamp, logged_in: bool, event: &str, properties: Value) {
+    fn track(
+        &mut self,
+        person: &Person,
+        at: Timestamp,
+        logged_in: bool,
+        event: &str,
+        properties: Value,
+    ) {
         let mut body = json!({ "type": "track", "event": event, "anonymousId": person.device, "properties": properties });
         if logged_in {
             body["userId"] = json!(person.user);
@@ -164,13 +196,12 @@ impl Script {
     }
 
     fn order(&mut self, person: &Person, at: Timestamp, cart: &str, lines: &[Value]) {
-        let cents: i64 = lines.iter().map(|line| line_cents(line)).sum();
+        let cents: i64 = lines.iter().map(line_cents).sum();
         let properties = json!({
             "order_id": format!("o-{cart}"), "cart_id": cart, "currency": "EUR", "total": cents as f64 / 100.0,
             "products": lines, "email": email(person),
         });
-        let mut body =
-            json!({ "type": "track", "event": "Order Completed", "anonymousId": person.device, "properties": properties });
+        let mut body = json!({ "type": "track", "event": "Order Completed", "anonymousId": person.device, "properties": properties });
         if person.habit != Habit::Guest {
             body["userId"] = json!(person.user);
         }
@@ -181,12 +212,20 @@ impl Script {
         self.messages += 1;
         body["messageId"] = json!(format!("m{}", self.messages));
         body["timestamp"] = json!(at.to_string());
-        self.out.push(Raw { at, key: person.device.clone(), body });
+        self.out.push(Raw {
+            at,
+            key: person.device.clone(),
+            body,
+        });
     }
 }
 
 fn email(person: &Person) -> String {
-    format!("{}.{}@example.com", person.name.to_lowercase(), person.number)
+    format!(
+        "{}.{}@example.com",
+        person.name.to_lowercase(),
+        person.number
+    )
 }
 
 fn product(index: u64, quantity: u64) -> Value {
@@ -208,7 +247,12 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_shop_in_order_of_time() {
-        let options = Options { seed: 7, start: Timestamp::from_millis(0), days: 20, people: 30 };
+        let options = Options {
+            seed: 7,
+            start: Timestamp::from_millis(0),
+            days: 20,
+            people: 30,
+        };
         let shop = generate(&options);
         assert_eq!(shop, generate(&options));
         assert!(shop.len() > 100 && shop.windows(2).all(|pair| pair[0].at <= pair[1].at));

@@ -28,12 +28,17 @@ impl Clock {
     }
 
     /// Milliseconds since the epoch.
-    #[allow(clippy::disallowed_methods, reason = "the one place that asks the machine for the time")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the one place that asks the machine for the time"
+    )]
     pub fn now_millis(&self) -> i64 {
         match &self.0 {
             Kind::Real => SystemTime::now()
                 .duration_since(UNIX_EPOCH)
-                .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX)),
+                .map_or(0, |since| {
+                    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+                }),
             Kind::Virtual(now) => now.load(Ordering::SeqCst),
         }
     }
@@ -61,8 +66,14 @@ pub async fn pause(span: Duration) {
 ///
 /// # Errors
 /// [`TimedOut`] when the limit passes first; the work is dropped.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the one place that bounds a wait"
+)]
 pub async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, TimedOut> {
-    tokio::time::timeout(limit, work).await.map_err(|_| TimedOut(limit))
+    tokio::time::timeout(limit, work)
+        .await
+        .map_err(|_| TimedOut(limit))
 }
 
 /// The limit passed.

@@ -34,34 +34,51 @@ pub struct Layers<'a> {
 /// # Errors
 /// [`Error`] naming the key and the layer.
 pub fn load<T: DeserializeOwned>(layers: Layers<'_>) -> Result<T, Error> {
-    let mut builder = Config::builder().add_source(File::from_str(layers.defaults, FileFormat::Yaml));
+    let mut builder =
+        Config::builder().add_source(File::from_str(layers.defaults, FileFormat::Yaml));
     if let Some(path) = layers.file {
         builder = builder.add_source(File::from(path).format(FileFormat::Yaml).required(true));
     }
     let mut plain: HashMap<String, String> = HashMap::new();
     let mut dotted: BTreeMap<String, HashMap<String, String>> = BTreeMap::new();
     for (name, value) in layers.environment {
-        let Some(key) = name.strip_prefix("WINBACK__") else { continue };
+        let Some(key) = name.strip_prefix("WINBACK__") else {
+            continue;
+        };
         let (key, value) = match key.strip_suffix("_FILE") {
             Some(key) => {
-                let secret = std::fs::read_to_string(&value)
-                    .map_err(|error| Error(format!("{name} names a file that can't be read: {}", error.kind())))?;
+                let secret = std::fs::read_to_string(&value).map_err(|error| {
+                    Error(format!(
+                        "{name} names a file that can't be read: {}",
+                        error.kind()
+                    ))
+                })?;
                 (key.to_owned(), secret.trim_end().to_owned())
             }
             None => (key.to_owned(), value),
         };
         let path = key.to_lowercase().replace("__", ".");
-        let map = layers.dotted.iter().find_map(|map| path.strip_prefix(map)?.strip_prefix('.').map(|key| (*map, key)));
+        let map = layers.dotted.iter().find_map(|map| {
+            path.strip_prefix(map)?
+                .strip_prefix('.')
+                .map(|key| (*map, key))
+        });
         match map {
             Some((map, key)) => {
-                dotted.entry(map.to_owned()).or_default().insert(key.replace('_', "."), value);
+                dotted
+                    .entry(map.to_owned())
+                    .or_default()
+                    .insert(key.replace('_', "."), value);
             }
             None => {
                 plain.insert(format!("WINBACK__{key}"), value);
             }
         }
     }
-    let environment = Environment::with_prefix("WINBACK").prefix_separator("__").separator("__").source(Some(plain));
+    let environment = Environment::with_prefix("WINBACK")
+        .prefix_separator("__")
+        .separator("__")
+        .source(Some(plain));
     builder = builder.add_source(environment);
     let wrong = |error: config::ConfigError| Error(error.to_string());
     for (map, values) in dotted {
@@ -70,7 +87,10 @@ pub fn load<T: DeserializeOwned>(layers: Layers<'_>) -> Result<T, Error> {
     for (key, value) in layers.flags {
         builder = builder.set_override(key, value).map_err(wrong)?;
     }
-    builder.build().and_then(Config::try_deserialize).map_err(wrong)
+    builder
+        .build()
+        .and_then(Config::try_deserialize)
+        .map_err(wrong)
 }
 
 /// Durations in config: `30s`, `5m`, `72h`.
@@ -93,8 +113,9 @@ pub mod duration {
     /// When it is no duration.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
         let text = String::deserialize(deserializer)?;
-        humantime::parse_duration(&text)
-            .map_err(|_| D::Error::custom(format!("`{text}` is not a duration: write 30s, 5m or 72h")))
+        humantime::parse_duration(&text).map_err(|_| {
+            D::Error::custom(format!("`{text}` is not a duration: write 30s, 5m or 72h"))
+        })
     }
 }
 
@@ -119,13 +140,20 @@ mod tests {
         properties: BTreeMap<String, String>,
     }
 
-    const DEFAULTS: &str = "kafka: { bootstrap: a:1, properties: { client.rack: r1 } }\nwait: 30s\n";
+    const DEFAULTS: &str =
+        "kafka: { bootstrap: a:1, properties: { client.rack: r1 } }\nwait: 30s\n";
 
     fn check(environment: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Whole, String> {
         load(Layers {
             defaults: DEFAULTS,
-            environment: environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
-            flags: flags.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+            environment: environment
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+                .collect(),
+            flags: flags
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+                .collect(),
             dotted: &["kafka.properties"],
             ..Layers::default()
         })
@@ -136,22 +164,45 @@ mod tests {
     fn layers_win_in_order() {
         let whole = check(&[("WINBACK__KAFKA__BOOTSTRAP", "b:1")], &[]).unwrap();
         assert_eq!(whole.kafka.bootstrap, "b:1");
-        let whole = check(&[("WINBACK__KAFKA__BOOTSTRAP", "b:1")], &[("kafka.bootstrap", "c:1")]).unwrap();
+        let whole = check(
+            &[("WINBACK__KAFKA__BOOTSTRAP", "b:1")],
+            &[("kafka.bootstrap", "c:1")],
+        )
+        .unwrap();
         assert_eq!(whole.kafka.bootstrap, "c:1");
         assert_eq!(whole.wait.as_secs(), 30);
     }
 
     #[test]
     fn dotted_keys_come_through() {
-        let whole = check(&[("WINBACK__KAFKA__PROPERTIES__SASL_MECHANISM", "PLAIN")], &[]).unwrap();
+        let whole = check(
+            &[("WINBACK__KAFKA__PROPERTIES__SASL_MECHANISM", "PLAIN")],
+            &[],
+        )
+        .unwrap();
         assert_eq!(whole.kafka.properties["sasl.mechanism"], "PLAIN");
         assert_eq!(whole.kafka.properties["client.rack"], "r1");
     }
 
     #[test]
     fn unknown_keys_and_bad_values_are_refused() {
-        assert!(check(&[("WINBACK__KAFKA__BOOTSTRAPP", "b:1")], &[]).unwrap_err().contains("bootstrapp"));
-        assert!(check(&[("WINBACK__WAIT", "soon")], &[]).unwrap_err().contains("not a duration"));
-        assert!(check(&[("WINBACK__KAFKA__BOOTSTRAP_FILE", "/nowhere/at/all")], &[]).unwrap_err().contains("can't be read"));
+        assert!(
+            check(&[("WINBACK__KAFKA__BOOTSTRAPP", "b:1")], &[])
+                .unwrap_err()
+                .contains("bootstrapp")
+        );
+        assert!(
+            check(&[("WINBACK__WAIT", "soon")], &[])
+                .unwrap_err()
+                .contains("not a duration")
+        );
+        assert!(
+            check(
+                &[("WINBACK__KAFKA__BOOTSTRAP_FILE", "/nowhere/at/all")],
+                &[]
+            )
+            .unwrap_err()
+            .contains("can't be read")
+        );
     }
 }

@@ -24,12 +24,18 @@ impl Health {
     }
 
     fn set(&self, part: &str, problem: Option<String>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(part.to_owned(), problem);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(part.to_owned(), problem);
     }
 
     /// The parts that do not work, each with its reason.
     pub fn problems(&self) -> Vec<String> {
         let parts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        parts.iter().filter_map(|(part, why)| why.as_ref().map(|why| format!("{part}: {why}"))).collect()
+        parts
+            .iter()
+            .filter_map(|(part, why)| why.as_ref().map(|why| format!("{part}: {why}")))
+            .collect()
     }
 }

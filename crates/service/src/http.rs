@@ -35,7 +35,9 @@ pub async fn serve(
         .route("/healthz", get(readyz))
         .route("/metrics", get(move || async move { metrics.text() }))
         .with_state(health);
-    axum::serve(listener, app).with_graceful_shutdown(async move { shutdown.wait().await }).await
+    axum::serve(listener, app)
+        .with_graceful_shutdown(async move { shutdown.wait().await })
+        .await
 }
 
 async fn readyz(State(health): State<Health>) -> (StatusCode, String) {
@@ -43,6 +45,9 @@ async fn readyz(State(health): State<Health>) -> (StatusCode, String) {
     if problems.is_empty() {
         (StatusCode::OK, "ready\n".to_owned())
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", problems.join("\n")))
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("{}\n", problems.join("\n")),
+        )
     }
 }

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use prometheus::{
-    Encoder as _, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
-    core::Collector,
+    Encoder as _, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts,
+    Registry, TextEncoder, core::Collector,
 };
 
 /// The metrics of one process. Cheap to clone.
@@ -29,11 +29,17 @@ impl Metrics {
         if let Err(error) = registry.register(Box::new(process)) {
             tracing::warn!(%error, "process metrics are not available");
         }
-        Self { registry: Arc::new(registry) }
+        Self {
+            registry: Arc::new(registry),
+        }
     }
 
     fn keep<T: Collector + Clone + 'static>(&self, made: prometheus::Result<T>) -> T {
-        match made.and_then(|metric| self.registry.register(Box::new(metric.clone())).map(|()| metric)) {
+        match made.and_then(|metric| {
+            self.registry
+                .register(Box::new(metric.clone()))
+                .map(|()| metric)
+        }) {
             Ok(metric) => metric,
             // Names are constants of ours: a clash or a bad name is found by the first test that starts a service.
             Err(error) => unreachable!("metric can't be registered: {error}"),
@@ -41,28 +47,54 @@ impl Metrics {
     }
 
     /// A counter; `name` without the prefix, ending in `_total`.
-    #[allow(clippy::disallowed_methods, reason = "the one place that makes metrics")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the one place that makes metrics"
+    )]
     pub fn counter(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
-        self.keep(IntCounterVec::new(Opts::new(format!("winback_{name}"), help), labels))
+        self.keep(IntCounterVec::new(
+            Opts::new(format!("winback_{name}"), help),
+            labels,
+        ))
     }
 
     /// A gauge of whole numbers.
-    #[allow(clippy::disallowed_methods, reason = "the one place that makes metrics")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the one place that makes metrics"
+    )]
     pub fn gauge(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
-        self.keep(IntGaugeVec::new(Opts::new(format!("winback_{name}"), help), labels))
+        self.keep(IntGaugeVec::new(
+            Opts::new(format!("winback_{name}"), help),
+            labels,
+        ))
     }
 
     /// A gauge of seconds or shares.
-    #[allow(clippy::disallowed_methods, reason = "the one place that makes metrics")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the one place that makes metrics"
+    )]
     pub fn float_gauge(&self, name: &str, help: &str, labels: &[&str]) -> GaugeVec {
-        self.keep(GaugeVec::new(Opts::new(format!("winback_{name}"), help), labels))
+        self.keep(GaugeVec::new(
+            Opts::new(format!("winback_{name}"), help),
+            labels,
+        ))
     }
 
     /// A histogram of seconds, from one millisecond to an hour.
-    #[allow(clippy::disallowed_methods, reason = "the one place that makes metrics")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the one place that makes metrics"
+    )]
     pub fn seconds(&self, name: &str, help: &str, labels: &[&str]) -> HistogramVec {
-        let buckets = vec![0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 120.0, 600.0, 3600.0];
-        self.keep(HistogramVec::new(HistogramOpts::new(format!("winback_{name}"), help).buckets(buckets), labels))
+        let buckets = vec![
+            0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 120.0, 600.0, 3600.0,
+        ];
+        self.keep(HistogramVec::new(
+            HistogramOpts::new(format!("winback_{name}"), help).buckets(buckets),
+            labels,
+        ))
     }
 
     /// The text that Prometheus reads.

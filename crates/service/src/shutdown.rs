@@ -17,7 +17,9 @@ impl Default for Shutdown {
 impl Shutdown {
     /// Not raised yet.
     pub fn new() -> Self {
-        Self { raised: watch::Sender::new(false) }
+        Self {
+            raised: watch::Sender::new(false),
+        }
     }
 
     /// Raises the flag; again is harmless.

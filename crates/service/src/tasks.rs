@@ -46,13 +46,18 @@ impl Tasks {
     }
 
     /// Starts a task under a name.
-    #[allow(clippy::disallowed_methods, reason = "the one place that spawns, and every task has a name")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the one place that spawns, and every task has a name"
+    )]
     pub fn spawn<E: Display>(
         &mut self,
         name: impl Into<String>,
         work: impl Future<Output = Result<(), E>> + Send + 'static,
     ) {
-        let handle = self.set.spawn(async move { work.await.map_err(|error| error.to_string()) });
+        let handle = self
+            .set
+            .spawn(async move { work.await.map_err(|error| error.to_string()) });
         self.names.insert(handle.id(), name.into());
     }
 
@@ -109,6 +114,9 @@ mod tests {
             assert!(std::hint::black_box(false), "planted");
             Ok::<(), String>(())
         });
-        assert!(matches!(tasks.run(&shutdown).await, Err(Died::Panicked { .. })));
+        assert!(matches!(
+            tasks.run(&shutdown).await,
+            Err(Died::Panicked { .. })
+        ));
     }
 }

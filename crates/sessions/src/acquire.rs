@@ -14,11 +14,21 @@ use crate::turn::rollback;
 ///
 /// # Errors
 /// [`Error::Fatal`] when the store is behind what Kafka knows was committed.
-pub async fn acquire(partition: Partition, config: &Config, log: &dyn Log, store: &dyn Store) -> Result<Owned, Error> {
+pub async fn acquire(
+    partition: Partition,
+    config: &Config,
+    log: &dyn Log,
+    store: &dyn Store,
+) -> Result<Owned, Error> {
     let events = config.names.name(Topic::Events);
     let echo = log.committed(&config.group(), &events).await?;
     let echo = echo.get(partition.0 as usize).and_then(Option::as_ref);
-    let before = store.metas(&[partition]).await?.into_iter().next().flatten();
+    let before = store
+        .metas(&[partition])
+        .await?
+        .into_iter()
+        .next()
+        .flatten();
     let known = before.as_ref().map_or(0, |meta| meta.sequence);
     if let Some(sequence) = echo.and_then(|commit| sequence_of(&commit.metadata)) {
         if before.is_none() || known == 0 && sequence > 0 {
@@ -41,12 +51,22 @@ pub async fn acquire(partition: Partition, config: &Config, log: &dyn Log, store
             (Topic::Outcomes, &mut meta.positions.outcomes),
         ] {
             let starts = log.starts(&config.names.name(topic)).await?;
-            *position = starts.get(partition.0 as usize).copied().unwrap_or(Offset(0));
+            *position = starts
+                .get(partition.0 as usize)
+                .copied()
+                .unwrap_or(Offset(0));
         }
     }
     let outbox = store.outbox(partition).await?;
-    let entries = outbox.iter().map(|bytes| Entry::decode(bytes)).collect::<Option<Vec<_>>>();
-    let entries = entries.ok_or_else(|| Error::Fatal(format!("partition {partition}: an entry of the outbox is damaged")))?;
+    let entries = outbox
+        .iter()
+        .map(|bytes| Entry::decode(bytes))
+        .collect::<Option<Vec<_>>>();
+    let entries = entries.ok_or_else(|| {
+        Error::Fatal(format!(
+            "partition {partition}: an entry of the outbox is damaged"
+        ))
+    })?;
     let earliest = store.earliest(partition).await?;
     Ok(Owned::new(partition, meta, entries, earliest))
 }

@@ -6,10 +6,13 @@ use std::collections::BTreeSet;
 
 use winback_bus::Record;
 use winback_contract::{
-    Body, CustomerId, Decision, EventRecord, Failed, FailedStage, Offset, Outcome, Partition, PartitionCount,
-    SourcePosition, Timestamp, Topic, ids::digest,
+    Body, CustomerId, Decision, EventRecord, Failed, FailedStage, Offset, Outcome, Partition,
+    PartitionCount, SourcePosition, Timestamp, Topic, ids::digest,
 };
-use winback_journey::{Bundles, Effects, GrantChange, GrantState, Limits, World, book, encode, fold, next_due, outcome, tick};
+use winback_journey::{
+    Bundles, Effects, GrantChange, GrantState, Limits, World, book, encode, fold, next_due,
+    outcome, tick,
+};
 use winback_store::{Commit, GrantWrite, Meta};
 
 use crate::cache::Cache;
@@ -77,8 +80,15 @@ impl<'a> Batch<'a> {
         }
     }
 
-    fn with(&mut self, id: CustomerId, work: impl FnOnce(&mut winback_journey::Customer, &World<'_>) -> Effects) {
-        let active = self.meta.bundle.and_then(|hash| self.ground.bundles.get(hash));
+    fn with(
+        &mut self,
+        id: CustomerId,
+        work: impl FnOnce(&mut winback_journey::Customer, &World<'_>) -> Effects,
+    ) {
+        let active = self
+            .meta
+            .bundle
+            .and_then(|hash| self.ground.bundles.get(hash));
         let world = World {
             customer: id,
             partition: self.ground.partition,
@@ -112,9 +122,15 @@ impl<'a> Batch<'a> {
             return;
         }
         if self.ground.partitions.of(event.to) != self.ground.partition {
-            return self.fail(record, "wrong_partition", "the customer belongs to another partition".into());
+            return self.fail(
+                record,
+                "wrong_partition",
+                "the customer belongs to another partition".into(),
+            );
         }
-        self.with(event.to, |customer, world| fold::apply(customer, &event, world));
+        self.with(event.to, |customer, world| {
+            fold::apply(customer, &event, world)
+        });
     }
 
     /// Whether an internal position is above the high-water mark of its stream; if so it becomes the mark.
@@ -135,7 +151,9 @@ impl<'a> Batch<'a> {
         self.meta.positions.decisions = record.offset.next();
         match decision {
             Ok(decision) => {
-                self.with(decision.customer, |customer, world| book::apply(customer, &decision, world));
+                self.with(decision.customer, |customer, world| {
+                    book::apply(customer, &decision, world)
+                });
             }
             Err(detail) => self.fail(record, "malformed_decision", detail),
         }
@@ -146,17 +164,25 @@ impl<'a> Batch<'a> {
         self.meta.positions.outcomes = record.offset.next();
         match outcome {
             Ok(outcome) => {
-                self.with(outcome.customer, |customer, world| outcome::apply(customer, &outcome, world));
+                self.with(outcome.customer, |customer, world| {
+                    outcome::apply(customer, &outcome, world)
+                });
             }
             Err(detail) => self.fail(record, "malformed_outcome", detail),
         }
     }
 
     /// A customer whose timer is due.
-    pub fn due(&mut self, id: CustomerId, grants: &dyn Fn(winback_contract::MessageId) -> GrantState) {
+    pub fn due(
+        &mut self,
+        id: CustomerId,
+        grants: &dyn Fn(winback_contract::MessageId) -> GrantState,
+    ) {
         let frontier = self.ground.frontier;
         self.woken.insert(id);
-        self.with(id, |customer, world| tick::tick(customer, frontier, grants, world));
+        self.with(id, |customer, world| {
+            tick::tick(customer, frontier, grants, world)
+        });
     }
 
     /// A customer whom a sweep reaches.
@@ -173,13 +199,28 @@ impl<'a> Batch<'a> {
         let here = Some(self.ground.partition);
         let key = id.to_string();
         for record in &effects.journeys {
-            self.put(Topic::Journeys, here, key.clone(), serde_json::to_vec(record));
+            self.put(
+                Topic::Journeys,
+                here,
+                key.clone(),
+                serde_json::to_vec(record),
+            );
         }
         for trigger in &effects.triggers {
-            self.put(Topic::Triggers, here, key.clone(), serde_json::to_vec(trigger));
+            self.put(
+                Topic::Triggers,
+                here,
+                key.clone(),
+                serde_json::to_vec(trigger),
+            );
         }
         for message in &effects.messages {
-            self.put(Topic::Dispatch(message.channel), here, key.clone(), serde_json::to_vec(message));
+            self.put(
+                Topic::Dispatch(message.channel),
+                here,
+                key.clone(),
+                serde_json::to_vec(message),
+            );
         }
         for forward in &effects.forwards {
             self.forwards += 1;
@@ -199,15 +240,29 @@ impl<'a> Batch<'a> {
                 body: forward.body.clone(),
             };
             let partition = self.ground.partitions.of(forward.to);
-            self.put(Topic::Events, Some(partition), forward.to.to_string(), serde_json::to_vec(&record));
+            self.put(
+                Topic::Events,
+                Some(partition),
+                forward.to.to_string(),
+                serde_json::to_vec(&record),
+            );
         }
-        self.grants.extend(effects.grants.iter().map(|change| match *change {
-            GrantChange::Grant { message, attempt, not_before, not_after } => {
-                GrantWrite::Grant { message, attempt, not_before, not_after }
-            }
-            GrantChange::Remove(message) => GrantWrite::Remove(message),
-            GrantChange::Move(message) => GrantWrite::Move(message),
-        }));
+        self.grants
+            .extend(effects.grants.iter().map(|change| match *change {
+                GrantChange::Grant {
+                    message,
+                    attempt,
+                    not_before,
+                    not_after,
+                } => GrantWrite::Grant {
+                    message,
+                    attempt,
+                    not_before,
+                    not_after,
+                },
+                GrantChange::Remove(message) => GrantWrite::Remove(message),
+                GrantChange::Move(message) => GrantWrite::Move(message),
+            }));
         if effects.delete {
             self.deleted.insert(id);
         } else {
@@ -216,18 +271,39 @@ impl<'a> Batch<'a> {
         self.effects.push(effects);
     }
 
-    fn put(&mut self, topic: Topic, partition: Option<Partition>, key: String, value: serde_json::Result<Vec<u8>>) {
+    fn put(
+        &mut self,
+        topic: Topic,
+        partition: Option<Partition>,
+        key: String,
+        value: serde_json::Result<Vec<u8>>,
+    ) {
         // Our own plain types always serialise; a failure here would be a bug that tests meet first.
-        let entry = value.ok().and_then(|value| Entry::new(topic, partition, key, value));
-        debug_assert!(entry.is_some(), "a record for {topic:?} could not be written");
+        let entry = value
+            .ok()
+            .and_then(|value| Entry::new(topic, partition, key, value));
+        debug_assert!(
+            entry.is_some(),
+            "a record for {topic:?} could not be written"
+        );
         self.outbox.extend(entry);
     }
 
     fn fail(&mut self, record: &Record, reason: &'static str, detail: String) {
-        let place = (record.topic.as_ref(), record.partition, record.offset, record.time);
+        let place = (
+            record.topic.as_ref(),
+            record.partition,
+            record.offset,
+            record.time,
+        );
         let payload = record.value.as_deref().unwrap_or_default();
         let failed = Failed::new(FailedStage::Sessions, reason, detail, place, payload);
-        self.put(Topic::Failed, None, String::new(), serde_json::to_vec(&failed));
+        self.put(
+            Topic::Failed,
+            None,
+            String::new(),
+            serde_json::to_vec(&failed),
+        );
         self.failures.push(reason);
     }
 
@@ -261,7 +337,11 @@ impl<'a> Batch<'a> {
         self.meta.trimmed += trim;
         let id = digest(
             "commit",
-            &[&self.ground.partition.0.to_be_bytes(), &self.epoch.to_be_bytes(), &self.sequence.to_be_bytes()],
+            &[
+                &self.ground.partition.0.to_be_bytes(),
+                &self.epoch.to_be_bytes(),
+                &self.sequence.to_be_bytes(),
+            ],
         );
         let commit = Commit {
             epoch: self.epoch,

@@ -26,7 +26,12 @@ enum Target {
 
 impl Entry {
     /// A record for one of the topics sessions writes; `None` for any other topic.
-    pub fn new(topic: Topic, partition: Option<Partition>, key: String, value: Vec<u8>) -> Option<Self> {
+    pub fn new(
+        topic: Topic,
+        partition: Option<Partition>,
+        key: String,
+        value: Vec<u8>,
+    ) -> Option<Self> {
         let target = match topic {
             Topic::Events => Target::Events,
             Topic::Triggers => Target::Triggers,
@@ -35,7 +40,12 @@ impl Entry {
             Topic::Failed => Target::Failed,
             Topic::Raw | Topic::Decisions | Topic::Outcomes | Topic::Campaigns => return None,
         };
-        Some(Self { target, partition: partition.map(|partition| partition.0), key: key.into_bytes(), value })
+        Some(Self {
+            target,
+            partition: partition.map(|partition| partition.0),
+            key: key.into_bytes(),
+            value,
+        })
     }
 
     /// As it lies in the store.

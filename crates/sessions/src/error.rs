@@ -16,7 +16,11 @@ pub enum Error {
 
 impl From<winback_bus::Error> for Error {
     fn from(error: winback_bus::Error) -> Self {
-        if error.is_transient() { Self::Unavailable(error.to_string()) } else { Self::Fatal(error.to_string()) }
+        if error.is_transient() {
+            Self::Unavailable(error.to_string())
+        } else {
+            Self::Fatal(error.to_string())
+        }
     }
 }
 

@@ -52,33 +52,97 @@ impl Metrics {
     /// Registers all.
     pub fn register(registry: &Registry) -> Self {
         Self {
-            inputs: registry.counter("inputs_total", "inputs of sessions by what became of them", &["result"]),
-            entered: registry.counter("journeys_entered_total", "journeys whose delay ran out", &["campaign"]),
-            exited: registry.counter("journeys_exited_total", "journeys ended", &["campaign", "reason"]),
-            messages: registry.counter("messages_total", "messages by status", &["campaign", "channel", "status"]),
-            skipped: registry.counter("messages_skipped_total", "steps that were not sent", &["reason"]),
+            inputs: registry.counter(
+                "inputs_total",
+                "inputs of sessions by what became of them",
+                &["result"],
+            ),
+            entered: registry.counter(
+                "journeys_entered_total",
+                "journeys whose delay ran out",
+                &["campaign"],
+            ),
+            exited: registry.counter(
+                "journeys_exited_total",
+                "journeys ended",
+                &["campaign", "reason"],
+            ),
+            messages: registry.counter(
+                "messages_total",
+                "messages by status",
+                &["campaign", "channel", "status"],
+            ),
+            skipped: registry.counter(
+                "messages_skipped_total",
+                "steps that were not sent",
+                &["reason"],
+            ),
             held: registry.counter("messages_held_total", "steps that were held", &["reason"]),
-            triggers: registry.counter("triggers_total", "triggers opened, decided and emitted again", &["event"]),
-            grants: registry.counter("grants_total", "grants made, taken back and moved", &["change"]),
-            unknown: registry.counter("messages_unknown_total", "messages whose answer was lost", &["policy"]),
-            fences: registry.counter("redis_script_conflicts_total", "commits refused by the fence", &["partition"]),
+            triggers: registry.counter(
+                "triggers_total",
+                "triggers opened, decided and emitted again",
+                &["event"],
+            ),
+            grants: registry.counter(
+                "grants_total",
+                "grants made, taken back and moved",
+                &["change"],
+            ),
+            unknown: registry.counter(
+                "messages_unknown_total",
+                "messages whose answer was lost",
+                &["policy"],
+            ),
+            fences: registry.counter(
+                "redis_script_conflicts_total",
+                "commits refused by the fence",
+                &["partition"],
+            ),
             already_applied: registry.counter(
                 "commit_already_applied_total",
                 "commits whose first reply was lost",
                 &["partition"],
             ),
-            dead_letters: registry.counter("dead_letters_total", "records sent to failed", &["stage", "reason"]),
-            owned: registry.gauge("partition_owned", "1 while the partition is owned by this process", &["partition"]),
+            dead_letters: registry.counter(
+                "dead_letters_total",
+                "records sent to failed",
+                &["stage", "reason"],
+            ),
+            owned: registry.gauge(
+                "partition_owned",
+                "1 while the partition is owned by this process",
+                &["partition"],
+            ),
             oldest_due: registry.float_gauge(
                 "timer_oldest_due_age_seconds",
                 "age of the oldest due timer",
                 &["partition"],
             ),
-            frontier_age: registry.float_gauge("frontier_age_seconds", "age of the input frontier", &["waits_for"]),
-            outbox: registry.gauge("outbox_entries", "outbox entries that Kafka has not", &["partition"]),
-            bundle: registry.gauge("bundle_active", "1 for the active bundle", &["partition", "bundle"]),
-            commit_seconds: registry.seconds("redis_command_duration_seconds", "duration of commits", &["command"]),
-            fire_delay: registry.seconds("timer_fire_delay_seconds", "from due to fired", &["kind"]),
+            frontier_age: registry.float_gauge(
+                "frontier_age_seconds",
+                "age of the input frontier",
+                &["waits_for"],
+            ),
+            outbox: registry.gauge(
+                "outbox_entries",
+                "outbox entries that Kafka has not",
+                &["partition"],
+            ),
+            bundle: registry.gauge(
+                "bundle_active",
+                "1 for the active bundle",
+                &["partition", "bundle"],
+            ),
+            commit_seconds: registry.seconds(
+                "redis_command_duration_seconds",
+                "duration of commits",
+                &["command"],
+            ),
+            fire_delay: registry.seconds(
+                "timer_fire_delay_seconds",
+                "from due to fired",
+                &["kind"],
+            ),
         }
     }
 
@@ -92,7 +156,9 @@ impl Metrics {
                 other => self.inputs.with_label_values(&[word(*other)]).inc(),
             }
         }
-        self.triggers.with_label_values(&["opened"]).inc_by(effects.triggers.len() as u64);
+        self.triggers
+            .with_label_values(&["opened"])
+            .inc_by(effects.triggers.len() as u64);
         for change in &effects.grants {
             let word = match change {
                 GrantChange::Grant { .. } => "granted",
@@ -102,15 +168,27 @@ impl Metrics {
             self.grants.with_label_values(&[word]).inc();
         }
         for message in &effects.messages {
-            self.messages.with_label_values(&[message.campaign.as_str(), message.channel.as_str(), "queued"]).inc();
+            self.messages
+                .with_label_values(&[
+                    message.campaign.as_str(),
+                    message.channel.as_str(),
+                    "queued",
+                ])
+                .inc();
         }
         for record in &effects.journeys {
             match &record.transition {
                 Transition::Entered => self.entered.with_label_values(&[&record.campaign]).inc(),
-                Transition::Skipped { reason, .. } => self.skipped.with_label_values(&[reason.as_str()]).inc(),
-                Transition::Held { reason, .. } => self.held.with_label_values(&[reason.as_str()]).inc(),
+                Transition::Skipped { reason, .. } => {
+                    self.skipped.with_label_values(&[reason.as_str()]).inc()
+                }
+                Transition::Held { reason, .. } => {
+                    self.held.with_label_values(&[reason.as_str()]).inc()
+                }
                 Transition::Ended { outcome, .. } => {
-                    self.exited.with_label_values(&[record.campaign.as_str(), outcome.as_str()]).inc();
+                    self.exited
+                        .with_label_values(&[record.campaign.as_str(), outcome.as_str()])
+                        .inc();
                 }
                 Transition::Booked { .. } | Transition::Sent { .. } | Transition::Goal => {}
             }

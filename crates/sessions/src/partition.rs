@@ -40,7 +40,12 @@ pub struct Owned {
 
 impl Owned {
     /// Just acquired.
-    pub fn new(partition: Partition, meta: Meta, outbox: Vec<Entry>, earliest: Option<Timestamp>) -> Self {
+    pub fn new(
+        partition: Partition,
+        meta: Meta,
+        outbox: Vec<Entry>,
+        earliest: Option<Timestamp>,
+    ) -> Self {
         Self {
             partition,
             meta,

@@ -1,7 +1,7 @@
 //! When to ask for the frontier, and with what: only while something is due, and not too often.
 
-use winback_bus::frontier::{Applied, Frontier};
 use winback_bus::Log;
+use winback_bus::frontier::{Applied, Frontier};
 use winback_contract::{Partition, Timestamp};
 use winback_store::{Meta, Store};
 
@@ -31,7 +31,10 @@ pub async fn probe(
 ) -> Result<(), Error> {
     let partitions: Vec<Partition> = config.partitions.all().collect();
     let metas = store.metas(&partitions).await?;
-    let applied: Vec<Applied> = metas.iter().map(|meta| meta.as_ref().map(applied).unwrap_or_default()).collect();
+    let applied: Vec<Applied> = metas
+        .iter()
+        .map(|meta| meta.as_ref().map(applied).unwrap_or_default())
+        .collect();
     frontier.probe(log, now, &applied).await?;
     Ok(())
 }

@@ -64,14 +64,21 @@ impl Service {
         metrics: Metrics,
         shutdown: Shutdown,
     ) -> Result<Self, Error> {
-        let [events, decisions, outcomes] =
-            [Topic::Events, Topic::Decisions, Topic::Outcomes].map(|topic| config.names.name(topic));
-        let mut member = log.join(&config.group(), std::slice::from_ref(&events)).await?;
+        let [events, decisions, outcomes] = [Topic::Events, Topic::Decisions, Topic::Outcomes]
+            .map(|topic| config.names.name(topic));
+        let mut member = log
+            .join(&config.group(), std::slice::from_ref(&events))
+            .await?;
         member.own_only();
         let reader = log.read(&config.group()).await?;
         let campaigns = config.names.name(Topic::Campaigns);
         let campaigns = Follower::start(log.as_ref(), &campaigns, &config.group()).await?;
-        let frontier = Frontier::new(config.sources.clone(), &events, &outcomes, config.partitions.get());
+        let frontier = Frontier::new(
+            config.sources.clone(),
+            &events,
+            &outcomes,
+            config.partitions.get(),
+        );
         Ok(Self {
             topics: [events, decisions, outcomes].map(Arc::from),
             owned: BTreeMap::new(),
@@ -100,7 +107,9 @@ impl Service {
         self.ownership().await?;
         for value in self.campaigns.poll(Duration::ZERO).await? {
             match self.bundles.offer(&value) {
-                Offered::Refused(reason) => tracing::error!(reason, "a published bundle is left aside"),
+                Offered::Refused(reason) => {
+                    tracing::error!(reason, "a published bundle is left aside")
+                }
                 Offered::Taken(hash) => tracing::info!(bundle = %hash, "bundle loaded"),
                 Offered::Known => {}
             }
@@ -127,16 +136,32 @@ impl Service {
                         self.release(place.partition).await?;
                     }
                 }
-                Assignment::Assigned(places) => self.wanted.extend(places.iter().map(|place| place.partition)),
+                Assignment::Assigned(places) => self
+                    .wanted
+                    .extend(places.iter().map(|place| place.partition)),
             }
         }
         while let Some(partition) = self.wanted.first().copied() {
-            let owned = acquire(partition, &self.config, self.log.as_ref(), self.store.as_ref()).await?;
+            let owned = acquire(
+                partition,
+                &self.config,
+                self.log.as_ref(),
+                self.store.as_ref(),
+            )
+            .await?;
             for (place, from) in owned.places(&self.config.names) {
                 self.reader.start(&place, from).await?;
             }
-            self.metrics.owned.with_label_values(&[&partition.to_string()]).set(1);
-            tracing::info!(partition = partition.0, epoch = owned.meta.epoch, sequence = owned.meta.sequence, "partition acquired");
+            self.metrics
+                .owned
+                .with_label_values(&[&partition.to_string()])
+                .set(1);
+            tracing::info!(
+                partition = partition.0,
+                epoch = owned.meta.epoch,
+                sequence = owned.meta.sequence,
+                "partition acquired"
+            );
             self.owned.insert(partition, owned);
             self.wanted.remove(0);
         }
@@ -148,14 +173,20 @@ impl Service {
             for (place, _) in owned.places(&self.config.names) {
                 self.reader.stop(&place).await?;
             }
-            self.metrics.owned.with_label_values(&[&partition.to_string()]).set(0);
+            self.metrics
+                .owned
+                .with_label_values(&[&partition.to_string()])
+                .set(0);
             tracing::info!(partition = partition.0, "partition released");
         }
         Ok(())
     }
 
     async fn read(&mut self, wait: Duration) -> Result<usize, Error> {
-        let waiting = self.owned.values().any(|owned| owned.has_input() || !owned.unsent.is_empty() || owned.sent > 0);
+        let waiting = self
+            .owned
+            .values()
+            .any(|owned| owned.has_input() || !owned.unsent.is_empty() || owned.sent > 0);
         let wait = if waiting { Duration::ZERO } else { wait };
         let records = self.reader.poll(self.config.batch * 4, wait).await?;
         let read = records.len();
@@ -169,7 +200,9 @@ impl Service {
     }
 
     fn sort_in(&mut self, record: Record) {
-        let Some(owned) = self.owned.get_mut(&record.partition) else { return };
+        let Some(owned) = self.owned.get_mut(&record.partition) else {
+            return;
+        };
         let [events, decisions, outcomes] = &self.topics;
         if record.topic == *events {
             owned.events.push_back(record);
@@ -183,11 +216,16 @@ impl Service {
     /// Back-pressure touches events only: decisions and outcomes free what is bounded.
     async fn balance(&mut self, partition: Partition) -> Result<(), Error> {
         let most = self.config.batch * 4;
-        let Some(owned) = self.owned.get_mut(&partition) else { return Ok(()) };
+        let Some(owned) = self.owned.get_mut(&partition) else {
+            return Ok(());
+        };
         let hold = owned.events.len() > most;
         if hold != owned.held {
             owned.held = hold;
-            let place = Place { topic: self.topics[0].clone(), partition };
+            let place = Place {
+                topic: self.topics[0].clone(),
+                partition,
+            };
             self.reader.hold(&place, hold).await?;
         }
         Ok(())
@@ -195,44 +233,80 @@ impl Service {
 
     /// Probes the frontier while something is due.
     async fn look_at_timers(&mut self) -> Result<(), Error> {
-        for owned in self.owned.values_mut().filter(|owned| owned.earliest_is_stale) {
+        for owned in self
+            .owned
+            .values_mut()
+            .filter(|owned| owned.earliest_is_stale)
+        {
             owned.earliest = self.store.earliest(owned.partition).await?;
             owned.earliest_is_stale = false;
         }
-        let wanted = self.owned.values().any(|owned| owned.earliest.is_some() || owned.meta.sweep.is_some());
+        let wanted = self
+            .owned
+            .values()
+            .any(|owned| owned.earliest.is_some() || owned.meta.sweep.is_some());
         let here = self.clock.now_millis();
         let pause = i64::try_from(self.config.probe_every.as_millis()).unwrap_or(i64::MAX);
-        let too_soon = self.probed.is_some_and(|probed| here - probed < pause) && !self.clock.is_virtual();
+        let too_soon =
+            self.probed.is_some_and(|probed| here - probed < pause) && !self.clock.is_virtual();
         if !wanted || too_soon {
             return Ok(());
         }
         let now = self.store.time().await?;
-        let due = |owned: &Owned| owned.meta.sweep.is_some() || owned.earliest.is_some_and(|earliest| earliest <= now);
+        let due = |owned: &Owned| {
+            owned.meta.sweep.is_some() || owned.earliest.is_some_and(|earliest| earliest <= now)
+        };
         if !self.owned.values().any(due) {
             return Ok(());
         }
         self.probed = Some(here);
-        probe(&mut self.frontier, &self.config, self.log.as_ref(), self.store.as_ref(), now).await?;
+        probe(
+            &mut self.frontier,
+            &self.config,
+            self.log.as_ref(),
+            self.store.as_ref(),
+            now,
+        )
+        .await?;
         self.show(now);
         Ok(())
     }
 
     fn show(&self, now: Timestamp) {
         let seconds = |span: winback_contract::Span| span.as_millis().max(0) as f64 / 1_000.0;
-        let oldest = self.owned.keys().map(|partition| self.frontier.of(*partition)).min();
-        let waits_for = if self.frontier.waits_for().is_empty() { "nothing" } else { self.frontier.waits_for() };
+        let oldest = self
+            .owned
+            .keys()
+            .map(|partition| self.frontier.of(*partition))
+            .min();
+        let waits_for = if self.frontier.waits_for().is_empty() {
+            "nothing"
+        } else {
+            self.frontier.waits_for()
+        };
         if let Some(oldest) = oldest.filter(|oldest| oldest.as_millis() > i64::MIN) {
             self.metrics.frontier_age.reset();
-            self.metrics.frontier_age.with_label_values(&[waits_for]).set(seconds(now.since(oldest)));
+            self.metrics
+                .frontier_age
+                .with_label_values(&[waits_for])
+                .set(seconds(now.since(oldest)));
         }
         for owned in self.owned.values() {
             let label = owned.partition.to_string();
-            let age = owned.earliest.map_or(0.0, |earliest| seconds(now.since(earliest)));
-            self.metrics.oldest_due.with_label_values(&[&label]).set(age);
+            let age = owned
+                .earliest
+                .map_or(0.0, |earliest| seconds(now.since(earliest)));
+            self.metrics
+                .oldest_due
+                .with_label_values(&[&label])
+                .set(age);
             let outbox = i64::try_from(owned.unsent.len()).unwrap_or(i64::MAX);
             self.metrics.outbox.with_label_values(&[&label]).set(outbox);
             if let Some(bundle) = owned.meta.bundle {
-                self.metrics.bundle.with_label_values(&[label.as_str(), &bundle.to_string()]).set(1);
+                self.metrics
+                    .bundle
+                    .with_label_values(&[label.as_str(), &bundle.to_string()])
+                    .set(1);
             }
         }
     }
@@ -286,8 +360,15 @@ impl Service {
             .values()
             .filter(|owned| owned.meta.sequence > 0)
             .map(|owned| {
-                let place = Place { topic: self.topics[0].clone(), partition: owned.partition };
-                (place, owned.meta.positions.events, echo(owned.meta.epoch, owned.meta.sequence))
+                let place = Place {
+                    topic: self.topics[0].clone(),
+                    partition: owned.partition,
+                };
+                (
+                    place,
+                    owned.meta.positions.events,
+                    echo(owned.meta.epoch, owned.meta.sequence),
+                )
             })
             .collect();
         self.member.commit(&positions).await?;

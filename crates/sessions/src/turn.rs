@@ -62,7 +62,11 @@ impl Owned {
     pub async fn turn(&mut self, shared: Shared<'_>, frontier: Timestamp) -> Result<usize, Error> {
         self.produce(shared).await?;
         let taken = self.take(shared, frontier).await?;
-        let work = taken.events.len() + taken.decisions.len() + taken.outcomes.len() + taken.due.len() + taken.swept.len();
+        let work = taken.events.len()
+            + taken.decisions.len()
+            + taken.outcomes.len()
+            + taken.due.len()
+            + taken.swept.len();
         if work == 0 && self.sent == 0 && taken.sweep.is_none() {
             return Ok(0);
         }
@@ -72,7 +76,11 @@ impl Owned {
         self.done(shared, commit, entries, &finished);
         for (_, due) in &taken.due {
             let late = frontier.since(*due).as_millis();
-            shared.metrics.fire_delay.with_label_values(&["step"]).observe(late.max(0) as f64 / 1_000.0);
+            shared
+                .metrics
+                .fire_delay
+                .with_label_values(&["step"])
+                .observe(late.max(0) as f64 / 1_000.0);
         }
         self.produce(shared).await?;
         Ok(work.max(1))
@@ -84,41 +92,58 @@ impl Owned {
         let most = shared.config.batch;
         let positions = self.meta.positions;
         while taken.decisions.len() < most {
-            let Some(record) = self.decisions.pop_front() else { break };
+            let Some(record) = self.decisions.pop_front() else {
+                break;
+            };
             if record.offset >= positions.decisions {
                 let decision = read(&record);
                 taken.decisions.push((record, decision));
             }
         }
         while taken.outcomes.len() < most {
-            let Some(record) = self.outcomes.pop_front() else { break };
+            let Some(record) = self.outcomes.pop_front() else {
+                break;
+            };
             if record.offset >= positions.outcomes {
                 let outcome = read(&record);
                 taken.outcomes.push((record, outcome));
             }
         }
         while taken.events.len() < most {
-            let Some(record) = self.events.pop_front() else { break };
+            let Some(record) = self.events.pop_front() else {
+                break;
+            };
             if record.offset < positions.events {
                 continue;
             }
             let event: Result<EventRecord, String> = read(&record);
-            if let Ok(EventRecord { body: Body::Activation { bundle }, .. }) = &event {
-                if shared.bundles.get(*bundle).is_none() {
-                    // The bundle is on its way: everything behind the switch waits for it.
-                    self.events.push_front(record);
-                    break;
-                }
+            if let Ok(EventRecord {
+                body: Body::Activation { bundle },
+                ..
+            }) = &event
+                && shared.bundles.get(*bundle).is_none()
+            {
+                // The bundle is on its way: everything behind the switch waits for it.
+                self.events.push_front(record);
+                break;
             }
             taken.events.push((record, event));
         }
         let may_fire = self.earliest.is_some_and(|earliest| earliest <= frontier);
         if may_fire {
-            taken.due = shared.store.due(self.partition, frontier, shared.config.due_batch).await?;
+            taken.due = shared
+                .store
+                .due(self.partition, frontier, shared.config.due_batch)
+                .await?;
         }
-        let idle = taken.events.is_empty() && taken.due.is_empty() && frontier > Timestamp::from_millis(i64::MIN);
+        let idle = taken.events.is_empty()
+            && taken.due.is_empty()
+            && frontier > Timestamp::from_millis(i64::MIN);
         if let (true, Some(cursor)) = (idle, &self.meta.sweep) {
-            let (ids, next) = shared.store.roll(self.partition, cursor, shared.config.sweep_batch).await?;
+            let (ids, next) = shared
+                .store
+                .roll(self.partition, cursor, shared.config.sweep_batch)
+                .await?;
             taken.swept = ids;
             taken.sweep = Some(next);
         }
@@ -133,9 +158,24 @@ impl Owned {
         frontier: Timestamp,
     ) -> Result<HashMap<MessageId, GrantState>, Error> {
         let mut missing: BTreeSet<CustomerId> = BTreeSet::new();
-        missing.extend(taken.events.iter().filter_map(|(_, event)| event.as_ref().ok().map(|event| event.to)));
-        missing.extend(taken.decisions.iter().filter_map(|(_, d)| d.as_ref().ok().map(|d| d.customer)));
-        missing.extend(taken.outcomes.iter().filter_map(|(_, o)| o.as_ref().ok().map(|o| o.customer)));
+        missing.extend(
+            taken
+                .events
+                .iter()
+                .filter_map(|(_, event)| event.as_ref().ok().map(|event| event.to)),
+        );
+        missing.extend(
+            taken
+                .decisions
+                .iter()
+                .filter_map(|(_, d)| d.as_ref().ok().map(|d| d.customer)),
+        );
+        missing.extend(
+            taken
+                .outcomes
+                .iter()
+                .filter_map(|(_, o)| o.as_ref().ok().map(|o| o.customer)),
+        );
         missing.extend(taken.due.iter().map(|(id, _)| *id));
         missing.extend(taken.swept.iter().copied());
         missing.retain(|id| !self.cache.has(*id));
@@ -143,18 +183,29 @@ impl Owned {
         let blobs = shared.store.load(self.partition, &missing).await?;
         for (id, blob) in missing.into_iter().zip(blobs) {
             let Some(blob) = blob else { continue };
-            let customer = decode(&blob)
-                .map_err(|error| Error::Fatal(format!("partition {}, customer {id}: {error}", self.partition)))?;
+            let customer = decode(&blob).map_err(|error| {
+                Error::Fatal(format!(
+                    "partition {}, customer {id}: {error}",
+                    self.partition
+                ))
+            })?;
             self.cache.put(id, customer);
         }
         let mut places = Vec::new();
         for (id, _) in &taken.due {
             let customer = self.cache.get(*id);
-            let waiting = customer.messages.iter().filter(|pending| pending.check_at <= frontier);
+            let waiting = customer
+                .messages
+                .iter()
+                .filter(|pending| pending.check_at <= frontier);
             places.extend(waiting.map(|pending| (pending.partition, pending.message)));
         }
         let grants = shared.store.grants(&places).await?;
-        Ok(places.into_iter().zip(grants).map(|((_, message), grant)| (message, state(grant))).collect())
+        Ok(places
+            .into_iter()
+            .zip(grants)
+            .map(|((_, message), grant)| (message, state(grant)))
+            .collect())
     }
 
     fn fold(
@@ -173,7 +224,11 @@ impl Owned {
         };
         let mut batch = Batch::new(ground, &mut self.cache, &self.meta);
         for (record, decision) in &taken.decisions {
-            shared.metrics.triggers.with_label_values(&["decided"]).inc();
+            shared
+                .metrics
+                .triggers
+                .with_label_values(&["decided"])
+                .inc();
             batch.decision(record, decision.clone());
         }
         for (record, outcome) in &taken.outcomes {
@@ -200,17 +255,33 @@ impl Owned {
         loop {
             let watch = clock::Stopwatch::start();
             let answer = shared.store.commit(self.partition, commit).await;
-            shared.metrics.commit_seconds.with_label_values(&["commit"]).observe(watch.elapsed().as_secs_f64());
+            shared
+                .metrics
+                .commit_seconds
+                .with_label_values(&["commit"])
+                .observe(watch.elapsed().as_secs_f64());
             match answer {
                 Ok(Committed::Applied) => return Ok(()),
                 Ok(Committed::AlreadyApplied) => {
-                    shared.metrics.already_applied.with_label_values(&[&self.partition.to_string()]).inc();
+                    shared
+                        .metrics
+                        .already_applied
+                        .with_label_values(&[&self.partition.to_string()])
+                        .inc();
                     return Ok(());
                 }
                 Ok(Committed::Fenced { epoch, sequence }) => {
-                    shared.metrics.fences.with_label_values(&[&self.partition.to_string()]).inc();
+                    shared
+                        .metrics
+                        .fences
+                        .with_label_values(&[&self.partition.to_string()])
+                        .inc();
                     if epoch <= commit.epoch && sequence < commit.sequence {
-                        return Err(Error::Fatal(rollback(self.partition, commit.sequence, sequence)));
+                        return Err(Error::Fatal(rollback(
+                            self.partition,
+                            commit.sequence,
+                            sequence,
+                        )));
                     }
                     return Err(Error::Fenced(self.partition));
                 }
@@ -218,7 +289,11 @@ impl Owned {
                     if shared.shutdown.is_raised() {
                         return Err(Error::Unavailable(reason));
                     }
-                    tracing::warn!(partition = self.partition.0, reason, "a commit waits for the store");
+                    tracing::warn!(
+                        partition = self.partition.0,
+                        reason,
+                        "a commit waits for the store"
+                    );
                     if !shared.clock.is_virtual() {
                         clock::pause(Duration::from_millis(200)).await;
                     }
@@ -229,7 +304,13 @@ impl Owned {
     }
 
     /// The commit is durable: its state is the state now.
-    fn done(&mut self, shared: Shared<'_>, commit: Commit, entries: Vec<Entry>, finished: &Finished) {
+    fn done(
+        &mut self,
+        shared: Shared<'_>,
+        commit: Commit,
+        entries: Vec<Entry>,
+        finished: &Finished,
+    ) {
         let metrics = shared.metrics;
         self.sent -= commit.trim;
         self.meta = winback_store::Meta {
@@ -244,14 +325,21 @@ impl Owned {
             (known, new) => known.or(new),
         };
         self.earliest_is_stale |= finished.woke;
-        self.cache.end_turn(shared.config.cache / shared.config.partitions.get().max(1) as usize);
+        self.cache
+            .end_turn(shared.config.cache / shared.config.partitions.get().max(1) as usize);
         for effects in &finished.effects {
             metrics.effects(effects);
         }
         for reason in &finished.failures {
-            metrics.dead_letters.with_label_values(&["sessions", reason]).inc();
+            metrics
+                .dead_letters
+                .with_label_values(&["sessions", reason])
+                .inc();
         }
-        metrics.inputs.with_label_values(&["repeated_position"]).inc_by(finished.repeats);
+        metrics
+            .inputs
+            .with_label_values(&["repeated_position"])
+            .inc_by(finished.repeats);
     }
 
     /// Sends what is committed. On an error it stays and goes first next time.
@@ -259,7 +347,12 @@ impl Owned {
         if self.unsent.is_empty() {
             return Ok(());
         }
-        let records = self.unsent.iter().cloned().map(|entry| entry.outgoing(&shared.config.names)).collect();
+        let records = self
+            .unsent
+            .iter()
+            .cloned()
+            .map(|entry| entry.outgoing(&shared.config.names))
+            .collect();
         shared.log.produce(records).await?;
         self.sent += self.unsent.len() as u64;
         self.unsent.clear();
@@ -278,8 +371,13 @@ pub(crate) fn rollback(partition: winback_contract::Partition, ours: u64, theirs
 
 fn read<T: serde::de::DeserializeOwned>(record: &Record) -> Result<T, String> {
     let payload = record.value.as_deref().unwrap_or_default();
-    serde_json::from_slice(payload)
-        .map_err(|error| format!("not a record of this topic at line {} column {}", error.line(), error.column()))
+    serde_json::from_slice(payload).map_err(|error| {
+        format!(
+            "not a record of this topic at line {} column {}",
+            error.line(),
+            error.column()
+        )
+    })
 }
 
 fn state(grant: Option<Grant>) -> GrantState {

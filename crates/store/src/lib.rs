@@ -10,9 +10,9 @@ pub mod meta;
 pub mod port;
 pub mod redis;
 
+pub use self::redis::RedisStore;
 pub use commit::{Commit, Committed, GrantWrite};
 pub use error::Error;
 pub use memory::MemoryStore;
 pub use meta::{Meta, Positions};
 pub use port::{Claim, Grant, Store};
-pub use self::redis::RedisStore;

@@ -54,7 +54,10 @@ pub struct MemoryStore {
 impl MemoryStore {
     /// An empty store on this clock.
     pub fn new(clock: Clock) -> Self {
-        Self { inner: Arc::new(Mutex::new(Inner::default())), clock }
+        Self {
+            inner: Arc::new(Mutex::new(Inner::default())),
+            clock,
+        }
     }
 
     /// From now on one commit in `one_in` reports a failure: half of those happened, half did not.
@@ -76,7 +79,11 @@ impl MemoryStore {
     /// All customers of all partitions, for summaries and tests.
     pub fn customers(&self) -> Vec<(CustomerId, Vec<u8>)> {
         let inner = self.lock();
-        inner.partitions.values().flat_map(|state| state.customers.iter().map(|(id, blob)| (*id, blob.clone()))).collect()
+        inner
+            .partitions
+            .values()
+            .flat_map(|state| state.customers.iter().map(|(id, blob)| (*id, blob.clone())))
+            .collect()
     }
 }
 
@@ -96,7 +103,12 @@ impl Inner {
 fn apply(state: &mut Partitioned, commit: &Commit) {
     let epoch = state.meta.epoch;
     state.exists = true;
-    state.meta = Meta { epoch, sequence: commit.sequence + 1, last_commit: Some(commit.id), ..commit.meta.clone() };
+    state.meta = Meta {
+        epoch,
+        sequence: commit.sequence + 1,
+        last_commit: Some(commit.id),
+        ..commit.meta.clone()
+    };
     for (id, blob) in &commit.customers {
         match blob {
             Some(blob) => state.customers.insert(*id, blob.clone()),
@@ -112,20 +124,37 @@ fn apply(state: &mut Partitioned, commit: &Commit) {
             state.by_due.insert((*due, *id));
         }
     }
-    let trim = usize::try_from(commit.trim).unwrap_or(usize::MAX).min(state.outbox.len());
+    let trim = usize::try_from(commit.trim)
+        .unwrap_or(usize::MAX)
+        .min(state.outbox.len());
     state.outbox.drain(..trim);
     state.outbox.extend(commit.outbox.iter().cloned());
     for write in &commit.grants {
         match *write {
-            GrantWrite::Grant { message, attempt, not_before, not_after } => {
-                let kept = Kept { attempt, not_before, not_after, claimed: None, moved: false };
+            GrantWrite::Grant {
+                message,
+                attempt,
+                not_before,
+                not_after,
+            } => {
+                let kept = Kept {
+                    attempt,
+                    not_before,
+                    not_after,
+                    claimed: None,
+                    moved: false,
+                };
                 state.grants.insert(message, kept);
             }
             GrantWrite::Remove(message) => {
                 state.grants.remove(&message);
             }
             GrantWrite::Move(message) => {
-                if let Some(kept) = state.grants.get_mut(&message).filter(|kept| kept.claimed.is_none()) {
+                if let Some(kept) = state
+                    .grants
+                    .get_mut(&message)
+                    .filter(|kept| kept.claimed.is_none())
+                {
                     kept.moved = true;
                 }
             }
@@ -150,14 +179,27 @@ impl Store for MemoryStore {
 
     async fn metas(&self, partitions: &[Partition]) -> Result<Vec<Option<Meta>>, Error> {
         let inner = self.lock();
-        let meta = |partition| inner.partitions.get(partition).filter(|state| state.exists).map(|state| state.meta.clone());
+        let meta = |partition| {
+            inner
+                .partitions
+                .get(partition)
+                .filter(|state| state.exists)
+                .map(|state| state.meta.clone())
+        };
         Ok(partitions.iter().map(meta).collect())
     }
 
-    async fn load(&self, partition: Partition, ids: &[CustomerId]) -> Result<Vec<Option<Vec<u8>>>, Error> {
+    async fn load(
+        &self,
+        partition: Partition,
+        ids: &[CustomerId],
+    ) -> Result<Vec<Option<Vec<u8>>>, Error> {
         let inner = self.lock();
         let state = inner.partitions.get(&partition);
-        Ok(ids.iter().map(|id| state.and_then(|state| state.customers.get(id).cloned())).collect())
+        Ok(ids
+            .iter()
+            .map(|id| state.and_then(|state| state.customers.get(id).cloned()))
+            .collect())
     }
 
     async fn commit(&self, partition: Partition, commit: &Commit) -> Result<Committed, Error> {
@@ -168,7 +210,10 @@ impl Store for MemoryStore {
             return Ok(Committed::AlreadyApplied);
         }
         if state.meta.epoch != commit.epoch || state.meta.sequence != commit.sequence {
-            return Ok(Committed::Fenced { epoch: state.meta.epoch, sequence: state.meta.sequence });
+            return Ok(Committed::Fenced {
+                epoch: state.meta.epoch,
+                sequence: state.meta.sequence,
+            });
         }
         if fault != Some(true) {
             apply(state, commit);
@@ -179,19 +224,41 @@ impl Store for MemoryStore {
         }
     }
 
-    async fn due(&self, partition: Partition, until: Timestamp, most: usize) -> Result<Vec<(CustomerId, Timestamp)>, Error> {
+    async fn due(
+        &self,
+        partition: Partition,
+        until: Timestamp,
+        most: usize,
+    ) -> Result<Vec<(CustomerId, Timestamp)>, Error> {
         let inner = self.lock();
-        let due = inner.partitions.get(&partition).into_iter().flat_map(|state| state.by_due.iter());
-        Ok(due.take_while(|(at, _)| *at <= until).take(most).map(|(at, id)| (*id, *at)).collect())
+        let due = inner
+            .partitions
+            .get(&partition)
+            .into_iter()
+            .flat_map(|state| state.by_due.iter());
+        Ok(due
+            .take_while(|(at, _)| *at <= until)
+            .take(most)
+            .map(|(at, id)| (*id, *at))
+            .collect())
     }
 
     async fn earliest(&self, partition: Partition) -> Result<Option<Timestamp>, Error> {
         let inner = self.lock();
-        Ok(inner.partitions.get(&partition).and_then(|state| state.by_due.first()).map(|(at, _)| *at))
+        Ok(inner
+            .partitions
+            .get(&partition)
+            .and_then(|state| state.by_due.first())
+            .map(|(at, _)| *at))
     }
 
     async fn outbox(&self, partition: Partition) -> Result<Vec<Vec<u8>>, Error> {
-        Ok(self.lock().partitions.get(&partition).map(|state| state.outbox.clone()).unwrap_or_default())
+        Ok(self
+            .lock()
+            .partitions
+            .get(&partition)
+            .map(|state| state.outbox.clone())
+            .unwrap_or_default())
     }
 
     async fn grants(&self, places: &[(Partition, MessageId)]) -> Result<Vec<Option<Grant>>, Error> {
@@ -221,10 +288,19 @@ impl Store for MemoryStore {
     ) -> Result<Claim, Error> {
         let mut inner = self.lock();
         let now = self.now(&mut inner);
-        let kept = inner.partitions.get_mut(&partition).and_then(|state| state.grants.get_mut(&message));
-        let Some(kept) = kept.filter(|kept| kept.not_after + GRANT_SLACK >= now) else { return Ok(Claim::Gone) };
+        let kept = inner
+            .partitions
+            .get_mut(&partition)
+            .and_then(|state| state.grants.get_mut(&message));
+        let Some(kept) = kept.filter(|kept| kept.not_after + GRANT_SLACK >= now) else {
+            return Ok(Claim::Gone);
+        };
         if let Some((owner, _)) = kept.claimed {
-            return Ok(if owner == token && kept.attempt == attempt { Claim::Claimed } else { Claim::Taken });
+            return Ok(if owner == token && kept.attempt == attempt {
+                Claim::Claimed
+            } else {
+                Claim::Taken
+            });
         }
         if kept.moved {
             return Ok(Claim::Moved);
@@ -239,26 +315,57 @@ impl Store for MemoryStore {
         Ok(Claim::Claimed)
     }
 
-    async fn unclaim(&self, partition: Partition, message: MessageId, token: u64) -> Result<(), Error> {
+    async fn unclaim(
+        &self,
+        partition: Partition,
+        message: MessageId,
+        token: u64,
+    ) -> Result<(), Error> {
         let mut inner = self.lock();
-        let kept = inner.partitions.get_mut(&partition).and_then(|state| state.grants.get_mut(&message));
-        if let Some(kept) = kept.filter(|kept| kept.claimed.is_some_and(|(owner, _)| owner == token)) {
+        let kept = inner
+            .partitions
+            .get_mut(&partition)
+            .and_then(|state| state.grants.get_mut(&message));
+        if let Some(kept) =
+            kept.filter(|kept| kept.claimed.is_some_and(|(owner, _)| owner == token))
+        {
             kept.claimed = None;
         }
         Ok(())
     }
 
-    async fn roll(&self, partition: Partition, cursor: &str, most: usize) -> Result<(Vec<CustomerId>, Option<String>), Error> {
+    async fn roll(
+        &self,
+        partition: Partition,
+        cursor: &str,
+        most: usize,
+    ) -> Result<(Vec<CustomerId>, Option<String>), Error> {
         let inner = self.lock();
         let from = CustomerId::parse(cursor).ok();
-        let timers = inner.partitions.get(&partition).into_iter().flat_map(|state| state.timers.keys());
-        let slice: Vec<CustomerId> = timers.filter(|id| from.is_none_or(|from| **id > from)).take(most).copied().collect();
-        let next = slice.last().filter(|_| slice.len() == most).map(ToString::to_string);
+        let timers = inner
+            .partitions
+            .get(&partition)
+            .into_iter()
+            .flat_map(|state| state.timers.keys());
+        let slice: Vec<CustomerId> = timers
+            .filter(|id| from.is_none_or(|from| **id > from))
+            .take(most)
+            .copied()
+            .collect();
+        let next = slice
+            .last()
+            .filter(|_| slice.len() == most)
+            .map(ToString::to_string);
         Ok((slice, next))
     }
 
     async fn pin(&self, name: &str, value: &str) -> Result<String, Error> {
-        Ok(self.lock().pins.entry(name.to_owned()).or_insert_with(|| value.to_owned()).clone())
+        Ok(self
+            .lock()
+            .pins
+            .entry(name.to_owned())
+            .or_insert_with(|| value.to_owned())
+            .clone())
     }
 
     async fn problems(&self) -> Result<Vec<String>, Error> {

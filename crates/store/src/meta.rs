@@ -47,40 +47,67 @@ impl Meta {
             ("outcomes".into(), self.positions.outcomes.0.to_string()),
             ("pushed".into(), self.pushed.to_string()),
             ("trimmed".into(), self.trimmed.to_string()),
-            ("bundle".into(), self.bundle.map(|hash| hash.to_string()).unwrap_or_default()),
-            ("sweep".into(), self.sweep.clone().unwrap_or_else(|| "-".into())),
+            (
+                "bundle".into(),
+                self.bundle.map(|hash| hash.to_string()).unwrap_or_default(),
+            ),
+            (
+                "sweep".into(),
+                self.sweep.clone().unwrap_or_else(|| "-".into()),
+            ),
         ];
         for ((stream, partition), (offset, index)) in &self.high_water {
-            fields.push((format!("hw:{partition}:{stream}"), format!("{offset}.{index}")));
+            fields.push((
+                format!("hw:{partition}:{stream}"),
+                format!("{offset}.{index}"),
+            ));
         }
         fields
     }
 
     /// From the fields of a hash; fields it does not know are left alone.
     pub fn from_fields(fields: &BTreeMap<String, String>) -> Self {
-        let number = |name: &str| fields.get(name).and_then(|text| text.parse::<i64>().ok()).unwrap_or(0);
-        let count = |name: &str| fields.get(name).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+        let number = |name: &str| {
+            fields
+                .get(name)
+                .and_then(|text| text.parse::<i64>().ok())
+                .unwrap_or(0)
+        };
+        let count = |name: &str| {
+            fields
+                .get(name)
+                .and_then(|text| text.parse::<u64>().ok())
+                .unwrap_or(0)
+        };
         let mut meta = Self {
             epoch: count("epoch"),
             sequence: count("seq"),
-            last_commit: fields.get("commit").and_then(|text| winback_contract::MessageId::parse(text).ok()).map(|id| id.0),
+            last_commit: fields
+                .get("commit")
+                .and_then(|text| winback_contract::MessageId::parse(text).ok())
+                .map(|id| id.0),
             positions: Positions {
                 events: Offset(number("events")),
                 decisions: Offset(number("decisions")),
                 outcomes: Offset(number("outcomes")),
             },
             high_water: BTreeMap::new(),
-            bundle: fields.get("bundle").and_then(|text| BundleHash::parse(text).ok()),
+            bundle: fields
+                .get("bundle")
+                .and_then(|text| BundleHash::parse(text).ok()),
             sweep: fields.get("sweep").filter(|cursor| *cursor != "-").cloned(),
             pushed: count("pushed"),
             trimmed: count("trimmed"),
         };
         for (name, value) in fields {
-            let parsed = name.strip_prefix("hw:").and_then(|rest| rest.split_once(':')).and_then(|(partition, stream)| {
-                let (offset, index) = value.split_once('.')?;
-                let place = (stream.to_owned(), Partition(partition.parse().ok()?));
-                Some((place, (Offset(offset.parse().ok()?), index.parse().ok()?)))
-            });
+            let parsed = name
+                .strip_prefix("hw:")
+                .and_then(|rest| rest.split_once(':'))
+                .and_then(|(partition, stream)| {
+                    let (offset, index) = value.split_once('.')?;
+                    let place = (stream.to_owned(), Partition(partition.parse().ok()?));
+                    Some((place, (Offset(offset.parse().ok()?), index.parse().ok()?)))
+                });
             if let Some((place, mark)) = parsed {
                 meta.high_water.insert(place, mark);
             }
@@ -95,9 +122,15 @@ mod tests {
 
     #[test]
     fn fields_round_trip() {
-        let mut meta = Meta { pushed: 7, trimmed: 5, sweep: Some("0".into()), ..Meta::default() };
+        let mut meta = Meta {
+            pushed: 7,
+            trimmed: 5,
+            sweep: Some("0".into()),
+            ..Meta::default()
+        };
         meta.positions.events = Offset(42);
-        meta.high_water.insert(("raw:raw:x".into(), Partition(3)), (Offset(9), 2));
+        meta.high_water
+            .insert(("raw:raw:x".into(), Partition(3)), (Offset(9), 2));
         let fields: BTreeMap<String, String> = meta.to_fields().into_iter().collect();
         assert_eq!(Meta::from_fields(&fields), meta);
     }

@@ -51,13 +51,22 @@ pub trait Store: Send + Sync {
     async fn metas(&self, partitions: &[Partition]) -> Result<Vec<Option<Meta>>, Error>;
 
     /// Blobs of customers, in the order asked.
-    async fn load(&self, partition: Partition, ids: &[CustomerId]) -> Result<Vec<Option<Vec<u8>>>, Error>;
+    async fn load(
+        &self,
+        partition: Partition,
+        ids: &[CustomerId],
+    ) -> Result<Vec<Option<Vec<u8>>>, Error>;
 
     /// Writes everything or nothing, and returns when it is durable.
     async fn commit(&self, partition: Partition, commit: &Commit) -> Result<Committed, Error>;
 
     /// Customers whose due time is not after `until`, the earliest first.
-    async fn due(&self, partition: Partition, until: Timestamp, most: usize) -> Result<Vec<(CustomerId, Timestamp)>, Error>;
+    async fn due(
+        &self,
+        partition: Partition,
+        until: Timestamp,
+        most: usize,
+    ) -> Result<Vec<(CustomerId, Timestamp)>, Error>;
 
     /// The earliest due time.
     async fn earliest(&self, partition: Partition) -> Result<Option<Timestamp>, Error>;
@@ -79,10 +88,20 @@ pub trait Store: Send + Sync {
     ) -> Result<Claim, Error>;
 
     /// Gives a claim back after a definite failure: the message did not go out.
-    async fn unclaim(&self, partition: Partition, message: MessageId, token: u64) -> Result<(), Error>;
+    async fn unclaim(
+        &self,
+        partition: Partition,
+        message: MessageId,
+        token: u64,
+    ) -> Result<(), Error>;
 
     /// A slice of all customers of a partition, and where to go on; `None` at the end. Start with an empty cursor.
-    async fn roll(&self, partition: Partition, cursor: &str, most: usize) -> Result<(Vec<CustomerId>, Option<String>), Error>;
+    async fn roll(
+        &self,
+        partition: Partition,
+        cursor: &str,
+        most: usize,
+    ) -> Result<(Vec<CustomerId>, Option<String>), Error>;
 
     /// A fact about the whole installation that is written once and then only compared (partition count, cluster).
     async fn pin(&self, name: &str, value: &str) -> Result<String, Error>;

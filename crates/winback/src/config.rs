@@ -148,12 +148,21 @@ pub(crate) struct Http {
 impl Config {
     /// Loads all layers.
     pub(crate) fn load(file: Option<&Path>, flags: Vec<(String, String)>) -> Result<Self, Error> {
-        load(Layers { defaults: DEFAULTS, file, environment: std::env::vars().collect(), flags, dotted: &["kafka.properties"] })
+        load(Layers {
+            defaults: DEFAULTS,
+            file,
+            environment: std::env::vars().collect(),
+            flags,
+            dotted: &["kafka.properties"],
+        })
     }
 
     /// The defaults alone, for runs without a network.
     pub(crate) fn embedded() -> Result<Self, Error> {
-        load(Layers { defaults: DEFAULTS, ..Layers::default() })
+        load(Layers {
+            defaults: DEFAULTS,
+            ..Layers::default()
+        })
     }
 
     pub(crate) fn names(&self) -> TopicNames {
@@ -177,7 +186,10 @@ impl Config {
     }
 
     pub(crate) fn sessions(&self) -> winback_sessions::Config {
-        let live = self.sources.iter().filter(|source| source.kind == SourceKind::Live && source.required);
+        let live = self
+            .sources
+            .iter()
+            .filter(|source| source.kind == SourceKind::Live && source.required);
         winback_sessions::Config {
             names: self.names(),
             groups: self.kafka.groups.clone(),

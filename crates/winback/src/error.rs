@@ -46,7 +46,11 @@ environment!(
 
 impl From<winback_bus::Error> for Error {
     fn from(error: winback_bus::Error) -> Self {
-        if error.is_transient() { Self::Away(error.to_string()) } else { Self::Environment(error.to_string()) }
+        if error.is_transient() {
+            Self::Away(error.to_string())
+        } else {
+            Self::Environment(error.to_string())
+        }
     }
 }
 

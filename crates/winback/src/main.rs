@@ -56,7 +56,10 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             output::note(&format!("winback: no runtime: {error}"));
@@ -83,9 +86,11 @@ async fn run(cli: Cli) -> Result<(), error::Error> {
     }
     let mut flags = Vec::new();
     for pair in &cli.set {
-        let (key, value) = pair
-            .split_once('=')
-            .ok_or_else(|| error::Error::Usage(format!("--set {pair}: write KEY=VALUE, such as kafka.bootstrap=host:9092")))?;
+        let (key, value) = pair.split_once('=').ok_or_else(|| {
+            error::Error::Usage(format!(
+                "--set {pair}: write KEY=VALUE, such as kafka.bootstrap=host:9092"
+            ))
+        })?;
         flags.push((key.to_owned(), value.to_owned()));
     }
     let config = config::Config::load(cli.config.as_deref(), flags)?;

@@ -5,7 +5,13 @@ use std::io::Write as _;
 /// A result, with a line end.
 pub(crate) fn print(text: &str) {
     let mut out = std::io::stdout().lock();
-    let written = out.write_all(text.as_bytes()).and_then(|()| if text.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") });
+    let written = out.write_all(text.as_bytes()).and_then(|()| {
+        if text.ends_with('\n') {
+            Ok(())
+        } else {
+            out.write_all(b"\n")
+        }
+    });
     // Whoever closed the pipe has read enough.
     drop(written);
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use winback_bus::{Log, Outgoing};
 use winback_campaign::Files;
 use winback_contract::{
-    Body, BundleHash, CustomerId, EventId, EventRecord, Offset, PartitionCount, SourceKind, SourcePosition, Timestamp,
-    Topic, TopicNames,
+    Body, BundleHash, CustomerId, EventId, EventRecord, Offset, PartitionCount, SourceKind,
+    SourcePosition, Timestamp, Topic, TopicNames,
 };
 
 use crate::error::Error;
@@ -33,7 +33,12 @@ pub(crate) async fn publish(
             v: EventRecord::VERSION,
             to: CustomerId([0; 16]),
             id: EventId(hash.0),
-            source: SourcePosition { stream: "publish".into(), partition, offset: Offset(0), index: 0 },
+            source: SourcePosition {
+                stream: "publish".into(),
+                partition,
+                offset: Offset(0),
+                index: 0,
+            },
             kind: SourceKind::Live,
             arrival: now,
             at: now,

@@ -55,7 +55,10 @@ pub enum Planned {
 
 impl KafkaLog {
     fn admin(&self) -> Result<AdminClient<Quiet>, Error> {
-        self.options.client(&[]).create_with_context(Quiet).map_err(|error| fatal(&error))
+        self.options
+            .client(&[])
+            .create_with_context(Quiet)
+            .map_err(|error| fatal(&error))
     }
 
     /// Compares topics with their specs; changes nothing.
@@ -72,19 +75,34 @@ impl KafkaLog {
                 continue;
             };
             if count != spec.partitions {
-                plan.push(Planned::WrongCount { name: spec.name.clone(), is: count, should: spec.partitions });
+                plan.push(Planned::WrongCount {
+                    name: spec.name.clone(),
+                    is: count,
+                    should: spec.partitions,
+                });
                 continue;
             }
-            let described = admin.describe_configs([&ResourceSpecifier::Topic(&spec.name)], &options).await;
+            let described = admin
+                .describe_configs([&ResourceSpecifier::Topic(&spec.name)], &options)
+                .await;
             let described = described.map_err(|error| unavailable(&error))?;
             let config = described.into_iter().next().and_then(Result::ok);
-            let is = |name: &str| config.as_ref().and_then(|config| config.get(name)).and_then(|entry| entry.value.clone());
+            let is = |name: &str| {
+                config
+                    .as_ref()
+                    .and_then(|config| config.get(name))
+                    .and_then(|entry| entry.value.clone())
+            };
             let differing: Vec<Setting> = spec
                 .settings
                 .iter()
                 .filter_map(|(name, should)| {
                     let is = is(name).unwrap_or_default();
-                    (is != *should).then(|| Setting { name: name.clone(), is, should: should.clone() })
+                    (is != *should).then(|| Setting {
+                        name: name.clone(),
+                        is,
+                        should: should.clone(),
+                    })
                 })
                 .collect();
             plan.push(if differing.is_empty() {
@@ -107,15 +125,26 @@ impl KafkaLog {
             .operation_timeout(Some(super::PATIENCE));
         for spec in specs {
             let partitions = i32::try_from(spec.partitions).unwrap_or(i32::MAX);
-            let mut topic = NewTopic::new(&spec.name, partitions, TopicReplication::Fixed(spec.replication));
+            let mut topic = NewTopic::new(
+                &spec.name,
+                partitions,
+                TopicReplication::Fixed(spec.replication),
+            );
             for (name, value) in &spec.settings {
                 topic = topic.set(name, value);
             }
-            let results = admin.create_topics([&topic], &options).await.map_err(|error| unavailable(&error))?;
+            let results = admin
+                .create_topics([&topic], &options)
+                .await
+                .map_err(|error| unavailable(&error))?;
             for result in results {
                 match result {
                     Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
-                    Err((name, code)) => return Err(Error::Fatal(format!("kafka: topic {name} can't be created: {code}"))),
+                    Err((name, code)) => {
+                        return Err(Error::Fatal(format!(
+                            "kafka: topic {name} can't be created: {code}"
+                        )));
+                    }
                 }
             }
         }

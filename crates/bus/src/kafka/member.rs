@@ -38,7 +38,12 @@ impl ClientContext for Context {
 fn places(list: &TopicPartitionList) -> Vec<Place> {
     list.elements()
         .iter()
-        .map(|element| Place::new(element.topic(), Partition(u32::try_from(element.partition()).unwrap_or(0))))
+        .map(|element| {
+            Place::new(
+                element.topic(),
+                Partition(u32::try_from(element.partition()).unwrap_or(0)),
+            )
+        })
         .collect()
 }
 
@@ -51,10 +56,10 @@ impl ConsumerContext for Context {
 
     fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         if let Rebalance::Assign(list) = rebalance {
-            if self.own_only.load(std::sync::atomic::Ordering::SeqCst) {
-                if let Err(error) = consumer.pause(list) {
-                    tracing::warn!(%error, "a partition that is only owned could not be paused");
-                }
+            if self.own_only.load(std::sync::atomic::Ordering::SeqCst)
+                && let Err(error) = consumer.pause(list)
+            {
+                tracing::warn!(%error, "a partition that is only owned could not be paused");
             }
             self.tell(Assignment::Assigned(places(list)));
         }
@@ -63,7 +68,10 @@ impl ConsumerContext for Context {
 
 impl Context {
     fn tell(&self, change: Assignment) {
-        self.news.lock().unwrap_or_else(PoisonError::into_inner).push_back(change);
+        self.news
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push_back(change);
     }
 }
 
@@ -78,13 +86,23 @@ impl KafkaMember {
     pub(super) fn join(options: &Options, group: &str, topics: &[String]) -> Result<Self, Error> {
         let news: News = Arc::default();
         let own_only = Arc::new(std::sync::atomic::AtomicBool::new(false));
-        let context = Context { news: news.clone(), own_only: own_only.clone() };
-        let consumer: BaseConsumer<Context> =
-            options.consumer(group).create_with_context(context).map_err(|error| fatal(&error))?;
+        let context = Context {
+            news: news.clone(),
+            own_only: own_only.clone(),
+        };
+        let consumer: BaseConsumer<Context> = options
+            .consumer(group)
+            .create_with_context(context)
+            .map_err(|error| fatal(&error))?;
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
         consumer.subscribe(&names).map_err(|error| fatal(&error))?;
         let topics = topics.iter().map(|topic| (topic.clone(), ())).collect();
-        Ok(Self { consumer, news, own_only, topics })
+        Ok(Self {
+            consumer,
+            news,
+            own_only,
+            topics,
+        })
     }
 
     /// Everything that is there without waiting. `None` from librdkafka may only mean that an event was served.
@@ -111,12 +129,19 @@ impl KafkaMember {
                 },
             }
         }
-        polled.assignments.extend(self.news.lock().unwrap_or_else(PoisonError::into_inner).drain(..));
+        polled.assignments.extend(
+            self.news
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .drain(..),
+        );
         // What was revoked in this very poll is not ours to handle.
         for change in &polled.assignments {
             if let Assignment::Revoked(lost) = change {
                 polled.records.retain(|record| {
-                    !lost.iter().any(|place| place.topic == record.topic && place.partition == record.partition)
+                    !lost.iter().any(|place| {
+                        place.topic == record.topic && place.partition == record.partition
+                    })
                 });
             }
         }
@@ -131,7 +156,10 @@ impl Member for KafkaMember {
         let mut nap = Duration::from_millis(1);
         loop {
             let polled = self.drain(most)?;
-            if !polled.records.is_empty() || !polled.assignments.is_empty() || watch.elapsed() >= wait {
+            if !polled.records.is_empty()
+                || !polled.assignments.is_empty()
+                || watch.elapsed() >= wait
+            {
                 return Ok(polled);
             }
             winback_service::clock::pause(nap).await;
@@ -146,13 +174,18 @@ impl Member for KafkaMember {
         let mut list = TopicPartitionList::new();
         for (place, next, metadata) in positions {
             let mut element = list.add_partition(&place.topic, number(place.partition));
-            element.set_offset(KafkaOffset::Offset(next.0)).map_err(|error| fatal(&error))?;
+            element
+                .set_offset(KafkaOffset::Offset(next.0))
+                .map_err(|error| fatal(&error))?;
             element.set_metadata(metadata);
         }
-        self.consumer.commit(&list, CommitMode::Async).map_err(|error| unavailable(&error))
+        self.consumer
+            .commit(&list, CommitMode::Async)
+            .map_err(|error| unavailable(&error))
     }
 
     fn own_only(&mut self) {
-        self.own_only.store(true, std::sync::atomic::Ordering::SeqCst);
+        self.own_only
+            .store(true, std::sync::atomic::Ordering::SeqCst);
     }
 }

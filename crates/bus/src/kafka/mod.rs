@@ -42,7 +42,12 @@ pub struct Options {
 
 impl std::fmt::Debug for Options {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Options({}, {} properties)", self.bootstrap, self.properties.len())
+        write!(
+            f,
+            "Options({}, {} properties)",
+            self.bootstrap,
+            self.properties.len()
+        )
     }
 }
 
@@ -84,20 +89,33 @@ impl ConsumerContext for Quiet {}
 
 pub(crate) fn log_line(level: RDKafkaLogLevel, facility: &str, message: &str) {
     match level {
-        RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
+        RDKafkaLogLevel::Emerg
+        | RDKafkaLogLevel::Alert
+        | RDKafkaLogLevel::Critical
+        | RDKafkaLogLevel::Error => {
             tracing::warn!(facility, message, "kafka client");
         }
-        RDKafkaLogLevel::Warning | RDKafkaLogLevel::Notice => tracing::info!(facility, message, "kafka client"),
-        RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => tracing::debug!(facility, message, "kafka client"),
+        RDKafkaLogLevel::Warning | RDKafkaLogLevel::Notice => {
+            tracing::info!(facility, message, "kafka client")
+        }
+        RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
+            tracing::debug!(facility, message, "kafka client")
+        }
     }
 }
 
 impl Options {
     pub(crate) fn client(&self, defaults: &[(&str, &str)]) -> ClientConfig {
         let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", &self.bootstrap).set("client.id", &self.client_id);
-        config.set("log.connection.close", "false").set("statistics.interval.ms", "0");
-        config.set("topic.metadata.refresh.interval.ms", "60000").set("reconnect.backoff.max.ms", "2000");
+        config
+            .set("bootstrap.servers", &self.bootstrap)
+            .set("client.id", &self.client_id);
+        config
+            .set("log.connection.close", "false")
+            .set("statistics.interval.ms", "0");
+        config
+            .set("topic.metadata.refresh.interval.ms", "60000")
+            .set("reconnect.backoff.max.ms", "2000");
         for (name, value) in defaults {
             config.set(*name, *value);
         }
@@ -130,8 +148,17 @@ impl KafkaLog {
     /// When a property is unknown or contradictory.
     pub fn new(options: Options) -> Result<Self, Error> {
         let producer = producer::Producer::new(&options)?;
-        let asking = options.consumer("winback-asking").create_with_context(Quiet).map_err(|error| fatal(&error))?;
-        Ok(Self { options, producer, asking: Arc::new(asking), groups: Mutex::default(), counts: Mutex::default() })
+        let asking = options
+            .consumer("winback-asking")
+            .create_with_context(Quiet)
+            .map_err(|error| fatal(&error))?;
+        Ok(Self {
+            options,
+            producer,
+            asking: Arc::new(asking),
+            groups: Mutex::default(),
+            counts: Mutex::default(),
+        })
     }
 
     async fn ask<T: Send + 'static>(
@@ -143,13 +170,21 @@ impl KafkaLog {
     }
 
     async fn count(&self, topic: &str) -> Result<u32, Error> {
-        let known = self.counts.lock().unwrap_or_else(PoisonError::into_inner).get(topic).copied();
+        let known = self
+            .counts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(topic)
+            .copied();
         if let Some(count) = known {
             return Ok(count);
         }
         let count = self.partitions(topic).await?.unwrap_or(0);
         if count > 0 {
-            self.counts.lock().unwrap_or_else(PoisonError::into_inner).insert(topic.to_owned(), count);
+            self.counts
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(topic.to_owned(), count);
         }
         Ok(count)
     }
@@ -184,8 +219,11 @@ impl KafkaLog {
         if let Some(asking) = groups.get(group) {
             return Ok(asking.clone());
         }
-        let made: BaseConsumer<Quiet> =
-            self.options.consumer(group).create_with_context(Quiet).map_err(|error| fatal(&error))?;
+        let made: BaseConsumer<Quiet> = self
+            .options
+            .consumer(group)
+            .create_with_context(Quiet)
+            .map_err(|error| fatal(&error))?;
         let made = Arc::new(made);
         groups.insert(group.to_owned(), made.clone());
         Ok(made)
@@ -193,13 +231,18 @@ impl KafkaLog {
 }
 
 /// Runs a blocking call where it may block.
-#[allow(clippy::disallowed_methods, reason = "librdkafka's questions block; the task is awaited here")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "librdkafka's questions block; the task is awaited here"
+)]
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, KafkaError> + Send + 'static,
 ) -> Result<T, Error> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result.map_err(|error| unavailable(&error)),
-        Err(_) => Err(Error::Fatal("a call to the kafka client was aborted".into())),
+        Err(_) => Err(Error::Fatal(
+            "a call to the kafka client was aborted".into(),
+        )),
     }
 }
 
@@ -232,7 +275,15 @@ pub(crate) fn record(message: &BorrowedMessage<'_>) -> Record {
         KafkaTime::NotAvailable => (0, Stamp::Producer),
     };
     let headers = message.headers().map(|headers| {
-        headers.iter().map(|header| (header.key.to_owned(), header.value.unwrap_or_default().to_vec())).collect()
+        headers
+            .iter()
+            .map(|header| {
+                (
+                    header.key.to_owned(),
+                    header.value.unwrap_or_default().to_vec(),
+                )
+            })
+            .collect()
     });
     Record {
         topic: Arc::from(message.topic()),
@@ -258,10 +309,14 @@ impl Log for KafkaLog {
             .ask(move |asking| {
                 let metadata = asking.fetch_metadata(Some(&name), PATIENCE)?;
                 let topic = metadata.topics().iter().find(|topic| topic.name() == name);
-                Ok(topic.filter(|topic| topic.error().is_none()).map(|topic| topic.partitions().len()))
+                Ok(topic
+                    .filter(|topic| topic.error().is_none())
+                    .map(|topic| topic.partitions().len()))
             })
             .await?;
-        Ok(count.filter(|count| *count > 0).and_then(|count| u32::try_from(count).ok()))
+        Ok(count
+            .filter(|count| *count > 0)
+            .and_then(|count| u32::try_from(count).ok()))
     }
 
     async fn ends(&self, topic: &str) -> Result<Vec<Offset>, Error> {
@@ -285,9 +340,10 @@ impl Log for KafkaLog {
                 .elements()
                 .iter()
                 .map(|element| match element.offset() {
-                    rdkafka::Offset::Offset(next) => {
-                        Some(Commit { next: Offset(next), metadata: element.metadata().to_owned() })
-                    }
+                    rdkafka::Offset::Offset(next) => Some(Commit {
+                        next: Offset(next),
+                        metadata: element.metadata().to_owned(),
+                    }),
                     _ => None,
                 })
                 .collect())
@@ -296,7 +352,11 @@ impl Log for KafkaLog {
     }
 
     async fn join(&self, group: &str, topics: &[String]) -> Result<Box<dyn Member>, Error> {
-        Ok(Box::new(member::KafkaMember::join(&self.options, group, topics)?))
+        Ok(Box::new(member::KafkaMember::join(
+            &self.options,
+            group,
+            topics,
+        )?))
     }
 
     async fn read(&self, group: &str) -> Result<Box<dyn Reader>, Error> {
@@ -304,7 +364,11 @@ impl Log for KafkaLog {
     }
 
     async fn cluster_id(&self) -> Result<String, Error> {
-        let id = self.ask(|asking| Ok(asking.client().fetch_cluster_id(PATIENCE))).await?;
-        id.ok_or_else(|| Error::Unavailable("kafka: the brokers did not tell their cluster id".into()))
+        let id = self
+            .ask(|asking| Ok(asking.client().fetch_cluster_id(PATIENCE)))
+            .await?;
+        id.ok_or_else(|| {
+            Error::Unavailable("kafka: the brokers did not tell their cluster id".into())
+        })
     }
 }

@@ -8,7 +8,9 @@ use std::time::Duration;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
-use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{
+    BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer,
+};
 use rdkafka::types::RDKafkaErrorCode;
 use tokio::sync::Notify;
 
@@ -69,19 +71,31 @@ impl Producer {
             ("message.max.bytes", "8388608"),
             ("allow.auto.create.topics", "false"),
         ]);
-        Ok(Self { inner: config.create_with_context(Context).map_err(|error| fatal(&error))? })
+        Ok(Self {
+            inner: config
+                .create_with_context(Context)
+                .map_err(|error| fatal(&error))?,
+        })
     }
 
     pub(super) async fn produce(&self, records: Vec<Outgoing>) -> Result<(), Error> {
         if records.is_empty() {
             return Ok(());
         }
-        let batch = Arc::new(Batch { left: Mutex::new((records.len(), None)), done: Notify::new() });
+        let batch = Arc::new(Batch {
+            left: Mutex::new((records.len(), None)),
+            done: Notify::new(),
+        });
         for record in &records {
             self.queue(record, &batch).await?;
         }
         batch.done.notified().await;
-        let failed = batch.left.lock().unwrap_or_else(PoisonError::into_inner).1.take();
+        let failed = batch
+            .left
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .1
+            .take();
         match failed {
             None => Ok(()),
             Some(error) => Err(self.explain(&error)),
@@ -110,7 +124,9 @@ impl Producer {
 
     fn explain(&self, error: &KafkaError) -> Error {
         if let Some((code, reason)) = self.inner.client().fatal_error() {
-            return Error::Fatal(format!("kafka producer gave up ({code}): {reason}; restart the service"));
+            return Error::Fatal(format!(
+                "kafka producer gave up ({code}): {reason}; restart the service"
+            ));
         }
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::MessageSizeTooLarge) => Error::Fatal(

@@ -23,7 +23,11 @@ impl KafkaReader {
         let mut config = options.consumer(group);
         // A position that retention has passed is an error, never a silent jump.
         config.set("auto.offset.reset", "error");
-        Ok(Self { consumer: config.create_with_context(Quiet).map_err(|error| fatal(&error))? })
+        Ok(Self {
+            consumer: config
+                .create_with_context(Quiet)
+                .map_err(|error| fatal(&error))?,
+        })
     }
 
     fn drain(&mut self, most: usize) -> Result<Vec<Record>, Error> {
@@ -64,18 +68,30 @@ fn one(place: &Place) -> TopicPartitionList {
 impl Reader for KafkaReader {
     async fn start(&mut self, place: &Place, from: Offset) -> Result<(), Error> {
         let mut list = TopicPartitionList::new();
-        list.add_partition_offset(&place.topic, number(place.partition), KafkaOffset::Offset(from.0))
-            .map_err(|error| fatal(&error))?;
-        self.consumer.incremental_assign(&list).map_err(|error| unavailable(&error))
+        list.add_partition_offset(
+            &place.topic,
+            number(place.partition),
+            KafkaOffset::Offset(from.0),
+        )
+        .map_err(|error| fatal(&error))?;
+        self.consumer
+            .incremental_assign(&list)
+            .map_err(|error| unavailable(&error))
     }
 
     async fn stop(&mut self, place: &Place) -> Result<(), Error> {
-        self.consumer.incremental_unassign(&one(place)).map_err(|error| unavailable(&error))
+        self.consumer
+            .incremental_unassign(&one(place))
+            .map_err(|error| unavailable(&error))
     }
 
     async fn hold(&mut self, place: &Place, held: bool) -> Result<(), Error> {
         let list = one(place);
-        let done = if held { self.consumer.pause(&list) } else { self.consumer.resume(&list) };
+        let done = if held {
+            self.consumer.pause(&list)
+        } else {
+            self.consumer.resume(&list)
+        };
         done.map_err(|error| unavailable(&error))
     }
 

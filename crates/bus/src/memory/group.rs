@@ -27,7 +27,13 @@ impl Group {
     pub(crate) fn join(&mut self, topics: &[String], counts: &BTreeMap<String, usize>) -> u64 {
         self.next_member += 1;
         let id = self.next_member;
-        self.members.insert(id, Membership { topics: topics.to_vec(), ..Membership::default() });
+        self.members.insert(
+            id,
+            Membership {
+                topics: topics.to_vec(),
+                ..Membership::default()
+            },
+        );
         self.balance(counts);
         id
     }
@@ -40,18 +46,32 @@ impl Group {
 
     /// What changed for a member since it asked last.
     pub(crate) fn news(&mut self, member: u64) -> Vec<Assignment> {
-        self.members.get_mut(&member).map(|membership| std::mem::take(&mut membership.news)).unwrap_or_default()
+        self.members
+            .get_mut(&member)
+            .map(|membership| std::mem::take(&mut membership.news))
+            .unwrap_or_default()
     }
 
     fn balance(&mut self, counts: &BTreeMap<String, usize>) {
-        let topics: BTreeSet<String> = self.members.values().flat_map(|m| m.topics.iter().cloned()).collect();
+        let topics: BTreeSet<String> = self
+            .members
+            .values()
+            .flat_map(|m| m.topics.iter().cloned())
+            .collect();
         let mut shares: BTreeMap<u64, BTreeSet<Place>> = BTreeMap::new();
         for topic in topics {
-            let takers: Vec<u64> =
-                self.members.iter().filter(|(_, m)| m.topics.contains(&topic)).map(|(id, _)| *id).collect();
+            let takers: Vec<u64> = self
+                .members
+                .iter()
+                .filter(|(_, m)| m.topics.contains(&topic))
+                .map(|(id, _)| *id)
+                .collect();
             for index in 0..counts.get(&topic).copied().unwrap_or(0) {
                 let partition = Partition(u32::try_from(index).unwrap_or(u32::MAX));
-                shares.entry(takers[index % takers.len()]).or_default().insert(Place::new(&topic, partition));
+                shares
+                    .entry(takers[index % takers.len()])
+                    .or_default()
+                    .insert(Place::new(&topic, partition));
             }
         }
         for (id, membership) in &mut self.members {

@@ -22,7 +22,11 @@ pub(crate) struct MemoryMember {
 }
 
 fn counts(state: &State) -> BTreeMap<String, usize> {
-    state.topics.iter().map(|(topic, partitions)| (topic.clone(), partitions.len())).collect()
+    state
+        .topics
+        .iter()
+        .map(|(topic, partitions)| (topic.clone(), partitions.len()))
+        .collect()
 }
 
 impl MemoryMember {
@@ -30,14 +34,28 @@ impl MemoryMember {
         let id = {
             let mut state = shared.lock();
             let counts = counts(&state);
-            state.groups.entry(group.to_owned()).or_default().join(topics, &counts)
+            state
+                .groups
+                .entry(group.to_owned())
+                .or_default()
+                .join(topics, &counts)
         };
-        Self { shared, group: group.to_owned(), id, next: BTreeMap::new(), reads: true }
+        Self {
+            shared,
+            group: group.to_owned(),
+            id,
+            next: BTreeMap::new(),
+            reads: true,
+        }
     }
 
     fn take(&mut self, most: usize) -> Polled {
         let mut state = self.shared.lock();
-        let news = state.groups.get_mut(&self.group).map(|group| group.news(self.id)).unwrap_or_default();
+        let news = state
+            .groups
+            .get_mut(&self.group)
+            .map(|group| group.news(self.id))
+            .unwrap_or_default();
         for change in &news {
             match change {
                 Assignment::Revoked(places) => places.iter().for_each(|place| {
@@ -46,8 +64,12 @@ impl MemoryMember {
                 Assignment::Assigned(places) => {
                     for place in places {
                         let key = (place.topic.to_string(), place.partition);
-                        let from = state.groups.get(&self.group).and_then(|group| group.committed.get(&key));
-                        self.next.insert(place.clone(), from.map_or(Offset(0), |commit| commit.next));
+                        let from = state
+                            .groups
+                            .get(&self.group)
+                            .and_then(|group| group.committed.get(&key));
+                        self.next
+                            .insert(place.clone(), from.map_or(Offset(0), |commit| commit.next));
                     }
                 }
             }
@@ -57,7 +79,10 @@ impl MemoryMember {
             let most = state.poll_size(most);
             super::reader::take(&state, &mut self.next, |_| false, most, &mut records);
         }
-        Polled { assignments: news, records }
+        Polled {
+            assignments: news,
+            records,
+        }
     }
 }
 
@@ -80,8 +105,13 @@ impl Member for MemoryMember {
         let group = state.groups.entry(self.group.clone()).or_default();
         for (place, next, metadata) in positions {
             if self.next.contains_key(place) {
-                let commit = Commit { next: *next, metadata: metadata.clone() };
-                group.committed.insert((place.topic.to_string(), place.partition), commit);
+                let commit = Commit {
+                    next: *next,
+                    metadata: metadata.clone(),
+                };
+                group
+                    .committed
+                    .insert((place.topic.to_string(), place.partition), commit);
             }
         }
         Ok(())

@@ -63,7 +63,9 @@ impl State {
     pub(crate) fn draw(&mut self, bound: u64) -> Option<u64> {
         let faults = self.faults?;
         self.draws += 1;
-        let mut mixed = faults.seed.wrapping_add(self.draws.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let mut mixed = faults
+            .seed
+            .wrapping_add(self.draws.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         Some((mixed ^ (mixed >> 31)) % bound.max(1))
@@ -81,8 +83,19 @@ impl State {
 impl MemoryLog {
     /// An empty log; records get their time from `clock`, as a broker would give it.
     pub fn new(clock: Clock) -> Self {
-        let state = State { topics: BTreeMap::new(), groups: BTreeMap::new(), faults: None, draws: 0 };
-        Self { shared: Arc::new(Shared { state: Mutex::new(state), arrived: Notify::new(), clock }) }
+        let state = State {
+            topics: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            faults: None,
+            draws: 0,
+        };
+        Self {
+            shared: Arc::new(Shared {
+                state: Mutex::new(state),
+                arrived: Notify::new(),
+                clock,
+            }),
+        }
     }
 
     /// From now on with faults.
@@ -95,7 +108,10 @@ impl MemoryLog {
     /// Creates a topic; an existing one stays as it is.
     pub fn create(&self, topic: &str, partitions: u32) {
         let mut state = self.shared.lock();
-        state.topics.entry(topic.to_owned()).or_insert_with(|| (0..partitions).map(|_| Vec::new()).collect());
+        state
+            .topics
+            .entry(topic.to_owned())
+            .or_insert_with(|| (0..partitions).map(|_| Vec::new()).collect());
     }
 
     /// Appends with a header list and a time of the caller's, as a storefront would.
@@ -115,7 +131,15 @@ impl MemoryLog {
 
     /// All records of a topic, partition by partition. For tests and summaries.
     pub fn dump(&self, topic: &str) -> Vec<Record> {
-        self.shared.lock().topics.get(topic).into_iter().flatten().flatten().cloned().collect()
+        self.shared
+            .lock()
+            .topics
+            .get(topic)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .cloned()
+            .collect()
     }
 }
 
@@ -130,9 +154,14 @@ fn append(
         .get_mut(record.topic.as_ref())
         .ok_or_else(|| Error::Fatal(format!("topic {} does not exist", record.topic)))?;
     let count = topic.len();
-    let partition = record.partition.unwrap_or_else(|| by_key(&record.key, count));
+    let partition = record
+        .partition
+        .unwrap_or_else(|| by_key(&record.key, count));
     let records = topic.get_mut(partition.0 as usize).ok_or_else(|| {
-        Error::Fatal(format!("topic {} has {count} partitions, not a partition {partition}", record.topic))
+        Error::Fatal(format!(
+            "topic {} has {count} partitions, not a partition {partition}",
+            record.topic
+        ))
     })?;
     let offset = Offset(i64::try_from(records.len()).unwrap_or(i64::MAX));
     records.push(Record {
@@ -149,7 +178,9 @@ fn append(
 }
 
 fn by_key(key: &[u8], count: usize) -> Partition {
-    let sum = key.iter().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(*byte)));
+    let sum = key.iter().fold(0_u32, |sum, byte| {
+        sum.wrapping_mul(31).wrapping_add(u32::from(*byte))
+    });
     Partition(sum % u32::try_from(count.max(1)).unwrap_or(1))
 }
 
@@ -166,23 +197,40 @@ impl Log for MemoryLog {
             one_in > 0 && state.draw(one_in) == Some(0)
         };
         self.shared.arrived.notify_waiters();
-        if lost { Err(Error::Unavailable("planted: the acknowledgement was lost".into())) } else { Ok(()) }
+        if lost {
+            Err(Error::Unavailable(
+                "planted: the acknowledgement was lost".into(),
+            ))
+        } else {
+            Ok(())
+        }
     }
 
     async fn partitions(&self, topic: &str) -> Result<Option<u32>, Error> {
         let state = self.shared.lock();
-        Ok(state.topics.get(topic).map(|partitions| u32::try_from(partitions.len()).unwrap_or(u32::MAX)))
+        Ok(state
+            .topics
+            .get(topic)
+            .map(|partitions| u32::try_from(partitions.len()).unwrap_or(u32::MAX)))
     }
 
     async fn ends(&self, topic: &str) -> Result<Vec<Offset>, Error> {
         let state = self.shared.lock();
         let partitions = state.topics.get(topic).into_iter().flatten();
-        Ok(partitions.map(|records| Offset(i64::try_from(records.len()).unwrap_or(i64::MAX))).collect())
+        Ok(partitions
+            .map(|records| Offset(i64::try_from(records.len()).unwrap_or(i64::MAX)))
+            .collect())
     }
 
     async fn starts(&self, topic: &str) -> Result<Vec<Offset>, Error> {
         let state = self.shared.lock();
-        Ok(state.topics.get(topic).into_iter().flatten().map(|_| Offset(0)).collect())
+        Ok(state
+            .topics
+            .get(topic)
+            .into_iter()
+            .flatten()
+            .map(|_| Offset(0))
+            .collect())
     }
 
     async fn committed(&self, group: &str, topic: &str) -> Result<Vec<Option<Commit>>, Error> {
@@ -198,7 +246,11 @@ impl Log for MemoryLog {
     }
 
     async fn join(&self, group: &str, topics: &[String]) -> Result<Box<dyn Member>, Error> {
-        Ok(Box::new(member::MemoryMember::join(self.shared.clone(), group, topics)))
+        Ok(Box::new(member::MemoryMember::join(
+            self.shared.clone(),
+            group,
+            topics,
+        )))
     }
 
     async fn read(&self, _group: &str) -> Result<Box<dyn Reader>, Error> {

@@ -22,7 +22,11 @@ pub(crate) struct MemoryReader {
 
 impl MemoryReader {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, next: BTreeMap::new(), held: BTreeSet::new() }
+        Self {
+            shared,
+            next: BTreeMap::new(),
+            held: BTreeSet::new(),
+        }
     }
 
     fn take(&mut self, most: usize) -> Vec<Record> {
@@ -30,7 +34,13 @@ impl MemoryReader {
         let most = state.poll_size(most);
         let mut records = Vec::new();
         let held = &self.held;
-        take(&state, &mut self.next, |place| held.contains(place), most, &mut records);
+        take(
+            &state,
+            &mut self.next,
+            |place| held.contains(place),
+            most,
+            &mut records,
+        );
         records
     }
 }
@@ -50,12 +60,16 @@ pub(crate) fn take(
         if skip(place) {
             continue;
         }
-        let Some(records) =
-            state.topics.get(place.topic.as_ref()).and_then(|topic| topic.get(place.partition.0 as usize))
+        let Some(records) = state
+            .topics
+            .get(place.topic.as_ref())
+            .and_then(|topic| topic.get(place.partition.0 as usize))
         else {
             continue;
         };
-        let from = usize::try_from(position.0).unwrap_or(usize::MAX).min(records.len());
+        let from = usize::try_from(position.0)
+            .unwrap_or(usize::MAX)
+            .min(records.len());
         let until = records.len().min(from.saturating_add(most - out.len()));
         out.extend_from_slice(&records[from..until]);
         *position = Offset(i64::try_from(until).unwrap_or(i64::MAX));

@@ -10,7 +10,12 @@ use crate::log::{Assignment, Log, Place};
 use crate::record::Outgoing;
 
 fn record(partition: u32, value: &str) -> Outgoing {
-    Outgoing { topic: "t".into(), partition: Some(Partition(partition)), key: vec![], value: value.into() }
+    Outgoing {
+        topic: "t".into(),
+        partition: Some(Partition(partition)),
+        key: vec![],
+        value: value.into(),
+    }
 }
 
 fn log() -> MemoryLog {
@@ -23,18 +28,32 @@ fn log() -> MemoryLog {
 async fn a_second_member_takes_half_and_goes_on_where_the_first_committed() {
     let log = log();
     for n in 0..4 {
-        log.produce(vec![record(0, &n.to_string()), record(1, &n.to_string())]).await.unwrap();
+        log.produce(vec![record(0, &n.to_string()), record(1, &n.to_string())])
+            .await
+            .unwrap();
     }
     let mut first = log.join("g", &["t".into()]).await.unwrap();
     let polled = first.poll(100, Duration::ZERO).await.unwrap();
     assert_eq!(polled.records.len(), 8);
-    first.commit(&[(Place::new("t", Partition(1)), Offset(3), "m".into())]).await.unwrap();
+    first
+        .commit(&[(Place::new("t", Partition(1)), Offset(3), "m".into())])
+        .await
+        .unwrap();
     let mut second = log.join("g", &["t".into()]).await.unwrap();
     let polled = second.poll(100, Duration::ZERO).await.unwrap();
-    assert_eq!(polled.assignments, vec![Assignment::Assigned(vec![Place::new("t", Partition(1))])]);
-    assert_eq!(polled.records.iter().map(|r| r.offset).collect::<Vec<_>>(), vec![Offset(3)]);
+    assert_eq!(
+        polled.assignments,
+        vec![Assignment::Assigned(vec![Place::new("t", Partition(1))])]
+    );
+    assert_eq!(
+        polled.records.iter().map(|r| r.offset).collect::<Vec<_>>(),
+        vec![Offset(3)]
+    );
     let polled = first.poll(100, Duration::ZERO).await.unwrap();
-    assert_eq!(polled.assignments, vec![Assignment::Revoked(vec![Place::new("t", Partition(1))])]);
+    assert_eq!(
+        polled.assignments,
+        vec![Assignment::Revoked(vec![Place::new("t", Partition(1))])]
+    );
     drop(second);
     let polled = first.poll(100, Duration::ZERO).await.unwrap();
     assert_eq!(polled.records.len(), 1);
@@ -43,7 +62,9 @@ async fn a_second_member_takes_half_and_goes_on_where_the_first_committed() {
 #[tokio::test]
 async fn a_held_partition_keeps_its_position() {
     let log = log();
-    log.produce(vec![record(0, "a"), record(0, "b")]).await.unwrap();
+    log.produce(vec![record(0, "a"), record(0, "b")])
+        .await
+        .unwrap();
     let place = Place::new("t", Partition(0));
     let mut reader = log.read("g").await.unwrap();
     reader.start(&place, Offset(1)).await.unwrap();
@@ -58,7 +79,10 @@ async fn a_held_partition_keeps_its_position() {
 #[tokio::test]
 async fn faults_repeat_by_seed_and_lose_only_answers() {
     let outcomes = |seed| async move {
-        let log = log().with_faults(Faults { seed, lost_ack_one_in: 3 });
+        let log = log().with_faults(Faults {
+            seed,
+            lost_ack_one_in: 3,
+        });
         let mut seen = Vec::new();
         for n in 0..30 {
             seen.push(log.produce(vec![record(0, &n.to_string())]).await.is_ok());

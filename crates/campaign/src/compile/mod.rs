@@ -35,26 +35,44 @@ pub(crate) fn files(files: &Files, report: &mut Report) -> Option<Parts> {
         }
     }
     let policy = match policies.as_slice() {
-        [path] => read::<PolicyFile>(path, &files.0[*path], report).and_then(|file| policy::compile(path, file, report)),
+        [path] => read::<PolicyFile>(path, &files.0[*path], report)
+            .and_then(|file| policy::compile(path, file, report)),
         [] => {
             report.error("policy.yaml", None, "there is no Policy", help("a shop needs one file of `kind: Policy`: sender, zone, quiet hours, consent, caps"));
             None
         }
         [_, second, ..] => {
-            report.error(second, None, "there is a second Policy", help("a shop has one; join them"));
+            report.error(
+                second,
+                None,
+                "there is a second Policy",
+                help("a shop has one; join them"),
+            );
             None
         }
     };
     let templates = Templates::compile(files, report);
     let mut compiled = BTreeMap::new();
     for path in campaigns {
-        let Some(file) = read::<CampaignFile>(path, &files.0[path], report) else { continue };
+        let Some(file) = read::<CampaignFile>(path, &files.0[path], report) else {
+            continue;
+        };
         let Some(policy) = &policy else { continue };
-        let mut scope = Scope { path, policy, templates: &templates, report };
+        let mut scope = Scope {
+            path,
+            policy,
+            templates: &templates,
+            report,
+        };
         let at = position(&file.metadata.name);
         if let Some(campaign) = scope.campaign(file) {
             if compiled.contains_key(&campaign.name) {
-                report.error(path, at, format!("there are two campaigns named `{}`", campaign.name), help("names are unique"));
+                report.error(
+                    path,
+                    at,
+                    format!("there are two campaigns named `{}`", campaign.name),
+                    help("names are unique"),
+                );
             } else {
                 compiled.insert(campaign.name.clone(), campaign);
             }
@@ -71,16 +89,32 @@ fn kind(path: &str, text: &str, report: &mut Report) -> Option<String> {
     let head: yaml::Head = read(path, text, report)?;
     if head.api_version.as_ref().map(|v| v.value.as_str()) != Some("winback/v1") {
         let at = head.api_version.as_ref().and_then(position);
-        report.error(path, at, "the file does not begin with `apiVersion: winback/v1`", None);
+        report.error(
+            path,
+            at,
+            "the file does not begin with `apiVersion: winback/v1`",
+            None,
+        );
         return None;
     }
     let Some(kind) = head.kind else {
-        report.error(path, None, "the file has no `kind`", help("write `kind: Campaign` or `kind: Policy`"));
+        report.error(
+            path,
+            None,
+            "the file has no `kind`",
+            help("write `kind: Campaign` or `kind: Policy`"),
+        );
         return None;
     };
     if !["Campaign", "Policy"].contains(&kind.value.as_str()) {
-        let hint = did_you_mean(&kind.value, ["Campaign", "Policy"]).or_else(|| help("it is Campaign or Policy"));
-        report.error(path, position(&kind), format!("unknown kind `{}`", kind.value), hint);
+        let hint = did_you_mean(&kind.value, ["Campaign", "Policy"])
+            .or_else(|| help("it is Campaign or Policy"));
+        report.error(
+            path,
+            position(&kind),
+            format!("unknown kind `{}`", kind.value),
+            hint,
+        );
     }
     Some(kind.value)
 }
@@ -98,9 +132,15 @@ fn read<T: serde::de::DeserializeOwned>(path: &str, text: &str, report: &mut Rep
 
 /// From `unknown field "x", expected one of a, b` to a suggestion, if one of them is near.
 fn unknown_field(message: &str) -> Option<String> {
-    let (wrong, expected) = message.strip_prefix("unknown field")?.split_once("expected")?;
+    let (wrong, expected) = message
+        .strip_prefix("unknown field")?
+        .split_once("expected")?;
     let word = wrong.trim_matches(|c: char| !c.is_alphanumeric());
-    let known = expected.trim().trim_start_matches("one of").split([',', ' ']).map(|name| name.trim_matches('`'));
+    let known = expected
+        .trim()
+        .trim_start_matches("one of")
+        .split([',', ' '])
+        .map(|name| name.trim_matches('`'));
     did_you_mean(word, known.filter(|name| !name.is_empty()))
 }
 
@@ -113,7 +153,12 @@ pub(crate) struct Scope<'a> {
 }
 
 impl Scope<'_> {
-    pub(crate) fn error(&mut self, at: Option<Position>, message: impl Into<String>, hint: Option<String>) {
+    pub(crate) fn error(
+        &mut self,
+        at: Option<Position>,
+        message: impl Into<String>,
+        hint: Option<String>,
+    ) {
         self.report.error(self.path, at, message, hint);
     }
 
@@ -125,7 +170,11 @@ impl Scope<'_> {
             Some(topic) => self.known(topic, "topic", self.policy.topics.keys()),
             None if self.policy.topics.contains_key("marketing") => "marketing".to_owned(),
             None => {
-                self.error(None, "Policy has no topic `marketing`, and the campaign names no other", None);
+                self.error(
+                    None,
+                    "Policy has no topic `marketing`, and the campaign names no other",
+                    None,
+                );
                 String::new()
             }
         };
@@ -134,25 +183,69 @@ impl Scope<'_> {
             let at = file.metadata.priority.as_ref().and_then(position);
             self.error(at, "a priority is a number from 0 to 100", None);
         }
-        let mode = self.word(spec.mode.as_ref(), "mode", Mode::Live, &[("live", Mode::Live), ("shadow", Mode::Shadow), ("paused", Mode::Paused)]);
+        let mode = self.word(
+            spec.mode.as_ref(),
+            "mode",
+            Mode::Live,
+            &[
+                ("live", Mode::Live),
+                ("shadow", Mode::Shadow),
+                ("paused", Mode::Paused),
+            ],
+        );
         let rollout = spec.rollout.as_ref();
-        let in_flight = self.word(rollout.and_then(|r| r.in_flight.as_ref()), "in_flight", InFlight::Finish, &[("finish", InFlight::Finish), ("drop", InFlight::Drop)]);
-        let existing = rollout.and_then(|r| r.existing.as_ref()).filter(|text| text.value != "skip").map(|text| self.span(text).from);
-        let lag_expires = self.word(spec.on_input_lag.as_ref(), "on_input_lag", false, &[("wait", false), ("expire", true)]);
+        let in_flight = self.word(
+            rollout.and_then(|r| r.in_flight.as_ref()),
+            "in_flight",
+            InFlight::Finish,
+            &[("finish", InFlight::Finish), ("drop", InFlight::Drop)],
+        );
+        let existing = rollout
+            .and_then(|r| r.existing.as_ref())
+            .filter(|text| text.value != "skip")
+            .map(|text| self.span(text).from);
+        let lag_expires = self.word(
+            spec.on_input_lag.as_ref(),
+            "on_input_lag",
+            false,
+            &[("wait", false), ("expire", true)],
+        );
         let holdout = spec.holdout.as_ref().map_or(0, |text| self.share(text));
-        let goal_within = spec.goal.as_ref().map_or(Span::from_days(3), |goal| self.span(&goal.within).from);
-        let starts: Vec<_> = spec.enter.value.0.iter().filter_map(|part| self.start(part, position(&spec.enter))).collect();
-        let audience = spec.audience.as_ref().and_then(|text| self.condition(text, JUDGED));
+        let goal_within = spec
+            .goal
+            .as_ref()
+            .map_or(Span::from_days(3), |goal| self.span(&goal.within).from);
+        let starts: Vec<_> = spec
+            .enter
+            .value
+            .0
+            .iter()
+            .filter_map(|part| self.start(part, position(&spec.enter)))
+            .collect();
+        let audience = spec
+            .audience
+            .as_ref()
+            .and_then(|text| self.condition(text, JUDGED));
         let mut exits = Vec::new();
         if let Some(part) = &spec.exit {
             for (patterns, converted) in [(&part.converted, true), (&part.cancelled, false)] {
-                exits.extend(patterns.iter().flat_map(|patterns| self.patterns(patterns)).map(|pattern| Exit { pattern, converted }));
+                exits.extend(
+                    patterns
+                        .iter()
+                        .flat_map(|patterns| self.patterns(patterns))
+                        .map(|pattern| Exit { pattern, converted }),
+                );
             }
         }
-        let born_of_silence = starts.iter().any(|start| matches!(start.kind, crate::model::StartKind::Silence { .. }));
+        let born_of_silence = starts
+            .iter()
+            .any(|start| matches!(start.kind, crate::model::StartKind::Silence { .. }));
         let entries = self.cascade(&spec.cascade, born_of_silence, &file.metadata.name.value);
         Some(Campaign {
-            title: file.metadata.title.unwrap_or_else(|| file.metadata.name.value.clone()),
+            title: file
+                .metadata
+                .title
+                .unwrap_or_else(|| file.metadata.name.value.clone()),
             name: file.metadata.name.value,
             group,
             priority,
@@ -173,29 +266,54 @@ impl Scope<'_> {
     fn name(&mut self, name: &Spanned<String>) {
         let kebab = !name.value.is_empty()
             && name.value.len() <= 64
-            && name.value.split('-').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()));
+            && name.value.split('-').all(|part| {
+                !part.is_empty()
+                    && part
+                        .bytes()
+                        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+            });
         if !kebab {
             self.error(position(name), format!("`{}` is not a name", name.value), help("names are kebab-case: small letters, digits and single dashes, such as cart-left"));
         }
     }
 
     /// A name that must exist elsewhere.
-    pub(crate) fn known<'k>(&mut self, name: &Spanned<String>, what: &str, known: impl Iterator<Item = &'k String> + Clone) -> String {
+    pub(crate) fn known<'k>(
+        &mut self,
+        name: &Spanned<String>,
+        what: &str,
+        known: impl Iterator<Item = &'k String> + Clone,
+    ) -> String {
         if !known.clone().any(|k| *k == name.value) {
             let words: Vec<&str> = known.map(String::as_str).collect();
-            let hint = did_you_mean(&name.value, words.iter().copied()).unwrap_or_else(|| format!("Policy has: {}", words.join(", ")));
-            self.error(position(name), format!("unknown {what} `{}`", name.value), Some(hint));
+            let hint = did_you_mean(&name.value, words.iter().copied())
+                .unwrap_or_else(|| format!("Policy has: {}", words.join(", ")));
+            self.error(
+                position(name),
+                format!("unknown {what} `{}`", name.value),
+                Some(hint),
+            );
         }
         name.value.clone()
     }
 
-    pub(crate) fn word<T: Copy>(&mut self, given: Option<&Spanned<String>>, what: &str, default: T, words: &[(&str, T)]) -> T {
+    pub(crate) fn word<T: Copy>(
+        &mut self,
+        given: Option<&Spanned<String>>,
+        what: &str,
+        default: T,
+        words: &[(&str, T)],
+    ) -> T {
         let Some(given) = given else { return default };
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == given.value) {
             return *value;
         }
         let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-        self.error(position(given), format!("`{what}` can't be `{}`", given.value), Some(format!("it is one of: {}", known.join(", "))));
+        self.error(
+            position(given),
+            format!("`{what}` can't be `{}`", given.value),
+            Some(format!("it is one of: {}", known.join(", "))),
+        );
         default
     }
 
@@ -208,17 +326,28 @@ impl Scope<'_> {
 
     /// A literal, a range, or `settings.name`.
     pub(crate) fn span(&mut self, text: &Spanned<String>) -> SpanRange {
-        let zero = SpanRange { from: Span::ZERO, to: Span::ZERO };
+        let zero = SpanRange {
+            from: Span::ZERO,
+            to: Span::ZERO,
+        };
         if let Some(name) = text.value.trim().strip_prefix("settings.") {
             return match self.policy.settings.get(name) {
                 Some(Setting::Span(range)) => *range,
                 Some(_) => {
-                    self.error(position(text), format!("setting `{name}` is not a duration"), None);
+                    self.error(
+                        position(text),
+                        format!("setting `{name}` is not a duration"),
+                        None,
+                    );
                     zero
                 }
                 None => {
                     let hint = did_you_mean(name, self.policy.settings.keys().map(String::as_str));
-                    self.error(position(text), format!("Policy has no setting `{name}`"), hint);
+                    self.error(
+                        position(text),
+                        format!("Policy has no setting `{name}`"),
+                        hint,
+                    );
                     zero
                 }
             };
@@ -229,14 +358,21 @@ impl Scope<'_> {
         })
     }
 
-    pub(crate) fn condition(&mut self, text: &Spanned<String>, allowed: &[&str]) -> Option<Condition> {
+    pub(crate) fn condition(
+        &mut self,
+        text: &Spanned<String>,
+        allowed: &[&str],
+    ) -> Option<Condition> {
         match Condition::compile(&text.value, allowed) {
             Ok(condition) => Some(condition),
             Err(problems) => {
                 for problem in problems {
                     // Positions inside a plain scalar of one line add to the place of the scalar.
                     let at = match (position(text), problem.at) {
-                        (Some(outer), Some(inner)) if inner.line <= 1 => Some(Position { line: outer.line, column: outer.column + inner.column.saturating_sub(1) }),
+                        (Some(outer), Some(inner)) if inner.line <= 1 => Some(Position {
+                            line: outer.line,
+                            column: outer.column + inner.column.saturating_sub(1),
+                        }),
                         (outer, _) => outer,
                     };
                     self.error(at, problem.message, problem.help);
@@ -254,7 +390,10 @@ impl Scope<'_> {
             .iter()
             .map(|part| Pattern {
                 on: self.events(&part.on.0, at),
-                when: part.when.as_ref().and_then(|text| self.condition(text, ON_EXIT)),
+                when: part
+                    .when
+                    .as_ref()
+                    .and_then(|text| self.condition(text, ON_EXIT)),
             })
             .collect()
     }
@@ -273,8 +412,15 @@ impl Scope<'_> {
                 None => {
                     if !spec::DERIVED.contains(&name.as_str()) {
                         let known = spec::EVENTS.iter().map(|event| event.name);
-                        let hint = did_you_mean(name, known).or_else(|| help("it is taken as an event of the shop's own, by its exact name"));
-                        self.report.warning(self.path, at, format!("`{name}` is not an event of the contract"), hint);
+                        let hint = did_you_mean(name, known).or_else(|| {
+                            help("it is taken as an event of the shop's own, by its exact name")
+                        });
+                        self.report.warning(
+                            self.path,
+                            at,
+                            format!("`{name}` is not an event of the contract"),
+                            hint,
+                        );
                     }
                     seen.insert(name.clone());
                 }
@@ -287,9 +433,13 @@ impl Scope<'_> {
 /// Variables when a start is judged, on arrival.
 pub(crate) const ON_ARRIVAL: &[&str] = &["event", "settings", "now"];
 /// Variables when an exit is judged.
-pub(crate) const ON_EXIT: &[&str] = &["event", "entry", "settings", "now", "cart", "order", "orders", "customer", "journey"];
+pub(crate) const ON_EXIT: &[&str] = &[
+    "event", "entry", "settings", "now", "cart", "order", "orders", "customer", "journey",
+];
 /// Variables when a due step is judged.
-pub(crate) const JUDGED: &[&str] = &["entry", "settings", "now", "cart", "order", "orders", "customer", "journey"];
+pub(crate) const JUDGED: &[&str] = &[
+    "entry", "settings", "now", "cart", "order", "orders", "customer", "journey",
+];
 
 #[cfg(test)]
 mod tests;

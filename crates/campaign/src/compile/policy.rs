@@ -11,14 +11,18 @@ use crate::diagnostic::{Position, Report, did_you_mean};
 use crate::duration;
 use crate::model::Reaction;
 use crate::policy::{Cap, ConsentRule, Coupon, EmailSender, Policy, QuietRule, Setting, TopicRule};
-use crate::yaml::policy::{Consent, PolicyFile, Quiet, SettingPart, Topic};
+use crate::yaml::policy::{Consent, Email, PolicyFile, Quiet, SettingPart, Topic};
 use crate::yaml::{OneOrMany, Spanned, position, values::percent};
 
 /// Reads `"10:00"`.
 pub(super) fn clock(text: &str) -> Option<Time> {
     let (hour, minute) = text.split_once(':')?;
     let valid = (1..=2).contains(&hour.len()) && minute.len() == 2;
-    if valid { Time::new(hour.parse().ok()?, minute.parse().ok()?, 0, 0).ok() } else { None }
+    if valid {
+        Time::new(hour.parse().ok()?, minute.parse().ok()?, 0, 0).ok()
+    } else {
+        None
+    }
 }
 
 struct Reader<'a> {
@@ -31,15 +35,35 @@ pub(super) fn compile(path: &str, file: PolicyFile, report: &mut Report) -> Opti
     let spec = file.spec;
     let zone = calendar::zone(&spec.shop.zone.value);
     if zone.is_none() {
-        reader.error(position(&spec.shop.zone), format!("unknown time zone `{}`", spec.shop.zone.value), "zones are IANA names, such as Europe/Kyiv");
+        reader.error(
+            position(&spec.shop.zone),
+            format!("unknown time zone `{}`", spec.shop.zone.value),
+            "zones are IANA names, such as Europe/Kyiv",
+        );
     }
     let currency = Currency::parse(&spec.shop.currency.value);
     if let Err(error) = &currency {
-        reader.error(position(&spec.shop.currency), error.to_string(), "such as UAH");
+        reader.error(
+            position(&spec.shop.currency),
+            error.to_string(),
+            "such as UAH",
+        );
     }
-    let hour = spec.shop.hour.as_ref().map_or_else(|| clock("10:00"), |text| reader.clock(text));
-    let settings = spec.settings.iter().map(|(name, part)| (name.clone(), reader.setting(part))).collect();
-    let topics: BTreeMap<_, _> = spec.topics.iter().map(|(name, topic)| (name.clone(), reader.topic(topic))).collect();
+    let hour = spec
+        .shop
+        .hour
+        .as_ref()
+        .map_or_else(|| clock("10:00"), |text| reader.clock(text));
+    let settings = spec
+        .settings
+        .iter()
+        .map(|(name, part)| (name.clone(), reader.setting(part)))
+        .collect();
+    let topics: BTreeMap<_, _> = spec
+        .topics
+        .iter()
+        .map(|(name, topic)| (name.clone(), reader.topic(topic)))
+        .collect();
     let reactions = match &spec.reactions {
         None => vec![Reaction::Clicked, Reaction::Replied, Reaction::Visited],
         Some(words) => reader.reactions(words),
@@ -49,7 +73,12 @@ pub(super) fn compile(path: &str, file: PolicyFile, report: &mut Report) -> Opti
         .caps
         .iter()
         .map(|cap| Cap {
-            channels: cap.value.channels.as_ref().map(|words| reader.channels(words)).unwrap_or_default(),
+            channels: cap
+                .value
+                .channels
+                .as_ref()
+                .map(|words| reader.channels(words))
+                .unwrap_or_default(),
             at_most: cap.value.at_most.value,
             per: reader.span(&cap.value.per),
         })
@@ -60,24 +89,33 @@ pub(super) fn compile(path: &str, file: PolicyFile, report: &mut Report) -> Opti
             0
         })
     });
-    let arbitration = spec.arbitration.as_ref().map_or(Span::from_hours(1), |text| reader.span(text));
-    let email = spec.senders.email.as_ref().map(|sender| {
-        for address in &sender.value.unsubscribe.value.0 {
-            if !address.starts_with("mailto:") && !address.starts_with("https://") {
-                reader.error(position(&sender.value.unsubscribe), format!("`{address}` is not an unsubscribe address"), "write `mailto:out@shop.example` and/or `https://…`");
-            }
-        }
-        if !sender.value.from.value.contains('@') || sender.value.from.value.contains(['\r', '\n']) {
-            reader.error(position(&sender.value.from), "the sender is not an address", "such as \"Shop <hello@shop.example>\"");
-        }
-        EmailSender {
-            from: sender.value.from.value.clone(),
-            reply_to: sender.value.reply_to.clone(),
-            unsubscribe: sender.value.unsubscribe.value.0.clone(),
-        }
-    });
-    let groups = spec.groups.into_iter().map(|(name, group)| (name, group.ended_by.map(|event| event.value))).collect();
-    let coupons = spec.coupons.into_iter().map(|(name, coupon)| (name, Coupon { code: coupon.code, worth: coupon.worth })).collect();
+    let arbitration = spec
+        .arbitration
+        .as_ref()
+        .map_or(Span::from_hours(1), |text| reader.span(text));
+    let email = spec
+        .senders
+        .email
+        .as_ref()
+        .map(|sender| reader.sender(&sender.value));
+    let groups = spec
+        .groups
+        .into_iter()
+        .map(|(name, group)| (name, group.ended_by.map(|event| event.value)))
+        .collect();
+    let coupons = spec
+        .coupons
+        .into_iter()
+        .map(|(name, coupon)| {
+            (
+                name,
+                Coupon {
+                    code: coupon.code,
+                    worth: coupon.worth,
+                },
+            )
+        })
+        .collect();
     let policy = Policy {
         name: file.metadata.name.value,
         zone: zone?,
@@ -95,18 +133,43 @@ pub(super) fn compile(path: &str, file: PolicyFile, report: &mut Report) -> Opti
         coupons,
         email,
     };
-    let some_day = Timestamp::from_millis(1_767_225_600_000);
-    for channel in Channel::ALL {
-        if !calendar::has_free_time(&policy, channel, some_day) {
-            let at = spec.quiet.first().and_then(position);
-            report.error(path, at, format!("it is always quiet on {channel}: nothing could ever go out"), help("leave some hours of some days free"));
-            break;
-        }
-    }
+    reader.some_time_is_free(&policy, spec.quiet.first().and_then(position));
     Some(policy)
 }
 
 impl Reader<'_> {
+    fn sender(&mut self, sender: &Email) -> EmailSender {
+        for address in &sender.unsubscribe.value.0 {
+            if !address.starts_with("mailto:") && !address.starts_with("https://") {
+                self.error(
+                    position(&sender.unsubscribe),
+                    format!("`{address}` is not an unsubscribe address"),
+                    "write `mailto:out@shop.example` and/or `https://…`",
+                );
+            }
+        }
+        if !sender.from.value.contains('@') || sender.from.value.contains(['\r', '\n']) {
+            let hint = "such as \"Shop <hello@shop.example>\"";
+            self.error(position(&sender.from), "the sender is not an address", hint);
+        }
+        EmailSender {
+            from: sender.from.value.clone(),
+            reply_to: sender.reply_to.clone(),
+            unsubscribe: sender.unsubscribe.value.0.clone(),
+        }
+    }
+
+    fn some_time_is_free(&mut self, policy: &Policy, at: Option<Position>) {
+        let some_day = Timestamp::from_millis(1_767_225_600_000);
+        let closed = Channel::ALL
+            .into_iter()
+            .find(|c| !calendar::has_free_time(policy, *c, some_day));
+        if let Some(channel) = closed {
+            let message = format!("it is always quiet on {channel}: nothing could ever go out");
+            self.error(at, message, "leave some hours of some days free");
+        }
+    }
+
     fn error(&mut self, at: Option<Position>, message: impl Into<String>, hint: &str) {
         self.report.error(self.path, at, message, help(hint));
     }
@@ -121,7 +184,11 @@ impl Reader<'_> {
     fn clock(&mut self, text: &Spanned<String>) -> Option<Time> {
         let time = clock(&text.value);
         if time.is_none() {
-            self.error(position(text), format!("`{}` is not a time of day", text.value), "write hours and minutes in quotes, such as \"10:00\"");
+            self.error(
+                position(text),
+                format!("`{}` is not a time of day", text.value),
+                "write hours and minutes in quotes, such as \"10:00\"",
+            );
         }
         time
     }
@@ -129,13 +196,15 @@ impl Reader<'_> {
     fn setting(&mut self, part: &Spanned<SettingPart>) -> Setting {
         match &part.value {
             SettingPart::Number(number) => Setting::Number(*number),
-            SettingPart::Text(text) if text.starts_with(|c: char| c.is_ascii_digit()) => match duration::parse_range(text) {
-                Ok(range) => Setting::Span(range),
-                Err(message) => {
-                    self.report.error(self.path, position(part), message, None);
-                    Setting::Text(text.clone())
+            SettingPart::Text(text) if text.starts_with(|c: char| c.is_ascii_digit()) => {
+                match duration::parse_range(text) {
+                    Ok(range) => Setting::Span(range),
+                    Err(message) => {
+                        self.report.error(self.path, position(part), message, None);
+                        Setting::Text(text.clone())
+                    }
                 }
-            },
+            }
             SettingPart::Text(text) => Setting::Text(text.clone()),
         }
     }
@@ -146,7 +215,11 @@ impl Reader<'_> {
             "granted" => ConsentRule::Granted,
             "not_denied" => ConsentRule::NotDenied,
             other => {
-                self.error(at, format!("consent can't be `{other}`"), "it is granted or not_denied");
+                self.error(
+                    at,
+                    format!("consent can't be `{other}`"),
+                    "it is granted or not_denied",
+                );
                 ConsentRule::Granted
             }
         };
@@ -167,7 +240,11 @@ impl Reader<'_> {
                     }
                 }
                 for name in unknown {
-                    self.error(at, format!("unknown channel `{name}`"), "channels are email, sms, whatsapp …, and `default` for the others");
+                    self.error(
+                        at,
+                        format!("unknown channel `{name}`"),
+                        "channels are email, sms, whatsapp …, and `default` for the others",
+                    );
                 }
             }
         }
@@ -175,13 +252,22 @@ impl Reader<'_> {
             None => false,
             Some(word) if word.value == "exempt" => true,
             Some(word) => {
-                self.error(position(word), format!("`{what}` can't be `{}`", word.value), "it is `exempt`, or absent");
+                self.error(
+                    position(word),
+                    format!("`{what}` can't be `{}`", word.value),
+                    "it is `exempt`, or absent",
+                );
                 false
             }
         };
         let caps_exempt = exempt(&topic.value.caps, "caps");
         let quiet_exempt = exempt(&topic.value.quiet, "quiet");
-        TopicRule { consent, by_channel, caps_exempt, quiet_exempt }
+        TopicRule {
+            consent,
+            by_channel,
+            caps_exempt,
+            quiet_exempt,
+        }
     }
 
     fn reactions(&mut self, words: &Spanned<OneOrMany>) -> Vec<Reaction> {
@@ -189,7 +275,11 @@ impl Reader<'_> {
         for word in &words.value.0 {
             match Reaction::ALL.iter().find(|(known, _)| known == word) {
                 Some((_, reaction)) => found.push(*reaction),
-                None => self.error(position(words), format!("unknown reaction `{word}`"), "reactions are delivered, opened, clicked, replied, visited"),
+                None => self.error(
+                    position(words),
+                    format!("unknown reaction `{word}`"),
+                    "reactions are delivered, opened, clicked, replied, visited",
+                ),
             }
         }
         found
@@ -202,7 +292,8 @@ impl Reader<'_> {
                 Some(channel) => found.push(channel),
                 None => {
                     let known = Channel::ALL.map(Channel::as_str);
-                    let hint = did_you_mean(word, known).unwrap_or_else(|| format!("channels are: {}", known.join(", ")));
+                    let hint = did_you_mean(word, known)
+                        .unwrap_or_else(|| format!("channels are: {}", known.join(", ")));
                     self.error(position(words), format!("unknown channel `{word}`"), &hint);
                 }
             }
@@ -212,18 +303,33 @@ impl Reader<'_> {
 
     fn quiet(&mut self, rule: &Spanned<Quiet>) -> QuietRule {
         let part = &rule.value;
-        let (from, to) = (part.from.as_ref().and_then(|t| self.clock(t)), part.to.as_ref().and_then(|t| self.clock(t)));
+        let (from, to) = (
+            part.from.as_ref().and_then(|t| self.clock(t)),
+            part.to.as_ref().and_then(|t| self.clock(t)),
+        );
         if part.from.is_some() != part.to.is_some() {
-            self.error(position(rule), "quiet hours need both `from` and `to`", "such as from: \"22:00\", to: \"07:00\"");
+            self.error(
+                position(rule),
+                "quiet hours need both `from` and `to`",
+                "such as from: \"22:00\", to: \"07:00\"",
+            );
         }
         if from.is_some() && from == to {
-            self.error(position(rule), "quiet hours end when they begin", "use `days` for whole days");
+            self.error(
+                position(rule),
+                "quiet hours end when they begin",
+                "use `days` for whole days",
+            );
         }
         let mut days = Vec::new();
         for word in part.days.iter().flat_map(|words| &words.value.0) {
             match weekday(word) {
                 Some(day) => days.push(day),
-                None => self.error(position(rule), format!("unknown day `{word}`"), "days are monday … sunday"),
+                None => self.error(
+                    position(rule),
+                    format!("unknown day `{word}`"),
+                    "days are monday … sunday",
+                ),
             }
         }
         let shop_zone = match part.zone.as_ref().map(|z| z.value.as_str()) {
@@ -235,8 +341,18 @@ impl Reader<'_> {
                 false
             }
         };
-        let channels = part.channels.as_ref().map(|words| self.channels(words)).unwrap_or_default();
-        QuietRule { channels, from, to, days, shop_zone }
+        let channels = part
+            .channels
+            .as_ref()
+            .map(|words| self.channels(words))
+            .unwrap_or_default();
+        QuietRule {
+            channels,
+            from,
+            to,
+            days,
+            shop_zone,
+        }
     }
 }
 

@@ -50,9 +50,15 @@ fn files(campaign: &str, policy: &str) -> Files {
 fn check(campaign: &str, policy: &str, expect: &str) {
     match Bundle::compile(&files(campaign, policy)) {
         Ok((_, report)) if expect.is_empty() => assert!(report.findings.is_empty(), "{report}"),
-        Ok((_, report)) => assert!(report.to_string().contains(expect), "`{expect}` is not in: {report}"),
+        Ok((_, report)) => assert!(
+            report.to_string().contains(expect),
+            "`{expect}` is not in: {report}"
+        ),
         Err(report) => {
-            assert!(!expect.is_empty() && report.to_string().contains(expect), "`{expect}` is not in: {report}");
+            assert!(
+                !expect.is_empty() && report.to_string().contains(expect),
+                "`{expect}` is not in: {report}"
+            );
         }
     }
 }
@@ -72,22 +78,66 @@ fn every_mistake_has_its_place() {
     for (from, to, expect) in [
         ("audience:", "audiense:", "cart/campaign.yaml:6:"),
         ("audience:", "audiense:", "did you mean `audience`?"),
-        ("idle: 20m", "idle: 20", "cart/campaign.yaml:5:73: `20` is not a duration"),
-        ("cart.total", "cart.totl", "`cart` has no `totl` (did you mean `total`?)"),
-        ("Product Added", "Produkt Added", "did you mean `Product Added`?"),
-        ("group: cart", "group: carts", "unknown group `carts` (did you mean `cart`?)"),
-        ("coupon: CART10", "coupon: CART11", "unknown coupon `CART11`"),
-        ("send: [email], offer", "send: [emial], offer", "unknown channel `emial` (did you mean `email`?)"),
-        ("unless: [clicked", "unless: [klicked", "unknown reaction `klicked`"),
-        ("step: offer", "step: reminder", "two steps named `reminder`"),
-        ("step: offer", "step: bonus", "there is no template for step `bonus`"),
+        (
+            "idle: 20m",
+            "idle: 20",
+            "cart/campaign.yaml:5:73: `20` is not a duration",
+        ),
+        (
+            "cart.total",
+            "cart.totl",
+            "`cart` has no `totl` (did you mean `total`?)",
+        ),
+        (
+            "Product Added",
+            "Produkt Added",
+            "did you mean `Product Added`?",
+        ),
+        (
+            "group: cart",
+            "group: carts",
+            "unknown group `carts` (did you mean `cart`?)",
+        ),
+        (
+            "coupon: CART10",
+            "coupon: CART11",
+            "unknown coupon `CART11`",
+        ),
+        (
+            "send: [email], offer",
+            "send: [emial], offer",
+            "unknown channel `emial` (did you mean `email`?)",
+        ),
+        (
+            "unless: [clicked",
+            "unless: [klicked",
+            "unknown reaction `klicked`",
+        ),
+        (
+            "step: offer",
+            "step: reminder",
+            "two steps named `reminder`",
+        ),
+        (
+            "step: offer",
+            "step: bonus",
+            "there is no template for step `bonus`",
+        ),
         ("name: cart,", "name: Cart Left,", "is not a name"),
-        ("settings.cart_min", "setings.cart_min", "unknown value `setings`"),
+        (
+            "settings.cart_min",
+            "setings.cart_min",
+            "unknown value `setings`",
+        ),
         ("idle: 20m", "idle: 0s", "longer than nothing"),
         ("- wait: 24h", "- wait: 24h\n      step: x", "not both"),
         ("priority: 80", "priority: 101", "0 to 100"),
         ("priority: 80", "priority: high", "cart/campaign.yaml:3:"),
-        ("kind: Campaign", "kind: Kampaign", "did you mean `Campaign`?"),
+        (
+            "kind: Campaign",
+            "kind: Kampaign",
+            "did you mean `Campaign`?",
+        ),
         ("winback/v1", "winback/v9", "does not begin with"),
         ("spec:", "spec: [", "cart/campaign.yaml:"),
     ] {
@@ -98,11 +148,23 @@ fn every_mistake_has_its_place() {
 #[test]
 fn mistakes_of_a_policy() {
     for (from, to, expect) in [
-        ("Europe/Kyiv", "Europe/Kiyv", "unknown time zone `Europe/Kiyv`"),
-        ("from: \"22:00\", to: \"07:00\"", "days: [monday, tuesday, wednesday, thursday, friday, saturday, sunday]", "always quiet"),
+        (
+            "Europe/Kyiv",
+            "Europe/Kiyv",
+            "unknown time zone `Europe/Kiyv`",
+        ),
+        (
+            "from: \"22:00\", to: \"07:00\"",
+            "days: [monday, tuesday, wednesday, thursday, friday, saturday, sunday]",
+            "always quiet",
+        ),
         ("per: 16h", "per: 16", "is not a duration"),
         ("currency: UAH", "currency: HRYVNIA", "three letters"),
-        ("consent: { email: not_denied", "consent: { email: perhaps", "consent can't be `perhaps`"),
+        (
+            "consent: { email: not_denied",
+            "consent: { email: perhaps",
+            "consent can't be `perhaps`",
+        ),
         ("mailto:out", "http:out", "not an unsubscribe address"),
         ("60d to 90d", "90d to 60d", "ends before it begins"),
     ] {

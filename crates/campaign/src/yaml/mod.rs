@@ -24,8 +24,13 @@ pub fn position<T>(spanned: &Spanned<T>) -> Option<Position> {
 }
 
 fn of(location: serde_saphyr::Location) -> Option<Position> {
-    let line = usize::try_from(location.line()).ok().filter(|line| *line > 0)?;
-    Some(Position { line, column: usize::try_from(location.column()).unwrap_or(0) })
+    let line = usize::try_from(location.line())
+        .ok()
+        .filter(|line| *line > 0)?;
+    Some(Position {
+        line,
+        column: usize::try_from(location.column()).unwrap_or(0),
+    })
 }
 
 /// The head of every file.
@@ -52,7 +57,12 @@ pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, (Option<Position>, Str
 /// The error without the excerpt and the place, which the report shows in its own way.
 fn message(error: &serde_saphyr::Error) -> String {
     let text = error.without_snippet().to_string();
-    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("not valid YAML").trim().to_owned();
+    let first = text
+        .lines()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or("not valid YAML")
+        .trim()
+        .to_owned();
     let first = first.trim_start_matches("error: ");
     match first.rfind(" at line ") {
         Some(end) => first[..end].to_owned(),

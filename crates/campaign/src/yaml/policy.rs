@@ -125,7 +125,8 @@ impl<'de> Deserialize<'de> for Consent {
                 Ok(Consent::All(word.to_owned()))
             }
             fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Consent, A::Error> {
-                BTreeMap::deserialize(serde::de::value::MapAccessDeserializer::new(map)).map(Consent::ByChannel)
+                BTreeMap::deserialize(serde::de::value::MapAccessDeserializer::new(map))
+                    .map(Consent::ByChannel)
             }
         }
         deserializer.deserialize_any(Any)

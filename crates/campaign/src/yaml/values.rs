@@ -25,7 +25,9 @@ impl<'de> Deserialize<'de> for OneOrMany {
                 Ok(OneOrMany(vec![word.to_owned()]))
             }
             fn visit_unit<E: serde::de::Error>(self) -> Result<OneOrMany, E> {
-                Err(E::custom("expected a word or a list of words, found nothing"))
+                Err(E::custom(
+                    "expected a word or a list of words, found nothing",
+                ))
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<OneOrMany, A::Error> {
                 let mut words = Vec::new();
@@ -89,17 +91,25 @@ impl<'de> Deserialize<'de> for Patterns {
                 f.write_str("an event, a list of events, or { on, when }")
             }
             fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Patterns, E> {
-                Ok(Patterns(vec![PatternMap { on: OneOrMany(vec![name.to_owned()]), when: None }]))
+                Ok(Patterns(vec![PatternMap {
+                    on: OneOrMany(vec![name.to_owned()]),
+                    when: None,
+                }]))
             }
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Patterns, A::Error> {
-                PatternMap::deserialize(MapAccessDeserializer::new(map)).map(|one| Patterns(vec![one]))
+                PatternMap::deserialize(MapAccessDeserializer::new(map))
+                    .map(|one| Patterns(vec![one]))
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Patterns, A::Error> {
                 let mut all = Vec::new();
                 while let Some(mut inner) = list.next_element::<Patterns>()? {
                     all.append(&mut inner.0);
                 }
-                if all.is_empty() { Err(A::Error::custom("the list of events is empty")) } else { Ok(Patterns(all)) }
+                if all.is_empty() {
+                    Err(A::Error::custom("the list of events is empty"))
+                } else {
+                    Ok(Patterns(all))
+                }
             }
         }
         deserializer.deserialize_any(Any)
@@ -111,7 +121,18 @@ impl<'de> Deserialize<'de> for Patterns {
 /// # Errors
 /// A sentence that says what is wrong.
 pub fn percent(text: &str) -> Result<u32, String> {
-    let wrong = || format!("`{text}` is not a share: write a number from 0 to 100 and %, such as 5%");
-    let number: f64 = text.trim().strip_suffix('%').ok_or_else(wrong)?.trim().parse().map_err(|_| wrong())?;
-    if (0.0..=100.0).contains(&number) { Ok((number * 100.0).round() as u32) } else { Err(wrong()) }
+    let wrong =
+        || format!("`{text}` is not a share: write a number from 0 to 100 and %, such as 5%");
+    let number: f64 = text
+        .trim()
+        .strip_suffix('%')
+        .ok_or_else(wrong)?
+        .trim()
+        .parse()
+        .map_err(|_| wrong())?;
+    if (0.0..=100.0).contains(&number) {
+        Ok((number * 100.0).round() as u32)
+    } else {
+        Err(wrong())
+    }
 }

@@ -16,12 +16,17 @@ pub struct FileProvider {
 impl FileProvider {
     /// Files go under `folder`, which is made when first needed.
     pub fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned() }
+        Self {
+            folder: folder.to_owned(),
+        }
     }
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }
 
 #[async_trait]
@@ -31,7 +36,12 @@ impl Provider for FileProvider {
     }
 
     async fn send(&self, mail: &Mail) -> Sent {
-        let id = mail.message_id.trim_start_matches('<').split('@').next().unwrap_or_default();
+        let id = mail
+            .message_id
+            .trim_start_matches('<')
+            .split('@')
+            .next()
+            .unwrap_or_default();
         let base = self.folder.join(&mail.label).join(id);
         let head = format!(
             "<!-- Message-ID: {} --><div style=\"font:13px monospace;padding:12px;background:#eee;color:#222\">To: {}<br>From: {}<br>Subject: {}</div>\n",
@@ -49,7 +59,9 @@ impl Provider for FileProvider {
         };
         match write.await {
             Ok(()) => Sent::Accepted { provider_id: None },
-            Err(error) => Sent::NotNow { detail: format!("file: {}", error.kind()) },
+            Err(error) => Sent::NotNow {
+                detail: format!("file: {}", error.kind()),
+            },
         }
     }
 }

@@ -79,26 +79,37 @@ enum Failed {
 impl SmtpProvider {
     /// Connects when first used.
     pub fn new(config: SmtpConfig) -> Self {
-        Self { config, idle: Mutex::default() }
+        Self {
+            config,
+            idle: Mutex::default(),
+        }
     }
 
     async fn connect(&self) -> Result<AsyncSmtpConnection, Sent> {
         let config = &self.config;
         let hello = ClientId::default();
         let parameters = || {
-            TlsParameters::new(config.host.clone()).map_err(|_| not_now("tls: the host's name can't be used".into()))
+            TlsParameters::new(config.host.clone())
+                .map_err(|_| not_now("tls: the host's name can't be used".into()))
         };
-        let wrap = if config.tls == TlsMode::Tls { Some(parameters()?) } else { None };
+        let wrap = if config.tls == TlsMode::Tls {
+            Some(parameters()?)
+        } else {
+            None
+        };
         let address = (config.host.as_str(), config.port);
         let opening =
             AsyncSmtpConnection::connect_tokio1(address, Some(config.timeout), &hello, wrap, None);
         let mut connection = self.before(opening).await?;
         if config.tls == TlsMode::Starttls {
-            self.before(connection.starttls(parameters()?, &hello)).await?;
+            self.before(connection.starttls(parameters()?, &hello))
+                .await?;
         }
         if !config.user.is_empty() {
-            let credentials = Credentials::new(config.user.clone(), config.password.expose().to_owned());
-            self.before(connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials)).await?;
+            let credentials =
+                Credentials::new(config.user.clone(), config.password.expose().to_owned());
+            self.before(connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials))
+                .await?;
         }
         Ok(connection)
     }
@@ -113,7 +124,10 @@ impl SmtpProvider {
     }
 
     fn pooled(&self) -> Option<AsyncSmtpConnection> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop()
     }
 
     fn keep(&self, connection: AsyncSmtpConnection) {
@@ -123,7 +137,12 @@ impl SmtpProvider {
         }
     }
 
-    async fn attempt(&self, connection: &mut AsyncSmtpConnection, reused: bool, message: &Message) -> Result<Sent, Failed> {
+    async fn attempt(
+        &self,
+        connection: &mut AsyncSmtpConnection,
+        reused: bool,
+        message: &Message,
+    ) -> Result<Sent, Failed> {
         let envelope = message.envelope();
         if reused {
             let alive = within(self.config.timeout, connection.command(Noop)).await;
@@ -134,20 +153,34 @@ impl SmtpProvider {
         let sender = MailFrom::new(envelope.from().cloned(), vec![]);
         self.command(connection.command(sender), false).await?;
         for recipient in envelope.to() {
-            self.command(connection.command(Rcpt::new(recipient.clone(), vec![])), true).await?;
+            self.command(
+                connection.command(Rcpt::new(recipient.clone(), vec![])),
+                true,
+            )
+            .await?;
         }
         self.command(connection.command(Data), false).await?;
         let content = message.formatted();
         match within(self.config.timeout, connection.message(&content)).await {
             Ok(Ok(response)) if response.is_positive() => {
-                let first = response.first_line().map(|line| line.chars().take(120).collect());
+                let first = response
+                    .first_line()
+                    .map(|line| line.chars().take(120).collect());
                 Ok(Sent::Accepted { provider_id: first })
             }
-            Ok(Ok(response)) => Err(Failed::Verdict(Sent::Unknown { detail: format!("answer {}", response.code()) })),
+            Ok(Ok(response)) => Err(Failed::Verdict(Sent::Unknown {
+                detail: format!("answer {}", response.code()),
+            })),
             Ok(Err(error)) if error.is_permanent() => Err(refused(&error, false)),
-            Ok(Err(error)) if error.is_transient() => Err(Failed::Verdict(not_now(describe(&error)))),
-            Ok(Err(_)) => Err(Failed::Verdict(Sent::Unknown { detail: "connection lost after the content".into() })),
-            Err(_) => Err(Failed::Verdict(Sent::Unknown { detail: "timeout after the content".into() })),
+            Ok(Err(error)) if error.is_transient() => {
+                Err(Failed::Verdict(not_now(describe(&error))))
+            }
+            Ok(Err(_)) => Err(Failed::Verdict(Sent::Unknown {
+                detail: "connection lost after the content".into(),
+            })),
+            Err(_) => Err(Failed::Verdict(Sent::Unknown {
+                detail: "timeout after the content".into(),
+            })),
         }
     }
 
@@ -160,7 +193,9 @@ impl SmtpProvider {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) if error.is_permanent() => Err(refused(&error, about_recipient)),
             Ok(Err(error)) => Err(Failed::Verdict(not_now(describe(&error)))),
-            Err(_) => Err(Failed::Verdict(not_now("timeout before the content".into()))),
+            Err(_) => Err(Failed::Verdict(not_now(
+                "timeout before the content".into(),
+            ))),
         }
     }
 }
@@ -170,7 +205,10 @@ fn not_now(detail: String) -> Sent {
 }
 
 fn refused(error: &SmtpError, about_recipient: bool) -> Failed {
-    Failed::Verdict(Sent::Refused { detail: describe(error), address_is_bad: about_recipient })
+    Failed::Verdict(Sent::Refused {
+        detail: describe(error),
+        address_is_bad: about_recipient,
+    })
 }
 
 /// The code of the answer, or the class of the failure: answers may quote the address, so they are not passed on.
@@ -178,14 +216,21 @@ fn describe(error: &SmtpError) -> String {
     match error.status() {
         Some(code) => format!("answer {code}"),
         None if error.is_tls() => "tls".into(),
-        None if error.is_client() => "the server lacks what is needed (STARTTLS or a way to authenticate)".into(),
+        None if error.is_client() => {
+            "the server lacks what is needed (STARTTLS or a way to authenticate)".into()
+        }
         None => "connection".into(),
     }
 }
 
 fn message(mail: &Mail) -> Result<Message, String> {
-    let header = |name: &'static str, value: String| HeaderValue::new(HeaderName::new_from_ascii_str(name), value);
-    let from: Mailbox = mail.from.parse().map_err(|_| "the sender of Policy is not an address".to_owned())?;
+    let header = |name: &'static str, value: String| {
+        HeaderValue::new(HeaderName::new_from_ascii_str(name), value)
+    };
+    let from: Mailbox = mail
+        .from
+        .parse()
+        .map_err(|_| "the sender of Policy is not an address".to_owned())?;
     let to: Address = mail.to.parse().map_err(|_| "not an address".to_owned())?;
     let mut builder = Message::builder()
         .from(from)
@@ -194,19 +239,32 @@ fn message(mail: &Mail) -> Result<Message, String> {
         .message_id(Some(mail.message_id.clone()))
         .raw_header(header("Auto-Submitted", "auto-generated".into()))
         .raw_header(header("Precedence", "bulk".into()))
-        .raw_header(header("Feedback-ID", format!("{}:winback", mail.label.replace('/', ":"))));
+        .raw_header(header(
+            "Feedback-ID",
+            format!("{}:winback", mail.label.replace('/', ":")),
+        ));
     if let Some(reply_to) = &mail.reply_to {
-        builder = builder.reply_to(reply_to.parse().map_err(|_| "reply_to of Policy is not an address".to_owned())?);
+        builder = builder.reply_to(
+            reply_to
+                .parse()
+                .map_err(|_| "reply_to of Policy is not an address".to_owned())?,
+        );
     }
     if !mail.unsubscribe.is_empty() {
         builder = builder.raw_header(header("List-Unsubscribe", mail.unsubscribe.join(", ")));
     }
     if mail.one_click {
-        builder = builder.raw_header(header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".into()));
+        builder = builder.raw_header(header(
+            "List-Unsubscribe-Post",
+            "List-Unsubscribe=One-Click".into(),
+        ));
     }
     builder
         .date_now()
-        .multipart(MultiPart::alternative_plain_html(mail.text.clone(), mail.html.clone()))
+        .multipart(MultiPart::alternative_plain_html(
+            mail.text.clone(),
+            mail.html.clone(),
+        ))
         .map_err(|_| "the mail can't be assembled".to_owned())
 }
 
@@ -219,7 +277,12 @@ impl Provider for SmtpProvider {
     async fn send(&self, mail: &Mail) -> Sent {
         let message = match message(mail) {
             Ok(message) => message,
-            Err(detail) => return Sent::Refused { address_is_bad: detail == "not an address", detail },
+            Err(detail) => {
+                return Sent::Refused {
+                    address_is_bad: detail == "not an address",
+                    detail,
+                };
+            }
         };
         loop {
             let (mut connection, reused) = match self.pooled() {

@@ -9,12 +9,26 @@ use crate::state::Pending;
 use crate::world::World;
 
 /// The message of a pending attempt; `None` when the address or the step is gone.
-pub fn message(customer: &Customer, pending: &Pending, not_before: Timestamp, world: &World<'_>) -> Option<Message> {
-    let journey = customer.journeys.iter().find(|journey| journey.id == pending.journey)?;
+pub fn message(
+    customer: &Customer,
+    pending: &Pending,
+    not_before: Timestamp,
+    world: &World<'_>,
+) -> Option<Message> {
+    let journey = customer
+        .journeys
+        .iter()
+        .find(|journey| journey.id == pending.journey)?;
     let bundle = world.bundles.get(journey.bundle)?;
     let step = bundle.campaign(&journey.campaign)?.step(&pending.step)?;
     let address = customer.profile.address(pending.channel)?.to_owned();
-    let facts = facts::Facts { policy: &bundle.policy, customer, journey: Some(journey), event: None, now: not_before };
+    let facts = facts::Facts {
+        policy: &bundle.policy,
+        customer,
+        journey: Some(journey),
+        event: None,
+        now: not_before,
+    };
     let cart = facts.cart_of_journey().map(|cart| CartFacts {
         items: cart.lines.iter().map(Product::from).collect(),
         more: cart.more,

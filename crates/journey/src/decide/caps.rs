@@ -6,13 +6,19 @@ use winback_contract::{Channel, Timestamp};
 use crate::customer::Customer;
 
 /// `None` when a message may go out now, else the first moment at which all caps allow one.
-pub(super) fn free_at(policy: &Policy, customer: &Customer, channel: Channel, now: Timestamp) -> Option<Timestamp> {
+pub(super) fn free_at(
+    policy: &Policy,
+    customer: &Customer,
+    channel: Channel,
+    now: Timestamp,
+) -> Option<Timestamp> {
     policy
         .caps
         .iter()
         .filter(|cap| cap.channels.is_empty() || cap.channels.contains(&channel))
         .filter_map(|cap| {
-            let counts = |booked: Channel| cap.channels.is_empty() || cap.channels.contains(&booked);
+            let counts =
+                |booked: Channel| cap.channels.is_empty() || cap.channels.contains(&booked);
             let mut inside: Vec<Timestamp> = customer
                 .bookings
                 .iter()
@@ -28,7 +34,9 @@ pub(super) fn free_at(policy: &Policy, customer: &Customer, channel: Channel, no
                 return Some(Timestamp::NEVER);
             }
             // A slot is free when the oldest of the newest `allowed` has left the window.
-            inside.get(inside.len() - allowed).map(|oldest| *oldest + cap.per)
+            inside
+                .get(inside.len() - allowed)
+                .map(|oldest| *oldest + cap.per)
         })
         .max()
 }

@@ -20,7 +20,11 @@ pub(super) fn choose(
             Reason::NoAddress
         } else if journey.refused.contains(channel) {
             Reason::Refused
-        } else if let Some((_, reason)) = customer.suppressed.iter().find(|(known, _)| known == channel) {
+        } else if let Some((_, reason)) = customer
+            .suppressed
+            .iter()
+            .find(|(known, _)| known == channel)
+        {
             *reason
         } else if !has_consent(customer, *channel, topic, rule.consent_for(*channel)) {
             Reason::NoConsent
@@ -46,7 +50,10 @@ fn closeness(reason: Reason) -> u8 {
 /// What the person said about this topic, else about the channel as a whole, else the rule.
 fn has_consent(customer: &Customer, channel: Channel, topic: &str, rule: ConsentRule) -> bool {
     let said = |wanted: Option<&str>| {
-        customer.consents.iter().find(|consent| consent.channel == channel && consent.topic.as_deref() == wanted)
+        customer
+            .consents
+            .iter()
+            .find(|consent| consent.channel == channel && consent.topic.as_deref() == wanted)
     };
     let (special, general) = (said(Some(topic)), said(None));
     // A general "no" that is newer than a special "yes" holds.

@@ -39,14 +39,22 @@ pub enum Error {
 /// [`Error`] when the snapshot is damaged or a bundle is missing; nothing is decided then.
 pub fn decide(bundles: &Bundles, trigger: &Trigger) -> Result<Decision, Error> {
     let customer = codec::decode(&trigger.snapshot.0)?;
-    let active = bundles.get(trigger.bundle).ok_or(Error::NoBundle(trigger.bundle))?;
+    let active = bundles
+        .get(trigger.bundle)
+        .ok_or(Error::NoBundle(trigger.bundle))?;
     let mut candidates = Vec::new();
     for step in &trigger.steps {
-        let bundle = bundles.get(step.bundle).ok_or(Error::NoBundle(step.bundle))?;
+        let bundle = bundles
+            .get(step.bundle)
+            .ok_or(Error::NoBundle(step.bundle))?;
         candidates.push(candidate(&customer, active, bundle, step, trigger));
     }
     arbitrate(&mut candidates, active, trigger);
-    let steps = trigger.steps.iter().zip(candidates).filter(|(step, _)| !step.competitor);
+    let steps = trigger
+        .steps
+        .iter()
+        .zip(candidates)
+        .filter(|(step, _)| !step.competitor);
     let steps = steps.map(|(step, candidate)| StepDecision {
         journey: step.journey,
         campaign: step.campaign.clone(),
@@ -81,12 +89,25 @@ fn candidate<'a>(
     trigger: &Trigger,
 ) -> Candidate<'a> {
     let campaign = bundle.campaign(&step.campaign);
-    let journey = customer.journeys.iter().find(|journey| journey.id == step.journey);
+    let journey = customer
+        .journeys
+        .iter()
+        .find(|journey| journey.id == step.journey);
     let verdict = match (campaign, journey) {
-        (Some(campaign), Some(journey)) => judge(customer, active, campaign, journey, step, trigger),
-        _ => Verdict::Skip { reason: Reason::Error },
+        (Some(campaign), Some(journey)) => {
+            judge(customer, active, campaign, journey, step, trigger)
+        }
+        _ => Verdict::Skip {
+            reason: Reason::Error,
+        },
     };
-    Candidate { verdict, campaign, due: step.due, expires: step.expires, competitor: step.competitor }
+    Candidate {
+        verdict,
+        campaign,
+        due: step.due,
+        expires: step.expires,
+        competitor: step.competitor,
+    }
 }
 
 fn judge(
@@ -100,12 +121,18 @@ fn judge(
     let now = trigger.now;
     let skip = |reason| Verdict::Skip { reason };
     // The hold that ends with the step itself: then it is judged once more, and expires.
-    let hold = |until: Timestamp, reason| Verdict::Hold { until: until.min(step.expires + Span::from_millis(1)), reason };
+    let hold = |until: Timestamp, reason| Verdict::Hold {
+        until: until.min(step.expires + Span::from_millis(1)),
+        reason,
+    };
     if now > step.expires {
         return skip(Reason::Expired);
     }
     // Pausing is for now, not for the version the journey began with.
-    let paused = active.campaign(&campaign.name).map_or(campaign.mode, |newest| newest.mode) == Mode::Paused;
+    let paused = active
+        .campaign(&campaign.name)
+        .map_or(campaign.mode, |newest| newest.mode)
+        == Mode::Paused;
     if paused {
         return hold(now + Span::from_hours(1), Reason::Paused);
     }
@@ -114,31 +141,52 @@ fn judge(
         return skip(Reason::InputLag);
     }
     if let Some(audience) = &campaign.audience {
-        let facts = Facts { policy: &active.policy, customer, journey: Some(journey), event: None, now };
+        let facts = Facts {
+            policy: &active.policy,
+            customer,
+            journey: Some(journey),
+            event: None,
+            now,
+        };
         if !audience.holds(&facts).unwrap_or(false) {
             return skip(Reason::Audience);
         }
     }
-    let Some(topic) = active.policy.topics.get(&campaign.topic) else { return skip(Reason::Error) };
-    let Some(part) = campaign.step(&step.step) else { return skip(Reason::Error) };
+    let Some(topic) = active.policy.topics.get(&campaign.topic) else {
+        return skip(Reason::Error);
+    };
+    let Some(part) = campaign.step(&step.step) else {
+        return skip(Reason::Error);
+    };
     let channel = match channel::choose(customer, journey, &part.send, &campaign.topic, topic) {
         Ok(channel) => channel,
         Err(reason) => return skip(reason),
     };
     let zone = zone(customer, &active.policy);
-    if !topic.quiet_exempt {
-        if let Some(until) = calendar::quiet_until(&active.policy, channel, &zone, now) {
-            return hold(until, Reason::QuietHours);
-        }
+    if !topic.quiet_exempt
+        && let Some(until) = calendar::quiet_until(&active.policy, channel, &zone, now)
+    {
+        return hold(until, Reason::QuietHours);
     }
-    if !topic.caps_exempt {
-        if let Some(until) = caps::free_at(&active.policy, customer, channel, now) {
-            return hold(until, Reason::Capped);
-        }
+    if !topic.caps_exempt
+        && let Some(until) = caps::free_at(&active.policy, customer, channel, now)
+    {
+        return hold(until, Reason::Capped);
     }
-    let quiet = if topic.quiet_exempt { None } else { calendar::quiet_from(&active.policy, channel, &zone, now) };
-    let not_after = quiet.map_or(step.expires, |quiet| step.expires.min(quiet - Span::from_millis(1)));
-    Verdict::Send { channel, not_before: now, not_after, offer: part.offer.is_some() }
+    let quiet = if topic.quiet_exempt {
+        None
+    } else {
+        calendar::quiet_from(&active.policy, channel, &zone, now)
+    };
+    let not_after = quiet.map_or(step.expires, |quiet| {
+        step.expires.min(quiet - Span::from_millis(1))
+    });
+    Verdict::Send {
+        channel,
+        not_before: now,
+        not_after,
+        offer: part.offer.is_some(),
+    }
 }
 
 /// Several steps want the moment: service first, then priority, then the earlier due, then the name. One gets it.
@@ -147,10 +195,19 @@ fn arbitrate(candidates: &mut [Candidate<'_>], active: &Bundle, trigger: &Trigge
     let mut order: Vec<usize> = (0..candidates.len()).collect();
     order.sort_by_key(|index| {
         let candidate = &candidates[*index];
-        let (service, priority, name) = candidate
-            .campaign
-            .map_or((false, 0, ""), |campaign| (campaign.topic == "service", campaign.priority, campaign.name.as_str()));
-        (std::cmp::Reverse(service), std::cmp::Reverse(priority), candidate.due, name.to_owned())
+        let (service, priority, name) = candidate.campaign.map_or((false, 0, ""), |campaign| {
+            (
+                campaign.topic == "service",
+                campaign.priority,
+                campaign.name.as_str(),
+            )
+        });
+        (
+            std::cmp::Reverse(service),
+            std::cmp::Reverse(priority),
+            candidate.due,
+            name.to_owned(),
+        )
     });
     let mut taken: Option<Timestamp> = None;
     for index in order {
@@ -167,14 +224,23 @@ fn arbitrate(candidates: &mut [Candidate<'_>], active: &Bundle, trigger: &Trigge
         }
         if let Some(until) = taken {
             let until = until.min(candidate.expires + Span::from_millis(1));
-            candidate.verdict = Verdict::Hold { until, reason: Reason::Arbitration };
+            candidate.verdict = Verdict::Hold {
+                until,
+                reason: Reason::Arbitration,
+            };
             continue;
         }
         if is_held_out(active, candidate.campaign, trigger) {
-            candidate.verdict = Verdict::Skip { reason: Reason::Holdout };
+            candidate.verdict = Verdict::Skip {
+                reason: Reason::Holdout,
+            };
             continue;
         }
-        taken = Some(if candidate.competitor { candidate.due } else { after(active, now) });
+        taken = Some(if candidate.competitor {
+            candidate.due
+        } else {
+            after(active, now)
+        });
     }
 }
 
@@ -185,7 +251,13 @@ fn after(active: &Bundle, now: Timestamp) -> Timestamp {
 
 /// Drawn by the person, not by the profile's journey: the same person stays out of a campaign for good.
 fn is_held_out(active: &Bundle, campaign: Option<&Campaign>, trigger: &Trigger) -> bool {
-    let draw = |salt: &str| bucket("holdout", &[salt.as_bytes(), trigger.customer.as_bytes()], 10_000);
+    let draw = |salt: &str| {
+        bucket(
+            "holdout",
+            &[salt.as_bytes(), trigger.customer.as_bytes()],
+            10_000,
+        )
+    };
     let of_all = u64::from(active.policy.holdout);
     let of_this = campaign.map_or(0, |campaign| u64::from(campaign.holdout));
     draw("") < of_all || campaign.is_some_and(|campaign| draw(&campaign.name) < of_this)

@@ -17,16 +17,22 @@ pub(super) fn fold(customer: &mut Customer, happening: &Happening<'_>, out: &mut
         }
         _ => return false,
     }
-    let Some(id) = event.cart_id.clone() else { return false };
+    let Some(id) = event.cart_id.clone() else {
+        return false;
+    };
     // A cart counts only if it is newer than the last order by both clocks.
     let orders = &customer.orders;
     let bought = orders.last_at.is_some_and(|at| happening.at <= at)
-        || orders.last_arrived.is_some_and(|arrived| happening.arrival <= arrived);
+        || orders
+            .last_arrived
+            .is_some_and(|arrived| happening.arrival <= arrived);
     if bought {
         return false;
     }
     let known = customer.carts.iter().position(|cart| cart.id == id);
-    if known.is_some_and(|index| customer.carts[index].updated_at > happening.at) && event.name == "Cart Updated" {
+    if known.is_some_and(|index| customer.carts[index].updated_at > happening.at)
+        && event.name == "Cart Updated"
+    {
         // An older snapshot that came late says nothing new.
         return false;
     }
@@ -87,10 +93,17 @@ fn add(cart: &mut Cart, products: &[Product]) {
     // The shop's own sum is of another moment.
     cart.total = None;
     for product in products {
-        match cart.lines.iter_mut().find(|line| line.product_id == product.product_id) {
+        match cart
+            .lines
+            .iter_mut()
+            .find(|line| line.product_id == product.product_id)
+        {
             Some(line) => {
                 let quantity = line.quantity.saturating_add(product.quantity);
-                *line = Line { quantity, ..Line::from(product) };
+                *line = Line {
+                    quantity,
+                    ..Line::from(product)
+                };
             }
             None => cart.lines.push(Line::from(product)),
         }
@@ -100,7 +113,11 @@ fn add(cart: &mut Cart, products: &[Product]) {
 fn remove(cart: &mut Cart, products: &[Product]) {
     cart.total = None;
     for product in products {
-        if let Some(index) = cart.lines.iter().position(|line| line.product_id == product.product_id) {
+        if let Some(index) = cart
+            .lines
+            .iter()
+            .position(|line| line.product_id == product.product_id)
+        {
             let line = &mut cart.lines[index];
             line.quantity = line.quantity.saturating_sub(product.quantity);
             if line.quantity == 0 {
@@ -115,7 +132,11 @@ fn bound(cart: &mut Cart, out: &mut Effects) {
     let mut fits = 0;
     for line in &cart.lines {
         let texts = [&line.name, &line.category, &line.url, &line.image_url];
-        bytes += line.product_id.len() + texts.iter().filter_map(|text| text.as_ref().map(String::len)).sum::<usize>();
+        bytes += line.product_id.len()
+            + texts
+                .iter()
+                .filter_map(|text| text.as_ref().map(String::len))
+                .sum::<usize>();
         if fits == limit::LINES || bytes > limit::LINE_BYTES {
             break;
         }
@@ -124,7 +145,9 @@ fn bound(cart: &mut Cart, out: &mut Effects) {
     let over = cart.lines.len() - fits;
     if over > 0 {
         cart.lines.truncate(fits);
-        cart.more = cart.more.saturating_add(u32::try_from(over).unwrap_or(u32::MAX));
+        cart.more = cart
+            .more
+            .saturating_add(u32::try_from(over).unwrap_or(u32::MAX));
         out.count(Count::Truncated);
     }
 }

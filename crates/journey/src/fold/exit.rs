@@ -22,7 +22,14 @@ pub(super) fn fold(
     goals(customer, happening, name, world, out);
     let mut index = 0;
     while index < customer.journeys.len() {
-        match verdict(customer, &customer.journeys[index], happening, name, world, out) {
+        match verdict(
+            customer,
+            &customer.journeys[index],
+            happening,
+            name,
+            world,
+            out,
+        ) {
             Some(outcome) => end(customer, index, outcome, happening.arrival, world, out),
             None => index += 1,
         }
@@ -42,7 +49,10 @@ fn verdict(
     // Silence is measured by the order itself: an armed one is armed anew, not ended.
     let silent = crate::fold::is_armed(journey.station)
         && matches!(
-            campaign.starts.get(usize::from(journey.start)).map(|start| &start.kind),
+            campaign
+                .starts
+                .get(usize::from(journey.start))
+                .map(|start| &start.kind),
             Some(winback_campaign::StartKind::Silence { .. })
         );
     if silent {
@@ -56,8 +66,13 @@ fn verdict(
     if other_cart {
         return None;
     }
-    let group_event = bundle.policy.groups.get(&campaign.group).and_then(Option::as_deref);
-    let began_it = journey.entry.name == name && journey.entry.order_id.is_some()
+    let group_event = bundle
+        .policy
+        .groups
+        .get(&campaign.group)
+        .and_then(Option::as_deref);
+    let began_it = journey.entry.name == name
+        && journey.entry.order_id.is_some()
         && journey.entry.order_id == happening.event.order_id;
     if began_it {
         return None;
@@ -67,7 +82,13 @@ fn verdict(
     }
     for exit in &campaign.exits {
         match matches(&exit.pattern, customer, journey, happening, name, bundle) {
-            Ok(true) => return Some(if exit.converted { Reason::Converted } else { Reason::Cancelled }),
+            Ok(true) => {
+                return Some(if exit.converted {
+                    Reason::Converted
+                } else {
+                    Reason::Cancelled
+                });
+            }
             Ok(false) => {}
             Err(()) => {
                 // An error never sends: a failed exit condition ends the journey as cancelled.
@@ -90,7 +111,9 @@ fn matches(
     if !pattern.on.iter().any(|on| on == name) {
         return Ok(false);
     }
-    let Some(condition) = &pattern.when else { return Ok(true) };
+    let Some(condition) = &pattern.when else {
+        return Ok(true);
+    };
     let facts = Facts {
         policy: &bundle.policy,
         customer,
@@ -102,13 +125,24 @@ fn matches(
 }
 
 /// A conversion within the window after a journey's end still counts for it.
-fn goals(customer: &mut Customer, happening: &Happening<'_>, name: &str, world: &World<'_>, out: &mut Effects) {
+fn goals(
+    customer: &mut Customer,
+    happening: &Happening<'_>,
+    name: &str,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
     if name != winback_contract::spec::ORDER_COMPLETED {
         return;
     }
     let Some(active) = world.active else { return };
     for history in &mut customer.history {
-        let Some((journey, _)) = history.goal.take_if(|(_, until)| *until >= happening.arrival) else { continue };
+        let Some((journey, _)) = history
+            .goal
+            .take_if(|(_, until)| *until >= happening.arrival)
+        else {
+            continue;
+        };
         out.journeys.push(winback_contract::JourneyRecord {
             v: winback_contract::JourneyRecord::VERSION,
             journey,

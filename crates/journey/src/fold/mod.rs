@@ -39,8 +39,22 @@ pub fn apply(customer: &mut Customer, record: &EventRecord, world: &World<'_>) -
     let mut out = Effects::default();
     match (&record.body, customer.forward) {
         (Body::Activation { .. }, _) => {}
-        (Body::Link { owner, owner_kind, kind }, _) => {
-            merge::link(customer, (*owner, *owner_kind), *kind, record, world, &mut out);
+        (
+            Body::Link {
+                owner,
+                owner_kind,
+                kind,
+            },
+            _,
+        ) => {
+            merge::link(
+                customer,
+                (*owner, *owner_kind),
+                *kind,
+                record,
+                world,
+                &mut out,
+            );
         }
         (Body::Repoint { owner, owner_kind }, _) => merge::repoint(customer, *owner, *owner_kind),
         (_, Some(mark)) => {
@@ -54,8 +68,23 @@ pub fn apply(customer: &mut Customer, record: &EventRecord, world: &World<'_>) -
             });
             out.count(Count::Forwarded);
         }
-        (Body::Handover { from, from_kind, state }, None) => {
-            merge::absorb(customer, *from, *from_kind, state, record.arrival, world, &mut out);
+        (
+            Body::Handover {
+                from,
+                from_kind,
+                state,
+            },
+            None,
+        ) => {
+            merge::absorb(
+                customer,
+                *from,
+                *from_kind,
+                state,
+                record.arrival,
+                world,
+                &mut out,
+            );
         }
         (Body::Outcome(outcome), None) => {
             out = crate::outcome::apply(customer, outcome, world);
@@ -94,7 +123,13 @@ fn storefront(
     if late {
         out.count(Count::Late);
     }
-    let happening = Happening { event, at: record.at, arrival: record.arrival, id: record.id, fresh: live && !late };
+    let happening = Happening {
+        event,
+        at: record.at,
+        arrival: record.arrival,
+        id: record.id,
+        fresh: live && !late,
+    };
     if own {
         profile::identify(customer, event, record.at);
         if happening.fresh {
@@ -102,7 +137,8 @@ fn storefront(
         }
     }
     let emptied = cart::fold(customer, &happening, out);
-    let mine = own || customer.profile.user.is_none() || customer.profile.user == event.identities.user;
+    let mine =
+        own || customer.profile.user.is_none() || customer.profile.user == event.identities.user;
     order::fold(customer, &happening, mine);
     if let Some(change) = &event.consent {
         profile::consent(customer, change, record.at, out);

@@ -13,7 +13,11 @@ pub(super) fn fold(customer: &mut Customer, happening: &Happening<'_>, mine: boo
     let orders = &mut customer.orders;
     let order_id = happening.event.order_id.as_deref().unwrap_or_default();
     let hash = EventId::of_message_id(order_id).short();
-    orders.last_arrived = Some(orders.last_arrived.map_or(happening.arrival, |last| last.max(happening.arrival)));
+    orders.last_arrived = Some(
+        orders
+            .last_arrived
+            .map_or(happening.arrival, |last| last.max(happening.arrival)),
+    );
     if !mine || orders.recent.contains(&hash) {
         return;
     }
@@ -25,7 +29,11 @@ pub(super) fn fold(customer: &mut Customer, happening: &Happening<'_>, mine: boo
             orders.total_minor = orders.total_minor.saturating_add(total.minor);
         }
     }
-    orders.first_at = Some(orders.first_at.map_or(happening.at, |first| first.min(happening.at)));
+    orders.first_at = Some(
+        orders
+            .first_at
+            .map_or(happening.at, |first| first.min(happening.at)),
+    );
     if orders.last_at.is_none_or(|last| last <= happening.at) {
         orders.last_at = Some(happening.at);
         orders.last_id = Some(order_id.chars().take(64).collect());

@@ -12,8 +12,11 @@ use crate::world::World;
 pub(super) fn identify(customer: &mut Customer, event: &Event, at: Timestamp) {
     let profile = &mut customer.profile;
     let ids = &event.identities;
-    for (kept, new) in [(&mut profile.user, &ids.user), (&mut profile.email, &ids.email), (&mut profile.phone, &ids.phone)]
-    {
+    for (kept, new) in [
+        (&mut profile.user, &ids.user),
+        (&mut profile.email, &ids.email),
+        (&mut profile.phone, &ids.phone),
+    ] {
         if new.is_some() && kept != new {
             kept.clone_from(new);
         }
@@ -38,9 +41,16 @@ pub(super) fn identify(customer: &mut Customer, event: &Event, at: Timestamp) {
 
 /// The person is there: idle delays start anew, and running journeys have a visit.
 pub(super) fn activity(customer: &mut Customer, arrival: Timestamp, world: &World<'_>) {
-    customer.last_activity = Some(customer.last_activity.map_or(arrival, |last| last.max(arrival)));
+    customer.last_activity = Some(
+        customer
+            .last_activity
+            .map_or(arrival, |last| last.max(arrival)),
+    );
     for journey in &mut customer.journeys {
-        if journey.first_message_at.is_some_and(|first| first < arrival) {
+        if journey
+            .first_message_at
+            .is_some_and(|first| first < arrival)
+        {
             journey.reactions.visited = true;
         }
         if journey.station != Station::Armed {
@@ -51,20 +61,37 @@ pub(super) fn activity(customer: &mut Customer, arrival: Timestamp, world: &Worl
             .campaign(journey.bundle, &journey.campaign)
             .and_then(|campaign| campaign.starts.get(usize::from(journey.start)));
         if let Some(StartKind::Idle { span, .. }) = start.map(|start| &start.kind) {
-            journey.due = journey.due.max(arrival + span.value(&[journey.id.as_bytes()]));
+            journey.due = journey
+                .due
+                .max(arrival + span.value(&[journey.id.as_bytes()]));
         }
     }
 }
 
 /// A consent was given or withdrawn. Withdrawn consent takes back permissions at once (INV-5).
-pub(super) fn consent(customer: &mut Customer, change: &ConsentChange, at: Timestamp, out: &mut Effects) {
-    let same = |consent: &Consent| consent.channel == change.channel && consent.topic == change.topic;
+pub(super) fn consent(
+    customer: &mut Customer,
+    change: &ConsentChange,
+    at: Timestamp,
+    out: &mut Effects,
+) {
+    let same =
+        |consent: &Consent| consent.channel == change.channel && consent.topic == change.topic;
     // Out of order: what the shop said later holds.
-    if customer.consents.iter().any(|consent| same(consent) && consent.at > at) {
+    if customer
+        .consents
+        .iter()
+        .any(|consent| same(consent) && consent.at > at)
+    {
         return;
     }
     customer.consents.retain(|consent| !same(consent));
-    let consent = Consent { channel: change.channel, topic: change.topic.clone(), status: change.status, at };
+    let consent = Consent {
+        channel: change.channel,
+        topic: change.topic.clone(),
+        status: change.status,
+        at,
+    };
     if Customer::push_bounded(&mut customer.consents, consent, limit::CONSENTS) {
         out.count(Count::Truncated);
     }
@@ -82,7 +109,11 @@ pub(super) fn consent(customer: &mut Customer, change: &ConsentChange, at: Times
 
 /// Nobody may claim a message of this channel any more.
 pub(crate) fn withdraw(customer: &Customer, channel: winback_contract::Channel, out: &mut Effects) {
-    for pending in customer.messages.iter().filter(|pending| pending.channel == channel) {
+    for pending in customer
+        .messages
+        .iter()
+        .filter(|pending| pending.channel == channel)
+    {
         out.grants.push(GrantChange::Remove(pending.message));
     }
 }

@@ -12,7 +12,12 @@ use crate::state::{EntryFacts, Journey, Reactions, Station};
 use crate::world::World;
 
 /// Arms what the event begins.
-pub(super) fn fold(customer: &mut Customer, happening: &Happening<'_>, world: &World<'_>, out: &mut Effects) {
+pub(super) fn fold(
+    customer: &mut Customer,
+    happening: &Happening<'_>,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
     let Some(bundle) = world.active else { return };
     for campaign in bundle.campaigns.values() {
         for (index, start) in campaign.starts.iter().enumerate() {
@@ -24,13 +29,31 @@ pub(super) fn fold(customer: &mut Customer, happening: &Happening<'_>, world: &W
             if !on.contains(&happening.event.name) {
                 continue;
             }
-            let Some(key) = judge(customer, start, happening, world, out) else { continue };
+            let Some(key) = judge(customer, start, happening, world, out) else {
+                continue;
+            };
             if !is_about_something(customer, happening) {
                 continue;
             }
-            let id = JourneyId::of(&campaign.name, world.customer, happening.id.0.as_slice(), &key);
+            let id = JourneyId::of(
+                &campaign.name,
+                world.customer,
+                happening.id.0.as_slice(),
+                &key,
+            );
             let due = |id: JourneyId| happening.arrival + span.value(&[id.as_bytes()]);
-            arm(customer, campaign, index, key, entry(happening), id, due, happening.arrival, world, out);
+            arm(
+                customer,
+                campaign,
+                index,
+                key,
+                entry(happening),
+                id,
+                due,
+                happening.arrival,
+                world,
+                out,
+            );
         }
     }
 }
@@ -38,9 +61,11 @@ pub(super) fn fold(customer: &mut Customer, happening: &Happening<'_>, world: &W
 /// A cart event arms only while its cart is there: an order may already have closed it (either clock).
 fn is_about_something(customer: &Customer, happening: &Happening<'_>) -> bool {
     match happening.event.name.as_str() {
-        "Product Added" | "Cart Updated" => {
-            happening.event.cart_id.as_ref().is_some_and(|id| customer.cart(id).is_some())
-        }
+        "Product Added" | "Cart Updated" => happening
+            .event
+            .cart_id
+            .as_ref()
+            .is_some_and(|id| customer.cart(id).is_some()),
         _ => true,
     }
 }
@@ -73,7 +98,10 @@ fn judge(
     }
     match &start.key {
         None => Some(String::new()),
-        Some(key) => key.text(&facts).map_err(|_| out.count(Count::ConditionFailed)).ok(),
+        Some(key) => key
+            .text(&facts)
+            .map_err(|_| out.count(Count::ConditionFailed))
+            .ok(),
     }
 }
 
@@ -86,12 +114,18 @@ fn entry(happening: &Happening<'_>) -> EntryFacts {
         cart_id: event.cart_id.clone(),
         order_id: event.order_id.clone(),
         checkout_id: event.checkout_id.clone(),
-        product_id: event.products.first().map(|product| product.product_id.clone()),
+        product_id: event
+            .products
+            .first()
+            .map(|product| product.product_id.clone()),
         total: event.total,
     }
 }
 
-#[allow(clippy::too_many_arguments, reason = "the parts of a journey, each used once")]
+#[allow(
+    clippy::too_many_arguments,
+    reason = "the parts of a journey, each used once"
+)]
 fn arm(
     customer: &mut Customer,
     campaign: &Campaign,
@@ -118,7 +152,12 @@ fn arm(
     if campaign.mode == Mode::Paused {
         return;
     }
-    if !reentry_allows(customer, &campaign.name, campaign.starts[start].reentry, now) {
+    if !reentry_allows(
+        customer,
+        &campaign.name,
+        campaign.starts[start].reentry,
+        now,
+    ) {
         out.count(Count::Reentry);
         return;
     }
@@ -151,26 +190,59 @@ fn arm(
 /// Arms, or arms anew, every silence campaign by the last order. What is already past waits for nothing: it is
 /// taken in over the campaign's `existing` span, counted from `now`, or left out.
 pub fn arm_silence(customer: &mut Customer, now: Timestamp, world: &World<'_>, out: &mut Effects) {
-    let (Some(bundle), Some(last)) = (world.active, customer.orders.last_at) else { return };
+    let (Some(bundle), Some(last)) = (world.active, customer.orders.last_at) else {
+        return;
+    };
     let occasion = customer.orders.last_id.clone().unwrap_or_default();
     for campaign in bundle.campaigns.values() {
         for (index, start) in campaign.starts.iter().enumerate() {
-            let StartKind::Silence { span, .. } = &start.kind else { continue };
-            let is_old = |journey: &Journey| journey.campaign == campaign.name && journey.station == Station::Armed;
-            let old = customer.journeys.iter().find(|j| is_old(j) && j.key == occasion).map(|j| (j.due, j.bundle));
-            let about = |j: &Journey| j.campaign == campaign.name && j.key == occasion && !is_old(j);
-            let done = customer.history(&campaign.name).and_then(|history| history.occasion.as_ref()) == Some(&occasion);
-            if done || customer.journeys.iter().any(about) || old.is_some_and(|(_, version)| version == bundle.hash) {
+            let StartKind::Silence { span, .. } = &start.kind else {
+                continue;
+            };
+            let is_old = |journey: &Journey| {
+                journey.campaign == campaign.name && journey.station == Station::Armed
+            };
+            let old = customer
+                .journeys
+                .iter()
+                .find(|j| is_old(j) && j.key == occasion)
+                .map(|j| (j.due, j.bundle));
+            let about =
+                |j: &Journey| j.campaign == campaign.name && j.key == occasion && !is_old(j);
+            let done = customer
+                .history(&campaign.name)
+                .and_then(|history| history.occasion.as_ref())
+                == Some(&occasion);
+            if done
+                || customer.journeys.iter().any(about)
+                || old.is_some_and(|(_, version)| version == bundle.hash)
+            {
                 continue;
             }
-            let id = JourneyId::of(&campaign.name, world.customer, spec::ORDER_COMPLETED.as_bytes(), &occasion);
+            let id = JourneyId::of(
+                &campaign.name,
+                world.customer,
+                spec::ORDER_COMPLETED.as_bytes(),
+                &occasion,
+            );
             let regular = last + span.value(&[world.customer.as_bytes(), occasion.as_bytes()]);
             let taken_in = campaign.existing.map(|existing| {
                 let width = u64::try_from(existing.as_millis()).unwrap_or(0);
-                let offset = bucket("existing", &[world.customer.as_bytes(), campaign.name.as_bytes()], width.max(1));
+                let offset = bucket(
+                    "existing",
+                    &[world.customer.as_bytes(), campaign.name.as_bytes()],
+                    width.max(1),
+                );
                 now + winback_contract::Span::from_millis(i64::try_from(offset).unwrap_or(0))
             });
-            let due = if regular > now { Some(regular) } else { [taken_in, old.map(|(due, _)| due)].into_iter().flatten().min() };
+            let due = if regular > now {
+                Some(regular)
+            } else {
+                [taken_in, old.map(|(due, _)| due)]
+                    .into_iter()
+                    .flatten()
+                    .min()
+            };
             customer.journeys.retain(|journey| !is_old(journey));
             let Some(due) = due else { continue };
             let entry = EntryFacts {
@@ -180,7 +252,18 @@ pub fn arm_silence(customer: &mut Customer, now: Timestamp, world: &World<'_>, o
                 order_id: Some(occasion.clone()),
                 ..EntryFacts::default()
             };
-            arm(customer, campaign, index, occasion.clone(), entry, id, |_| due, now, world, out);
+            arm(
+                customer,
+                campaign,
+                index,
+                occasion.clone(),
+                entry,
+                id,
+                |_| due,
+                now,
+                world,
+                out,
+            );
         }
     }
 }

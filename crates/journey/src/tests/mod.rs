@@ -1,1 +1,6 @@
-//! t
+//! The core under test: one customer in a small world, on a clock of the test's.
+
+mod cascade;
+mod identity;
+mod properties;
+mod world;

@@ -40,13 +40,21 @@ impl Connection {
     pub(crate) fn new(options: Options) -> Result<Self, Error> {
         // The error of a malformed URL may hold the password: it is not passed on.
         let client = Client::open(options.url).map_err(|_| {
-            Error::Fatal("the address of Redis is malformed: write redis://host:port/db or rediss://…".into())
+            Error::Fatal(
+                "the address of Redis is malformed: write redis://host:port/db or rediss://…"
+                    .into(),
+            )
         })?;
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(Duration::from_secs(3)))
             .set_response_timeout(Some(options.response_timeout))
             .set_pipeline_buffer_size(1_024);
-        Ok(Self { client, config, mode: options.mode, open: Mutex::new(None) })
+        Ok(Self {
+            client,
+            config,
+            mode: options.mode,
+            open: Mutex::new(None),
+        })
     }
 
     async fn get(&self) -> Result<MultiplexedConnection, Error> {
@@ -54,14 +62,17 @@ impl Connection {
         if let Some(connection) = open.as_ref() {
             return Ok(connection.clone());
         }
-        let mut fresh =
-            self.client.get_multiplexed_async_connection_with_config(&self.config).await.map_err(|error| sort(&error))?;
+        let mut fresh = self
+            .client
+            .get_multiplexed_async_connection_with_config(&self.config)
+            .await
+            .map_err(|error| sort(&error))?;
         if self.mode == Mode::Function {
             let loaded: Result<String, RedisError> = scripts::load().query_async(&mut fresh).await;
-            if let Err(error) = loaded {
-                if !scripts::is_loaded_already(&error) {
-                    return Err(explain_load(&error));
-                }
+            if let Err(error) = loaded
+                && !scripts::is_loaded_already(&error)
+            {
+                return Err(explain_load(&error));
             }
         }
         *open = Some(fresh.clone());
@@ -115,15 +126,25 @@ fn sort(error: &RedisError) -> Error {
         || scripts::is_missing(error)
         || matches!(
             error.kind(),
-            ErrorKind::Server(S::BusyLoading | S::TryAgain | S::MasterDown | S::ClusterDown | S::ReadOnly)
+            ErrorKind::Server(
+                S::BusyLoading | S::TryAgain | S::MasterDown | S::ClusterDown | S::ReadOnly
+            )
         )
         || ["OOM", "MISCONF", "LOADING", "BUSY"].contains(&code.as_str());
-    if matches!(error.kind(), ErrorKind::AuthenticationFailed) || ["NOAUTH", "WRONGPASS", "NOPERM"].contains(&code.as_str())
+    if matches!(error.kind(), ErrorKind::AuthenticationFailed)
+        || ["NOAUTH", "WRONGPASS", "NOPERM"].contains(&code.as_str())
     {
-        return Error::Fatal(format!("Redis refuses the user: {}", error.detail().unwrap_or(&code)));
+        return Error::Fatal(format!(
+            "Redis refuses the user: {}",
+            error.detail().unwrap_or(&code)
+        ));
     }
     let text = error.to_string();
-    if transient { Error::Unavailable(text) } else { Error::Fatal(format!("Redis refuses a command: {text}")) }
+    if transient {
+        Error::Unavailable(text)
+    } else {
+        Error::Fatal(format!("Redis refuses a command: {text}"))
+    }
 }
 
 fn explain_load(error: &RedisError) -> Error {

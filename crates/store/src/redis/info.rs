@@ -16,9 +16,16 @@ pub(super) async fn problems(connection: &Connection) -> Result<Vec<String>, Err
     let info: InfoDict = connection.query(&cmd("INFO")).await?;
     let text = |name: &str| info.get::<String>(name).unwrap_or_default();
     let mut problems = Vec::new();
-    let major = text("redis_version").split('.').next().and_then(|major| major.parse::<u32>().ok()).unwrap_or(0);
+    let major = text("redis_version")
+        .split('.')
+        .next()
+        .and_then(|major| major.parse::<u32>().ok())
+        .unwrap_or(0);
     if major < 7 {
-        problems.push(format!("Redis {} is too old: winback needs 7 or newer", text("redis_version")));
+        problems.push(format!(
+            "Redis {} is too old: winback needs 7 or newer",
+            text("redis_version")
+        ));
     }
     let policy = text("maxmemory_policy");
     if policy != "noeviction" {
@@ -37,12 +44,12 @@ pub(super) async fn problems(connection: &Connection) -> Result<Vec<String>, Err
     command.arg("GET").arg("appendfsync");
     // The application's user need not have CONFIG; what can't be read is not held against the server.
     let configured: Result<Vec<String>, Error> = connection.query(&command).await;
-    if let Ok([_, value]) = configured.as_deref() {
-        if value != "always" {
-            problems.push(format!(
+    if let Ok([_, value]) = configured.as_deref()
+        && value != "always"
+    {
+        problems.push(format!(
                 "appendfsync is {value}: a power cut may lose acknowledged commits; set it to always, or store.durability: best_effort"
             ));
-        }
     }
     Ok(problems)
 }

@@ -18,11 +18,11 @@ use crate::error::Error;
 use crate::memory::GRANT_SLACK;
 use crate::meta::Meta;
 use crate::port::{Claim, Grant, Store};
-pub use connection::Options;
 use connection::Connection;
+pub use connection::Options;
 use keys::Keys;
-pub use scripts::Mode;
 use scripts::Call;
+pub use scripts::Mode;
 
 /// See the module. Share it behind an `Arc`.
 #[derive(Debug)]
@@ -40,7 +40,11 @@ impl RedisStore {
     pub async fn connect(options: Options) -> Result<Self, Error> {
         let keys = Keys(options.prefix.clone());
         let connection = Connection::new(options)?;
-        let store = Self { connection, keys, high: std::sync::atomic::AtomicI64::new(0) };
+        let store = Self {
+            connection,
+            keys,
+            high: std::sync::atomic::AtomicI64::new(0),
+        };
         store.time().await.map(|_| store)
     }
 
@@ -58,7 +62,10 @@ impl Store for RedisStore {
     async fn time(&self) -> Result<Timestamp, Error> {
         let (seconds, micros): (i64, i64) = self.connection.query(&cmd("TIME")).await?;
         let now = seconds.saturating_mul(1_000) + micros / 1_000;
-        let high = self.high.fetch_max(now, std::sync::atomic::Ordering::SeqCst).max(now);
+        let high = self
+            .high
+            .fetch_max(now, std::sync::atomic::Ordering::SeqCst)
+            .max(now);
         Ok(Timestamp::from_millis(high))
     }
 
@@ -84,7 +91,11 @@ impl Store for RedisStore {
         Ok(all.into_iter().map(Self::meta).collect())
     }
 
-    async fn load(&self, partition: Partition, ids: &[CustomerId]) -> Result<Vec<Option<Vec<u8>>>, Error> {
+    async fn load(
+        &self,
+        partition: Partition,
+        ids: &[CustomerId],
+    ) -> Result<Vec<Option<Vec<u8>>>, Error> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -100,7 +111,10 @@ impl Store for RedisStore {
         let answer: Vec<Value> = self
             .connection
             .call(Call::Commit, keys, |command| {
-                command.arg(self.keys.meta(partition)).arg(self.keys.timers(partition)).arg(self.keys.outbox(partition));
+                command
+                    .arg(self.keys.meta(partition))
+                    .arg(self.keys.timers(partition))
+                    .arg(self.keys.outbox(partition));
                 for (id, _) in &commit.customers {
                     command.arg(self.keys.customer(partition, *id));
                 }
@@ -108,8 +122,15 @@ impl Store for RedisStore {
                     command.arg(self.keys.grant(partition, write.message()));
                 }
                 let fields = commit.meta.to_fields();
-                command.arg(commit.epoch).arg(commit.sequence).arg(MessageId(commit.id).to_string()).arg(commit.trim);
-                command.arg(fields.len()).arg(commit.customers.len()).arg(commit.timers.len());
+                command
+                    .arg(commit.epoch)
+                    .arg(commit.sequence)
+                    .arg(MessageId(commit.id).to_string())
+                    .arg(commit.trim);
+                command
+                    .arg(fields.len())
+                    .arg(commit.customers.len())
+                    .arg(commit.timers.len());
                 command.arg(commit.outbox.len()).arg(commit.grants.len());
                 for (name, value) in fields {
                     command.arg(name).arg(value);
@@ -132,30 +153,54 @@ impl Store for RedisStore {
                 }
             })
             .await?;
-        let [word, epoch, sequence] = answer.as_slice() else { return Err(malformed("commit")) };
+        let [word, epoch, sequence] = answer.as_slice() else {
+            return Err(malformed("commit"));
+        };
         let word: String = redis::from_redis_value_ref(word).map_err(|_| malformed("commit"))?;
-        let number = |value: &Value| redis::from_redis_value_ref::<u64>(value).map_err(|_| malformed("commit"));
+        let number = |value: &Value| {
+            redis::from_redis_value_ref::<u64>(value).map_err(|_| malformed("commit"))
+        };
         match word.as_str() {
             "ok" => Ok(Committed::Applied),
             "already" => Ok(Committed::AlreadyApplied),
-            "fenced" => Ok(Committed::Fenced { epoch: number(epoch)?, sequence: number(sequence)? }),
+            "fenced" => Ok(Committed::Fenced {
+                epoch: number(epoch)?,
+                sequence: number(sequence)?,
+            }),
             _ => Err(malformed("commit")),
         }
     }
 
-    async fn due(&self, partition: Partition, until: Timestamp, most: usize) -> Result<Vec<(CustomerId, Timestamp)>, Error> {
+    async fn due(
+        &self,
+        partition: Partition,
+        until: Timestamp,
+        most: usize,
+    ) -> Result<Vec<(CustomerId, Timestamp)>, Error> {
         let mut command = cmd("ZRANGEBYSCORE");
-        command.arg(self.keys.timers(partition)).arg("-inf").arg(until.as_millis());
+        command
+            .arg(self.keys.timers(partition))
+            .arg("-inf")
+            .arg(until.as_millis());
         command.arg("WITHSCORES").arg("LIMIT").arg(0).arg(most);
         let pairs: Vec<(Vec<u8>, f64)> = self.connection.query(&command).await?;
-        pairs.into_iter().map(|(id, due)| Ok((customer(&id)?, Timestamp::from_millis(due as i64)))).collect()
+        pairs
+            .into_iter()
+            .map(|(id, due)| Ok((customer(&id)?, Timestamp::from_millis(due as i64))))
+            .collect()
     }
 
     async fn earliest(&self, partition: Partition) -> Result<Option<Timestamp>, Error> {
         let mut command = cmd("ZRANGE");
-        command.arg(self.keys.timers(partition)).arg(0).arg(0).arg("WITHSCORES");
+        command
+            .arg(self.keys.timers(partition))
+            .arg(0)
+            .arg(0)
+            .arg("WITHSCORES");
         let pairs: Vec<(Vec<u8>, f64)> = self.connection.query(&command).await?;
-        Ok(pairs.first().map(|(_, due)| Timestamp::from_millis(*due as i64)))
+        Ok(pairs
+            .first()
+            .map(|(_, due)| Timestamp::from_millis(*due as i64)))
     }
 
     async fn outbox(&self, partition: Partition) -> Result<Vec<Vec<u8>>, Error> {
@@ -170,13 +215,19 @@ impl Store for RedisStore {
         }
         let mut batch = pipe();
         for (partition, message) in places {
-            batch.cmd("HMGET").arg(self.keys.grant(*partition, *message)).arg("s").arg("u");
+            batch
+                .cmd("HMGET")
+                .arg(self.keys.grant(*partition, *message))
+                .arg("s")
+                .arg("u");
         }
         let all: Vec<(Option<String>, Option<i64>)> = self.connection.pipeline(&batch).await?;
         Ok(all
             .into_iter()
             .map(|(state, until)| match state.as_deref() {
-                Some("claimed") => Some(Grant::Claimed { until: Timestamp::from_millis(until.unwrap_or(0)) }),
+                Some("claimed") => Some(Grant::Claimed {
+                    until: Timestamp::from_millis(until.unwrap_or(0)),
+                }),
                 Some("moved") => Some(Grant::Moved),
                 Some(_) => Some(Grant::Granted),
                 None => None,
@@ -195,7 +246,11 @@ impl Store for RedisStore {
         let word: String = self
             .connection
             .call(Call::Claim, 1, |command| {
-                command.arg(self.keys.grant(partition, message)).arg(attempt).arg(token).arg(timeout.as_millis());
+                command
+                    .arg(self.keys.grant(partition, message))
+                    .arg(attempt)
+                    .arg(token)
+                    .arg(timeout.as_millis());
             })
             .await?;
         Ok(match word.as_str() {
@@ -209,7 +264,12 @@ impl Store for RedisStore {
         })
     }
 
-    async fn unclaim(&self, partition: Partition, message: MessageId, token: u64) -> Result<(), Error> {
+    async fn unclaim(
+        &self,
+        partition: Partition,
+        message: MessageId,
+        token: u64,
+    ) -> Result<(), Error> {
         let _ok: String = self
             .connection
             .call(Call::Unclaim, 1, |command| {
@@ -219,14 +279,29 @@ impl Store for RedisStore {
         Ok(())
     }
 
-    async fn roll(&self, partition: Partition, cursor: &str, most: usize) -> Result<(Vec<CustomerId>, Option<String>), Error> {
+    async fn roll(
+        &self,
+        partition: Partition,
+        cursor: &str,
+        most: usize,
+    ) -> Result<(Vec<CustomerId>, Option<String>), Error> {
         // A scan's cursor means nothing to another server process: begin anew after a restart.
         let run = info::run_id(&self.connection).await?;
-        let place = cursor.split_once(':').filter(|(of, _)| *of == run).map_or("0", |(_, place)| place);
+        let place = cursor
+            .split_once(':')
+            .filter(|(of, _)| *of == run)
+            .map_or("0", |(_, place)| place);
         let mut command = cmd("ZSCAN");
-        command.arg(self.keys.timers(partition)).arg(place).arg("COUNT").arg(most);
+        command
+            .arg(self.keys.timers(partition))
+            .arg(place)
+            .arg("COUNT")
+            .arg(most);
         let (next, pairs): (String, Vec<(Vec<u8>, f64)>) = self.connection.query(&command).await?;
-        let ids = pairs.iter().map(|(id, _)| customer(id)).collect::<Result<_, _>>()?;
+        let ids = pairs
+            .iter()
+            .map(|(id, _)| customer(id))
+            .collect::<Result<_, _>>()?;
         Ok((ids, (next != "0").then(|| format!("{run}:{next}"))))
     }
 
@@ -246,13 +321,24 @@ impl Store for RedisStore {
 }
 
 fn customer(bytes: &[u8]) -> Result<CustomerId, Error> {
-    <[u8; 16]>::try_from(bytes).map(CustomerId).map_err(|_| malformed("a read of timers"))
+    <[u8; 16]>::try_from(bytes)
+        .map(CustomerId)
+        .map_err(|_| malformed("a read of timers"))
 }
 
 fn grant_arguments(command: &mut redis::Cmd, write: &GrantWrite) {
     match *write {
-        GrantWrite::Grant { attempt, not_before, not_after, .. } => {
-            command.arg("grant").arg(attempt).arg(not_before.as_millis()).arg(not_after.as_millis());
+        GrantWrite::Grant {
+            attempt,
+            not_before,
+            not_after,
+            ..
+        } => {
+            command
+                .arg("grant")
+                .arg(attempt)
+                .arg(not_before.as_millis())
+                .arg(not_after.as_millis());
             command.arg((not_after + GRANT_SLACK).as_millis());
         }
         GrantWrite::Remove(_) => {

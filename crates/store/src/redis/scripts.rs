@@ -60,7 +60,10 @@ impl Call {
 pub(crate) fn load() -> Cmd {
     let mut source = format!("#!lua name={LIBRARY}\n{BODY}\n");
     for call in [Call::Commit, Call::Acquire, Call::Claim, Call::Unclaim] {
-        source.push_str(&format!("redis.register_function('{LIBRARY}_{0}', {0})\n", call.name()));
+        source.push_str(&format!(
+            "redis.register_function('{LIBRARY}_{0}', {0})\n",
+            call.name()
+        ));
     }
     let mut command = cmd("FUNCTION");
     command.arg("LOAD").arg(source);
@@ -74,6 +77,8 @@ pub(crate) fn is_loaded_already(error: &RedisError) -> bool {
 
 /// Whether a call failed because the library is not loaded.
 pub(crate) fn is_missing(error: &RedisError) -> bool {
-    matches!(error.kind(), ErrorKind::Server(ServerErrorKind::ResponseError | ServerErrorKind::NoScript))
-        && error.to_string().contains("Function not found")
+    matches!(
+        error.kind(),
+        ErrorKind::Server(ServerErrorKind::ResponseError | ServerErrorKind::NoScript)
+    ) && error.to_string().contains("Function not found")
 }

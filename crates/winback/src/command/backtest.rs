@@ -49,19 +49,34 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
     let (files, compiled) = folder::compile(&arguments.campaigns)?;
     if let Err(report) = compiled {
         output::print(&super::check::text(&report, &files));
-        return Err(Error::Findings("the campaigns have errors; nothing was run".into()));
+        return Err(Error::Findings(
+            "the campaigns have errors; nothing was run".into(),
+        ));
     }
     let horizon = match &arguments.until {
         None => None,
-        Some(text) => Some(Timestamp::parse(text).map_err(|error| Error::Usage(format!("--until: {error}")))?),
+        Some(text) => Some(
+            Timestamp::parse(text).map_err(|error| Error::Usage(format!("--until: {error}")))?,
+        ),
     };
     let events = read(&arguments.events)?;
-    let (Some(first), Some(last)) = (events.first().map(|line| line.at), events.last().map(|line| line.at)) else {
-        return Err(Error::Usage(format!("{} holds no events", arguments.events.display())));
+    let (Some(first), Some(last)) = (
+        events.first().map(|line| line.at),
+        events.last().map(|line| line.at),
+    ) else {
+        return Err(Error::Usage(format!(
+            "{} holds no events",
+            arguments.events.display()
+        )));
     };
     let until = horizon.unwrap_or(last).max(last);
-    let setup =
-        Setup { config: Config::embedded()?, start: first, partitions: 4, provider: Arc::new(Quiet), faults: None };
+    let setup = Setup {
+        config: Config::embedded()?,
+        start: first,
+        partitions: 4,
+        provider: Arc::new(Quiet),
+        faults: None,
+    };
     let names = setup.config.names();
     let mut machine = Machine::new(setup).await?;
     machine.publish(&files).await?;
@@ -72,13 +87,22 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
         let at = events[index].at;
         machine.run_until(at).await?;
         while let Some(line) = events.get(index).filter(|line| line.at == at) {
-            machine.arrive(SourceKind::Live, &line.key, line.text.clone().into_bytes(), at)?;
+            machine.arrive(
+                SourceKind::Live,
+                &line.key,
+                line.text.clone().into_bytes(),
+                at,
+            )?;
             index += 1;
         }
         let tenth = index * 10 / total;
         if tenth > shown {
             shown = tenth;
-            output::note(&format!("{:>3} %  {}  {index} of {total} events", tenth * 10, report::day(at)));
+            output::note(&format!(
+                "{:>3} %  {}  {index} of {total} events",
+                tenth * 10,
+                report::day(at)
+            ));
         }
     }
     machine.run_until(until).await?;
@@ -105,18 +129,32 @@ fn read(file: &Path) -> Result<Vec<Line>, Error> {
         if text.trim().is_empty() {
             continue;
         }
-        let wrong = |what: String| Error::Usage(format!("{}, line {number}: {what}", file.display()));
-        let value: serde_json::Value =
-            serde_json::from_str(&text).map_err(|error| wrong(format!("not JSON at column {}", error.column())))?;
+        let wrong =
+            |what: String| Error::Usage(format!("{}, line {number}: {what}", file.display()));
+        let value: serde_json::Value = serde_json::from_str(&text)
+            .map_err(|error| wrong(format!("not JSON at column {}", error.column())))?;
         let time = value.get("timestamp").and_then(serde_json::Value::as_str);
-        let time = time.ok_or_else(|| wrong("no `timestamp`: a backtest needs the time of every event".into()))?;
+        let time = time.ok_or_else(|| {
+            wrong("no `timestamp`: a backtest needs the time of every event".into())
+        })?;
         let at = Timestamp::parse(time).map_err(|error| wrong(error.to_string()))?;
         if at + DISORDER < newest {
-            return Err(wrong(format!("{at} comes more than 72 hours after {newest}: sort the file by time")));
+            return Err(wrong(format!(
+                "{at} comes more than 72 hours after {newest}: sort the file by time"
+            )));
         }
         newest = newest.max(at);
-        let key = ["userId", "anonymousId"].iter().find_map(|name| value.get(*name)?.as_str()).unwrap_or_default().to_owned();
-        events.push(Line { at, number, key, text });
+        let key = ["userId", "anonymousId"]
+            .iter()
+            .find_map(|name| value.get(*name)?.as_str())
+            .unwrap_or_default()
+            .to_owned();
+        events.push(Line {
+            at,
+            number,
+            key,
+            text,
+        });
     }
     events.sort_by_key(|line| (line.at, line.number));
     Ok(events)
@@ -132,7 +170,10 @@ fn by_day(sums: &BTreeMap<String, report::Sums>) -> String {
     }
     let mut out = String::from("day         sends by campaign\n");
     for (day, campaigns) in days {
-        let parts: Vec<String> = campaigns.iter().map(|(name, count)| format!("{name} {count}")).collect();
+        let parts: Vec<String> = campaigns
+            .iter()
+            .map(|(name, count)| format!("{name} {count}"))
+            .collect();
         out.push_str(&format!("{day}  {}\n", parts.join("  ")));
     }
     out
@@ -141,7 +182,10 @@ fn by_day(sums: &BTreeMap<String, report::Sums>) -> String {
 /// Decisions and journeys as they are on their topics, in order of time and place.
 fn write(machine: &Machine, names: &TopicNames, folder: &Path) -> Result<(), Error> {
     std::fs::create_dir_all(folder)?;
-    for (topic, file) in [(Topic::Decisions, "decisions.jsonl"), (Topic::Journeys, "journeys.jsonl")] {
+    for (topic, file) in [
+        (Topic::Decisions, "decisions.jsonl"),
+        (Topic::Journeys, "journeys.jsonl"),
+    ] {
         let mut out = std::io::BufWriter::new(std::fs::File::create(folder.join(file))?);
         for record in machine.log.dump(&names.name(topic)) {
             out.write_all(record.value.as_deref().unwrap_or_default())?;
@@ -149,6 +193,9 @@ fn write(machine: &Machine, names: &TopicNames, folder: &Path) -> Result<(), Err
         }
         out.flush()?;
     }
-    output::note(&format!("decisions and journeys are in {}", folder.display()));
+    output::note(&format!(
+        "decisions and journeys are in {}",
+        folder.display()
+    ));
     Ok(())
 }

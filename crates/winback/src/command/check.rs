@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Severity};
+use miette::{
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Severity,
+};
 use winback_campaign::{Diagnostic, Files, Report};
 
 use crate::error::Error;
@@ -32,9 +34,14 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
     let (files, compiled) = folder::compile(&arguments.folder)?;
     let (report, summary) = match &compiled {
-        Ok((bundle, warnings)) => {
-            (warnings, Some(format!("{} campaigns are good to go (bundle {})", bundle.campaigns.len(), bundle.hash)))
-        }
+        Ok((bundle, warnings)) => (
+            warnings,
+            Some(format!(
+                "{} campaigns are good to go (bundle {})",
+                bundle.campaigns.len(),
+                bundle.hash
+            )),
+        ),
         Err(report) => (report, None),
     };
     match arguments.output {
@@ -47,14 +54,22 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
         }
     }
     if compiled.is_err() {
-        return Err(Error::Findings(format!("{} findings in {}", report.findings.len(), arguments.folder.display())));
+        return Err(Error::Findings(format!(
+            "{} findings in {}",
+            report.findings.len(),
+            arguments.folder.display()
+        )));
     }
     Ok(())
 }
 
 /// All findings with their lines, without colours.
 pub(crate) fn text(report: &Report, files: &Files) -> String {
-    report.findings.iter().map(|finding| one(finding, files)).collect()
+    report
+        .findings
+        .iter()
+        .map(|finding| one(finding, files))
+        .collect()
 }
 
 fn one(finding: &Diagnostic, files: &Files) -> String {
@@ -75,7 +90,8 @@ fn one(finding: &Diagnostic, files: &Files) -> String {
         Some((text, position)) => {
             let (offset, length) = bytes(text, position);
             let label = LabeledSpan::new(None, offset, length);
-            miette::Report::new(diagnostic.with_label(label)).with_source_code(NamedSource::new(place.clone(), text.clone()))
+            miette::Report::new(diagnostic.with_label(label))
+                .with_source_code(NamedSource::new(place.clone(), text.clone()))
         }
         None => miette::Report::new(diagnostic),
     };
@@ -94,10 +110,20 @@ fn one(finding: &Diagnostic, files: &Files) -> String {
 
 /// Byte offset and length of the word at a line and column.
 fn bytes(text: &str, position: winback_campaign::diagnostic::Position) -> (usize, usize) {
-    let start: usize = text.split_inclusive('\n').take(position.line.saturating_sub(1)).map(str::len).sum();
+    let start: usize = text
+        .split_inclusive('\n')
+        .take(position.line.saturating_sub(1))
+        .map(str::len)
+        .sum();
     let line = text[start..].lines().next().unwrap_or_default();
-    let inside = line.char_indices().nth(position.column.saturating_sub(1)).map_or(line.len(), |(index, _)| index);
+    let inside = line
+        .char_indices()
+        .nth(position.column.saturating_sub(1))
+        .map_or(line.len(), |(index, _)| index);
     let rest = &line[inside..];
-    let length = rest.find([' ', ',', '}', ']', ':']).unwrap_or(rest.len()).max(usize::from(!rest.is_empty()));
+    let length = rest
+        .find([' ', ',', '}', ']', ':'])
+        .unwrap_or(rest.len())
+        .max(usize::from(!rest.is_empty()));
     (start + inside, length)
 }

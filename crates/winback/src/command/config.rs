@@ -25,7 +25,9 @@ pub(crate) enum Arguments {
 pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Error> {
     match arguments {
         Arguments::Show => output::print(&serde_json::to_string_pretty(config)?),
-        Arguments::Check { live: false } => output::print("the config is well formed; --live asks Kafka and Redis too"),
+        Arguments::Check { live: false } => {
+            output::print("the config is well formed; --live asks Kafka and Redis too")
+        }
         Arguments::Check { live: true } => return live(config).await,
     }
     Ok(())
@@ -41,8 +43,13 @@ async fn live(config: &Config) -> Result<(), Error> {
     if findings.is_empty() {
         for spec in connect::topics(config) {
             match log.partitions(&spec.name).await {
-                Ok(Some(count)) => output::print(&format!("good    topic {} ({count} partitions)", spec.name)),
-                Ok(None) => findings.push(format!("topic {} is missing, or describing it is not allowed", spec.name)),
+                Ok(Some(count)) => {
+                    output::print(&format!("good    topic {} ({count} partitions)", spec.name))
+                }
+                Ok(None) => findings.push(format!(
+                    "topic {} is missing, or describing it is not allowed",
+                    spec.name
+                )),
                 Err(error) => findings.push(format!("topic {}: {error}", spec.name)),
             }
         }
@@ -57,7 +64,11 @@ async fn live(config: &Config) -> Result<(), Error> {
         Ok(store) => {
             output::print("good    redis answers, and takes winback's functions");
             match store.problems().await {
-                Ok(problems) => findings.extend(problems.into_iter().map(|problem| format!("redis: {problem}"))),
+                Ok(problems) => findings.extend(
+                    problems
+                        .into_iter()
+                        .map(|problem| format!("redis: {problem}")),
+                ),
                 Err(error) => findings.push(error.to_string()),
             }
         }
@@ -66,5 +77,9 @@ async fn live(config: &Config) -> Result<(), Error> {
     for finding in &findings {
         output::print(&format!("wrong   {finding}"));
     }
-    if findings.is_empty() { Ok(()) } else { Err(Error::Findings(format!("{} findings", findings.len()))) }
+    if findings.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Findings(format!("{} findings", findings.len())))
+    }
 }

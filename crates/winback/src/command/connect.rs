@@ -19,7 +19,9 @@ pub(crate) fn kafka(config: &Config) -> Result<KafkaLog, Error> {
     let properties = config.kafka.properties.iter();
     Ok(KafkaLog::new(Options {
         bootstrap: config.kafka.bootstrap.clone(),
-        properties: properties.map(|(name, value)| (name.clone(), value.expose().to_owned())).collect(),
+        properties: properties
+            .map(|(name, value)| (name.clone(), value.expose().to_owned()))
+            .collect(),
         client_id: "winback".into(),
     })?)
 }
@@ -64,20 +66,28 @@ pub(crate) fn topics(config: &Config) -> Vec<TopicSpec> {
         Topic::Campaigns,
         Topic::Failed,
     ];
-    let raw = config.sources.iter().map(|source| (source.topic.clone(), Topic::Raw));
+    let raw = config
+        .sources
+        .iter()
+        .map(|source| (source.topic.clone(), Topic::Raw));
     let own = all.into_iter().map(|topic| (names.name(topic), topic));
     raw.chain(own)
         .map(|(name, topic)| {
             let layout = topic.layout();
             let mut settings = BTreeMap::new();
             match layout.retention {
-                Some(retention) => settings.insert("retention.ms".into(), retention.as_millis().to_string()),
+                Some(retention) => {
+                    settings.insert("retention.ms".into(), retention.as_millis().to_string())
+                }
                 None => settings.insert("cleanup.policy".into(), "compact".into()),
             };
             if layout.log_append_time {
                 settings.insert("message.timestamp.type".into(), "LogAppendTime".into());
             }
-            settings.insert("max.message.bytes".into(), layout.max_message_bytes.to_string());
+            settings.insert(
+                "max.message.bytes".into(),
+                layout.max_message_bytes.to_string(),
+            );
             let partitions = if layout.keyed {
                 config.kafka.partitions.get()
             } else if topic == Topic::Raw {
@@ -85,17 +95,33 @@ pub(crate) fn topics(config: &Config) -> Vec<TopicSpec> {
             } else {
                 1
             };
-            TopicSpec { name, partitions, replication: config.kafka.replication, settings }
+            TopicSpec {
+                name,
+                partitions,
+                replication: config.kafka.replication,
+                settings,
+            }
         })
         .collect()
 }
 
 /// What must be true before a service starts: topics and counts, the same cluster as ever, a safe Redis.
-pub(crate) async fn verify(config: &Config, log: &KafkaLog, store: &RedisStore) -> Result<(), Error> {
-    let raw: Vec<&str> = config.sources.iter().map(|source| source.topic.as_str()).collect();
+pub(crate) async fn verify(
+    config: &Config,
+    log: &KafkaLog,
+    store: &RedisStore,
+) -> Result<(), Error> {
+    let raw: Vec<&str> = config
+        .sources
+        .iter()
+        .map(|source| source.topic.as_str())
+        .collect();
     for spec in topics(config) {
         let is_raw = raw.contains(&spec.name.as_str());
-        let optional = config.sources.iter().any(|source| source.topic == spec.name && source.kind == SourceKind::History);
+        let optional = config
+            .sources
+            .iter()
+            .any(|source| source.topic == spec.name && source.kind == SourceKind::History);
         match log.partitions(&spec.name).await? {
             None if optional => {}
             None => {
@@ -115,7 +141,11 @@ pub(crate) async fn verify(config: &Config, log: &KafkaLog, store: &RedisStore) 
         }
     }
     let count = config.kafka.partitions.get().to_string();
-    for (what, value) in [("partitions", count), ("cluster", log.cluster_id().await?), ("shop", config.shop.id.clone())] {
+    for (what, value) in [
+        ("partitions", count),
+        ("cluster", log.cluster_id().await?),
+        ("shop", config.shop.id.clone()),
+    ] {
         let pinned = store.pin(what, &value).await?;
         if pinned != value {
             return Err(Error::Environment(format!(
@@ -125,7 +155,8 @@ pub(crate) async fn verify(config: &Config, log: &KafkaLog, store: &RedisStore) 
         }
     }
     for problem in store.problems().await? {
-        let weaker_is_fine = config.store.durability == Durability::BestEffort && problem.contains("best_effort");
+        let weaker_is_fine =
+            config.store.durability == Durability::BestEffort && problem.contains("best_effort");
         if weaker_is_fine {
             tracing::warn!(problem, "durability is best effort, as configured");
         } else {
@@ -136,7 +167,10 @@ pub(crate) async fn verify(config: &Config, log: &KafkaLog, store: &RedisStore) 
 }
 
 /// Both connections, verified; waits while they are away.
-pub(crate) async fn both(config: &Config, shutdown: &Shutdown) -> Result<(Arc<KafkaLog>, Arc<RedisStore>), Error> {
+pub(crate) async fn both(
+    config: &Config,
+    shutdown: &Shutdown,
+) -> Result<(Arc<KafkaLog>, Arc<RedisStore>), Error> {
     let log = kafka(config)?;
     let store = redis(config, shutdown).await?;
     loop {

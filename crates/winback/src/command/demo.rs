@@ -20,8 +20,14 @@ use crate::run::{Machine, report, story};
 
 /// The campaigns that ship, so that the demo needs no files.
 const SHIPPED: &[(&str, &str)] = &[
-    ("policy.yaml", include_str!("../../../../campaigns/policy.yaml")),
-    ("abandoned-cart/campaign.yaml", include_str!("../../../../campaigns/abandoned-cart/campaign.yaml")),
+    (
+        "policy.yaml",
+        include_str!("../../../../campaigns/policy.yaml"),
+    ),
+    (
+        "abandoned-cart/campaign.yaml",
+        include_str!("../../../../campaigns/abandoned-cart/campaign.yaml"),
+    ),
     (
         "abandoned-cart/templates/reminder.email.en.mjml",
         include_str!("../../../../campaigns/abandoned-cart/templates/reminder.email.en.mjml"),
@@ -30,7 +36,10 @@ const SHIPPED: &[(&str, &str)] = &[
         "abandoned-cart/templates/offer.email.en.mjml",
         include_str!("../../../../campaigns/abandoned-cart/templates/offer.email.en.mjml"),
     ),
-    ("lost-customer/campaign.yaml", include_str!("../../../../campaigns/lost-customer/campaign.yaml")),
+    (
+        "lost-customer/campaign.yaml",
+        include_str!("../../../../campaigns/lost-customer/campaign.yaml"),
+    ),
     (
         "lost-customer/templates/we-miss-you.email.en.mjml",
         include_str!("../../../../campaigns/lost-customer/templates/we-miss-you.email.en.mjml"),
@@ -66,12 +75,22 @@ const WEEK: i64 = 7;
 
 /// Runs it.
 pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
-    let files = Files(SHIPPED.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect());
+    let files = Files(
+        SHIPPED
+            .iter()
+            .map(|(path, text)| ((*path).to_owned(), (*text).to_owned()))
+            .collect(),
+    );
     // Some hundred days that begin on a Monday; any other would do.
     let start = Timestamp::from_millis(1_767_571_200_000);
     let fast_until = start + Span::from_days(DAYS);
     let end = start + Span::from_days(DAYS + WEEK);
-    let shop = generate(&Options { seed: arguments.seed, start, days: DAYS + WEEK, people: arguments.people });
+    let shop = generate(&Options {
+        seed: arguments.seed,
+        start,
+        days: DAYS + WEEK,
+        people: arguments.people,
+    });
     let setup = Setup {
         config: Config::embedded()?,
         start,
@@ -82,7 +101,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
     let names = setup.config.names();
     let mut machine = Machine::new(setup).await?;
     machine.publish(&files).await?;
-    output::note(&format!("{} people, {DAYS} days, then a week in about a minute", arguments.people));
+    output::note(&format!(
+        "{} people, {DAYS} days, then a week in about a minute",
+        arguments.people
+    ));
     let watch = clock::Stopwatch::start();
     let mut shown = start;
     for raw in shop {
@@ -90,8 +112,17 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
             break;
         }
         machine.run_until(raw.at).await?;
-        machine.arrive(SourceKind::Live, &raw.key, serde_json::to_vec(&raw.body)?, raw.at)?;
-        let every = if raw.at < fast_until { Span::from_days(10) } else { Span::from_hours(6) };
+        machine.arrive(
+            SourceKind::Live,
+            &raw.key,
+            serde_json::to_vec(&raw.body)?,
+            raw.at,
+        )?;
+        let every = if raw.at < fast_until {
+            Span::from_days(10)
+        } else {
+            Span::from_hours(6)
+        };
         if raw.at.since(shown) >= every {
             shown = raw.at;
             progress(&machine, &names, raw.at, start);
@@ -108,18 +139,31 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
         output::print(&format!("one customer's story ({})", &who.to_string()[..8]));
         output::print(&story::tell(&machine.log, &names, who, &records));
     }
-    output::print(&format!("the mails lie as .html files in {}", arguments.out.display()));
+    output::print(&format!(
+        "the mails lie as .html files in {}",
+        arguments.out.display()
+    ));
     Ok(())
 }
 
-fn progress(machine: &Machine, names: &winback_contract::TopicNames, at: Timestamp, start: Timestamp) {
+fn progress(
+    machine: &Machine,
+    names: &winback_contract::TopicNames,
+    at: Timestamp,
+    start: Timestamp,
+) {
     let sums = report::sums(&report::journeys(&machine.log, names));
     let sent: u64 = sums.values().flat_map(|sums| sums.sent.values()).sum();
     let entered: u64 = sums.values().map(|sums| sums.entered).sum();
-    let stopped: u64 = sums.values().filter_map(|sums| sums.ended.get(&winback_contract::Reason::Converted)).sum();
+    let stopped: u64 = sums
+        .values()
+        .filter_map(|sums| sums.ended.get(&winback_contract::Reason::Converted))
+        .sum();
     let day = at.since(start).as_millis() / Span::from_days(1).as_millis() + 1;
     let moment: String = at.to_string().replace('T', " ").chars().take(16).collect();
-    output::note(&format!("day {day:>3}  {moment}  journeys {entered:>5}  mails {sent:>5}  stopped by a purchase {stopped:>5}"));
+    output::note(&format!(
+        "day {day:>3}  {moment}  journeys {entered:>5}  mails {sent:>5}  stopped by a purchase {stopped:>5}"
+    ));
 }
 
 /// A week of the shop in a minute of ours, counted from when the week began.
@@ -128,10 +172,12 @@ async fn keep_pace(watch: &clock::Stopwatch, into_the_week: Span) {
         static BEGAN: std::cell::Cell<Option<Duration>> = const { std::cell::Cell::new(None) };
     }
     let elapsed = watch.elapsed();
-    let began = BEGAN.with(|began| began.get().unwrap_or_else(|| {
-        began.set(Some(elapsed));
-        elapsed
-    }));
+    let began = BEGAN.with(|began| {
+        began.get().unwrap_or_else(|| {
+            began.set(Some(elapsed));
+            elapsed
+        })
+    });
     let share = into_the_week.as_millis() as f64 / Span::from_days(WEEK).as_millis() as f64;
     let wanted = began + Duration::from_secs_f64((60.0 * share).clamp(0.0, 60.0));
     if let Some(ahead) = wanted.checked_sub(elapsed) {

@@ -31,7 +31,12 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
     let log = connect::kafka(config)?;
     let topic = config.names().name(Topic::Failed);
     let end = log.ends(&topic).await?.first().copied().unwrap_or_default();
-    let start = log.starts(&topic).await?.first().copied().unwrap_or_default();
+    let start = log
+        .starts(&topic)
+        .await?
+        .first()
+        .copied()
+        .unwrap_or_default();
     match arguments {
         Arguments::List { last } => {
             let from = Offset((end.0 - i64::try_from(last).unwrap_or(50)).max(start.0));
@@ -39,8 +44,15 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
                 match failed(&record) {
                     Some(failed) => output::print(&format!(
                         "{:<6} {} {} {} at {}/{}@{} ({} bytes): {}",
-                        record.offset, failed.arrival, failed.stage.as_str(), failed.reason, failed.topic, failed.partition,
-                        failed.offset, failed.bytes, failed.detail
+                        record.offset,
+                        failed.arrival,
+                        failed.stage.as_str(),
+                        failed.reason,
+                        failed.topic,
+                        failed.partition,
+                        failed.offset,
+                        failed.bytes,
+                        failed.detail
                     )),
                     None => output::print(&format!("{:<6} not a failure record", record.offset)),
                 }
@@ -49,14 +61,26 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
         }
         Arguments::Show { offset } => {
             if offset < start.0 || offset >= end.0 {
-                return Err(Error::Findings(format!("there is no failure {offset}: {} to {} are kept", start, end.0 - 1)));
+                return Err(Error::Findings(format!(
+                    "there is no failure {offset}: {} to {} are kept",
+                    start,
+                    end.0 - 1
+                )));
             }
             let records = read(&log, config, &topic, Offset(offset), Offset(offset + 1)).await?;
             let failed = records.first().and_then(failed);
-            let failed = failed.ok_or_else(|| Error::Findings(format!("record {offset} is not a failure record")))?;
+            let failed = failed.ok_or_else(|| {
+                Error::Findings(format!("record {offset} is not a failure record"))
+            })?;
             output::note(&format!(
                 "{} {} at {}/{}@{}, {} bytes, blake3 {}\n{}",
-                failed.stage.as_str(), failed.reason, failed.topic, failed.partition, failed.offset, failed.bytes, failed.blake3,
+                failed.stage.as_str(),
+                failed.reason,
+                failed.topic,
+                failed.partition,
+                failed.offset,
+                failed.bytes,
+                failed.blake3,
                 failed.detail
             ));
             output::print(&String::from_utf8_lossy(&failed.payload.0));

@@ -39,10 +39,23 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
         if line.trim().is_empty() {
             continue;
         }
-        let value: serde_json::Value = serde_json::from_str(&line)
-            .map_err(|error| Error::Usage(format!("line {}: not JSON at column {}", number + 1, error.column())))?;
-        let key = ["userId", "anonymousId"].iter().find_map(|name| value.get(*name)?.as_str()).unwrap_or_default();
-        batch.push(Outgoing { topic: topic.clone(), partition: None, key: key.as_bytes().to_vec(), value: line.into_bytes() });
+        let value: serde_json::Value = serde_json::from_str(&line).map_err(|error| {
+            Error::Usage(format!(
+                "line {}: not JSON at column {}",
+                number + 1,
+                error.column()
+            ))
+        })?;
+        let key = ["userId", "anonymousId"]
+            .iter()
+            .find_map(|name| value.get(*name)?.as_str())
+            .unwrap_or_default();
+        batch.push(Outgoing {
+            topic: topic.clone(),
+            partition: None,
+            key: key.as_bytes().to_vec(),
+            value: line.into_bytes(),
+        });
         total += 1;
         if batch.len() == BATCH {
             log.produce(std::mem::take(&mut batch)).await?;
@@ -50,15 +63,20 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
         }
     }
     log.produce(batch).await?;
-    output::print(&format!("{total} records are on {topic}; `winback serve ingest` takes them in"));
+    output::print(&format!(
+        "{total} records are on {topic}; `winback serve ingest` takes them in"
+    ));
     Ok(())
 }
 
 /// Lines of a file or of stdin.
-pub(crate) fn lines(file: &std::path::Path) -> Result<Box<dyn Iterator<Item = std::io::Result<String>>>, Error> {
+pub(crate) fn lines(
+    file: &std::path::Path,
+) -> Result<Box<dyn Iterator<Item = std::io::Result<String>>>, Error> {
     if file.as_os_str() == "-" {
         return Ok(Box::new(std::io::stdin().lines()));
     }
-    let open = std::fs::File::open(file).map_err(|error| Error::Usage(format!("{}: {error}", file.display())))?;
+    let open = std::fs::File::open(file)
+        .map_err(|error| Error::Usage(format!("{}: {error}", file.display())))?;
     Ok(Box::new(std::io::BufReader::new(open).lines()))
 }

@@ -27,7 +27,9 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
         Ok(parts) => parts,
         Err(report) => {
             output::print(&check::text(&report, &files));
-            return Err(Error::Findings("nothing was published: what runs goes on".into()));
+            return Err(Error::Findings(
+                "nothing was published: what runs goes on".into(),
+            ));
         }
     };
     output::print(&check::text(&warnings, &files));
@@ -40,7 +42,11 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
     }
     let log = connect::kafka(config)?;
     let now = Timestamp::from_millis(Clock::real().now_millis());
-    let hash = crate::publish::publish(&log, &config.names(), config.kafka.partitions, &files, now).await?;
-    output::print(&format!("bundle {hash} is published to {} partitions", config.kafka.partitions.get()));
+    let hash = crate::publish::publish(&log, &config.names(), config.kafka.partitions, &files, now)
+        .await?;
+    output::print(&format!(
+        "bundle {hash} is published to {} partitions",
+        config.kafka.partitions.get()
+    ));
     Ok(())
 }

@@ -46,14 +46,27 @@ pub(crate) async fn run(arguments: Arguments, config: Config) -> Result<(), Erro
     let shutdown = Shutdown::new();
     let (health, metrics) = (Health::new(), Metrics::new());
     build_info(&metrics);
-    let listener = http::bind(config.http.address)
-        .await
-        .map_err(|error| Error::Environment(format!("http.address {} can't be used: {error}", config.http.address)))?;
+    let listener = http::bind(config.http.address).await.map_err(|error| {
+        Error::Environment(format!(
+            "http.address {} can't be used: {error}",
+            config.http.address
+        ))
+    })?;
     let mut tasks = Tasks::new();
     tasks.spawn("signals", shutdown.clone().raise_on_signal());
-    tasks.spawn("http", http::serve(listener, health.clone(), metrics.clone(), shutdown.clone()));
+    tasks.spawn(
+        "http",
+        http::serve(listener, health.clone(), metrics.clone(), shutdown.clone()),
+    );
     health.not_ready("start", "connecting");
-    let starting = start(arguments.service, &config, &shutdown, &health, &metrics, &mut tasks);
+    let starting = start(
+        arguments.service,
+        &config,
+        &shutdown,
+        &health,
+        &metrics,
+        &mut tasks,
+    );
     let started = tokio::select! {
         started = starting => started,
         () = shutdown.wait() => Ok(()),
@@ -80,12 +93,21 @@ async fn start(
     let (log, store): (Arc<dyn Log>, Arc<dyn Store>) = (log, store);
     let clock = Clock::real();
     let wanted: BTreeSet<Service> = match service {
-        Service::All => [Service::Ingest, Service::Sessions, Service::Evaluator, Service::Dispatch].into(),
+        Service::All => [
+            Service::Ingest,
+            Service::Sessions,
+            Service::Evaluator,
+            Service::Dispatch,
+        ]
+        .into(),
         one => [one].into(),
     };
     if service == Service::All {
         republish(log.as_ref(), config, &clock).await?;
-        tasks.spawn("campaigns", follow_folder(log.clone(), config.clone(), clock.clone(), shutdown.clone()));
+        tasks.spawn(
+            "campaigns",
+            follow_folder(log.clone(), config.clone(), clock.clone(), shutdown.clone()),
+        );
     }
     if wanted.contains(&Service::Ingest) {
         let metrics = winback_ingest::metrics::Metrics::register(metrics);
@@ -114,7 +136,8 @@ async fn start(
     }
     if wanted.contains(&Service::Evaluator) {
         let metrics = winback_evaluator::metrics::Metrics::register(metrics);
-        let service = winback_evaluator::Service::start(evaluator(config), log.clone(), metrics).await?;
+        let service =
+            winback_evaluator::Service::start(evaluator(config), log.clone(), metrics).await?;
         tasks.spawn("evaluator", service.run(shutdown.clone(), health.clone()));
     }
     if wanted.contains(&Service::Dispatch) {
@@ -138,13 +161,22 @@ fn providers(config: &Config) -> (Arc<dyn Provider>, Arc<dyn Provider>) {
     let files: Arc<dyn Provider> = Arc::new(FileProvider::new(&config.dispatch.folder));
     match config.dispatch.provider {
         ProviderKind::File => (files.clone(), files),
-        ProviderKind::Smtp => (Arc::new(SmtpProvider::new(config.dispatch.smtp.clone())), files),
+        ProviderKind::Smtp => (
+            Arc::new(SmtpProvider::new(config.dispatch.smtp.clone())),
+            files,
+        ),
     }
 }
 
 /// Tells this process's claims from all others'.
 fn token(clock: &Clock) -> u64 {
-    let bytes = digest("claimer", &[&clock.now_millis().to_be_bytes(), &std::process::id().to_be_bytes()]);
+    let bytes = digest(
+        "claimer",
+        &[
+            &clock.now_millis().to_be_bytes(),
+            &std::process::id().to_be_bytes(),
+        ],
+    );
     let mut first = [0_u8; 8];
     first.copy_from_slice(&bytes[..8]);
     // Redis' Lua compares texts; half the range leaves room to count up.
@@ -167,12 +199,20 @@ async fn republish(log: &dyn Log, config: &Config, clock: &Clock) -> Result<(), 
             tracing::info!(bundle = %bundle.hash, campaigns = bundle.campaigns.len(), "campaigns published");
             Ok(())
         }
-        Err(report) => Err(Error::Findings(format!("the campaigns in {} can't go live:\n{report}", folder.display()))),
+        Err(report) => Err(Error::Findings(format!(
+            "the campaigns in {} can't go live:\n{report}",
+            folder.display()
+        ))),
     }
 }
 
 /// Publishes again on SIGHUP. A broken folder is reported, and what runs goes on.
-async fn follow_folder(log: Arc<dyn Log>, config: Config, clock: Clock, shutdown: Shutdown) -> std::io::Result<()> {
+async fn follow_folder(
+    log: Arc<dyn Log>,
+    config: Config,
+    clock: Clock,
+    shutdown: Shutdown,
+) -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut hangup = signal(SignalKind::hangup())?;
     loop {

@@ -25,7 +25,11 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
     for planned in &plan {
         match planned {
             Planned::Create(spec) => {
-                let settings: Vec<String> = spec.settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                let settings: Vec<String> = spec
+                    .settings
+                    .iter()
+                    .map(|(name, value)| format!("{name}={value}"))
+                    .collect();
                 output::print(&format!(
                     "create  {}  partitions={} replication={} {}",
                     spec.name,
@@ -37,22 +41,31 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
             Planned::Good(name) => output::print(&format!("good    {name}")),
             Planned::Differs(name, settings) => {
                 for setting in settings {
-                    output::print(&format!("differs {name}  {} is {}, should be {}", setting.name, setting.is, setting.should));
+                    output::print(&format!(
+                        "differs {name}  {} is {}, should be {}",
+                        setting.name, setting.is, setting.should
+                    ));
                 }
             }
             Planned::WrongCount { name, is, should } => {
                 let raw = config.sources.iter().any(|source| source.topic == *name);
                 if raw {
-                    output::print(&format!("good    {name}  ({is} partitions; any number is fine here)"));
+                    output::print(&format!(
+                        "good    {name}  ({is} partitions; any number is fine here)"
+                    ));
                 } else {
                     wrong += 1;
-                    output::print(&format!("wrong   {name}  has {is} partitions, should have {should}: it can't be changed for life"));
+                    output::print(&format!(
+                        "wrong   {name}  has {is} partitions, should have {should}: it can't be changed for life"
+                    ));
                 }
             }
         }
     }
     if wrong > 0 {
-        return Err(Error::Findings(format!("{wrong} topics have a wrong number of partitions")));
+        return Err(Error::Findings(format!(
+            "{wrong} topics have a wrong number of partitions"
+        )));
     }
     if matches!(arguments, Arguments::Apply) {
         let missing: Vec<_> = plan

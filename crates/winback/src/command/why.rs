@@ -29,7 +29,10 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
         let partition = config.kafka.partitions.of(id);
         let blob = store.load(partition, &[id]).await?.pop().flatten();
         let Some(blob) = blob else {
-            return Err(Error::Findings(format!("nobody is known under {}", arguments.profile)));
+            return Err(Error::Findings(format!(
+                "nobody is known under {}",
+                arguments.profile
+            )));
         };
         let customer = decode(&blob).map_err(|error| Error::Environment(error.to_string()))?;
         match customer.forward {
@@ -44,7 +47,9 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
             }
         }
     }
-    Err(Error::Environment("marks lead in a circle: this is a bug in winback, please report it".into()))
+    Err(Error::Environment(
+        "marks lead in a circle: this is a bug in winback, please report it".into(),
+    ))
 }
 
 /// Reads `kind:value` or hex.
@@ -52,7 +57,9 @@ pub(crate) fn profile(text: &str, shop: &str) -> Result<winback_contract::Custom
     if let Ok(id) = winback_contract::CustomerId::parse(text) {
         return Ok(id);
     }
-    let wrong = || Error::Usage("a profile is user:…, email:…, phone:…, anonymous:…, or 32 hex digits".into());
+    let wrong = || {
+        Error::Usage("a profile is user:…, email:…, phone:…, anonymous:…, or 32 hex digits".into())
+    };
     let (kind, value) = text.split_once(':').ok_or_else(wrong)?;
     let kind = match kind {
         "user" => IdentityKind::User,
@@ -61,33 +68,66 @@ pub(crate) fn profile(text: &str, shop: &str) -> Result<winback_contract::Custom
         "anonymous" => IdentityKind::Anonymous,
         _ => return Err(wrong()),
     };
-    Identity::new(kind, value).map(|identity| identity.customer(shop)).ok_or_else(wrong)
+    Identity::new(kind, value)
+        .map(|identity| identity.customer(shop))
+        .ok_or_else(wrong)
 }
 
 fn tell(customer: &Customer, only: Option<&str>) -> String {
     let is_wanted = |campaign: &str| only.is_none_or(|only| only == campaign);
-    let moment = |at: Timestamp| at.to_string().replace('T', " ").chars().take(19).collect::<String>();
+    let moment = |at: Timestamp| {
+        at.to_string()
+            .replace('T', " ")
+            .chars()
+            .take(19)
+            .collect::<String>()
+    };
     let mut lines = Vec::new();
     let orders = &customer.orders;
     lines.push(match orders.last_at {
         Some(last) => format!("orders: {}, the newest at {}", orders.count, moment(last)),
         None => "orders: none".into(),
     });
-    for kept in customer.decisions.iter().filter(|kept| is_wanted(&kept.campaign)) {
+    for kept in customer
+        .decisions
+        .iter()
+        .filter(|kept| is_wanted(&kept.campaign))
+    {
         let what = match kept.what {
             What::Send(channel) => format!("handed over for sending by {channel}"),
-            What::Hold(reason, until) => format!("held until {} [{reason}] {}", moment(until), reason.explanation().trim()),
+            What::Hold(reason, until) => format!(
+                "held until {} [{reason}] {}",
+                moment(until),
+                reason.explanation().trim()
+            ),
             What::Skip(reason) => format!("not sent [{reason}] {}", reason.explanation().trim()),
             What::Ended(reason) => format!("over [{reason}] {}", reason.explanation().trim()),
         };
-        let step = if kept.step.is_empty() { String::new() } else { format!(" `{}`", kept.step) };
-        lines.push(format!("{}  {}{step}: {what}  (bundle {})", moment(kept.at), kept.campaign, short(&kept.bundle.to_string())));
+        let step = if kept.step.is_empty() {
+            String::new()
+        } else {
+            format!(" `{}`", kept.step)
+        };
+        lines.push(format!(
+            "{}  {}{step}: {what}  (bundle {})",
+            moment(kept.at),
+            kept.campaign,
+            short(&kept.bundle.to_string())
+        ));
     }
-    for journey in customer.journeys.iter().filter(|journey| is_wanted(&journey.campaign)) {
+    for journey in customer
+        .journeys
+        .iter()
+        .filter(|journey| is_wanted(&journey.campaign))
+    {
         let state = match journey.station {
             Station::Armed => format!("armed, would begin at {}", moment(journey.due)),
             Station::Step => match journey.hold {
-                Some(hold) => format!("a step is held until {} [{}]", moment(due::ready_at(journey)), hold.reason),
+                Some(hold) => format!(
+                    "a step is held until {} [{}]",
+                    moment(due::ready_at(journey)),
+                    hold.reason
+                ),
                 None => format!("a step is due at {}", moment(journey.due)),
             },
             Station::Sending => "a message is on its way".into(),

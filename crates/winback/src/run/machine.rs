@@ -5,8 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use winback_bus::memory::{Faults, MemoryLog};
 use winback_bus::Outgoing;
+use winback_bus::memory::{Faults, MemoryLog};
 use winback_campaign::Files;
 use winback_contract::{Partition, PartitionCount, SourceKind, Span, Timestamp, Topic};
 use winback_dispatch::Provider;
@@ -22,7 +22,6 @@ use crate::publish::publish;
 pub(crate) struct Machine {
     clock: Clock,
     pub(crate) log: MemoryLog,
-    pub(crate) store: MemoryStore,
     config: Config,
     ingest: Vec<winback_ingest::Service>,
     sessions: winback_sessions::Service,
@@ -43,22 +42,44 @@ pub(crate) struct Setup {
 impl Machine {
     /// Everything started, nothing published.
     pub(crate) async fn new(setup: Setup) -> Result<Self, Error> {
-        let Setup { mut config, start, partitions, provider, faults } = setup;
-        config.kafka.partitions = PartitionCount::new(partitions).ok_or_else(|| Error::Usage("no partitions".into()))?;
+        let Setup {
+            mut config,
+            start,
+            partitions,
+            provider,
+            faults,
+        } = setup;
+        config.kafka.partitions =
+            PartitionCount::new(partitions).ok_or_else(|| Error::Usage("no partitions".into()))?;
         let clock = Clock::at(start.as_millis());
-        let (mut log, mut store) = (MemoryLog::new(clock.clone()), MemoryStore::new(clock.clone()));
+        let (mut log, mut store) = (
+            MemoryLog::new(clock.clone()),
+            MemoryStore::new(clock.clone()),
+        );
         if let Some(seed) = faults {
-            log = log.with_faults(Faults { seed, lost_ack_one_in: 50 });
+            log = log.with_faults(Faults {
+                seed,
+                lost_ack_one_in: 50,
+            });
             store = store.with_faults(seed, 50);
         }
         let names = config.names();
         for source in &config.sources {
             log.create(&source.topic, 1);
         }
-        for topic in [Topic::Events, Topic::Triggers, Topic::Decisions, Topic::Journeys, Topic::Outcomes] {
+        for topic in [
+            Topic::Events,
+            Topic::Triggers,
+            Topic::Decisions,
+            Topic::Journeys,
+            Topic::Outcomes,
+        ] {
             log.create(&names.name(topic), partitions);
         }
-        log.create(&names.name(Topic::Dispatch(config.dispatch.channel)), partitions);
+        log.create(
+            &names.name(Topic::Dispatch(config.dispatch.channel)),
+            partitions,
+        );
         for topic in [Topic::Campaigns, Topic::Failed] {
             log.create(&names.name(topic), 1);
         }
@@ -69,7 +90,8 @@ impl Machine {
         let ingest_metrics = winback_ingest::metrics::Metrics::register(&registry);
         let mut ingest = Vec::new();
         for source in config.sources.clone() {
-            ingest.push(start_ingest(&config, source, shared.clone(), ingest_metrics.clone()).await?);
+            ingest
+                .push(start_ingest(&config, source, shared.clone(), ingest_metrics.clone()).await?);
         }
         let sessions = winback_sessions::Service::start(
             config.sessions(),
@@ -96,12 +118,27 @@ impl Machine {
             (shutdown, 1),
         )
         .await?;
-        Ok(Self { clock, log, store, config, ingest, sessions, evaluator, dispatch })
+        Ok(Self {
+            clock,
+            log,
+            config,
+            ingest,
+            sessions,
+            evaluator,
+            dispatch,
+        })
     }
 
     /// Publishes campaigns at the present moment.
     pub(crate) async fn publish(&mut self, files: &Files) -> Result<(), Error> {
-        publish(&self.log, &self.config.names(), self.config.kafka.partitions, files, self.now()).await?;
+        publish(
+            &self.log,
+            &self.config.names(),
+            self.config.kafka.partitions,
+            files,
+            self.now(),
+        )
+        .await?;
         self.settle().await
     }
 
@@ -111,11 +148,29 @@ impl Machine {
     }
 
     /// A record of the storefront arrives on the first source of that kind. Time moves to `at`.
-    pub(crate) fn arrive(&mut self, kind: SourceKind, key: &str, value: Vec<u8>, at: Timestamp) -> Result<(), Error> {
+    pub(crate) fn arrive(
+        &mut self,
+        kind: SourceKind,
+        key: &str,
+        value: Vec<u8>,
+        at: Timestamp,
+    ) -> Result<(), Error> {
         self.clock.advance_to(at.as_millis());
-        let source = self.config.sources.iter().find(|source| source.kind == kind);
-        let topic = source.ok_or_else(|| Error::Usage("no such source".into()))?.topic.as_str();
-        let record = Outgoing { topic: topic.into(), partition: Some(Partition(0)), key: key.as_bytes().to_vec(), value };
+        let source = self
+            .config
+            .sources
+            .iter()
+            .find(|source| source.kind == kind);
+        let topic = source
+            .ok_or_else(|| Error::Usage("no such source".into()))?
+            .topic
+            .as_str();
+        let record = Outgoing {
+            topic: topic.into(),
+            partition: Some(Partition(0)),
+            key: key.as_bytes().to_vec(),
+            value,
+        };
         self.log.append(record, Vec::new(), self.now())?;
         Ok(())
     }
@@ -134,7 +189,8 @@ impl Machine {
             self.settle().await?;
             if self.next_timer().is_some_and(|again| again <= now) && next <= now {
                 // What is due now and can't be done now waits for time to pass.
-                self.clock.advance_to((now + Span::from_millis(1)).as_millis());
+                self.clock
+                    .advance_to((now + Span::from_millis(1)).as_millis());
             }
         }
         self.clock.advance_to(until.as_millis());
@@ -147,12 +203,23 @@ impl Machine {
         while idle < 2 {
             let mut done = 0;
             for ingest in &mut self.ingest {
-                done += waited(ingest.step(Duration::ZERO).await, winback_bus::Error::is_transient)?;
+                done += waited(
+                    ingest.step(Duration::ZERO).await,
+                    winback_bus::Error::is_transient,
+                )?;
             }
-            let is_transient = |error: &winback_sessions::Error| matches!(error, winback_sessions::Error::Unavailable(_));
+            let is_transient = |error: &winback_sessions::Error| {
+                matches!(error, winback_sessions::Error::Unavailable(_))
+            };
             done += waited(self.sessions.step(Duration::ZERO).await, is_transient)?;
-            done += waited(self.evaluator.step(Duration::ZERO).await, winback_bus::Error::is_transient)?;
-            done += waited(self.dispatch.step(Duration::ZERO).await, winback_bus::Error::is_transient)?;
+            done += waited(
+                self.evaluator.step(Duration::ZERO).await,
+                winback_bus::Error::is_transient,
+            )?;
+            done += waited(
+                self.dispatch.step(Duration::ZERO).await,
+                winback_bus::Error::is_transient,
+            )?;
             idle = if done == 0 { idle + 1 } else { 0 };
         }
         Ok(())
@@ -160,7 +227,10 @@ impl Machine {
 }
 
 /// A planted fault is met as a real one: by calling again.
-fn waited<E: Into<Error>>(result: Result<usize, E>, is_transient: impl Fn(&E) -> bool) -> Result<usize, Error> {
+fn waited<E: Into<Error>>(
+    result: Result<usize, E>,
+    is_transient: impl Fn(&E) -> bool,
+) -> Result<usize, Error> {
     match result {
         Ok(done) => Ok(done),
         Err(error) if is_transient(&error) => Ok(1),
@@ -175,13 +245,20 @@ pub(crate) async fn start_ingest(
     log: Arc<dyn winback_bus::Log>,
     metrics: winback_ingest::metrics::Metrics,
 ) -> Result<winback_ingest::Service, Error> {
-    let shop = winback_ingest::service::Shop { id: config.shop.id.clone(), currency: config.shop.currency };
+    let shop = winback_ingest::service::Shop {
+        id: config.shop.id.clone(),
+        currency: config.shop.currency,
+    };
     let part = winback_ingest::Config {
         sources: Vec::new(),
         max_bytes: config.ingest.max_bytes,
         batch: config.ingest.batch,
     };
-    let place = (&config.names(), config.kafka.groups.as_str(), config.kafka.partitions);
+    let place = (
+        &config.names(),
+        config.kafka.groups.as_str(),
+        config.kafka.partitions,
+    );
     Ok(winback_ingest::Service::start(source, part, shop, log, place, metrics).await?)
 }
 

@@ -14,10 +14,10 @@ pub(crate) fn journeys(log: &MemoryLog, names: &TopicNames) -> Vec<JourneyRecord
     for record in dump {
         let bytes = record.value.as_deref().unwrap_or_default();
         // The outbox delivers at least once: a repeat is byte for byte the same.
-        if let Ok(journey) = serde_json::from_slice::<JourneyRecord>(bytes) {
-            if seen.insert(bytes.to_vec()) {
-                records.push(journey);
-            }
+        if let Ok(journey) = serde_json::from_slice::<JourneyRecord>(bytes)
+            && seen.insert(bytes.to_vec())
+        {
+            records.push(journey);
         }
     }
     records.sort_by_key(|record| record.at);
@@ -51,9 +51,18 @@ pub(crate) fn sums(records: &[JourneyRecord]) -> BTreeMap<String, Sums> {
             }
             Transition::Skipped { reason, .. } => *sums.skipped.entry(*reason).or_default() += 1,
             Transition::Held { reason, .. } => *sums.held.entry(*reason).or_default() += 1,
-            Transition::Ended { outcome, entered: true } => *sums.ended.entry(*outcome).or_default() += 1,
-            Transition::Ended { outcome: Reason::Converted, entered: false } => sums.bought_before += 1,
-            Transition::Ended { outcome, entered: false } => *sums.ended.entry(*outcome).or_default() += 1,
+            Transition::Ended {
+                outcome,
+                entered: true,
+            } => *sums.ended.entry(*outcome).or_default() += 1,
+            Transition::Ended {
+                outcome: Reason::Converted,
+                entered: false,
+            } => sums.bought_before += 1,
+            Transition::Ended {
+                outcome,
+                entered: false,
+            } => *sums.ended.entry(*outcome).or_default() += 1,
             Transition::Goal => sums.goals += 1,
             Transition::Booked { .. } => {}
         }
@@ -76,10 +85,22 @@ pub(crate) fn text(sums: &BTreeMap<String, Sums>) -> String {
         for (step, count) in &sums.sent {
             let _done = writeln!(out, "  sent: {step:<16} {count:>7}");
         }
-        for (title, map) in [("skipped", &sums.skipped), ("held", &sums.held), ("ended", &sums.ended)] {
+        for (title, map) in [
+            ("skipped", &sums.skipped),
+            ("held", &sums.held),
+            ("ended", &sums.ended),
+        ] {
             for (reason, count) in map {
-                let words = if *reason == Reason::Converted { "stopped by purchase" } else { reason.as_str() };
-                let _done = writeln!(out, "  {title}: {words:<width$} {count:>7}", width = 21 - title.len());
+                let words = if *reason == Reason::Converted {
+                    "stopped by purchase"
+                } else {
+                    reason.as_str()
+                };
+                let _done = writeln!(
+                    out,
+                    "  {title}: {words:<width$} {count:>7}",
+                    width = 21 - title.len()
+                );
             }
         }
         if sums.bought_before > 0 {

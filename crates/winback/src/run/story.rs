@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use winback_bus::memory::MemoryLog;
-use winback_contract::{Body, CustomerId, EventRecord, JourneyRecord, Reason, Timestamp, Topic, TopicNames, Transition};
+use winback_contract::{
+    Body, CustomerId, EventRecord, JourneyRecord, Reason, Timestamp, Topic, TopicNames, Transition,
+};
 
 /// The customer with the richest story: mails, a purchase after a mail, more than one campaign.
 pub(crate) fn choose(records: &[JourneyRecord]) -> Option<CustomerId> {
@@ -13,31 +15,60 @@ pub(crate) fn choose(records: &[JourneyRecord]) -> Option<CustomerId> {
         let points = match &record.transition {
             Transition::Sent { .. } => 3,
             Transition::Goal => 4,
-            Transition::Ended { outcome: Reason::Converted, entered: true } => 5,
+            Transition::Ended {
+                outcome: Reason::Converted,
+                entered: true,
+            } => 5,
             Transition::Held { .. } => 2,
             Transition::Skipped { .. } => 1,
             _ => 0,
         };
         *scores.entry(record.customer).or_default() += points;
     }
-    scores.into_iter().max_by_key(|(id, score)| (*score, std::cmp::Reverse(*id))).map(|(id, _)| id)
+    scores
+        .into_iter()
+        .max_by_key(|(id, score)| (*score, std::cmp::Reverse(*id)))
+        .map(|(id, _)| id)
 }
 
 /// The story, a line per happening.
-pub(crate) fn tell(log: &MemoryLog, names: &TopicNames, who: CustomerId, records: &[JourneyRecord]) -> String {
+pub(crate) fn tell(
+    log: &MemoryLog,
+    names: &TopicNames,
+    who: CustomerId,
+    records: &[JourneyRecord],
+) -> String {
     let mut lines: Vec<(Timestamp, u8, String)> = Vec::new();
     for record in log.dump(&names.name(Topic::Events)) {
-        let Ok(event) = serde_json::from_slice::<EventRecord>(record.value.as_deref().unwrap_or_default()) else { continue };
+        let Ok(event) =
+            serde_json::from_slice::<EventRecord>(record.value.as_deref().unwrap_or_default())
+        else {
+            continue;
+        };
         if event.to != who {
             continue;
         }
         match &event.body {
-            Body::Storefront(happened) if happened.name != "Product Viewed" && happened.name != "Identified" => {
-                let what: Vec<&str> = happened.products.iter().filter_map(|product| product.name.as_deref()).collect();
-                let detail = if what.is_empty() { String::new() } else { format!(" ({})", what.join(", ")) };
+            Body::Storefront(happened)
+                if happened.name != "Product Viewed" && happened.name != "Identified" =>
+            {
+                let what: Vec<&str> = happened
+                    .products
+                    .iter()
+                    .filter_map(|product| product.name.as_deref())
+                    .collect();
+                let detail = if what.is_empty() {
+                    String::new()
+                } else {
+                    format!(" ({})", what.join(", "))
+                };
                 lines.push((event.at, 0, format!("  {}{detail}", happened.name)));
             }
-            Body::Handover { .. } => lines.push((event.arrival, 0, "  logged in: joined with the visitor known so far".into())),
+            Body::Handover { .. } => lines.push((
+                event.arrival,
+                0,
+                "  logged in: joined with the visitor known so far".into(),
+            )),
             _ => {}
         }
     }
@@ -46,12 +77,24 @@ pub(crate) fn tell(log: &MemoryLog, names: &TopicNames, who: CustomerId, records
         let line = match &record.transition {
             Transition::Entered => format!("> {campaign}: begins"),
             Transition::Sent { step, .. } => format!("> {campaign}: mail `{step}` sent"),
-            Transition::Held { step, reason, until } => format!("> {campaign}: `{step}` waits until {until} ({reason})"),
-            Transition::Skipped { step, reason } => format!("> {campaign}: `{step}` not sent ({reason})"),
-            Transition::Ended { outcome: Reason::Converted, entered: true } => {
+            Transition::Held {
+                step,
+                reason,
+                until,
+            } => format!("> {campaign}: `{step}` waits until {until} ({reason})"),
+            Transition::Skipped { step, reason } => {
+                format!("> {campaign}: `{step}` not sent ({reason})")
+            }
+            Transition::Ended {
+                outcome: Reason::Converted,
+                entered: true,
+            } => {
                 format!("> {campaign}: stopped, the customer bought")
             }
-            Transition::Ended { outcome, entered: true } => format!("> {campaign}: over ({outcome})"),
+            Transition::Ended {
+                outcome,
+                entered: true,
+            } => format!("> {campaign}: over ({outcome})"),
             Transition::Goal => format!("> {campaign}: counted as won back"),
             Transition::Booked { .. } | Transition::Ended { .. } => continue,
         };
