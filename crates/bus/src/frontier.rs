@@ -171,22 +171,22 @@ impl Frontier {
     ) -> Result<Option<String>, Error> {
         for (source, ends) in self.sources.iter().zip(raw) {
             let committed = log.committed(&source.group, &source.topic).await?;
-            let mut starts = None;
-            for (index, end) in ends.iter().enumerate() {
-                let next = match committed.get(index).and_then(Option::as_ref) {
-                    Some(commit) => commit.next,
-                    None => {
-                        if starts.is_none() {
-                            starts = Some(log.starts(&source.topic).await?);
-                        }
-                        starts
-                            .as_ref()
-                            .and_then(|starts| starts.get(index))
-                            .copied()
-                            .unwrap_or_default()
-                    }
-                };
-                if next < *end {
+            let next_of = |index: usize| {
+                committed
+                    .get(index)
+                    .and_then(Option::as_ref)
+                    .map(|commit| commit.next)
+            };
+            let behind = |starts: &[Offset]| {
+                ends.iter().enumerate().any(|(index, end)| {
+                    // What retention took, or what is not committed, counts as at the start of the log.
+                    let start = starts.get(index).copied().unwrap_or_default();
+                    next_of(index).unwrap_or(start).max(start) < *end
+                })
+            };
+            if behind(&[]) {
+                let starts = log.starts(&source.topic).await?;
+                if behind(&starts) {
                     return Ok(Some(source.topic.clone()));
                 }
             }

@@ -130,7 +130,13 @@ impl Service {
                 tracing::error!(reason, "a published bundle is left aside");
             }
         }
-        let polled = self.member.poll(self.config.batch, wait).await?;
+        // While a bundle is awaited nothing more is taken: what waits is bounded (INV-12).
+        let most = if self.waiting.is_empty() {
+            self.config.batch
+        } else {
+            0
+        };
+        let polled = self.member.poll(most, wait).await?;
         for change in &polled.assignments {
             if let Assignment::Revoked(places) = change {
                 for place in places {
@@ -268,7 +274,7 @@ impl Service {
             .with_label_values(&[self.config.channel.as_str(), word])
             .inc();
         match claim {
-            Claim::Claimed => Ok(Some(self.deliver(&message, &mail, shadow, token).await?)),
+            Claim::Claimed => Ok(Some(self.deliver(&message, &mail, shadow).await?)),
             Claim::Moved => Ok(Some(self.outcome(
                 &message,
                 OutcomeStatus::Moved,
@@ -322,7 +328,6 @@ impl Service {
         message: &Message,
         mail: &Mail,
         shadow: bool,
-        token: u64,
     ) -> Result<Outcome, Error> {
         let provider = if shadow { &self.files } else { &self.provider };
         let labels = [self.config.channel.as_str(), provider.name()];
@@ -359,13 +364,7 @@ impl Service {
             }
             Sent::NotNow { detail } => {
                 tracing::warn!(message = %message.id, detail, "a message can't be sent now");
-                if let Err(error) = self
-                    .store
-                    .unclaim(message.partition, message.id, token)
-                    .await
-                {
-                    tracing::warn!(%error, "a claim could not be given back; it will run out");
-                }
+                // The claim stays: the step is granted anew as another attempt, so a second copy finds it taken.
                 self.outcome(
                     message,
                     OutcomeStatus::Deferred,

@@ -83,7 +83,13 @@ impl Service {
                 tracing::error!(reason, "a published bundle is left aside");
             }
         }
-        let polled = self.member.poll(self.config.batch, wait).await?;
+        // While a bundle is awaited nothing more is taken: what waits is bounded (INV-12).
+        let most = if self.waiting.is_empty() {
+            self.config.batch
+        } else {
+            0
+        };
+        let polled = self.member.poll(most, wait).await?;
         for change in &polled.assignments {
             if let Assignment::Revoked(places) = change {
                 for place in places {

@@ -1,46 +1,63 @@
-//! Recent pairs of weaker and stronger profiles: a link is written once a while, not with every event.
+//! The last known owner of weaker profiles: a link is written when it changes, not with every event.
 //!
 //! Forgetting only repeats a link, which the weaker profile then ignores.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use winback_contract::CustomerId;
 
-/// A bounded memory of pairs, the oldest forgotten first.
+/// A bounded memory, the oldest forgotten first.
 #[derive(Debug)]
 pub struct Links {
-    known: HashSet<(CustomerId, CustomerId)>,
-    order: VecDeque<(CustomerId, CustomerId)>,
+    owners: HashMap<CustomerId, CustomerId>,
+    order: VecDeque<CustomerId>,
     most: usize,
 }
 
 impl Links {
-    /// Remembers up to `most` pairs.
+    /// Remembers the owners of up to `most` profiles.
     pub fn new(most: usize) -> Self {
         Self {
-            known: HashSet::new(),
+            owners: HashMap::new(),
             order: VecDeque::new(),
             most,
         }
     }
 
-    /// Whether the pair is news. It is remembered either way.
+    /// Whether this owner is news for the weaker profile. It is remembered either way.
     pub fn is_new(&mut self, weaker: CustomerId, stronger: CustomerId) -> bool {
-        if !self.known.insert((weaker, stronger)) {
-            return false;
+        match self.owners.insert(weaker, stronger) {
+            Some(known) => known != stronger,
+            None => {
+                self.order.push_back(weaker);
+                if self.order.len() > self.most {
+                    if let Some(oldest) = self.order.pop_front() {
+                        self.owners.remove(&oldest);
+                    }
+                }
+                true
+            }
         }
-        self.order.push_back((weaker, stronger));
-        if self.order.len() > self.most
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.known.remove(&oldest);
-        }
-        true
     }
 
     /// Forgets everything: what was produced may not have arrived.
     pub fn forget(&mut self) {
-        self.known.clear();
+        self.owners.clear();
         self.order.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_that_goes_back_to_its_first_owner_is_linked_again() {
+        let [device, one, two] = [1, 2, 3].map(|n| CustomerId([n; 16]));
+        let mut links = Links::new(10);
+        let seen = [one, one, two, one].map(|owner| links.is_new(device, owner));
+        assert_eq!(seen, [true, false, true, true]);
+        let mut links = Links::new(1);
+        assert!(links.is_new(device, one) && links.is_new(two, one) && links.is_new(device, one));
     }
 }

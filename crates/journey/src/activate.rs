@@ -27,6 +27,11 @@ pub fn activate(
     let mut index = 0;
     while index < customer.journeys.len() {
         let journey = &customer.journeys[index];
+        if world.bundles.get(journey.bundle).is_none() {
+            // Its texts and rules can't be read by this release: it can't go on, and says so.
+            end(customer, index, Reason::Error, now, world, out);
+            continue;
+        }
         let dropped = match bundle.campaign(&journey.campaign) {
             // A campaign that is gone ends: nothing may be sent that nobody can see in the files.
             None => true,

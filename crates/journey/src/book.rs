@@ -122,7 +122,6 @@ fn send(
     world: &World<'_>,
     out: &mut Effects,
 ) {
-    let journey = &customer.journeys[index];
     if customer.messages.len() >= limit::MESSAGES {
         // Too many answers are awaited: the step waits for one of them.
         let until = now + world.limits.claim_timeout;
@@ -133,10 +132,21 @@ fn send(
         out.count(Count::Truncated);
         return;
     }
+    // The decision is of an older moment: what the person has said since holds (INV-5, INV-11).
+    if let Some(reason) = refusal(customer, index, channel, world) {
+        customer.journeys[index].hold = Some(Hold {
+            until: now + MOMENT,
+            reason,
+        });
+        out.count(Count::Stale);
+        return;
+    }
+    let journey = &customer.journeys[index];
     let id = MessageId::of(journey.id, step);
     if offer && journey.offer.is_none() {
         customer.journeys[index].offer = issue(customer, index, step, now, world);
     }
+    let counts = counts(customer, index, world);
     let journey = &mut customer.journeys[index];
     journey.attempts = journey.attempts.saturating_add(1);
     journey.station = Station::Sending;
@@ -185,6 +195,7 @@ fn send(
             message: id,
             channel,
             at: now,
+            counts,
         },
         limit::BOOKINGS,
     ) {
@@ -192,6 +203,30 @@ fn send(
     }
     grant(customer, &pending, not_before, world, out);
     customer.messages.push(pending);
+}
+
+/// Whether the channel may no longer be used, by the state of this moment.
+fn refusal(
+    customer: &Customer,
+    index: usize,
+    channel: Channel,
+    world: &World<'_>,
+) -> Option<Reason> {
+    let journey = &customer.journeys[index];
+    let campaign = world.bundles.campaign(journey.bundle, &journey.campaign)?;
+    let policy = &world.active?.policy;
+    let topic = policy.topics.get(&campaign.topic)?;
+    crate::decide::channel::choose(customer, journey, &[channel], &campaign.topic, topic).err()
+}
+
+/// Whether messages of a journey count towards caps.
+fn counts(customer: &Customer, index: usize, world: &World<'_>) -> bool {
+    let journey = &customer.journeys[index];
+    let topic = world.active.and_then(|bundle| {
+        let campaign = world.bundles.campaign(journey.bundle, &journey.campaign)?;
+        bundle.policy.topics.get(&campaign.topic)
+    });
+    !topic.is_some_and(|topic| topic.caps_exempt)
 }
 
 /// The permission and the message, for a first or a repeated attempt.

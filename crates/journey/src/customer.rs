@@ -180,6 +180,8 @@ pub struct Cart {
     pub url: Option<String>,
     /// Whether checkout began.
     pub checkout_started: bool,
+    /// Whether the lines are the shop's own snapshot, not gathered from additions.
+    pub snapshot: bool,
     /// Event time of the last change.
     pub updated_at: Timestamp,
     /// Arrival of the last change.
@@ -313,6 +315,8 @@ pub struct Booking {
     pub channel: Channel,
     /// When it was decided.
     pub at: Timestamp,
+    /// Whether it counts: messages exempt from caps do not.
+    pub counts: bool,
 }
 
 impl Customer {

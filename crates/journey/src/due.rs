@@ -15,7 +15,13 @@ pub fn ready_at(journey: &Journey) -> Timestamp {
 
 /// The earliest moment at which time alone changes something. Never absent: at the latest the retention date.
 pub fn next_due(customer: &Customer, limits: &Limits) -> Timestamp {
-    let mut due = retention(customer, limits);
+    // Whoever is in a journey is not forgotten; what ends it lets the retention count again.
+    let idle = customer.journeys.is_empty() && customer.messages.is_empty();
+    let mut due = if idle {
+        retention(customer, limits)
+    } else {
+        Timestamp::NEVER
+    };
     for journey in &customer.journeys {
         let at = match journey.station {
             Station::Armed | Station::Wait => journey.due,

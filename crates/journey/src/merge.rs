@@ -11,6 +11,7 @@ use crate::advance::end;
 use crate::codec::{decode, encode};
 use crate::customer::{Absorbed, Customer, ForwardMark, limit};
 use crate::effects::{Count, Effects, Forward, GrantChange};
+use crate::fold::{ends_by_order, withdraw};
 use crate::state::Station;
 use crate::world::World;
 
@@ -121,6 +122,19 @@ pub(crate) fn absorb(
         }
     }
     fill(customer, &other);
+    for channel in winback_contract::Channel::ALL {
+        let denied = |consent: &crate::customer::Consent| {
+            consent.channel == channel && consent.status == winback_contract::ConsentStatus::Denied
+        };
+        if customer
+            .suppressed
+            .iter()
+            .any(|(known, _)| *known == channel)
+            || customer.consents.iter().any(denied)
+        {
+            withdraw(customer, channel, out);
+        }
+    }
     orders(customer, &other);
     carts(customer, &other);
     journeys(customer, other, arrival, world, out);
@@ -242,8 +256,14 @@ fn orders(customer: &mut Customer, other: &Customer) {
 fn carts(customer: &mut Customer, other: &Customer) {
     for theirs in &other.carts {
         match customer.carts.iter_mut().find(|cart| cart.id == theirs.id) {
-            Some(mine) if mine.updated_at < theirs.updated_at => mine.clone_from(theirs),
-            Some(_) => {}
+            Some(mine) => {
+                let (newer, older) = if mine.updated_at < theirs.updated_at {
+                    (theirs, &*mine)
+                } else {
+                    (&*mine, theirs)
+                };
+                *mine = joined(newer, older);
+            }
             None => customer.carts.push(theirs.clone()),
         }
     }
@@ -258,6 +278,25 @@ fn carts(customer: &mut Customer, other: &Customer) {
         .carts
         .sort_by_key(|cart| std::cmp::Reverse((cart.arrived, cart.updated_at)));
     customer.carts.truncate(limit::CARTS);
+}
+
+/// One cart seen through two profiles: a snapshot stands, additions are joined.
+fn joined(newer: &crate::customer::Cart, older: &crate::customer::Cart) -> crate::customer::Cart {
+    let mut cart = newer.clone();
+    if !newer.snapshot {
+        let is_missing = |line: &&crate::customer::Line| {
+            !newer
+                .lines
+                .iter()
+                .any(|own| own.product_id == line.product_id)
+        };
+        cart.lines
+            .extend(older.lines.iter().filter(is_missing).cloned());
+        cart.lines.truncate(limit::LINES);
+        cart.total = None;
+        cart.url = newer.url.clone().or_else(|| older.url.clone());
+    }
+    cart
 }
 
 fn journeys(
@@ -308,6 +347,11 @@ fn retire(
     world: &World<'_>,
     out: &mut Effects,
 ) {
+    if customer.journeys[index].entered_at.is_none() {
+        // It never began: its twin is the same thing.
+        customer.journeys.remove(index);
+        return;
+    }
     end(customer, index, Reason::Moved, at, world, out);
 }
 
@@ -322,11 +366,11 @@ fn drop_bought(customer: &mut Customer, arrival: Timestamp, world: &World<'_>, o
                 || orders
                     .last_arrived
                     .is_some_and(|at| at >= journey.entry.arrived));
-        let group = world.bundles.get(journey.bundle).and_then(|bundle| {
-            let campaign = bundle.campaign(&journey.campaign)?;
-            bundle.policy.groups.get(&campaign.group).cloned().flatten()
+        let about_order = world.bundles.get(journey.bundle).is_some_and(|bundle| {
+            bundle
+                .campaign(&journey.campaign)
+                .is_some_and(|campaign| ends_by_order(campaign, bundle))
         });
-        let about_order = group.as_deref() == Some(winback_contract::spec::ORDER_COMPLETED);
         let newer_order = journey.entry.order_id.is_some()
             && journey.station != Station::Armed
             && orders.last_at.is_some_and(|at| at > journey.entry.at);

@@ -4,14 +4,15 @@
 //! channel's policy and is counted; an answer nobody waits for changes nothing but reactions.
 
 use winback_contract::{
-    Body, Channel, EventId, Outcome, OutcomeStatus, Reason, SourceKind, Timestamp, Transition,
+    Body, Channel, ConsentChange, ConsentStatus, EventId, Outcome, OutcomeStatus, Reason,
+    SourceKind, Timestamp, Transition,
 };
 
 use crate::advance::{record, settle};
 use crate::book;
-use crate::customer::Customer;
+use crate::customer::{Booking, Customer, limit};
 use crate::effects::{Count, Effects, Forward, GrantChange};
-use crate::fold::withdraw;
+use crate::fold::{consent, withdraw};
 use crate::state::{Pending, Station};
 use crate::world::{Ambiguous, World};
 
@@ -40,7 +41,15 @@ pub fn apply(customer: &mut Customer, outcome: &Outcome, world: &World<'_>) -> E
         S::Bounced | S::Complained => {
             suppress(customer, outcome.channel, Reason::Suppressed, &mut out)
         }
-        S::Unsubscribed => suppress(customer, outcome.channel, Reason::NoConsent, &mut out),
+        S::Unsubscribed => {
+            let status = ConsentStatus::Denied;
+            let change = ConsentChange {
+                channel: outcome.channel,
+                topic: None,
+                status,
+            };
+            consent(customer, &change, outcome.at, &mut out);
+        }
     }
     out
 }
@@ -52,6 +61,9 @@ fn hand_over(customer: &mut Customer, outcome: &Outcome, world: &World<'_>, out:
         .position(|pending| pending.message == outcome.message)
     else {
         out.count(Count::Stale);
+        if outcome.status == OutcomeStatus::Sent {
+            sent_after_all(customer, outcome, world, out);
+        }
         return;
     };
     let pending = customer.messages[place].clone();
@@ -73,6 +85,38 @@ fn hand_over(customer: &mut Customer, outcome: &Outcome, world: &World<'_>, out:
         world,
         out,
     );
+}
+
+/// A message went out that was thought not to: its step must not be sent again (INV-4).
+fn sent_after_all(
+    customer: &mut Customer,
+    outcome: &Outcome,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
+    let current = |journey: &crate::state::Journey, step: &str| {
+        winback_contract::MessageId::of(journey.id, step) == outcome.message
+    };
+    let index = (0..customer.journeys.len()).find(|index| {
+        let step = book::current_step(customer, *index, world);
+        step.is_some_and(|step| current(&customer.journeys[*index], step))
+    });
+    let Some(index) = index.filter(|index| customer.journeys[*index].station == Station::Step)
+    else {
+        return;
+    };
+    let booking = Booking {
+        message: outcome.message,
+        channel: outcome.channel,
+        at: outcome.at,
+        counts: true,
+    };
+    Customer::push_bounded(&mut customer.bookings, booking, limit::BOOKINGS);
+    let journey = &mut customer.journeys[index];
+    journey.station = Station::Sending;
+    journey.first_message_at = journey.first_message_at.or(Some(outcome.at));
+    journey.last_message_at = Some(outcome.at);
+    step_done(customer, index, outcome.at, world, out);
 }
 
 /// The end of one attempt, reported by dispatch or found out by looking after it.
@@ -113,7 +157,11 @@ pub(crate) fn settle_message(
                 .copied()
                 .unwrap_or_default();
             match (index, policy) {
-                (Some(_), Ambiguous::Resend) => repeat(customer, pending, true, at, world, out),
+                (Some(index), Ambiguous::Resend) => {
+                    out.count(Count::Resent);
+                    unbook(customer, pending);
+                    again(&mut customer.journeys[index]);
+                }
                 (Some(index), Ambiguous::Drop) => {
                     let journey = customer.journeys[index].clone();
                     let skipped = Transition::Skipped {
@@ -149,7 +197,8 @@ pub(crate) fn settle_message(
                 }
             }
         }
-        OutcomeStatus::Deferred => {
+        // The step is judged again, with all that has been said since; its message id stays the same.
+        OutcomeStatus::Deferred | OutcomeStatus::Moved => {
             unbook(customer, pending);
             if let Some(index) = index {
                 let journey = &mut customer.journeys[index];
@@ -163,43 +212,8 @@ pub(crate) fn settle_message(
                 }
             }
         }
-        OutcomeStatus::Moved if index.is_some() => {
-            repeat(customer, pending, false, at, world, out);
-        }
         _ => {}
     }
-}
-
-/// The same message once more, under the same id, with a grant of this profile's own.
-fn repeat(
-    customer: &mut Customer,
-    pending: &Pending,
-    after_loss: bool,
-    at: Timestamp,
-    world: &World<'_>,
-    out: &mut Effects,
-) {
-    if after_loss {
-        out.count(Count::Resent);
-    }
-    let Some(journey) = customer
-        .journeys
-        .iter_mut()
-        .find(|journey| journey.id == pending.journey)
-    else {
-        return;
-    };
-    journey.attempts = journey.attempts.saturating_add(1);
-    let pending = Pending {
-        attempt: journey.attempts,
-        holder: world.customer,
-        partition: world.partition,
-        check_at: at + world.limits.claim_timeout,
-        checks: 0,
-        ..pending.clone()
-    };
-    book::grant(customer, &pending, at, world, out);
-    customer.messages.push(pending);
 }
 
 fn step_done(

@@ -28,6 +28,8 @@ pub enum GrantState {
     Moved,
     /// There is none.
     Gone,
+    /// It was not looked up: nothing follows from it.
+    NotAsked,
 }
 
 /// Lets everything happen that is due at the frontier.

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use winback_bus::{Place, Record};
 use winback_contract::{Partition, Timestamp, Topic, TopicNames};
+use winback_journey::Bundles;
 use winback_store::Meta;
 
 use crate::cache::Cache;
@@ -36,6 +37,8 @@ pub struct Owned {
     pub fired: Timestamp,
     /// Whether reading `events` is paused because too much waits.
     pub held: bool,
+    /// The next event switches to a bundle that is not here yet.
+    pub waits_for_bundle: bool,
 }
 
 impl Owned {
@@ -59,6 +62,7 @@ impl Owned {
             earliest_is_stale: false,
             fired: Timestamp::from_millis(i64::MIN),
             held: false,
+            waits_for_bundle: false,
         }
     }
 
@@ -71,6 +75,14 @@ impl Owned {
             at(Topic::Decisions, positions.decisions),
             at(Topic::Outcomes, positions.outcomes),
         ]
+    }
+
+    /// Whether the bundle that decides here is loaded: without it nothing is taken.
+    pub fn can_go_on(&self, bundles: &Bundles) -> bool {
+        self.meta
+            .bundle
+            .is_none_or(|hash| bundles.get(hash).is_some())
+            && !self.waits_for_bundle
     }
 
     /// Whether an input waits.

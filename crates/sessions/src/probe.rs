@@ -2,7 +2,7 @@
 
 use winback_bus::Log;
 use winback_bus::frontier::{Applied, Frontier};
-use winback_contract::{Partition, Timestamp};
+use winback_contract::{Partition, Timestamp, Topic};
 use winback_store::{Meta, Store};
 
 use crate::config::Config;
@@ -31,10 +31,26 @@ pub async fn probe(
 ) -> Result<(), Error> {
     let partitions: Vec<Partition> = config.partitions.all().collect();
     let metas = store.metas(&partitions).await?;
-    let applied: Vec<Applied> = metas
+    let mut applied: Vec<Applied> = metas
         .iter()
         .map(|meta| meta.as_ref().map(applied).unwrap_or_default())
         .collect();
+    if metas
+        .iter()
+        .any(|meta| meta.as_ref().is_none_or(|meta| meta.sequence == 0))
+    {
+        // A partition that has applied nothing counts as at the start of its log.
+        let events = log.starts(&config.names.name(Topic::Events)).await?;
+        let outcomes = log.starts(&config.names.name(Topic::Outcomes)).await?;
+        for (index, applied) in applied.iter_mut().enumerate() {
+            applied.events = applied
+                .events
+                .max(events.get(index).copied().unwrap_or_default());
+            applied.outcomes = applied
+                .outcomes
+                .max(outcomes.get(index).copied().unwrap_or_default());
+        }
+    }
     frontier.probe(log, now, &applied).await?;
     Ok(())
 }

@@ -104,7 +104,6 @@ impl Service {
     /// # Errors
     /// Transient ones may be retried by calling again; nothing is lost.
     pub async fn step(&mut self, wait: Duration) -> Result<usize, Error> {
-        self.ownership().await?;
         for value in self.campaigns.poll(Duration::ZERO).await? {
             match self.bundles.offer(&value) {
                 Offered::Refused(reason) => {
@@ -114,6 +113,7 @@ impl Service {
                 Offered::Known => {}
             }
         }
+        self.ownership().await?;
         let read = self.read(wait).await?;
         self.look_at_timers().await?;
         let done = self.turns().await?;
@@ -133,13 +133,17 @@ impl Service {
                 Assignment::Revoked(places) => {
                     for place in places {
                         self.wanted.retain(|wanted| *wanted != place.partition);
-                        self.release(place.partition).await?;
+                        self.release(place.partition).await;
                     }
                 }
                 Assignment::Assigned(places) => self
                     .wanted
                     .extend(places.iter().map(|place| place.partition)),
             }
+        }
+        // Without its bundles a partition would let an order end nothing: read them first.
+        if !self.campaigns.has_caught_up() {
+            return Ok(());
         }
         while let Some(partition) = self.wanted.first().copied() {
             let owned = acquire(
@@ -150,6 +154,8 @@ impl Service {
             )
             .await?;
             for (place, from) in owned.places(&self.config.names) {
+                // Whatever an earlier try left behind.
+                drop(self.reader.stop(&place).await);
                 self.reader.start(&place, from).await?;
             }
             self.metrics
@@ -168,10 +174,12 @@ impl Service {
         Ok(())
     }
 
-    async fn release(&mut self, partition: Partition) -> Result<(), Error> {
+    async fn release(&mut self, partition: Partition) {
         if let Some(owned) = self.owned.remove(&partition) {
             for (place, _) in owned.places(&self.config.names) {
-                self.reader.stop(&place).await?;
+                if let Err(error) = self.reader.stop(&place).await {
+                    tracing::debug!(%error, "a partition could not be stopped; it is started anew when needed");
+                }
             }
             self.metrics
                 .owned
@@ -179,14 +187,14 @@ impl Service {
                 .set(0);
             tracing::info!(partition = partition.0, "partition released");
         }
-        Ok(())
     }
 
     async fn read(&mut self, wait: Duration) -> Result<usize, Error> {
-        let waiting = self
-            .owned
-            .values()
-            .any(|owned| owned.has_input() || !owned.unsent.is_empty() || owned.sent > 0);
+        let waiting = self.owned.values().any(|owned| {
+            owned.can_go_on(&self.bundles) && owned.has_input()
+                || !owned.unsent.is_empty()
+                || owned.sent > 0
+        });
         let wait = if waiting { Duration::ZERO } else { wait };
         let records = self.reader.poll(self.config.batch * 4, wait).await?;
         let read = records.len();
@@ -337,8 +345,12 @@ impl Service {
                     // What was taken and folded is not what is committed, and an answer may have been lost: begin
                     // anew from what the store says. It costs a turn, never safety.
                     tracing::warn!(partition = partition.0, %error, "the partition is taken anew");
-                    self.release(partition).await?;
+                    if matches!(&error, Error::Fatal(_)) {
+                        // Kafka keeps what was acknowledged: a restart must find the rollback again.
+                        self.echo_all().await;
+                    }
                     self.wanted.push(partition);
+                    self.release(partition).await;
                     if !matches!(error, Error::Fenced(_)) {
                         problem = Some(error);
                     }
@@ -355,6 +367,16 @@ impl Service {
             return Ok(());
         }
         self.echoed = here;
+        self.send_echo().await
+    }
+
+    async fn echo_all(&mut self) {
+        if let Err(error) = self.send_echo().await {
+            tracing::warn!(%error, "the positions could not be echoed");
+        }
+    }
+
+    async fn send_echo(&mut self) -> Result<(), Error> {
         let positions: Vec<(Place, Offset, String)> = self
             .owned
             .values()

@@ -89,6 +89,10 @@ impl Owned {
     /// Takes what is there, bounded. Live input goes first, then timers, then the sweep.
     async fn take(&mut self, shared: Shared<'_>, frontier: Timestamp) -> Result<Taken, Error> {
         let mut taken = Taken::default();
+        self.waits_for_bundle = false;
+        if !self.can_go_on(shared.bundles) {
+            return Ok(taken);
+        }
         let most = shared.config.batch;
         let positions = self.meta.positions;
         while taken.decisions.len() < most {
@@ -136,10 +140,11 @@ impl Owned {
                 .due(self.partition, frontier, shared.config.due_batch)
                 .await?;
         }
-        let idle = taken.events.is_empty()
-            && taken.due.is_empty()
+        // Live input and timers go first; a slice of the sweep follows unless this partition is behind.
+        let keeps_up = taken.events.len() < most
+            && taken.due.len() < shared.config.due_batch
             && frontier > Timestamp::from_millis(i64::MIN);
-        if let (true, Some(cursor)) = (idle, &self.meta.sweep) {
+        if let (true, Some(cursor)) = (keeps_up, &self.meta.sweep) {
             let (ids, next) = shared
                 .store
                 .roll(self.partition, cursor, shared.config.sweep_batch)
@@ -237,7 +242,12 @@ impl Owned {
         for (record, event) in &taken.events {
             batch.event(record, event.clone());
         }
-        let grant = |message: MessageId| grants.get(&message).copied().unwrap_or(GrantState::Gone);
+        let grant = |message: MessageId| {
+            grants
+                .get(&message)
+                .copied()
+                .unwrap_or(GrantState::NotAsked)
+        };
         for (id, _) in &taken.due {
             batch.due(*id, &grant);
         }

@@ -266,7 +266,7 @@ impl Store for MemoryStore {
         let now = self.now(&mut inner);
         let grant = |(partition, message): &(Partition, MessageId)| {
             let kept = inner.partitions.get(partition)?.grants.get(message)?;
-            if kept.not_after + GRANT_SLACK < now {
+            if kept.claimed.is_none() && kept.not_after + GRANT_SLACK < now {
                 return None;
             }
             Some(match kept.claimed {
@@ -292,7 +292,9 @@ impl Store for MemoryStore {
             .partitions
             .get_mut(&partition)
             .and_then(|state| state.grants.get_mut(&message));
-        let Some(kept) = kept.filter(|kept| kept.not_after + GRANT_SLACK >= now) else {
+        let Some(kept) =
+            kept.filter(|kept| kept.claimed.is_some() || kept.not_after + GRANT_SLACK >= now)
+        else {
             return Ok(Claim::Gone);
         };
         if let Some((owner, _)) = kept.claimed {
@@ -313,25 +315,6 @@ impl Store for MemoryStore {
         }
         kept.claimed = Some((token, now + timeout));
         Ok(Claim::Claimed)
-    }
-
-    async fn unclaim(
-        &self,
-        partition: Partition,
-        message: MessageId,
-        token: u64,
-    ) -> Result<(), Error> {
-        let mut inner = self.lock();
-        let kept = inner
-            .partitions
-            .get_mut(&partition)
-            .and_then(|state| state.grants.get_mut(&message));
-        if let Some(kept) =
-            kept.filter(|kept| kept.claimed.is_some_and(|(owner, _)| owner == token))
-        {
-            kept.claimed = None;
-        }
-        Ok(())
     }
 
     async fn roll(

@@ -87,14 +87,6 @@ pub trait Store: Send + Sync {
         timeout: Span,
     ) -> Result<Claim, Error>;
 
-    /// Gives a claim back after a definite failure: the message did not go out.
-    async fn unclaim(
-        &self,
-        partition: Partition,
-        message: MessageId,
-        token: u64,
-    ) -> Result<(), Error>;
-
     /// A slice of all customers of a partition, and where to go on; `None` at the end. Start with an empty cursor.
     async fn roll(
         &self,

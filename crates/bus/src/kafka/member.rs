@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use async_trait::async_trait;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 use winback_contract::{Offset, Partition};
@@ -22,7 +23,8 @@ type News = Arc<Mutex<VecDeque<Assignment>>>;
 
 struct Context {
     news: News,
-    own_only: Arc<std::sync::atomic::AtomicBool>,
+    own_only: Arc<AtomicBool>,
+    commit_failed: Arc<AtomicBool>,
 }
 
 impl ClientContext for Context {
@@ -48,6 +50,13 @@ fn places(list: &TopicPartitionList) -> Vec<Place> {
 }
 
 impl ConsumerContext for Context {
+    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
+        if let Err(error) = result {
+            tracing::info!(%error, "a commit failed and will be repeated");
+            self.commit_failed.store(true, Ordering::SeqCst);
+        }
+    }
+
     fn pre_rebalance(&self, _consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         if let Rebalance::Revoke(list) = rebalance {
             self.tell(Assignment::Revoked(places(list)));
@@ -56,7 +65,7 @@ impl ConsumerContext for Context {
 
     fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         if let Rebalance::Assign(list) = rebalance {
-            if self.own_only.load(std::sync::atomic::Ordering::SeqCst)
+            if self.own_only.load(Ordering::SeqCst)
                 && let Err(error) = consumer.pause(list)
             {
                 tracing::warn!(%error, "a partition that is only owned could not be paused");
@@ -78,17 +87,25 @@ impl Context {
 pub(super) struct KafkaMember {
     consumer: BaseConsumer<Context>,
     news: News,
-    own_only: Arc<std::sync::atomic::AtomicBool>,
+    own_only: Arc<AtomicBool>,
     topics: HashMap<String, ()>,
+    /// An error that came behind records: they are handed out first.
+    later: Option<Error>,
+    /// The newest positions that were committed, until revoked.
+    latest: HashMap<Place, (Offset, String)>,
+    /// Raised by the client when a commit failed behind our back.
+    commit_failed: Arc<AtomicBool>,
 }
 
 impl KafkaMember {
     pub(super) fn join(options: &Options, group: &str, topics: &[String]) -> Result<Self, Error> {
         let news: News = Arc::default();
-        let own_only = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let own_only = Arc::new(AtomicBool::new(false));
+        let commit_failed = Arc::new(AtomicBool::new(false));
         let context = Context {
             news: news.clone(),
             own_only: own_only.clone(),
+            commit_failed: commit_failed.clone(),
         };
         let consumer: BaseConsumer<Context> = options
             .consumer(group)
@@ -102,11 +119,63 @@ impl KafkaMember {
             news,
             own_only,
             topics,
+            later: None,
+            latest: HashMap::new(),
+            commit_failed,
         })
+    }
+
+    fn send_commit(&self, positions: &[(Place, Offset, String)]) -> Result<(), Error> {
+        let mut list = TopicPartitionList::new();
+        for (place, next, metadata) in positions {
+            let mut element = list.add_partition(&place.topic, number(place.partition));
+            let next = KafkaOffset::Offset(next.0);
+            element.set_offset(next).map_err(|error| fatal(&error))?;
+            element.set_metadata(metadata);
+        }
+        self.consumer
+            .commit(&list, CommitMode::Async)
+            .map_err(|error| unavailable(&error))
+    }
+
+    /// A commit that failed behind our back is repeated: the frontier of timers waits for it.
+    fn repeat_commit(&mut self, assignments: &[Assignment]) -> Result<(), Error> {
+        for change in assignments {
+            if let Assignment::Revoked(lost) = change {
+                lost.iter().for_each(|place| {
+                    self.latest.remove(place);
+                });
+            }
+        }
+        if !self.commit_failed.swap(false, Ordering::SeqCst) || self.latest.is_empty() {
+            return Ok(());
+        }
+        let again: Vec<_> = self
+            .latest
+            .iter()
+            .map(|(place, (next, metadata))| (place.clone(), *next, metadata.clone()))
+            .collect();
+        self.send_commit(&again)
+    }
+
+    fn explain(&self, error: &KafkaError) -> Error {
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition) => {
+                let known: Vec<_> = self.topics.keys().cloned().collect();
+                let known = known.join(", ");
+                Error::Fatal(format!(
+                    "kafka: a topic is missing ({known}): run `winback topics apply`"
+                ))
+            }
+            _ => unavailable(error),
+        }
     }
 
     /// Everything that is there without waiting. `None` from librdkafka may only mean that an event was served.
     fn drain(&mut self, most: usize) -> Result<Polled, Error> {
+        if let Some(error) = self.later.take() {
+            return Err(error);
+        }
         let mut polled = Polled::default();
         let mut empty = 0;
         // Rebalances are served by polling, also where no record is wanted.
@@ -117,16 +186,12 @@ impl KafkaMember {
                     empty = 0;
                     polled.records.push(record(&message));
                 }
-                Some(Err(error)) => match error.rdkafka_error_code() {
-                    Some(RDKafkaErrorCode::UnknownTopicOrPartition) => {
-                        let known: Vec<_> = self.topics.keys().cloned().collect();
-                        return Err(Error::Fatal(format!(
-                            "kafka: a topic is missing ({}): run `winback topics apply`",
-                            known.join(", ")
-                        )));
-                    }
-                    _ => return Err(unavailable(&error)),
-                },
+                Some(Err(error)) if polled.records.is_empty() => return Err(self.explain(&error)),
+                Some(Err(error)) => {
+                    // The client has moved past these records: dropping them would lose them.
+                    self.later = Some(self.explain(&error));
+                    break;
+                }
             }
         }
         polled.assignments.extend(
@@ -156,6 +221,10 @@ impl Member for KafkaMember {
         let mut nap = Duration::from_millis(1);
         loop {
             let polled = self.drain(most)?;
+            if let Err(error) = self.repeat_commit(&polled.assignments) {
+                tracing::info!(%error, "a commit could not be repeated yet");
+                self.commit_failed.store(true, Ordering::SeqCst);
+            }
             if !polled.records.is_empty()
                 || !polled.assignments.is_empty()
                 || watch.elapsed() >= wait
@@ -168,24 +237,16 @@ impl Member for KafkaMember {
     }
 
     async fn commit(&mut self, positions: &[(Place, Offset, String)]) -> Result<(), Error> {
+        for (place, next, metadata) in positions {
+            self.latest.insert(place.clone(), (*next, metadata.clone()));
+        }
         if positions.is_empty() {
             return Ok(());
         }
-        let mut list = TopicPartitionList::new();
-        for (place, next, metadata) in positions {
-            let mut element = list.add_partition(&place.topic, number(place.partition));
-            element
-                .set_offset(KafkaOffset::Offset(next.0))
-                .map_err(|error| fatal(&error))?;
-            element.set_metadata(metadata);
-        }
-        self.consumer
-            .commit(&list, CommitMode::Async)
-            .map_err(|error| unavailable(&error))
+        self.send_commit(positions)
     }
 
     fn own_only(&mut self) {
-        self.own_only
-            .store(true, std::sync::atomic::Ordering::SeqCst);
+        self.own_only.store(true, Ordering::SeqCst);
     }
 }

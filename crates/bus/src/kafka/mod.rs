@@ -20,6 +20,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use rdkafka::{Timestamp as KafkaTime, TopicPartitionList};
 use winback_contract::{Offset, Partition, Timestamp};
+use winback_service::clock::Stopwatch;
 
 pub use admin::{Planned, Setting, TopicSpec};
 
@@ -59,8 +60,8 @@ pub struct KafkaLog {
     asking: Arc<BaseConsumer<Quiet>>,
     /// One for each group whose commits are asked for.
     groups: Mutex<BTreeMap<String, Arc<BaseConsumer<Quiet>>>>,
-    /// Counts of partitions; they are fixed for life.
-    counts: Mutex<BTreeMap<String, u32>>,
+    /// Counts of partitions, and when they were asked for.
+    counts: Mutex<BTreeMap<String, (u32, Stopwatch)>>,
 }
 
 impl std::fmt::Debug for KafkaLog {
@@ -169,6 +170,7 @@ impl KafkaLog {
         blocking(move || question(&asking)).await
     }
 
+    /// How many partitions a topic has, asked again now and then: a shop may add some to its raw topics.
     async fn count(&self, topic: &str) -> Result<u32, Error> {
         let known = self
             .counts
@@ -176,17 +178,24 @@ impl KafkaLog {
             .unwrap_or_else(PoisonError::into_inner)
             .get(topic)
             .copied();
-        if let Some(count) = known {
-            return Ok(count);
+        if let Some((count, asked)) = known {
+            if asked.elapsed() < Duration::from_secs(20) {
+                return Ok(count);
+            }
         }
-        let count = self.partitions(topic).await?.unwrap_or(0);
-        if count > 0 {
-            self.counts
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(topic.to_owned(), count);
+        match self.partitions(topic).await? {
+            None => Err(Error::Unavailable(format!(
+                "kafka: topic {topic} is not known now"
+            ))),
+            Some(count) => {
+                let entry = (count, Stopwatch::start());
+                self.counts
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .insert(topic.to_owned(), entry);
+                Ok(count)
+            }
         }
-        Ok(count)
     }
 
     /// All offsets of a topic in one question: the special times -1 and -2 mean its end and its beginning.

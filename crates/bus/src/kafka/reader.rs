@@ -16,6 +16,8 @@ use crate::record::Record;
 
 pub(super) struct KafkaReader {
     consumer: BaseConsumer<Quiet>,
+    /// An error that came behind records: they are handed out first.
+    later: Option<Error>,
 }
 
 impl KafkaReader {
@@ -27,10 +29,14 @@ impl KafkaReader {
             consumer: config
                 .create_with_context(Quiet)
                 .map_err(|error| fatal(&error))?,
+            later: None,
         })
     }
 
     fn drain(&mut self, most: usize) -> Result<Vec<Record>, Error> {
+        if let Some(error) = self.later.take() {
+            return Err(error);
+        }
         let mut records = Vec::new();
         let mut empty = 0;
         while records.len() < most && empty < 3 {
@@ -40,7 +46,12 @@ impl KafkaReader {
                     empty = 0;
                     records.push(record(&message));
                 }
-                Some(Err(error)) => return Err(explain(&error)),
+                Some(Err(error)) if records.is_empty() => return Err(explain(&error)),
+                Some(Err(error)) => {
+                    // The client has moved past these records: dropping them would lose them.
+                    self.later = Some(explain(&error));
+                    break;
+                }
             }
         }
         Ok(records)

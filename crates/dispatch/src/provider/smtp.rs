@@ -204,10 +204,13 @@ fn not_now(detail: String) -> Sent {
     Sent::NotNow { detail }
 }
 
+/// A refusal for good. Only the enhanced code 5.1.x (RFC 3463) says that the address itself is bad: a relay's or a
+/// policy's refusal of the moment must not suppress a customer.
 fn refused(error: &SmtpError, about_recipient: bool) -> Failed {
+    let address_is_bad = about_recipient && error.to_string().contains("5.1.");
     Failed::Verdict(Sent::Refused {
         detail: describe(error),
-        address_is_bad: about_recipient,
+        address_is_bad,
     })
 }
 

@@ -22,7 +22,9 @@ pub(super) fn free_at(
             let mut inside: Vec<Timestamp> = customer
                 .bookings
                 .iter()
-                .filter(|booking| counts(booking.channel) && booking.at + cap.per > now)
+                .filter(|booking| {
+                    booking.counts && counts(booking.channel) && booking.at + cap.per > now
+                })
                 .map(|booking| booking.at)
                 .collect();
             inside.sort_unstable();

@@ -7,7 +7,7 @@ use crate::customer::Customer;
 use crate::state::Journey;
 
 /// Chooses; without one, the reason that is nearest to sending is told.
-pub(super) fn choose(
+pub(crate) fn choose(
     customer: &Customer,
     journey: &Journey,
     channels: &[Channel],
@@ -58,7 +58,11 @@ fn has_consent(customer: &Customer, channel: Channel, topic: &str, rule: Consent
     let (special, general) = (said(Some(topic)), said(None));
     // A general "no" that is newer than a special "yes" holds.
     let status = match (special, general) {
-        (Some(special), Some(general)) if general.at > special.at => Some(general.status),
+        (Some(special), Some(general))
+            if general.at > special.at && general.status == ConsentStatus::Denied =>
+        {
+            Some(general.status)
+        }
         (Some(special), _) => Some(special.status),
         (None, general) => general.map(|general| general.status),
     };

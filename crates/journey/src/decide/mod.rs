@@ -4,7 +4,7 @@
 //! expired, paused, lag, audience, channel (address, suppression, consent), quiet hours, caps, arbitration, holdout.
 
 mod caps;
-mod channel;
+pub(crate) mod channel;
 
 use winback_campaign::model::{Campaign, Mode};
 use winback_campaign::{Bundle, calendar};

@@ -12,7 +12,7 @@ pub(super) fn fold(customer: &mut Customer, happening: &Happening<'_>, out: &mut
     match event.name.as_str() {
         "Product Added" | "Cart Updated" | "Product Removed" | "Checkout Started" => {}
         spec::ORDER_COMPLETED => {
-            close(customer);
+            close(customer, happening);
             return false;
         }
         _ => return false,
@@ -46,6 +46,7 @@ pub(super) fn fold(customer: &mut Customer, happening: &Happening<'_>, out: &mut
             total: None,
             url: None,
             checkout_started: false,
+            snapshot: false,
             updated_at: happening.at,
             arrived: happening.arrival,
         },
@@ -58,6 +59,7 @@ pub(super) fn fold(customer: &mut Customer, happening: &Happening<'_>, out: &mut
             cart.lines = event.products.iter().map(Line::from).collect();
             cart.total = event.total;
             cart.more = 0;
+            cart.snapshot = true;
         }
         _ => {
             cart.checkout_started = true;
@@ -84,9 +86,14 @@ pub(super) fn fold(customer: &mut Customer, happening: &Happening<'_>, out: &mut
     emptied
 }
 
-/// An order closes the cart it names and every cart older than it by either clock: all that are here arrived before.
-fn close(customer: &mut Customer) {
-    customer.carts.clear();
+/// An order closes the cart it names and every cart older than it by either clock.
+fn close(customer: &mut Customer, happening: &Happening<'_>) {
+    let named = happening.event.cart_id.as_ref();
+    customer.carts.retain(|cart| {
+        Some(&cart.id) != named
+            && cart.updated_at > happening.at
+            && cart.arrived > happening.arrival
+    });
 }
 
 fn add(cart: &mut Cart, products: &[Product]) {

@@ -58,6 +58,10 @@ fn verdict(
     if silent {
         return None;
     }
+    // What is older than the journey by both clocks can't be its end.
+    if happening.at < journey.entry.at && happening.arrival < journey.entry.arrived {
+        return None;
+    }
     // What a cart event ends concerns its own cart, if the journey is about one.
     let event_cart = happening.event.cart_id.as_ref();
     let other_cart = name == winback_contract::spec::CART_EMPTIED
@@ -132,7 +136,7 @@ fn goals(
     world: &World<'_>,
     out: &mut Effects,
 ) {
-    if name != winback_contract::spec::ORDER_COMPLETED {
+    if name != winback_contract::spec::ORDER_COMPLETED || !happening.live {
         return;
     }
     let Some(active) = world.active else { return };

@@ -4,7 +4,7 @@
 //! starts arm new ones. Late and historical events change state and arm nothing at once (INV-8 names each case).
 
 mod cart;
-mod exit;
+pub(crate) mod exit;
 mod order;
 mod profile;
 mod start;
@@ -19,8 +19,9 @@ use crate::merge;
 use crate::state::Station;
 use crate::world::World;
 
-pub(crate) use profile::withdraw;
+pub(crate) use profile::{consent, withdraw};
 pub use start::arm_silence;
+pub(crate) use start::ends_by_order;
 
 /// A storefront event with its times.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +29,8 @@ pub(crate) struct Happening<'a> {
     pub(crate) event: &'a Event,
     pub(crate) at: Timestamp,
     pub(crate) arrival: Timestamp,
+    /// Whether the shop is being watched, not its past told.
+    pub(crate) live: bool,
     /// Identity of the event, for journey ids.
     pub(crate) id: winback_contract::EventId,
     /// Whether it may arm anything that is due in the past.
@@ -109,7 +112,12 @@ fn storefront(
     world: &World<'_>,
     out: &mut Effects,
 ) {
-    let short = record.id.short();
+    // A copy may overtake the event itself on its way through another profile: they are told apart.
+    let short = if own {
+        record.id.short()
+    } else {
+        !record.id.short()
+    };
     if customer.recent.contains(&short) {
         out.count(Count::Duplicate);
         return;
@@ -126,7 +134,9 @@ fn storefront(
     let happening = Happening {
         event,
         at: record.at,
-        arrival: record.arrival,
+        // The past arrived when it happened: it must not end what began since.
+        arrival: if live { record.arrival } else { record.at },
+        live,
         id: record.id,
         fresh: live && !late,
     };
@@ -141,7 +151,7 @@ fn storefront(
         own || customer.profile.user.is_none() || customer.profile.user == event.identities.user;
     order::fold(customer, &happening, mine);
     if let Some(change) = &event.consent {
-        profile::consent(customer, change, record.at, out);
+        consent(customer, change, record.at, out);
     }
     exit::fold(customer, &happening, &event.name, world, out);
     if emptied {

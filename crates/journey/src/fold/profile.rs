@@ -10,8 +10,18 @@ use crate::world::World;
 
 /// Takes over what the event says about the person; absent fields leave things as they are.
 pub(super) fn identify(customer: &mut Customer, event: &Event, at: Timestamp) {
-    let profile = &mut customer.profile;
     let ids = &event.identities;
+    // A new address is not the one that bounced.
+    let changed = |old: &Option<String>, new: &Option<String>| new.is_some() && old != new;
+    let (email, phone) = (
+        changed(&customer.profile.email, &ids.email),
+        changed(&customer.profile.phone, &ids.phone),
+    );
+    customer.suppressed.retain(|(channel, _)| match channel {
+        winback_contract::Channel::Email => !email,
+        _ => !phone,
+    });
+    let profile = &mut customer.profile;
     for (kept, new) in [
         (&mut profile.user, &ids.user),
         (&mut profile.email, &ids.email),
@@ -69,7 +79,7 @@ pub(super) fn activity(customer: &mut Customer, arrival: Timestamp, world: &Worl
 }
 
 /// A consent was given or withdrawn. Withdrawn consent takes back permissions at once (INV-5).
-pub(super) fn consent(
+pub(crate) fn consent(
     customer: &mut Customer,
     change: &ConsentChange,
     at: Timestamp,
@@ -95,15 +105,8 @@ pub(super) fn consent(
     if Customer::push_bounded(&mut customer.consents, consent, limit::CONSENTS) {
         out.count(Count::Truncated);
     }
-    match change.status {
-        ConsentStatus::Denied => withdraw(customer, change.channel, out),
-        ConsentStatus::Granted => {
-            // A fresh yes ends a suppression that the person's own "no more" began, never a dead address.
-            customer.suppressed.retain(|(channel, reason)| {
-                *channel != change.channel || *reason != winback_contract::Reason::NoConsent
-            });
-        }
-        ConsentStatus::Pending => {}
+    if change.status == ConsentStatus::Denied {
+        withdraw(customer, change.channel, out);
     }
 }
 

@@ -32,7 +32,9 @@ pub(super) fn fold(
             let Some(key) = judge(customer, start, happening, world, out) else {
                 continue;
             };
-            if !is_about_something(customer, happening) {
+            if !is_about_something(customer, happening)
+                || is_bought(customer, campaign, happening, world)
+            {
                 continue;
             }
             let id = JourneyId::of(
@@ -50,12 +52,46 @@ pub(super) fn fold(
                 entry(happening),
                 id,
                 due,
-                happening.arrival,
                 world,
                 out,
             );
         }
     }
+}
+
+/// A campaign that an order ends is not begun by what came before the newest order, by either clock.
+fn is_bought(
+    customer: &Customer,
+    campaign: &Campaign,
+    happening: &Happening<'_>,
+    world: &World<'_>,
+) -> bool {
+    let orders = &customer.orders;
+    let is_that_order =
+        happening.event.order_id.is_some() && happening.event.order_id == orders.last_id;
+    let older = orders.last_at.is_some_and(|at| happening.at <= at)
+        || orders
+            .last_arrived
+            .is_some_and(|arrived| happening.arrival <= arrived);
+    older
+        && !is_that_order
+        && world
+            .active
+            .is_some_and(|bundle| ends_by_order(campaign, bundle))
+}
+
+/// Whether an order ends the journeys of a campaign: by its group or by an exit of its own.
+pub(crate) fn ends_by_order(campaign: &Campaign, bundle: &winback_campaign::Bundle) -> bool {
+    let group = bundle
+        .policy
+        .groups
+        .get(&campaign.group)
+        .and_then(Option::as_deref);
+    let by_exit = campaign
+        .exits
+        .iter()
+        .any(|exit| exit.converted && exit.pattern.on.iter().any(|on| on == spec::ORDER_COMPLETED));
+    group == Some(spec::ORDER_COMPLETED) || by_exit
 }
 
 /// A cart event arms only while its cart is there: an order may already have closed it (either clock).
@@ -134,7 +170,6 @@ fn arm(
     entry: EntryFacts,
     id: JourneyId,
     due: impl Fn(JourneyId) -> Timestamp,
-    now: Timestamp,
     world: &World<'_>,
     out: &mut Effects,
 ) {
@@ -142,7 +177,7 @@ fn arm(
     let same = |journey: &&mut Journey| journey.campaign == campaign.name && journey.key == key;
     if let Some(journey) = customer.journeys.iter_mut().find(same) {
         if journey.station == Station::Armed {
-            journey.due = due(journey.id);
+            journey.due = journey.due.max(due(journey.id));
         }
         if journey.first_message_at.is_none() {
             journey.entry = entry;
@@ -156,7 +191,7 @@ fn arm(
         customer,
         &campaign.name,
         campaign.starts[start].reentry,
-        now,
+        due(id),
     ) {
         out.count(Count::Reentry);
         return;
@@ -202,6 +237,10 @@ pub fn arm_silence(customer: &mut Customer, now: Timestamp, world: &World<'_>, o
             let is_old = |journey: &Journey| {
                 journey.campaign == campaign.name && journey.station == Station::Armed
             };
+            // A newer order is the newer silence: what was armed by an older one is over.
+            customer
+                .journeys
+                .retain(|journey| !is_old(journey) || journey.key == occasion);
             let old = customer
                 .journeys
                 .iter()
@@ -260,7 +299,6 @@ pub fn arm_silence(customer: &mut Customer, now: Timestamp, world: &World<'_>, o
                 entry,
                 id,
                 |_| due,
-                now,
                 world,
                 out,
             );

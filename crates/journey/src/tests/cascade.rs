@@ -1,7 +1,8 @@
 //! Tables: what goes out, and what does not, for short lives.
 
 use winback_contract::{
-    Body, Channel, ConsentChange, ConsentStatus, Event, OutcomeStatus, Reason, SourceKind, Span, Transition,
+    Body, Channel, ConsentChange, ConsentStatus, Event, OutcomeStatus, Reason, SourceKind, Span,
+    Transition,
 };
 
 use super::world::{CART, LOST, Life, added, at, emptied, known, ordered, viewed};
@@ -33,8 +34,24 @@ fn a_left_cart_gets_a_reminder_and_an_offer() {
     assert_eq!(life.steps(), ["reminder", "offer"]);
     assert_eq!(life.sent[0].0, at("2026-01-05T10:20:00Z"));
     assert_eq!(life.sent[1].0, at("2026-01-06T10:20:00Z"));
-    assert_eq!(life.sent[1].1.facts.offer.as_ref().map(|offer| offer.code.as_str()), Some("C10"));
-    assert_eq!(life.sent[0].1.facts.cart.as_ref().map(|cart| cart.items.len()), Some(1));
+    assert_eq!(
+        life.sent[1]
+            .1
+            .facts
+            .offer
+            .as_ref()
+            .map(|offer| offer.code.as_str()),
+        Some("C10")
+    );
+    assert_eq!(
+        life.sent[0]
+            .1
+            .facts
+            .cart
+            .as_ref()
+            .map(|cart| cart.items.len()),
+        Some(1)
+    );
     assert_eq!(reasons(&life), [Reason::Finished]);
 }
 
@@ -112,7 +129,13 @@ fn nights_hold_and_mornings_send() {
     life.wait(Span::from_hours(10));
     assert_eq!(life.sent[0].0, at("2026-01-06T05:00:00Z"));
     let held = life.records.iter().any(|record| {
-        matches!(&record.transition, Transition::Held { reason: Reason::QuietHours, .. })
+        matches!(
+            &record.transition,
+            Transition::Held {
+                reason: Reason::QuietHours,
+                ..
+            }
+        )
     });
     assert!(held);
 }
@@ -122,7 +145,11 @@ fn withdrawn_consent_and_bad_addresses_stop() {
     let consent = |status| Event {
         name: "Consent Updated".into(),
         identities: known(),
-        consent: Some(ConsentChange { channel: Channel::Email, topic: None, status }),
+        consent: Some(ConsentChange {
+            channel: Channel::Email,
+            topic: None,
+            status,
+        }),
         ..Event::default()
     };
     let mut life = Life::new(MORNING, &[CART]);
@@ -131,7 +158,10 @@ fn withdrawn_consent_and_bad_addresses_stop() {
     life.event(consent(ConsentStatus::Denied));
     life.wait(Span::from_days(2));
     assert!(life.sent.is_empty());
-    assert_eq!(reasons(&life), [Reason::NoConsent, Reason::NoConsent, Reason::Finished]);
+    assert_eq!(
+        reasons(&life),
+        [Reason::NoConsent, Reason::NoConsent, Reason::Finished]
+    );
     let mut life = Life::new(MORNING, &[CART]);
     let mut event = added("c1");
     event.identities.email = None;
@@ -171,7 +201,10 @@ fn those_already_silent_are_taken_in_over_the_stated_time() {
     }
     reached.sort_unstable();
     let spread = reached[39].since(reached[0]);
-    assert!(spread > Span::from_days(8) && spread <= Span::from_days(15), "{spread}");
+    assert!(
+        spread > Span::from_days(8) && spread <= Span::from_days(15),
+        "{spread}"
+    );
 }
 
 #[test]
@@ -188,16 +221,30 @@ fn a_timer_of_400_days_fires() {
 #[test]
 fn what_a_provider_says_decides_how_it_goes_on() {
     for (trouble, steps, first) in [
-        (vec![OutcomeStatus::Refused], vec!["offer"], Some(Reason::Refused)),
-        (vec![OutcomeStatus::Deferred], vec!["reminder", "offer"], None),
-        (vec![OutcomeStatus::Unknown], vec!["reminder", "offer"], Some(Reason::Unknown)),
+        (
+            vec![OutcomeStatus::Refused],
+            vec!["offer"],
+            Some(Reason::Refused),
+        ),
+        (
+            vec![OutcomeStatus::Deferred],
+            vec!["reminder", "offer"],
+            None,
+        ),
+        (
+            vec![OutcomeStatus::Unknown],
+            vec!["reminder", "offer"],
+            Some(Reason::Unknown),
+        ),
     ] {
         let mut life = Life::new(MORNING, &[CART]);
         life.trouble = trouble.clone();
         life.event(added("c1"));
         life.wait(Span::from_days(3));
         assert_eq!(life.steps(), steps, "{trouble:?}");
-        let reason = reasons(&life).into_iter().find(|reason| *reason != Reason::Finished);
+        let reason = reasons(&life)
+            .into_iter()
+            .find(|reason| *reason != Reason::Finished);
         assert_eq!(reason, first, "{trouble:?}");
     }
 }
@@ -221,6 +268,9 @@ fn an_unanswered_trigger_is_emitted_again_and_given_up_at_last() {
         }
         life.now = crate::next_due(&life.customer, &life.limits);
     }
-    assert!(emitted > 5 && ids.len() == 1, "{emitted} emissions of {ids:?}");
+    assert!(
+        emitted > 5 && ids.len() == 1,
+        "{emitted} emissions of {ids:?}"
+    );
     assert_eq!(reasons(&life), [Reason::NoDecision]);
 }

@@ -1,6 +1,8 @@
 //! Anonymous cart, login later, purchase under the user id: one mail or none, as the order of events says.
 
-use winback_contract::{Body, CustomerId, Identities, IdentityKind, Reason, SourceKind, Span, Transition};
+use winback_contract::{
+    Body, CustomerId, Identities, IdentityKind, Reason, SourceKind, Span, Transition,
+};
 
 use super::world::{CART, LOST, Life, added, known, ordered, viewed};
 use crate::customer::Customer;
@@ -28,7 +30,11 @@ impl Two {
     }
 
     fn link(&mut self) {
-        let link = Body::Link { owner: self.user.me, owner_kind: IdentityKind::User, kind: IdentityKind::Anonymous };
+        let link = Body::Link {
+            owner: self.user.me,
+            owner_kind: IdentityKind::User,
+            kind: IdentityKind::Anonymous,
+        };
         let now = self.device.now;
         self.device.body(link, now, SourceKind::Live);
         self.deliver();
@@ -43,7 +49,10 @@ impl Two {
 
     fn anonymous_cart(&mut self) {
         let mut event = added("c1");
-        event.identities = Identities { anonymous: Some("d1".into()), ..Identities::default() };
+        event.identities = Identities {
+            anonymous: Some("d1".into()),
+            ..Identities::default()
+        };
         self.device.event(event);
         self.deliver();
     }
@@ -59,7 +68,10 @@ fn a_login_takes_the_cart_along_and_one_mail_comes() {
     two.wait(Span::from_hours(2));
     assert_eq!(two.user.steps(), ["reminder"]);
     assert!(two.device.sent.is_empty());
-    assert_eq!(two.device.customer.forward.map(|mark| mark.owner), Some(two.user.me));
+    assert_eq!(
+        two.device.customer.forward.map(|mark| mark.owner),
+        Some(two.user.me)
+    );
     assert_eq!(two.user.customer.absorbed.len(), 1);
     two.user.event(ordered("o1"));
     two.wait(Span::from_days(3));
@@ -76,7 +88,13 @@ fn a_purchase_before_the_login_is_known_stops_the_cart_that_comes_later() {
     two.wait(Span::from_days(3));
     assert!(two.user.sent.is_empty() && two.device.sent.is_empty());
     let converted = two.user.records.iter().any(|record| {
-        matches!(record.transition, Transition::Ended { outcome: Reason::Converted, .. }) && record.campaign == "cart"
+        matches!(
+            record.transition,
+            Transition::Ended {
+                outcome: Reason::Converted,
+                ..
+            }
+        ) && record.campaign == "cart"
     });
     assert!(converted);
 }
@@ -123,11 +141,21 @@ fn a_device_never_joins_two_people() {
     two.anonymous_cart();
     two.link();
     let second = CustomerId([3; 16]);
-    let link = Body::Link { owner: second, owner_kind: IdentityKind::User, kind: IdentityKind::Anonymous };
+    let link = Body::Link {
+        owner: second,
+        owner_kind: IdentityKind::User,
+        kind: IdentityKind::Anonymous,
+    };
     let now = two.device.now;
     two.device.body(link, now, SourceKind::Live);
-    assert!(two.device.forwards.is_empty(), "history goes to one owner only");
-    assert_eq!(two.device.customer.forward.map(|mark| mark.owner), Some(second));
+    assert!(
+        two.device.forwards.is_empty(),
+        "history goes to one owner only"
+    );
+    assert_eq!(
+        two.device.customer.forward.map(|mark| mark.owner),
+        Some(second)
+    );
 }
 
 #[test]
@@ -136,7 +164,10 @@ fn someone_elses_order_with_my_address_stops_and_is_not_counted() {
     life.event(added("c1"));
     life.wait(Span::from_mins(1));
     let mut order = ordered("o9");
-    order.identities = Identities { user: Some("u2".into()), ..known() };
+    order.identities = Identities {
+        user: Some("u2".into()),
+        ..known()
+    };
     let now = life.now;
     life.body(Body::Copy(Box::new(order)), now, SourceKind::Live);
     life.wait(Span::from_days(2));

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use winback_campaign::calendar;
 use winback_contract::{
-    Channel, ConsentChange, ConsentStatus, Event, MessageId, OutcomeStatus, Span, Timestamp, Transition,
+    Channel, ConsentChange, ConsentStatus, Event, MessageId, OutcomeStatus, Span, Timestamp,
+    Transition,
 };
 use winback_scenario::Random;
 
@@ -23,13 +24,23 @@ struct Told {
 fn live(seed: u64) -> Told {
     let mut random = Random::new(seed);
     let mut life = Life::new("2026-02-20T10:00:00Z", &[CART, LOST]);
-    let zones = ["Europe/Kyiv", "Asia/Kolkata", "America/New_York", "Australia/Lord_Howe", "Nowhere/AtAll"];
+    let zones = [
+        "Europe/Kyiv",
+        "Asia/Kolkata",
+        "America/New_York",
+        "Australia/Lord_Howe",
+        "Nowhere/AtAll",
+    ];
     life.customer.profile.timezone = random.pick(&zones).map(|zone| (*zone).to_owned());
     life.customer.profile.created_at = Some(life.now);
     let (mut orders, mut denied) = (Vec::new(), Vec::new());
     for number in 0..random.between(3, 30) {
         if random.percent(20) {
-            let trouble = [OutcomeStatus::Refused, OutcomeStatus::Deferred, OutcomeStatus::Unknown];
+            let trouble = [
+                OutcomeStatus::Refused,
+                OutcomeStatus::Deferred,
+                OutcomeStatus::Unknown,
+            ];
             life.trouble.extend(random.pick(&trouble));
         }
         match random.below(12) {
@@ -41,8 +52,16 @@ fn live(seed: u64) -> Told {
                 orders.push(life.now);
             }
             10 => {
-                let status = if random.percent(50) { ConsentStatus::Denied } else { ConsentStatus::Granted };
-                let consent = ConsentChange { channel: Channel::Email, topic: None, status };
+                let status = if random.percent(50) {
+                    ConsentStatus::Denied
+                } else {
+                    ConsentStatus::Granted
+                };
+                let consent = ConsentChange {
+                    channel: Channel::Email,
+                    topic: None,
+                    status,
+                };
                 life.event(Event {
                     name: "Consent Updated".into(),
                     identities: known(),
@@ -62,23 +81,48 @@ fn live(seed: u64) -> Told {
         life.wait(pause);
     }
     life.wait(Span::from_days(130));
-    Told { life, orders, denied }
+    Told {
+        life,
+        orders,
+        denied,
+    }
 }
 
 fn check(seed: u64) {
     let told = live(seed);
     let life = &told.life;
-    let zone = calendar::zone(life.customer.profile.timezone.as_deref().unwrap_or_default());
+    let zone = calendar::zone(
+        life.customer
+            .profile
+            .timezone
+            .as_deref()
+            .unwrap_or_default(),
+    );
     let zone = zone.unwrap_or_else(|| life.active.policy.zone.clone());
     let mut times: Vec<Timestamp> = Vec::new();
     let mut ids: BTreeMap<MessageId, u32> = BTreeMap::new();
     for (at, message) in &life.sent {
         // INV-11: never in quiet hours, never against consent, never over a cap.
-        assert_eq!(calendar::quiet_until(&life.active.policy, Channel::Email, &zone, *at), None, "seed {seed}: quiet at {at}");
+        assert_eq!(
+            calendar::quiet_until(&life.active.policy, Channel::Email, &zone, *at),
+            None,
+            "seed {seed}: quiet at {at}"
+        );
         let last = told.denied.iter().rfind(|(when, _)| when <= at);
-        assert!(last.is_none_or(|(_, denied)| !denied), "seed {seed}: against consent at {at}");
-        assert!(times.last().is_none_or(|last| at.since(*last) >= Span::from_hours(16)), "seed {seed}: cap at {at}");
-        let week = times.iter().filter(|earlier| at.since(**earlier) < Span::from_days(7)).count();
+        assert!(
+            last.is_none_or(|(_, denied)| !denied),
+            "seed {seed}: against consent at {at}"
+        );
+        assert!(
+            times
+                .last()
+                .is_none_or(|last| at.since(*last) >= Span::from_hours(16)),
+            "seed {seed}: cap at {at}"
+        );
+        let week = times
+            .iter()
+            .filter(|earlier| at.since(**earlier) < Span::from_days(7))
+            .count();
         assert!(week < 4, "seed {seed}: weekly cap at {at}");
         times.push(*at);
         // INV-4: at most once per step.
@@ -88,11 +132,15 @@ fn check(seed: u64) {
         // INV-5: a cart's mail never comes after an order that came after the cart.
         if message.campaign == "cart" {
             let armed = life.records.iter().find(|record| {
-                record.journey == message.journey && matches!(record.transition, Transition::Entered)
+                record.journey == message.journey
+                    && matches!(record.transition, Transition::Entered)
             });
             let entered = armed.map(|record| record.at).unwrap_or_default();
             assert!(
-                !told.orders.iter().any(|order| *order > entered && order <= at),
+                !told
+                    .orders
+                    .iter()
+                    .any(|order| *order > entered && order <= at),
                 "seed {seed}: mail at {at} after an order"
             );
         }
@@ -102,21 +150,47 @@ fn check(seed: u64) {
     let mut ended = BTreeSet::new();
     for record in &life.records {
         match record.transition {
-            Transition::Entered => assert!(open.insert(record.journey), "seed {seed}: entered twice"),
+            Transition::Entered => {
+                assert!(open.insert(record.journey), "seed {seed}: entered twice")
+            }
             Transition::Ended { entered, .. } => {
                 assert!(ended.insert(record.journey), "seed {seed}: ended twice");
-                assert_eq!(open.contains(&record.journey), entered, "seed {seed}: {record:?}");
+                assert_eq!(
+                    open.contains(&record.journey),
+                    entered,
+                    "seed {seed}: {record:?}"
+                );
             }
-            _ => assert!(!ended.contains(&record.journey) || matches!(record.transition, Transition::Goal), "seed {seed}: {record:?}"),
+            _ => assert!(
+                !ended.contains(&record.journey) || matches!(record.transition, Transition::Goal),
+                "seed {seed}: {record:?}"
+            ),
         }
     }
-    let still: BTreeSet<_> = life.customer.journeys.iter().map(|journey| journey.id).collect();
+    let still: BTreeSet<_> = life
+        .customer
+        .journeys
+        .iter()
+        .map(|journey| journey.id)
+        .collect();
     for journey in open.difference(&ended) {
-        assert!(still.contains(journey), "seed {seed}: journey {journey} vanished");
+        assert!(
+            still.contains(journey),
+            "seed {seed}: journey {journey} vanished"
+        );
     }
     // A hundred and thirty quiet days later nothing hangs: carts are over.
-    assert!(life.customer.journeys.iter().all(|journey| journey.campaign != "cart"), "seed {seed}: a cart hangs");
-    assert!(life.customer.messages.is_empty() && life.customer.trigger.is_none(), "seed {seed}: something hangs");
+    assert!(
+        life.customer
+            .journeys
+            .iter()
+            .all(|journey| journey.campaign != "cart"),
+        "seed {seed}: a cart hangs"
+    );
+    assert!(
+        life.customer.messages.is_empty() && life.customer.trigger.is_none(),
+        "seed {seed}: something hangs"
+    );
 }
 
 #[test]

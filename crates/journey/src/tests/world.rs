@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use winback_campaign::{Bundle, Files};
 use winback_contract::{
-    Body, BundleHash, Channel, Event, EventId, EventRecord, Identities, JourneyRecord, Message, MessageId, Money, Offset,
-    Outcome, OutcomeStatus, Partition, PartitionCount, Product, SourceKind, SourcePosition, Span, Timestamp, Trigger,
+    Body, BundleHash, Channel, Event, EventId, EventRecord, Identities, JourneyRecord, Message,
+    MessageId, Money, Offset, Outcome, OutcomeStatus, Partition, PartitionCount, Product,
+    SourceKind, SourcePosition, Span, Timestamp, Trigger,
 };
 
 use crate::customer::Customer;
@@ -55,10 +56,21 @@ const MAIL: &str = "<mjml><mj-head><mj-title>hi</mj-title></mj-head><mj-body></m
 pub(super) fn bundle(policy: &str, campaigns: &[&str]) -> Bundle {
     let mut files = BTreeMap::from([("policy.yaml".to_owned(), policy.to_owned())]);
     for (index, text) in campaigns.iter().enumerate() {
-        let name = text.split("name: ").nth(1).and_then(|rest| rest.split(',').next()).unwrap_or("x");
+        let name = text
+            .split("name: ")
+            .nth(1)
+            .and_then(|rest| rest.split(',').next())
+            .unwrap_or("x");
         files.insert(format!("{name}/campaign.yaml"), (*text).to_owned());
-        for step in text.split("step: ").skip(1).filter_map(|rest| rest.split(',').next()) {
-            files.insert(format!("{name}/templates/{step}.email.en.mjml"), MAIL.to_owned());
+        for step in text
+            .split("step: ")
+            .skip(1)
+            .filter_map(|rest| rest.split(',').next())
+        {
+            files.insert(
+                format!("{name}/templates/{step}.email.en.mjml"),
+                MAIL.to_owned(),
+            );
         }
         assert!(index < 9);
     }
@@ -138,8 +150,14 @@ impl Life {
     pub(super) fn take(&mut self, effects: Effects) {
         for change in effects.grants {
             match change {
-                GrantChange::Grant { message, attempt, not_before, not_after } => {
-                    self.grants.insert(message, (attempt, not_before, not_after));
+                GrantChange::Grant {
+                    message,
+                    attempt,
+                    not_before,
+                    not_after,
+                } => {
+                    self.grants
+                        .insert(message, (attempt, not_before, not_after));
                 }
                 GrantChange::Remove(message) | GrantChange::Move(message) => {
                     self.grants.remove(&message);
@@ -161,7 +179,12 @@ impl Life {
             v: 1,
             to: self.me,
             id: EventId::of_message_id(&format!("{}", self.events)),
-            source: SourcePosition { stream: "t".into(), partition: Partition(0), offset: Offset(self.events), index: 0 },
+            source: SourcePosition {
+                stream: "t".into(),
+                partition: Partition(0),
+                offset: Offset(self.events),
+                index: 0,
+            },
             kind,
             arrival: self.now,
             at: event_at,
@@ -183,7 +206,13 @@ impl Life {
             if due {
                 let grants: BTreeSet<MessageId> = self.grants.keys().copied().collect();
                 let now = self.now;
-                let state = move |id: MessageId| if grants.contains(&id) { GrantState::Granted } else { GrantState::Gone };
+                let state = move |id: MessageId| {
+                    if grants.contains(&id) {
+                        GrantState::Granted
+                    } else {
+                        GrantState::Gone
+                    }
+                };
                 let effects = self.with(|customer, world| tick::tick(customer, now, &state, world));
                 self.take(effects);
             }
@@ -194,13 +223,23 @@ impl Life {
             }
             for trigger in triggers {
                 let decision = decide(&self.bundles, &trigger).unwrap();
-                assert_eq!(decision, decide(&self.bundles, &trigger).unwrap(), "a decision is a function");
+                assert_eq!(
+                    decision,
+                    decide(&self.bundles, &trigger).unwrap(),
+                    "a decision is a function"
+                );
                 let effects = self.with(|customer, world| book::apply(customer, &decision, world));
                 self.take(effects);
             }
-            messages.into_iter().for_each(|message| self.dispatch(message));
+            messages
+                .into_iter()
+                .for_each(|message| self.dispatch(message));
         }
-        panic!("it does not settle at {}: next {:?}", self.now, next_due(&self.customer, &self.limits));
+        panic!(
+            "it does not settle at {}: next {:?}",
+            self.now,
+            next_due(&self.customer, &self.limits)
+        );
     }
 
     /// When time alone changes something; nobody who was never heard of has a timer.
@@ -258,16 +297,26 @@ impl Life {
     }
 
     pub(super) fn steps(&self) -> Vec<&str> {
-        self.sent.iter().map(|(_, message)| message.step.as_str()).collect()
+        self.sent
+            .iter()
+            .map(|(_, message)| message.step.as_str())
+            .collect()
     }
 }
 
 pub(super) fn known() -> Identities {
-    Identities { user: Some("u1".into()), email: Some("ann@example.com".into()), ..Identities::default() }
+    Identities {
+        user: Some("u1".into()),
+        email: Some("ann@example.com".into()),
+        ..Identities::default()
+    }
 }
 
 fn money(minor: i64) -> Option<Money> {
-    Some(Money { minor, currency: winback_contract::Currency::parse("EUR").unwrap() })
+    Some(Money {
+        minor,
+        currency: winback_contract::Currency::parse("EUR").unwrap(),
+    })
 }
 
 pub(super) fn product(cents: i64) -> Product {
@@ -285,15 +334,30 @@ pub(super) fn product(cents: i64) -> Product {
 
 pub(super) fn added(cart: &str) -> Event {
     let products = vec![product(1_500)];
-    Event { name: "Product Added".into(), identities: known(), cart_id: Some(cart.into()), products, ..Event::default() }
+    Event {
+        name: "Product Added".into(),
+        identities: known(),
+        cart_id: Some(cart.into()),
+        products,
+        ..Event::default()
+    }
 }
 
 pub(super) fn emptied(cart: &str) -> Event {
-    Event { name: "Cart Updated".into(), identities: known(), cart_id: Some(cart.into()), ..Event::default() }
+    Event {
+        name: "Cart Updated".into(),
+        identities: known(),
+        cart_id: Some(cart.into()),
+        ..Event::default()
+    }
 }
 
 pub(super) fn viewed() -> Event {
-    Event { name: "Page Viewed".into(), identities: known(), ..Event::default() }
+    Event {
+        name: "Page Viewed".into(),
+        identities: known(),
+        ..Event::default()
+    }
 }
 
 pub(super) fn ordered(order: &str) -> Event {

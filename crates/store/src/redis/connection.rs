@@ -130,7 +130,7 @@ fn sort(error: &RedisError) -> Error {
                 S::BusyLoading | S::TryAgain | S::MasterDown | S::ClusterDown | S::ReadOnly
             )
         )
-        || ["OOM", "MISCONF", "LOADING", "BUSY"].contains(&code.as_str());
+        || ["OOM", "MISCONF", "LOADING", "BUSY", "NOREPLICAS"].contains(&code.as_str());
     if matches!(error.kind(), ErrorKind::AuthenticationFailed)
         || ["NOAUTH", "WRONGPASS", "NOPERM"].contains(&code.as_str())
     {

@@ -264,21 +264,6 @@ impl Store for RedisStore {
         })
     }
 
-    async fn unclaim(
-        &self,
-        partition: Partition,
-        message: MessageId,
-        token: u64,
-    ) -> Result<(), Error> {
-        let _ok: String = self
-            .connection
-            .call(Call::Unclaim, 1, |command| {
-                command.arg(self.keys.grant(partition, message)).arg(token);
-            })
-            .await?;
-        Ok(())
-    }
-
     async fn roll(
         &self,
         partition: Partition,

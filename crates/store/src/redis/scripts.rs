@@ -22,7 +22,6 @@ pub(crate) enum Call {
     Commit,
     Acquire,
     Claim,
-    Unclaim,
 }
 
 impl Call {
@@ -31,7 +30,6 @@ impl Call {
             Self::Commit => "commit",
             Self::Acquire => "acquire",
             Self::Claim => "claim",
-            Self::Unclaim => "unclaim",
         }
     }
 
@@ -59,7 +57,7 @@ impl Call {
 /// Loads the library if it is not there.
 pub(crate) fn load() -> Cmd {
     let mut source = format!("#!lua name={LIBRARY}\n{BODY}\n");
-    for call in [Call::Commit, Call::Acquire, Call::Claim, Call::Unclaim] {
+    for call in [Call::Commit, Call::Acquire, Call::Claim] {
         source.push_str(&format!(
             "redis.register_function('{LIBRARY}_{0}', {0})\n",
             call.name()

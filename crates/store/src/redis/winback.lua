@@ -1,4 +1,4 @@
--- All of winback's Lua: commit, acquire, claim, unclaim. No business rule lives here but grant and claim.
+-- All of winback's Lua: commit, acquire, claim. No business rule lives here but grant and claim.
 -- The same body runs as a Function library or, where functions are not allowed, as scripts.
 
 local function number(text)
@@ -107,12 +107,7 @@ local function claim(keys, argv)
   local now = time[1] * 1000 + math.floor(time[2] / 1000)
   if now < number(grant[3]) or now > number(grant[4]) then return 'window' end
   redis.call('HSET', keys[1], 's', 'claimed', 't', argv[2], 'u', string.format('%.0f', now + timeout))
+  -- A claim is never forgotten before its outcome is settled.
+  redis.call('PERSIST', keys[1])
   return 'claimed'
-end
-
--- KEYS: grant. ARGV: token.
-local function unclaim(keys, argv)
-  local grant = redis.call('HMGET', keys[1], 's', 't')
-  if grant[1] == 'claimed' and grant[2] == argv[1] then redis.call('HSET', keys[1], 's', 'granted') end
-  return 'ok'
 end

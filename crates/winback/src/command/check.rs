@@ -91,7 +91,7 @@ fn one(finding: &Diagnostic, files: &Files) -> String {
             let (offset, length) = bytes(text, position);
             let label = LabeledSpan::new(None, offset, length);
             miette::Report::new(diagnostic.with_label(label))
-                .with_source_code(NamedSource::new(place.clone(), text.clone()))
+                .with_source_code(NamedSource::new(&finding.file, text.clone()))
         }
         None => miette::Report::new(diagnostic),
     };

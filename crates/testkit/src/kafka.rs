@@ -1,0 +1,153 @@
+//! A real Kafka broker in KRaft mode, from its published Java packages. `WINBACK_TEST_KAFKA` (host:port) wins.
+//!
+//! `tests/setup.sh` resolves the packages into a cache folder with Maven; `WINBACK_KAFKA_JARS` names another one.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::files::Folder;
+use crate::ports;
+use crate::process::{Child, until};
+
+/// A broker, its folder, and how to reach it.
+#[derive(Debug)]
+pub struct Kafka {
+    bootstrap: String,
+    port: u16,
+    folder: Option<Folder>,
+    child: Option<Child>,
+}
+
+const JAVA: &[&str] = &[
+    "-Xms64m",
+    "-Xmx512m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:-UsePerfData",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+];
+
+/// The folder of the Java packages.
+///
+/// # Errors
+/// When it is not there; the message says how to get it.
+pub fn jars() -> crate::Result<PathBuf> {
+    let cache = std::env::var("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|_| std::env::var("HOME").map(|home| PathBuf::from(home).join(".cache")));
+    let folder = match std::env::var("WINBACK_KAFKA_JARS") {
+        Ok(folder) => PathBuf::from(folder),
+        Err(_) => cache
+            .map_err(|_| "HOME is not set".to_owned())?
+            .join("winback/kafka-4.3.1"),
+    };
+    if folder.join("done").exists() {
+        return Ok(folder);
+    }
+    Err(format!(
+        "{} does not hold Kafka's packages: run tests/setup.sh",
+        folder.display()
+    ))
+}
+
+/// A Java command with Kafka's packages on its class path.
+///
+/// # Errors
+/// When the packages are not there.
+pub fn java() -> crate::Result<Command> {
+    let mut command = Command::new("java");
+    command
+        .args(JAVA)
+        .arg("-cp")
+        .arg(format!("{}/*", jars()?.display()));
+    Ok(command)
+}
+
+impl Kafka {
+    /// Starts a broker, or takes the one of the environment.
+    ///
+    /// # Errors
+    /// When Java or the packages are missing, or the broker does not answer.
+    pub fn start() -> crate::Result<Self> {
+        if let Ok(bootstrap) = std::env::var("WINBACK_TEST_KAFKA") {
+            return Ok(Self {
+                bootstrap,
+                port: 0,
+                folder: None,
+                child: None,
+            });
+        }
+        let (port, controller) = (ports::free()?, ports::free()?);
+        let folder = Folder::new("kafka")?;
+        let data = folder.path().join("data").display().to_string();
+        let properties = include_str!("../kafka/server.properties")
+            .replace("BROKER_PORT", &port.to_string())
+            .replace("CONTROLLER_PORT", &controller.to_string())
+            .replace("DATA_FOLDER", &data);
+        let file = folder.write("server.properties", &properties)?;
+        let formatted = java()?
+            .args([
+                "kafka.tools.StorageTool",
+                "format",
+                "-t",
+                "MkU3OEVBNTcwNTJENDM2Qg",
+                "-c",
+            ])
+            .arg(&file)
+            .output()
+            .map_err(|error| format!("java can't be started: {error}; install a JDK 17"))?;
+        if !formatted.status.success() {
+            return Err(format!(
+                "Kafka's storage: {}",
+                String::from_utf8_lossy(&formatted.stderr)
+            ));
+        }
+        let mut kafka = Self {
+            bootstrap: format!("127.0.0.1:{port}"),
+            port,
+            folder: Some(folder),
+            child: None,
+        };
+        kafka.run()?;
+        Ok(kafka)
+    }
+
+    fn run(&mut self) -> crate::Result<()> {
+        let Some(folder) = &self.folder else {
+            return Ok(());
+        };
+        let mut command = java()?;
+        command
+            .arg("kafka.Kafka")
+            .arg(folder.path().join("server.properties"));
+        self.child = Some(Child::start(
+            "kafka",
+            &mut command,
+            &folder.path().join("log"),
+        )?);
+        let port = self.port;
+        until(Duration::from_secs(60), "kafka answers", || {
+            ports::answers(port)
+        })
+    }
+
+    /// `host:port`.
+    pub fn bootstrap(&self) -> &str {
+        &self.bootstrap
+    }
+
+    /// Kills it; its files stay.
+    pub fn kill(&mut self) {
+        self.child = None;
+    }
+
+    /// Starts it again on the same port and files.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn restart(&mut self) -> crate::Result<()> {
+        self.child = None;
+        self.run()
+    }
+}

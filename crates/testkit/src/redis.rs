@@ -1,0 +1,106 @@
+//! A real Redis, durable as the shipped one. `WINBACK_TEST_REDIS` (an URL) wins over starting one.
+
+use std::process::Command;
+use std::time::Duration;
+
+use crate::files::Folder;
+use crate::ports;
+use crate::process::{Child, until};
+
+/// A server, its folder, and how to reach it.
+#[derive(Debug)]
+pub struct Redis {
+    url: String,
+    port: u16,
+    folder: Option<Folder>,
+    child: Option<Child>,
+    extra: Vec<String>,
+}
+
+impl Redis {
+    /// Starts a server with `appendfsync always` and `noeviction`, or takes the one of the environment.
+    ///
+    /// # Errors
+    /// When `redis-server` is missing or does not answer.
+    pub fn start() -> crate::Result<Self> {
+        if let Ok(url) = std::env::var("WINBACK_TEST_REDIS") {
+            return Ok(Self {
+                url,
+                port: 0,
+                folder: None,
+                child: None,
+                extra: Vec::new(),
+            });
+        }
+        Self::with(&[
+            "--appendonly",
+            "yes",
+            "--appendfsync",
+            "always",
+            "--maxmemory-policy",
+            "noeviction",
+        ])
+    }
+
+    /// Starts a server with these arguments.
+    ///
+    /// # Errors
+    /// When `redis-server` is missing or does not answer.
+    pub fn with(arguments: &[&str]) -> crate::Result<Self> {
+        let port = ports::free()?;
+        let mut redis = Self {
+            url: format!("redis://127.0.0.1:{port}/0"),
+            port,
+            folder: Some(Folder::new("redis")?),
+            child: None,
+            extra: arguments
+                .iter()
+                .map(|argument| (*argument).to_owned())
+                .collect(),
+        };
+        redis.run()?;
+        Ok(redis)
+    }
+
+    fn run(&mut self) -> crate::Result<()> {
+        let Some(folder) = &self.folder else {
+            return Ok(());
+        };
+        let mut command = Command::new("redis-server");
+        command.args([
+            "--port",
+            &self.port.to_string(),
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+        ]);
+        command.arg("--dir").arg(folder.path()).args(&self.extra);
+        let child = Child::start("redis-server", &mut command, &folder.path().join("log"))
+            .map_err(|error| format!("{error}; install it: apt-get install redis-server"))?;
+        self.child = Some(child);
+        let port = self.port;
+        until(Duration::from_secs(10), "redis-server answers", || {
+            ports::answers(port)
+        })
+    }
+
+    /// How to reach it.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Kills it; its files stay.
+    pub fn kill(&mut self) {
+        self.child = None;
+    }
+
+    /// Starts it again on the same port and files.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn restart(&mut self) -> crate::Result<()> {
+        self.child = None;
+        self.run()
+    }
+}

@@ -1,0 +1,268 @@
+//! One shop: its servers, its config, its services as child processes, and a storefront in Java.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use winback_testkit::files::Folder;
+use winback_testkit::{Child, Kafka, Redis, Result, Smtp, ports, until};
+
+/// The built binary, beside the test's own.
+///
+/// # Errors
+/// When it is not built: `cargo build --workspace` comes first.
+pub fn binary() -> Result<PathBuf> {
+    let me = std::env::current_exe().map_err(|error| error.to_string())?;
+    let folder = me
+        .parent()
+        .and_then(Path::parent)
+        .ok_or("no target folder")?;
+    let binary = folder.join("winback");
+    if binary.exists() {
+        Ok(binary)
+    } else {
+        Err(format!("{} is not built", binary.display()))
+    }
+}
+
+/// Runs the binary to its end: exit code, stdout, stderr.
+///
+/// # Errors
+/// When it can't be started.
+pub fn run(command: &mut Command) -> Result<(i32, String, String)> {
+    let output = command.output().map_err(|error| error.to_string())?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ok((
+        output.status.code().unwrap_or(-1),
+        text(&output.stdout),
+        text(&output.stderr),
+    ))
+}
+
+/// A service that runs.
+#[derive(Debug)]
+pub struct Running {
+    /// The process.
+    pub child: Child,
+    /// Its port of health and metrics.
+    pub http: u16,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Shop {
+    /// The broker.
+    pub kafka: Kafka,
+    /// The store.
+    pub redis: Redis,
+    /// The mail server.
+    pub smtp: Smtp,
+    /// Logs and campaigns.
+    pub folder: Folder,
+    settings: Vec<(String, String)>,
+}
+
+impl Shop {
+    /// Starts everything but the services, creates topics and publishes campaigns.
+    ///
+    /// # Errors
+    /// When a part is missing or a command fails.
+    pub fn open(
+        policy: &str,
+        campaigns: &[(&str, &str)],
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
+        let mut shop = Self {
+            kafka: Kafka::start()?,
+            redis: Redis::start()?,
+            smtp: Smtp::start()?,
+            folder: Folder::new("shop")?,
+            settings: Vec::new(),
+        };
+        let smtp = shop.smtp.port().to_string();
+        let folder = shop.folder.path().join("campaigns").display().to_string();
+        for (key, value) in [
+            ("KAFKA__BOOTSTRAP", shop.kafka.bootstrap()),
+            ("KAFKA__PARTITIONS", "8"),
+            ("KAFKA__PROPERTIES__SESSION_TIMEOUT_MS", "2000"),
+            ("KAFKA__PROPERTIES__HEARTBEAT_INTERVAL_MS", "500"),
+            ("STORE__URL", shop.redis.url()),
+            ("DISPATCH__PROVIDER", "smtp"),
+            ("DISPATCH__SMTP__HOST", "127.0.0.1"),
+            ("DISPATCH__SMTP__PORT", &smtp),
+            ("CAMPAIGNS", &folder),
+            ("SESSIONS__CLAIM_TIMEOUT", "3s"),
+            ("SESSIONS__TRIGGER_RETRY", "1s"),
+        ]
+        .into_iter()
+        .chain(settings.iter().copied())
+        .map(|(key, value)| (key, value.to_owned()))
+        .collect::<Vec<_>>()
+        {
+            shop.settings.push((format!("WINBACK__{key}"), value));
+        }
+        shop.folder.write("campaigns/policy.yaml", policy)?;
+        for (path, text) in campaigns {
+            shop.folder.write(&format!("campaigns/{path}"), text)?;
+        }
+        shop.expect(&["topics", "apply"])?;
+        shop.expect(&["publish", &folder])?;
+        Ok(shop)
+    }
+
+    /// A command of the binary with this shop's config.
+    ///
+    /// # Errors
+    /// When the binary is not built.
+    pub fn command(&self, arguments: &[&str]) -> Result<Command> {
+        let mut command = Command::new(binary()?);
+        command.args(arguments).envs(self.settings.iter().cloned());
+        Ok(command)
+    }
+
+    /// Runs a command that must succeed; its stdout.
+    ///
+    /// # Errors
+    /// When it does not; the message holds what it printed.
+    pub fn expect(&self, arguments: &[&str]) -> Result<String> {
+        let (code, out, err) = run(&mut self.command(arguments)?)?;
+        if code == 0 {
+            Ok(out)
+        } else {
+            Err(format!(
+                "winback {arguments:?} ended with {code}\n{out}\n{err}"
+            ))
+        }
+    }
+
+    /// Starts a service and waits until it is ready.
+    ///
+    /// # Errors
+    /// When it is not ready in time; the message holds its log.
+    pub fn serve(&self, service: &str) -> Result<Running> {
+        let running = self.start(service)?;
+        self.ready(running, service)
+    }
+
+    /// Starts a service without waiting.
+    ///
+    /// # Errors
+    /// When it can't be started.
+    pub fn start(&self, service: &str) -> Result<Running> {
+        let http = ports::free()?;
+        let mut command = self.command(&["serve", service])?;
+        command.env("WINBACK__HTTP__ADDRESS", format!("127.0.0.1:{http}"));
+        let child = Child::start(service, &mut command, &self.log(service))?;
+        Ok(Running { child, http })
+    }
+
+    /// Waits until a service is ready.
+    ///
+    /// # Errors
+    /// When it is not ready in time; the message holds its log.
+    pub fn ready(&self, mut running: Running, service: &str) -> Result<Running> {
+        let port = running.http;
+        let mut ended = false;
+        let waited = until(
+            Duration::from_secs(60),
+            &format!("{service} is ready"),
+            || {
+                ended = !running.child.runs();
+                ended || get(port, "/readyz").is_some_and(|answer| answer.contains("200 OK"))
+            },
+        );
+        match waited {
+            Ok(()) if !ended => Ok(running),
+            other => Err(format!("{service}: {other:?}\n{}", self.text(service))),
+        }
+    }
+
+    fn log(&self, service: &str) -> PathBuf {
+        self.folder.path().join(format!("{service}.log"))
+    }
+
+    /// What a service has logged so far.
+    pub fn text(&self, service: &str) -> String {
+        std::fs::read_to_string(self.log(service)).unwrap_or_default()
+    }
+
+    /// A storefront: a Java program whose stdin takes `key TAB json` lines.
+    ///
+    /// # Errors
+    /// When Java can't be started.
+    pub fn storefront(&self) -> Result<Storefront> {
+        let source =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/testkit/kafka/Storefront.java");
+        let mut command = winback_testkit::kafka::java()?;
+        command
+            .arg(source)
+            .arg(self.kafka.bootstrap())
+            .arg("winback.raw");
+        let mut child = command
+            .stdin(Stdio::piped())
+            .spawn()
+            .map_err(|error| error.to_string())?;
+        let input = child.stdin.take().ok_or("no stdin")?;
+        Ok(Storefront {
+            child,
+            input: Some(input),
+        })
+    }
+}
+
+/// A running storefront.
+#[derive(Debug)]
+pub struct Storefront {
+    child: std::process::Child,
+    input: Option<std::process::ChildStdin>,
+}
+
+impl Storefront {
+    /// Publishes one record.
+    ///
+    /// # Errors
+    /// When the program is gone.
+    pub fn send(&mut self, key: &str, body: &serde_json::Value) -> Result<()> {
+        let input = self.input.as_mut().ok_or("closed")?;
+        writeln!(input, "{key}\t{body}")
+            .and_then(|()| input.flush())
+            .map_err(|error| error.to_string())
+    }
+
+    /// Waits until everything is acknowledged.
+    ///
+    /// # Errors
+    /// When a record was not taken.
+    pub fn close(mut self) -> Result<()> {
+        self.input = None;
+        let status = self.child.wait().map_err(|error| error.to_string())?;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(format!("the storefront ended with {status}"))
+        }
+    }
+}
+
+impl Drop for Storefront {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// A GET on loopback; the whole answer.
+pub fn get(port: u16, path: &str) -> Option<String> {
+    use std::io::Read as _;
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    )
+    .ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    Some(answer)
+}
