@@ -32,3 +32,8 @@ if [ ! -e "$jars/done" ]; then
   mvn -q -B -f "$here/../crates/testkit/kafka/pom.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$jars"
   touch "$jars/done"
 fi
+
+if ! command -v cargo-deny >/dev/null 2>&1; then
+  echo "installing cargo-deny"
+  cargo install cargo-deny --locked --version 0.20.2 --quiet
+fi

@@ -8,12 +8,12 @@ use winback_contract::{
     SourceKind, Timestamp, Transition,
 };
 
-use crate::advance::{record, settle};
+use crate::advance::{keep, record, settle};
 use crate::book;
 use crate::customer::{Booking, Customer, limit};
 use crate::effects::{Count, Effects, Forward, GrantChange};
 use crate::fold::{consent, withdraw};
-use crate::state::{Pending, Station};
+use crate::state::{Pending, Station, What};
 use crate::world::{Ambiguous, World};
 
 /// Applies an outcome.
@@ -169,6 +169,8 @@ pub(crate) fn settle_message(
                         reason: Reason::Unknown,
                     };
                     out.journeys.push(record(&journey, world, at, skipped));
+                    let what = What::Skip(Reason::Unknown);
+                    keep(customer, &journey, pending.step.clone(), what, at);
                     step_done(customer, index, at, world, out);
                 }
                 (None, _) => {}

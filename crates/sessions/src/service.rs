@@ -154,8 +154,6 @@ impl Service {
             )
             .await?;
             for (place, from) in owned.places(&self.config.names) {
-                // Whatever an earlier try left behind.
-                drop(self.reader.stop(&place).await);
                 self.reader.start(&place, from).await?;
             }
             self.metrics

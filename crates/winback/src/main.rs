@@ -46,6 +46,8 @@ enum Command {
     Failed(command::failed::Arguments),
     /// Take in existing customers
     Import(command::import::Arguments),
+    /// Ask a running service whether it is ready: the probe of containers
+    Health,
     /// The topics of winback
     #[command(subcommand)]
     Topics(command::topics::Arguments),
@@ -97,6 +99,7 @@ async fn run(cli: Cli) -> Result<(), error::Error> {
     match cli.command {
         Command::Serve(arguments) => command::serve::run(arguments, config).await,
         Command::Publish(arguments) => command::publish::run(arguments, &config).await,
+        Command::Health => command::health::run(&config).await,
         Command::Why(arguments) => command::why::run(arguments, &config).await,
         Command::Failed(arguments) => command::failed::run(arguments, &config).await,
         Command::Import(arguments) => command::import::run(arguments, &config).await,

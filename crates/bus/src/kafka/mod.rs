@@ -89,6 +89,11 @@ impl ClientContext for Quiet {
 impl ConsumerContext for Quiet {}
 
 pub(crate) fn log_line(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    if facility == "CONFWARN" {
+        // One set of properties serves producers and consumers; each ignores what is the other's.
+        tracing::debug!(facility, message, "kafka client");
+        return;
+    }
     match level {
         RDKafkaLogLevel::Emerg
         | RDKafkaLogLevel::Alert

@@ -1,5 +1,6 @@
 //! A reader that keeps no positions at the brokers: it is told where to start.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -18,6 +19,7 @@ pub(super) struct KafkaReader {
     consumer: BaseConsumer<Quiet>,
     /// An error that came behind records: they are handed out first.
     later: Option<Error>,
+    reading: HashSet<Place>,
 }
 
 impl KafkaReader {
@@ -30,6 +32,7 @@ impl KafkaReader {
                 .create_with_context(Quiet)
                 .map_err(|error| fatal(&error))?,
             later: None,
+            reading: HashSet::new(),
         })
     }
 
@@ -78,6 +81,11 @@ fn one(place: &Place) -> TopicPartitionList {
 #[async_trait]
 impl Reader for KafkaReader {
     async fn start(&mut self, place: &Place, from: Offset) -> Result<(), Error> {
+        if self.reading.contains(place) {
+            // An earlier try was cut short: begin anew from the caller's position.
+            self.stop(place).await?;
+        }
+        self.reading.insert(place.clone());
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(
             &place.topic,
@@ -91,6 +99,9 @@ impl Reader for KafkaReader {
     }
 
     async fn stop(&mut self, place: &Place) -> Result<(), Error> {
+        if !self.reading.remove(place) {
+            return Ok(());
+        }
         self.consumer
             .incremental_unassign(&one(place))
             .map_err(|error| unavailable(&error))

@@ -6,6 +6,7 @@ pub(crate) mod config;
 pub(crate) mod connect;
 pub(crate) mod demo;
 pub(crate) mod failed;
+pub(crate) mod health;
 pub(crate) mod import;
 pub(crate) mod publish;
 pub(crate) mod serve;

@@ -1,0 +1,262 @@
+//! The in-process store and the real one give the same answers to the same random commands.
+
+use std::time::Duration;
+
+use winback_contract::{CustomerId, MessageId, Offset, Partition, Span, Timestamp};
+use winback_scenario::Random;
+use winback_service::Clock;
+use winback_store::{Commit, Committed, GrantWrite, MemoryStore, Meta, RedisStore, Store};
+use winback_testkit::Redis;
+
+const P: Partition = Partition(3);
+
+async fn real(redis: &Redis, prefix: &str, mode: winback_store::redis::Mode) -> RedisStore {
+    let options = winback_store::redis::Options {
+        url: redis.url().to_owned(),
+        prefix: prefix.to_owned(),
+        mode,
+        response_timeout: Duration::from_secs(5),
+    };
+    RedisStore::connect(options).await.unwrap()
+}
+
+fn customer(random: &mut Random) -> CustomerId {
+    CustomerId([u8::try_from(random.below(12)).unwrap(); 16])
+}
+
+fn message(random: &mut Random) -> MessageId {
+    MessageId([u8::try_from(random.below(6)).unwrap(); 16])
+}
+
+/// A commit of random content on top of `meta`; now and then with a wrong fence.
+fn commit(random: &mut Random, meta: &Meta, number: u64) -> Commit {
+    let mut next = meta.clone();
+    next.positions.events = Offset(random.between(0, 1_000));
+    next.high_water.insert(
+        ("raw:raw".into(), Partition(1)),
+        (Offset(random.between(0, 99)), 1),
+    );
+    next.sweep = random.percent(30).then(|| "x".to_owned());
+    let outbox: Vec<Vec<u8>> = (0..random.below(3))
+        .map(|n| vec![u8::try_from(n).unwrap(); 3])
+        .collect();
+    let trim = random.below(meta.pushed.saturating_sub(meta.trimmed) + 1);
+    next.pushed += outbox.len() as u64;
+    next.trimmed += trim;
+    let far = 4_000_000_000_000_i64;
+    let grants = (0..random.below(3))
+        .map(|_| match random.below(4) {
+            0 => GrantWrite::Remove(message(random)),
+            1 => GrantWrite::Move(message(random)),
+            _ => GrantWrite::Grant {
+                message: message(random),
+                attempt: u32::try_from(random.below(2)).unwrap() + 1,
+                not_before: Timestamp::from_millis(if random.percent(20) { far } else { 0 }),
+                not_after: Timestamp::from_millis(far + 1_000),
+            },
+        })
+        .collect();
+    let customers = (0..random.below(4))
+        .map(|_| {
+            (
+                customer(random),
+                random
+                    .percent(80)
+                    .then(|| vec![1, 0, 255, u8::try_from(random.below(200)).unwrap()]),
+            )
+        })
+        .collect();
+    let timers = (0..random.below(4))
+        .map(|_| {
+            (
+                customer(random),
+                random
+                    .percent(80)
+                    .then(|| Timestamp::from_millis(random.between(0, 500))),
+            )
+        })
+        .collect();
+    Commit {
+        epoch: if random.percent(10) {
+            meta.epoch.wrapping_sub(1)
+        } else {
+            meta.epoch
+        },
+        sequence: if random.percent(10) {
+            meta.sequence + 1
+        } else {
+            meta.sequence
+        },
+        id: winback_contract::ids::digest("test", &[&number.to_be_bytes()]),
+        meta: next,
+        customers,
+        timers,
+        outbox,
+        trim,
+        grants,
+    }
+}
+
+/// Everything that can be seen of a partition.
+async fn seen(store: &dyn Store) -> String {
+    let ids: Vec<CustomerId> = (0..12).map(|n| CustomerId([n; 16])).collect();
+    let messages: Vec<(Partition, MessageId)> = (0..6).map(|n| (P, MessageId([n; 16]))).collect();
+    let (mut roll, mut cursor) = (Vec::new(), Some(String::new()));
+    while let Some(at) = cursor {
+        let (slice, next) = store.roll(P, &at, 5).await.unwrap();
+        roll.extend(slice);
+        cursor = next;
+    }
+    roll.sort_unstable();
+    roll.dedup();
+    let grants = store
+        .grants(&messages)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|grant| match grant {
+            // The two clocks differ: only that it is claimed counts.
+            Some(winback_store::Grant::Claimed { .. }) => "claimed".to_owned(),
+            other => format!("{other:?}"),
+        });
+    format!(
+        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}",
+        store.metas(&[P]).await.unwrap(),
+        store.load(P, &ids).await.unwrap(),
+        store
+            .due(P, Timestamp::from_millis(250), 100)
+            .await
+            .unwrap(),
+        store.earliest(P).await.unwrap(),
+        store.outbox(P).await.unwrap(),
+        grants.collect::<Vec<_>>(),
+        roll,
+    )
+}
+
+async fn compare(seed: u64, redis: &Redis, mode: winback_store::redis::Mode) {
+    let memory = MemoryStore::new(Clock::real());
+    let real = real(redis, &format!("s{seed}:"), mode).await;
+    let stores: [&dyn Store; 2] = [&memory, &real];
+    let mut random = Random::new(seed);
+    let mut meta = memory.acquire(P).await.unwrap();
+    assert_eq!(meta, real.acquire(P).await.unwrap());
+    for number in 0..120 {
+        match random.below(10) {
+            0 => {
+                meta = memory.acquire(P).await.unwrap();
+                assert_eq!(
+                    meta,
+                    real.acquire(P).await.unwrap(),
+                    "seed {seed}, step {number}"
+                );
+            }
+            1..=3 => {
+                let (id, attempt, token) = (
+                    message(&mut random),
+                    u32::try_from(random.below(2)).unwrap() + 1,
+                    random.below(3),
+                );
+                let mut answers = Vec::new();
+                for store in stores {
+                    answers.push(
+                        store
+                            .claim(P, id, attempt, token, Span::from_secs(60))
+                            .await
+                            .unwrap(),
+                    );
+                }
+                assert_eq!(answers[0], answers[1], "seed {seed}, step {number}");
+            }
+            _ => {
+                let commit = commit(&mut random, &meta, number);
+                let mut answers = Vec::new();
+                for store in stores {
+                    answers.push(store.commit(P, &commit).await.unwrap());
+                }
+                assert_eq!(answers[0], answers[1], "seed {seed}, step {number}");
+                if random.percent(20) {
+                    // The same again: a retry after a lost answer.
+                    for store in stores {
+                        let again = store.commit(P, &commit).await.unwrap();
+                        assert_eq!(
+                            again == Committed::AlreadyApplied,
+                            answers[0] == Committed::Applied,
+                            "seed {seed}"
+                        );
+                    }
+                }
+                meta = memory.metas(&[P]).await.unwrap().remove(0).unwrap();
+            }
+        }
+        assert_eq!(
+            seen(&memory).await,
+            seen(&real).await,
+            "seed {seed}, step {number}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_stores_agree() {
+    let redis = Redis::start().unwrap();
+    for seed in 0..8 {
+        compare(seed, &redis, winback_store::redis::Mode::Function).await;
+    }
+    compare(99, &redis, winback_store::redis::Mode::Eval).await;
+}
+
+#[tokio::test]
+async fn a_server_that_may_evict_is_named() {
+    let redis = Redis::with(&[
+        "--appendonly",
+        "yes",
+        "--appendfsync",
+        "everysec",
+        "--maxmemory-policy",
+        "allkeys-lru",
+    ])
+    .unwrap();
+    let store = real(&redis, "x:", winback_store::redis::Mode::Function).await;
+    let problems = store.problems().await.unwrap().join("\n");
+    assert!(
+        problems.contains("allkeys-lru") && problems.contains("appendfsync is everysec"),
+        "{problems}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restarted_server_still_has_everything() {
+    let mut redis = Redis::start().unwrap();
+    let store = real(&redis, "r:", winback_store::redis::Mode::Function).await;
+    let meta = store.acquire(P).await.unwrap();
+    let commit = Commit {
+        epoch: meta.epoch,
+        id: [9; 16],
+        customers: vec![(CustomerId([1; 16]), Some(vec![7]))],
+        ..Commit::default()
+    };
+    assert_eq!(store.commit(P, &commit).await.unwrap(), Committed::Applied);
+    redis.kill();
+    assert!(matches!(
+        store.time().await,
+        Err(winback_store::Error::Unavailable(_))
+    ));
+    redis.restart().unwrap();
+    let mut loaded = None;
+    winback_testkit::until(Duration::from_secs(10), "the store answers again", || {
+        loaded = futures_now(store.load(P, &[CustomerId([1; 16])]));
+        loaded.is_some()
+    })
+    .unwrap();
+    assert_eq!(loaded, Some(vec![Some(vec![7])]));
+    assert_eq!(
+        store.commit(P, &commit).await.unwrap(),
+        Committed::AlreadyApplied
+    );
+}
+
+/// Runs one call to its end on a thread of the runtime's.
+fn futures_now<T>(call: impl Future<Output = Result<T, winback_store::Error>>) -> Option<T> {
+    tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(call)).ok()
+}

@@ -1,0 +1,69 @@
+//! The published contract: schemas are what the types say, examples are what the services take.
+//!
+//! `make generate` writes the schemas; without it a difference fails.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use winback_contract::{Decision, JourneyRecord, Outcome, raw::RawMessage, schema};
+
+fn folder(topic: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../schemas")
+        .join(topic)
+}
+
+#[test]
+fn schemas_are_what_the_types_say() {
+    let generate = std::env::var("WINBACK_GENERATE").is_ok();
+    for (topic, schema) in schema::public() {
+        let path = folder(topic).join("v1.json");
+        let text = format!("{}\n", serde_json::to_string_pretty(&schema).unwrap());
+        if generate {
+            std::fs::create_dir_all(folder(topic)).unwrap();
+            std::fs::write(&path, &text).unwrap();
+        }
+        let committed = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            committed == text,
+            "{} differs from the types: run `make generate` and review",
+            path.display()
+        );
+    }
+}
+
+fn examples(topic: &str) -> Vec<(PathBuf, Value)> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder(topic).join("examples")).unwrap() {
+        let path = entry.unwrap().path();
+        let value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap());
+        all.push((
+            path.clone(),
+            value.unwrap_or_else(|error| panic!("{}: {error}", path.display())),
+        ));
+    }
+    assert!(!all.is_empty(), "{topic} has examples");
+    all
+}
+
+/// Reads an example as its type, writes it, and finds the same.
+fn check<T: serde::de::DeserializeOwned + serde::Serialize>(topic: &str) {
+    for (path, value) in examples(topic) {
+        let typed: T = serde_json::from_value(value.clone())
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert_eq!(
+            serde_json::to_value(&typed).unwrap(),
+            value,
+            "{}",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn examples_are_what_the_types_read_and_write() {
+    check::<RawMessage>("raw");
+    check::<Decision>("decisions");
+    check::<Outcome>("outcomes");
+    check::<JourneyRecord>("journeys");
+}
