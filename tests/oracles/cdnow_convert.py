@@ -12,7 +12,7 @@ def rows(path):
     with open(path, encoding="ascii") as lines:
         for number, line in enumerate(lines, start=1):
             parts = line.split()
-            if len(parts) == 4:
+            if len(parts) == 4 and parts[0].isdigit():
                 yield number, parts[0], parts[1], int(parts[2]), float(parts[3])
 
 

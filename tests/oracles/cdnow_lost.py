@@ -4,7 +4,7 @@ Rule: after N days without an order, the next 10:00 in the zone: a first mail. S
 unless an order came before. The data has no clicks, and an order ends everything. The horizon is the last order.
 
 Usage: cdnow_lost.py TRANSACTIONS DAYS ZONE  ->  JSON {"first": n, "second": n, "stopped": n}
-"stopped": people whose first mail went out and who ordered before their second.
+"stopped": silences that lasted N days and that an order ended before the second mail.
 """
 
 import collections
@@ -28,7 +28,7 @@ def main(path, days, zone_name):
     with open(path, encoding="ascii") as lines:
         for line in lines:
             parts = line.split()
-            if len(parts) == 4:
+            if len(parts) == 4 and parts[0].isdigit():
                 day = datetime.datetime.strptime(parts[1], "%Y%m%d")
                 orders[parts[0]].append(day.replace(hour=12, tzinfo=datetime.timezone.utc))
     horizon = max(max(times) for times in orders.values())
@@ -37,7 +37,11 @@ def main(path, days, zone_name):
         times = sorted(set(times))
         for index, order in enumerate(times):
             until = times[index + 1] if index + 1 < len(times) else None
-            mail = next_ten(order + datetime.timedelta(days=days), zone)
+            begin = order + datetime.timedelta(days=days)
+            mail = next_ten(begin, zone)
+            if until is not None and begin <= until <= mail:
+                # Silent long enough, and back before the hour of the mail.
+                stopped += 1
             if mail > horizon or (until is not None and until <= mail):
                 continue
             first += 1

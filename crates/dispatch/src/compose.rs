@@ -36,6 +36,24 @@ impl std::fmt::Debug for Mail {
     }
 }
 
+impl Mail {
+    /// For providers that look at no text.
+    pub fn without_texts(message: &Message) -> Self {
+        Self {
+            message_id: message.id.to_string(),
+            to: message.address.clone(),
+            from: String::new(),
+            reply_to: None,
+            subject: String::new(),
+            html: String::new(),
+            text: String::new(),
+            unsubscribe: Vec::new(),
+            one_click: false,
+            label: format!("{}/{}", message.campaign, message.step),
+        }
+    }
+}
+
 /// Renders a message.
 ///
 /// # Errors

@@ -231,7 +231,12 @@ impl Service {
                 .campaign(&message.campaign)
                 .is_some_and(|campaign| campaign.mode == Mode::Shadow)
             || !self.is_allowed(&message.address);
-        ready.push(match compose(bundle, &message) {
+        let composed = if self.provider.reads_texts() {
+            compose(bundle, &message)
+        } else {
+            Ok(Mail::without_texts(&message))
+        };
+        ready.push(match composed {
             Ok(mail) => Ready::Mail(Box::new((message, mail, shadow))),
             Err(failure) => {
                 self.metrics.template_errors.with_label_values(&[self.config.channel.as_str()]).inc();

@@ -55,6 +55,11 @@ pub trait Provider: Send + Sync {
     /// Its name in metrics.
     fn name(&self) -> &'static str;
 
+    /// Whether it looks at texts. One that does not saves their rendering: a backtest over years sends nothing.
+    fn reads_texts(&self) -> bool {
+        true
+    }
+
     /// Tries once.
     async fn send(&self, mail: &Mail) -> Sent;
 }

@@ -14,6 +14,10 @@ impl Provider for Quiet {
         "none"
     }
 
+    fn reads_texts(&self) -> bool {
+        false
+    }
+
     async fn send(&self, _mail: &Mail) -> Sent {
         Sent::Accepted { provider_id: None }
     }
