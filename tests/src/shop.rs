@@ -230,6 +230,15 @@ impl Storefront {
             .map_err(|error| error.to_string())
     }
 
+    /// Publishes one line as it is.
+    ///
+    /// # Errors
+    /// When the program is gone.
+    pub fn send_text(&mut self, key: &str, text: &str) -> Result<()> {
+        let input = self.input.as_mut().ok_or("closed")?;
+        writeln!(input, "{key}\t{text}").map_err(|error| error.to_string())
+    }
+
     /// Waits until everything is acknowledged.
     ///
     /// # Errors

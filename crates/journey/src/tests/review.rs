@@ -1,0 +1,194 @@
+//! Cases found by reading: each failed before its fix.
+
+use winback_contract::{
+    Body, Channel, ConsentChange, ConsentStatus, CustomerId, Event, IdentityKind, Outcome, OutcomeStatus, Reason,
+    SourceKind, Span, Timestamp, Transition,
+};
+
+use super::world::{CART, LOST, Life, added, at, known, ordered, viewed};
+use crate::{book, decide, next_due, outcome, tick};
+
+const MORNING: &str = "2026-01-05T10:00:00Z";
+
+fn consent(status: ConsentStatus) -> Event {
+    Event {
+        name: "Consent Updated".into(),
+        identities: known(),
+        consent: Some(ConsentChange { channel: Channel::Email, topic: None, status }),
+        ..Event::default()
+    }
+}
+
+fn report(life: &mut Life, status: OutcomeStatus, message: winback_contract::MessageId, attempt: u32) {
+    let outcome = Outcome {
+        v: 1,
+        message,
+        customer: life.me,
+        channel: Channel::Email,
+        attempt,
+        status,
+        reason: None,
+        provider_id: None,
+        bot: false,
+        at: life.now,
+    };
+    let effects = life.with(|customer, world| outcome::apply(customer, &outcome, world));
+    life.take(effects);
+}
+
+#[test]
+fn a_decision_in_flight_does_not_override_a_withdrawn_consent() {
+    let mut life = Life::new(MORNING, &[CART]);
+    life.event(added("c1"));
+    life.now = life.now + Span::from_mins(20);
+    let now = life.now;
+    let gone = |_| crate::GrantState::Gone;
+    let fired = life.with(|customer, world| tick::tick(customer, now, &gone, world));
+    let decision = decide(&life.bundles, &fired.triggers[0]).unwrap();
+    life.event(consent(ConsentStatus::Denied));
+    let booked = life.with(|customer, world| book::apply(customer, &decision, world));
+    assert!(booked.messages.is_empty() && booked.grants.is_empty());
+    life.take(booked);
+    life.wait(Span::from_days(3));
+    assert!(life.sent.is_empty());
+}
+
+#[test]
+fn an_old_yes_does_not_undo_an_unsubscribe() {
+    let mut life = Life::new(MORNING, &[CART]);
+    life.event(added("c1"));
+    life.wait(Span::from_mins(21));
+    let message = life.sent[0].1.id;
+    report(&mut life, OutcomeStatus::Unsubscribed, message, 0);
+    // A re-sync of the shop's directory tells of a consent of last year.
+    let yes = Body::Storefront(Box::new(consent(ConsentStatus::Granted)));
+    life.body(yes, at("2025-01-01T00:00:00Z"), SourceKind::Live);
+    life.wait(Span::from_days(3));
+    assert_eq!(life.steps(), ["reminder"]);
+}
+
+#[test]
+fn a_late_sent_is_not_sent_again() {
+    let mut life = Life::new(MORNING, &[CART]);
+    life.event(added("c1"));
+    life.now = life.now + Span::from_mins(20);
+    let now = life.now;
+    let gone = |_| crate::GrantState::Gone;
+    let fired = life.with(|customer, world| tick::tick(customer, now, &gone, world));
+    let decision = decide(&life.bundles, &fired.triggers[0]).unwrap();
+    let booked = life.with(|customer, world| book::apply(customer, &decision, world));
+    let message = booked.messages[0].clone();
+    // One copy of the record reports "not now", the other one had sent it.
+    report(&mut life, OutcomeStatus::Deferred, message.id, message.attempt);
+    report(&mut life, OutcomeStatus::Sent, message.id, message.attempt);
+    life.wait(Span::from_hours(20));
+    assert!(life.sent.is_empty(), "the reminder was out already");
+    life.wait(Span::from_hours(10));
+    assert_eq!(life.steps(), ["offer"]);
+}
+
+#[test]
+fn retention_never_spins_while_a_journey_runs() {
+    let mut life = Life::new(MORNING, &[LOST]);
+    life.limits.retention = Span::from_days(30);
+    life.event(ordered("o1"));
+    life.now = life.now + Span::from_days(60);
+    assert!(next_due(&life.customer, &life.limits) > life.now);
+    life.wait(Span::from_days(60));
+    assert_eq!(life.steps(), ["miss", "second"]);
+}
+
+#[test]
+fn who_was_won_back_can_be_lost_again() {
+    let mut life = Life::new(MORNING, &[LOST]);
+    life.event(ordered("o1"));
+    life.wait(Span::from_days(92));
+    assert_eq!(life.steps(), ["miss"]);
+    // The order comes two days after the first mail: within the seven days of re-entry.
+    life.event(ordered("o2"));
+    life.wait(Span::from_days(92));
+    assert_eq!(life.steps(), ["miss", "miss"]);
+}
+
+#[test]
+fn an_order_of_the_past_ends_nothing_of_today() {
+    let mut life = Life::new(MORNING, &[CART]);
+    life.event(added("c1"));
+    life.wait(Span::from_mins(1));
+    let old = Body::Storefront(Box::new(ordered("o-2023")));
+    life.body(old, at("2023-06-01T10:00:00Z"), SourceKind::History);
+    life.wait(Span::from_hours(2));
+    assert_eq!(life.steps(), ["reminder"]);
+    assert_eq!(life.customer.orders.count, 1);
+}
+
+#[test]
+fn a_refused_mail_counts_neither_for_reentry_nor_for_a_goal() {
+    let mut life = Life::new(MORNING, &[CART]);
+    life.trouble = vec![OutcomeStatus::Refused, OutcomeStatus::Refused];
+    life.event(added("c1"));
+    life.wait(Span::from_days(2));
+    assert!(life.sent.is_empty());
+    life.event(ordered("o1"));
+    assert!(!life.records.iter().any(|record| record.transition == Transition::Goal));
+    life.wait(Span::from_mins(1));
+    life.event(added("c2"));
+    life.wait(Span::from_hours(1));
+    assert_eq!(life.steps(), ["reminder"], "another cart is not held back by what never went out");
+}
+
+#[test]
+fn a_silence_of_an_older_order_ends_with_a_merge() {
+    let mut user = Life::new(MORNING, &[LOST]);
+    user.me = CustomerId([2; 16]);
+    let mut guest = Life::new(MORNING, &[LOST]);
+    guest.me = CustomerId([1; 16]);
+    guest.event(ordered("o1"));
+    user.now = user.now + Span::from_days(60);
+    user.event(ordered("o2"));
+    let link = Body::Link { owner: user.me, owner_kind: IdentityKind::User, kind: IdentityKind::Email };
+    guest.now = user.now;
+    let now: Timestamp = guest.now;
+    guest.body(link, now, SourceKind::Live);
+    for forward in std::mem::take(&mut guest.forwards) {
+        user.body(forward.body, forward.at, forward.kind);
+    }
+    user.wait(Span::from_days(85));
+    assert!(user.sent.is_empty(), "she bought again: the old silence is over");
+    user.wait(Span::from_days(10));
+    assert_eq!(user.steps().first(), Some(&"miss"));
+}
+
+#[test]
+fn what_came_before_the_order_begins_nothing_that_an_order_ends() {
+    let checkout = CART.replace("[Product Added, Cart Updated], key: event.cart_id", "Page Viewed");
+    let checkout = checkout.replace("audience: cart.open && cart.total >= 10", "audience: \"true\"");
+    let mut life = Life::new(MORNING, &[&checkout]);
+    life.event(ordered("o1"));
+    life.now = life.now + Span::from_mins(1);
+    let earlier = Body::Storefront(Box::new(viewed()));
+    life.body(earlier, at("2026-01-05T09:59:00Z"), SourceKind::Live);
+    life.wait(Span::from_days(1));
+    assert!(life.sent.is_empty());
+}
+
+#[test]
+fn a_moved_message_is_judged_again_with_what_was_said_since() {
+    let mut life = Life::new(MORNING, &[CART]);
+    life.event(added("c1"));
+    life.now = life.now + Span::from_mins(20);
+    let now = life.now;
+    let gone = |_| crate::GrantState::Gone;
+    let fired = life.with(|customer, world| tick::tick(customer, now, &gone, world));
+    let decision = decide(&life.bundles, &fired.triggers[0]).unwrap();
+    let booked = life.with(|customer, world| book::apply(customer, &decision, world));
+    let message = booked.messages[0].clone();
+    life.event(consent(ConsentStatus::Denied));
+    report(&mut life, OutcomeStatus::Moved, message.id, message.attempt);
+    life.wait(Span::from_days(3));
+    assert!(life.sent.is_empty());
+    let no_consent = |record: &winback_contract::JourneyRecord| {
+        matches!(record.transition, Transition::Skipped { reason: Reason::NoConsent, .. })
+    };
+    assert!(life.records.iter().any(no_consent));
+}
