@@ -27,6 +27,5 @@ lint:
 generate: ## schemas and tables from the types
 	WINBACK_GENERATE=1 cargo test -p winback-tests --test contract --locked
 
-bench: setup ## figures, never asserted
-	cargo build --release --locked -p winback -p winback-bench
-	./bench/run.sh
+bench: setup build ## a figure, never asserted
+	./target/debug/winback-bench

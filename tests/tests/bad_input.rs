@@ -127,8 +127,7 @@ fn a_broken_folder_never_replaces_a_working_one() {
     })
     .unwrap();
     let (code, _, err) = winback_tests::run(
-        &mut shop
-            .command(&["serve", "all"])
+        shop.command(&["serve", "all"])
             .unwrap()
             .env("WINBACK__HTTP__ADDRESS", "127.0.0.1:0"),
     )

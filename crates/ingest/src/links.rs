@@ -30,10 +30,10 @@ impl Links {
             Some(known) => known != stronger,
             None => {
                 self.order.push_back(weaker);
-                if self.order.len() > self.most {
-                    if let Some(oldest) = self.order.pop_front() {
-                        self.owners.remove(&oldest);
-                    }
+                if self.order.len() > self.most
+                    && let Some(oldest) = self.order.pop_front()
+                {
+                    self.owners.remove(&oldest);
                 }
                 true
             }

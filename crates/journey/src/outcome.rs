@@ -252,7 +252,13 @@ fn unbook(customer: &mut Customer, pending: &Pending) {
         .find(|journey| journey.id == pending.journey)
         && journey.first_message_at == journey.last_message_at
     {
+        // Nothing of it went out: it counts neither for re-entry nor for a goal.
         journey.first_message_at = None;
+        journey.last_message_at = None;
+        let campaign = journey.campaign.clone();
+        let history = customer.history_mut(&campaign);
+        history.count = history.count.saturating_sub(1);
+        history.first_message_at = None;
     }
 }
 

@@ -183,10 +183,10 @@ impl KafkaLog {
             .unwrap_or_else(PoisonError::into_inner)
             .get(topic)
             .copied();
-        if let Some((count, asked)) = known {
-            if asked.elapsed() < Duration::from_secs(20) {
-                return Ok(count);
-            }
+        if let Some((count, asked)) = known
+            && asked.elapsed() < Duration::from_secs(20)
+        {
+            return Ok(count);
         }
         match self.partitions(topic).await? {
             None => Err(Error::Unavailable(format!(

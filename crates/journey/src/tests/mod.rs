@@ -3,4 +3,5 @@
 mod cascade;
 mod identity;
 mod properties;
+mod review;
 mod world;

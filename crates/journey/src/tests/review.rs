@@ -1,8 +1,8 @@
 //! Cases found by reading: each failed before its fix.
 
 use winback_contract::{
-    Body, Channel, ConsentChange, ConsentStatus, CustomerId, Event, IdentityKind, Outcome, OutcomeStatus, Reason,
-    SourceKind, Span, Timestamp, Transition,
+    Body, Channel, ConsentChange, ConsentStatus, CustomerId, Event, IdentityKind, Outcome,
+    OutcomeStatus, Reason, SourceKind, Span, Timestamp, Transition,
 };
 
 use super::world::{CART, LOST, Life, added, at, known, ordered, viewed};
@@ -14,12 +14,21 @@ fn consent(status: ConsentStatus) -> Event {
     Event {
         name: "Consent Updated".into(),
         identities: known(),
-        consent: Some(ConsentChange { channel: Channel::Email, topic: None, status }),
+        consent: Some(ConsentChange {
+            channel: Channel::Email,
+            topic: None,
+            status,
+        }),
         ..Event::default()
     }
 }
 
-fn report(life: &mut Life, status: OutcomeStatus, message: winback_contract::MessageId, attempt: u32) {
+fn report(
+    life: &mut Life,
+    status: OutcomeStatus,
+    message: winback_contract::MessageId,
+    attempt: u32,
+) {
     let outcome = Outcome {
         v: 1,
         message,
@@ -79,7 +88,12 @@ fn a_late_sent_is_not_sent_again() {
     let booked = life.with(|customer, world| book::apply(customer, &decision, world));
     let message = booked.messages[0].clone();
     // One copy of the record reports "not now", the other one had sent it.
-    report(&mut life, OutcomeStatus::Deferred, message.id, message.attempt);
+    report(
+        &mut life,
+        OutcomeStatus::Deferred,
+        message.id,
+        message.attempt,
+    );
     report(&mut life, OutcomeStatus::Sent, message.id, message.attempt);
     life.wait(Span::from_hours(20));
     assert!(life.sent.is_empty(), "the reminder was out already");
@@ -130,11 +144,20 @@ fn a_refused_mail_counts_neither_for_reentry_nor_for_a_goal() {
     life.wait(Span::from_days(2));
     assert!(life.sent.is_empty());
     life.event(ordered("o1"));
-    assert!(!life.records.iter().any(|record| record.transition == Transition::Goal));
+    assert!(
+        !life
+            .records
+            .iter()
+            .any(|record| record.transition == Transition::Goal)
+    );
     life.wait(Span::from_mins(1));
     life.event(added("c2"));
     life.wait(Span::from_hours(1));
-    assert_eq!(life.steps(), ["reminder"], "another cart is not held back by what never went out");
+    assert_eq!(
+        life.steps(),
+        ["reminder"],
+        "another cart is not held back by what never went out"
+    );
 }
 
 #[test]
@@ -146,7 +169,11 @@ fn a_silence_of_an_older_order_ends_with_a_merge() {
     guest.event(ordered("o1"));
     user.now = user.now + Span::from_days(60);
     user.event(ordered("o2"));
-    let link = Body::Link { owner: user.me, owner_kind: IdentityKind::User, kind: IdentityKind::Email };
+    let link = Body::Link {
+        owner: user.me,
+        owner_kind: IdentityKind::User,
+        kind: IdentityKind::Email,
+    };
     guest.now = user.now;
     let now: Timestamp = guest.now;
     guest.body(link, now, SourceKind::Live);
@@ -154,15 +181,24 @@ fn a_silence_of_an_older_order_ends_with_a_merge() {
         user.body(forward.body, forward.at, forward.kind);
     }
     user.wait(Span::from_days(85));
-    assert!(user.sent.is_empty(), "she bought again: the old silence is over");
+    assert!(
+        user.sent.is_empty(),
+        "she bought again: the old silence is over"
+    );
     user.wait(Span::from_days(10));
     assert_eq!(user.steps().first(), Some(&"miss"));
 }
 
 #[test]
 fn what_came_before_the_order_begins_nothing_that_an_order_ends() {
-    let checkout = CART.replace("[Product Added, Cart Updated], key: event.cart_id", "Page Viewed");
-    let checkout = checkout.replace("audience: cart.open && cart.total >= 10", "audience: \"true\"");
+    let checkout = CART.replace(
+        "[Product Added, Cart Updated], key: event.cart_id",
+        "Page Viewed",
+    );
+    let checkout = checkout.replace(
+        "audience: cart.open && cart.total >= 10",
+        "audience: \"true\"",
+    );
     let mut life = Life::new(MORNING, &[&checkout]);
     life.event(ordered("o1"));
     life.now = life.now + Span::from_mins(1);
@@ -188,7 +224,13 @@ fn a_moved_message_is_judged_again_with_what_was_said_since() {
     life.wait(Span::from_days(3));
     assert!(life.sent.is_empty());
     let no_consent = |record: &winback_contract::JourneyRecord| {
-        matches!(record.transition, Transition::Skipped { reason: Reason::NoConsent, .. })
+        matches!(
+            record.transition,
+            Transition::Skipped {
+                reason: Reason::NoConsent,
+                ..
+            }
+        )
     };
     assert!(life.records.iter().any(no_consent));
 }

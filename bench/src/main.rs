@@ -1,0 +1,282 @@
+//! The drain of the sessions step: canonical events already in Kafka, applied and committed to Redis.
+//!
+//! Figures come from outside: positions in Redis and process statistics. Nothing is asserted. The durability is that
+//! of the shipped config: `appendfsync always`.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use winback_bus::kafka::{KafkaLog, Options};
+use winback_bus::{Log as _, Outgoing};
+use winback_contract::{
+    Body, Event, EventId, EventRecord, Identities, Identity, IdentityKind, Offset, Partition,
+    PartitionCount, Product, SourceKind, SourcePosition, Span, Timestamp,
+};
+use winback_scenario::Random;
+use winback_service::clock::{Stopwatch, pause};
+use winback_store::{RedisStore, Store as _};
+use winback_testkit::files::Folder;
+use winback_testkit::{Child, Kafka, Redis, Result, ports, until};
+
+const PARTITIONS: u32 = 8;
+const BATCH: u64 = 20_000;
+
+fn main() {
+    let argument = |index: usize, default: u64| {
+        std::env::args()
+            .nth(index)
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(default)
+    };
+    let (events, customers) = (argument(1, 2_000_000), argument(2, 500_000));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let result = match runtime {
+        Ok(runtime) => runtime.block_on(drain(events, customers)),
+        Err(error) => Err(error.to_string()),
+    };
+    if let Err(error) = result {
+        say(&format!("bench: {error}"));
+        std::process::exit(3);
+    }
+}
+
+fn say(line: &str) {
+    drop(writeln!(std::io::stdout(), "{line}"));
+}
+
+async fn drain(events: u64, customers: u64) -> Result<()> {
+    let folder = Folder::new("bench")?;
+    let (kafka, redis) = (Kafka::start()?, Redis::start()?);
+    let campaigns = Path::new(env!("CARGO_MANIFEST_DIR")).join("../campaigns");
+    let winback = |arguments: &[&str]| -> Result<Command> {
+        let me = std::env::current_exe().map_err(|error| error.to_string())?;
+        let mut command = Command::new(me.with_file_name("winback"));
+        command.args(arguments);
+        command
+            .env("WINBACK__KAFKA__BOOTSTRAP", kafka.bootstrap())
+            .env("WINBACK__STORE__URL", redis.url());
+        command.env("WINBACK__KAFKA__PARTITIONS", PARTITIONS.to_string());
+        Ok(command)
+    };
+    for arguments in [
+        vec!["topics", "apply"],
+        vec!["publish", campaigns.to_str().unwrap_or_default()],
+    ] {
+        let output = winback(&arguments)?
+            .output()
+            .map_err(|error| error.to_string())?;
+        if !output.status.success() {
+            return Err(format!(
+                "winback {arguments:?}: {}",
+                String::from_utf8_lossy(&output.stderr)
+            ));
+        }
+    }
+    let log = KafkaLog::new(Options {
+        bootstrap: kafka.bootstrap().to_owned(),
+        properties: [].into(),
+        client_id: "bench".into(),
+    })
+    .map_err(|error| error.to_string())?;
+    let watch = Stopwatch::start();
+    let bytes = fill(&log, events, customers).await?;
+    say(&format!(
+        "{events} events, {customers} customers, {} bytes each, {PARTITIONS} partitions; filled in {:.1} s",
+        bytes / events.max(1),
+        watch.elapsed().as_secs_f64()
+    ));
+    let store = RedisStore::connect(winback_store::redis::Options {
+        url: redis.url().to_owned(),
+        prefix: "wb:".into(),
+        mode: winback_store::redis::Mode::Function,
+        response_timeout: Duration::from_secs(10),
+    })
+    .await
+    .map_err(|error| error.to_string())?;
+    let http = ports::free()?;
+    let mut command = winback(&["serve", "sessions"])?;
+    command.env("WINBACK__HTTP__ADDRESS", format!("127.0.0.1:{http}"));
+    let ends = log
+        .ends("winback.events")
+        .await
+        .map_err(|error| error.to_string())?;
+    let goal: i64 = ends.iter().map(|end| end.0).sum();
+    let sessions = Child::start(
+        "sessions",
+        &mut command,
+        &folder.path().join("sessions.log"),
+    )?;
+    until(Duration::from_secs(30), "sessions answers", || {
+        ports::answers(http)
+    })?;
+    let (mut begun, mut rates): (Option<(Stopwatch, i64)>, Vec<f64>) = (None, Vec::new());
+    let mut last = (0.0, 0);
+    loop {
+        let done = applied(&store).await?;
+        match &begun {
+            None if done > 0 => begun = Some((Stopwatch::start(), done)),
+            Some((watch, first)) => {
+                let now = watch.elapsed().as_secs_f64();
+                if now - last.0 >= 2.0 {
+                    rates.push((done - first - last.1) as f64 / (now - last.0));
+                    last = (now, done - first);
+                }
+            }
+            None => {}
+        }
+        if done >= goal {
+            break;
+        }
+        pause(Duration::from_millis(50)).await;
+    }
+    if let Some((watch, first)) = begun {
+        let seconds = watch.elapsed().as_secs_f64();
+        say(&format!(
+            "sessions step: {:.0} events/s over the drain ({seconds:.1} s)",
+            (goal - first) as f64 / seconds
+        ));
+    }
+    rates.sort_by(f64::total_cmp);
+    say(&format!(
+        "in 2-s intervals, median: {:.0} events/s",
+        rates.get(rates.len() / 2).copied().unwrap_or(0.0)
+    ));
+    let (cpu, resident) = statistics(sessions.id());
+    say(&format!(
+        "sessions process: {:.2} us of CPU an event, {} MB resident",
+        cpu * 1e6 / events as f64,
+        resident / 1024
+    ));
+    Ok(())
+}
+
+async fn applied(store: &RedisStore) -> Result<i64> {
+    let partitions: Vec<Partition> = (0..PARTITIONS).map(Partition).collect();
+    let metas = store
+        .metas(&partitions)
+        .await
+        .map_err(|error| error.to_string())?;
+    Ok(metas
+        .into_iter()
+        .flatten()
+        .map(|meta| meta.positions.events.0)
+        .sum())
+}
+
+/// Seconds of CPU and kilobytes resident of a process.
+fn statistics(id: u32) -> (f64, u64) {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let field = |index: usize| {
+        after_name
+            .split_whitespace()
+            .nth(index)
+            .and_then(|text| text.parse::<f64>().ok())
+    };
+    // Fields 14 and 15 of proc(5), in ticks of which Linux has a hundred a second.
+    let ticks = field(11).unwrap_or(0.0) + field(12).unwrap_or(0.0);
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+    let resident = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS"))
+        .and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
+    (ticks / 100.0, resident.unwrap_or(0))
+}
+
+/// 80 % views, 14 % additions, 4 % orders, 2 % other; uniform over customers.
+async fn fill(log: &KafkaLog, events: u64, customers: u64) -> Result<u64> {
+    let mut random = Random::new(42);
+    let count = PartitionCount::new(PARTITIONS).ok_or("no partitions")?;
+    let topic: Arc<str> = "winback.events".into();
+    let start = Timestamp::from_millis(1_780_000_000_000);
+    let (mut batch, mut bytes) = (Vec::new(), 0_u64);
+    for number in 0..events {
+        let user = format!("u{}", random.below(customers));
+        let identity = Identity::new(IdentityKind::User, &user).ok_or("identity")?;
+        let to = identity.customer("shop");
+        let at = start + Span::from_millis(i64::try_from(number / 10).unwrap_or(0));
+        let record = EventRecord {
+            v: EventRecord::VERSION,
+            to,
+            id: EventId::of_message_id(&number.to_string()),
+            source: SourcePosition {
+                stream: "raw:raw".into(),
+                partition: Partition(0),
+                offset: Offset(i64::try_from(number).unwrap_or(0)),
+                index: 0,
+            },
+            kind: SourceKind::Live,
+            arrival: at,
+            at,
+            body: Body::Storefront(Box::new(event(&mut random, user, number))),
+        };
+        let value = serde_json::to_vec(&record).map_err(|error| error.to_string())?;
+        bytes += value.len() as u64;
+        batch.push(Outgoing {
+            topic: topic.clone(),
+            partition: Some(count.of(to)),
+            key: to.to_string().into_bytes(),
+            value,
+        });
+        if batch.len() as u64 == BATCH {
+            log.produce(std::mem::take(&mut batch))
+                .await
+                .map_err(|error| error.to_string())?;
+        }
+    }
+    log.produce(batch)
+        .await
+        .map_err(|error| error.to_string())?;
+    Ok(bytes)
+}
+
+fn event(random: &mut Random, user: String, number: u64) -> Event {
+    let identities = Identities {
+        user: Some(user),
+        ..Identities::default()
+    };
+    let product = |random: &mut Random| Product {
+        product_id: format!("p{}", random.below(5_000)),
+        name: None,
+        category: None,
+        price: None,
+        quantity: 1,
+        url: None,
+        image_url: None,
+        in_stock: None,
+    };
+    let base = Event {
+        identities,
+        ..Event::default()
+    };
+    match random.below(100) {
+        0..=79 => Event {
+            name: "Product Viewed".into(),
+            products: vec![product(random)],
+            ..base
+        },
+        80..=93 => {
+            let cart_id = base.identities.user.clone();
+            Event {
+                name: "Product Added".into(),
+                cart_id,
+                products: vec![product(random)],
+                ..base
+            }
+        }
+        94..=97 => Event {
+            name: "Order Completed".into(),
+            order_id: Some(format!("o{number}")),
+            ..base
+        },
+        _ => Event {
+            name: "Page Viewed".into(),
+            ..base
+        },
+    }
+}
