@@ -1,5 +1,7 @@
 //! Backtest over real history: all CDNOW orders, counts equal an oracle's, twice the same bytes; and the demo.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

@@ -1,5 +1,7 @@
 //! Bad input on real Kafka (INV-8): each record ends as applied or in `failed`; nothing panics, blocks or vanishes.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+
 use std::time::Duration;
 
 use serde_json::json;

@@ -1,5 +1,7 @@
 //! End to end on real Kafka, Redis and SMTP: 300 customers, exact mails, and the same under kill -9.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,7 @@
 //! The in-process store and the real one give the same answers to the same random commands.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+
 use std::time::Duration;
 
 use winback_contract::{CustomerId, MessageId, Offset, Partition, Span, Timestamp};

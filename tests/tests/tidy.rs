@@ -1,6 +1,8 @@
 //! The house rules: file sizes, module headers, the crate table of the design, lints, and documents that name only
 //! what exists.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
