@@ -33,7 +33,7 @@ if [ ! -e "$jars/done" ]; then
   touch "$jars/done"
 fi
 
-if ! command -v cargo-deny >/dev/null 2>&1; then
+if ! cargo deny --version >/dev/null 2>&1; then
   echo "installing cargo-deny"
   cargo install cargo-deny --locked --version 0.20.2 --quiet
 fi
