@@ -2,7 +2,8 @@
 .PHONY: demo test lint unit e2e bench generate setup
 
 demo: ## the main job in time-lapse, in one process, without a network
-	cargo run --quiet --locked -p winback -- demo
+	cargo build --workspace --locked
+	./target/debug/winback demo
 
 test: setup lint build unit e2e ## what CI runs; installs what is missing
 
@@ -16,7 +17,7 @@ unit: ## no broker needed
 	cargo test --workspace --lib --bins --locked
 
 e2e: ## real Kafka, Redis and SMTP, started as child processes
-	cargo test -p winback-tests --tests --locked -- --test-threads=1
+	cargo test --workspace --test '*' --locked -- --test-threads=1
 
 lint:
 	cargo fmt --all --check
@@ -25,7 +26,7 @@ lint:
 	./deploy/validate.sh
 
 generate: ## schemas and tables from the types
-	WINBACK_GENERATE=1 cargo test -p winback-tests --test contract --locked
+	WINBACK_GENERATE=1 cargo test --workspace --test contract --locked
 
 bench: setup build ## a figure, never asserted
 	./target/debug/winback-bench

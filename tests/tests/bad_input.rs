@@ -191,3 +191,35 @@ fn what_is_not_as_it_must_be_is_refused_with_the_way_out() {
     let url = shop.redis.url().to_owned();
     refused(&shop, "WINBACK__STORE__URL", &url, "Redis is empty");
 }
+
+#[test]
+fn a_redis_that_went_back_in_time_stops_the_partition() {
+    let campaigns = [
+        ("cart/campaign.yaml", CART),
+        ("cart/templates/reminder.email.en.mjml", MAIL),
+    ];
+    let mut shop = Shop::open(POLICY, &campaigns, &[]).unwrap();
+    let mut all = shop.serve("all").unwrap();
+    let visit = |shop: &Shop, user: &str| {
+        let mut storefront = shop.storefront().unwrap();
+        let page = json!({ "type": "page", "userId": user, "properties": { "path": "/" } });
+        storefront.send("k", &page).unwrap();
+        storefront.close().unwrap();
+        let known = || shop.expect(&["why", &format!("user:{user}")]).is_ok();
+        until(Duration::from_secs(20), "the visit is known", known).unwrap();
+    };
+    visit(&shop, "one");
+    shop.redis.snapshot().unwrap();
+    for user in ["two", "three", "four", "five", "six", "seven"] {
+        visit(&shop, user);
+    }
+    assert_eq!(all.child.terminate(Duration::from_secs(10)), Ok(Some(0)));
+    shop.redis.roll_back().unwrap();
+    let mut command = shop.command(&["serve", "all"]).unwrap();
+    command.env("WINBACK__HTTP__ADDRESS", "127.0.0.1:0");
+    let (code, _, err) = winback_tests::run(&mut command).unwrap();
+    assert!(
+        code == 3 && err.contains("went back in time"),
+        "{code}: {err}"
+    );
+}

@@ -12,6 +12,8 @@ pub mod metrics;
 pub mod normalise;
 pub mod route;
 pub mod service;
+#[cfg(test)]
+mod tests;
 
 pub use config::{Arrival, Config, SourceConfig};
 pub use service::Service;

@@ -33,8 +33,8 @@ pub struct Owned {
     pub earliest: Option<Timestamp>,
     /// Whether `earliest` must be read anew.
     pub earliest_is_stale: bool,
-    /// The frontier up to which all timers were fired.
-    pub fired: Timestamp,
+    /// When it was acquired.
+    pub acquired: Timestamp,
     /// Whether reading `events` is paused because too much waits.
     pub held: bool,
     /// The next event switches to a bundle that is not here yet.
@@ -60,7 +60,7 @@ impl Owned {
             sent: 0,
             earliest,
             earliest_is_stale: false,
-            fired: Timestamp::from_millis(i64::MIN),
+            acquired: Timestamp::default(),
             held: false,
             waits_for_bundle: false,
         }

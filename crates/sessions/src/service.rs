@@ -42,6 +42,7 @@ pub struct Service {
     frontier: Frontier,
     probed: Option<i64>,
     echoed: i64,
+    shown: i64,
     topics: [Arc<str>; 3],
 }
 
@@ -85,6 +86,7 @@ impl Service {
             wanted: Vec::new(),
             probed: None,
             echoed: 0,
+            shown: 0,
             config,
             log,
             store,
@@ -117,6 +119,7 @@ impl Service {
         let read = self.read(wait).await?;
         self.look_at_timers().await?;
         let done = self.turns().await?;
+        self.show();
         self.echo().await?;
         Ok(read + done)
     }
@@ -146,13 +149,14 @@ impl Service {
             return Ok(());
         }
         while let Some(partition) = self.wanted.first().copied() {
-            let owned = acquire(
+            let mut owned = acquire(
                 partition,
                 &self.config,
                 self.log.as_ref(),
                 self.store.as_ref(),
             )
             .await?;
+            owned.acquired = Timestamp::from_millis(self.clock.now_millis());
             for (place, from) in owned.places(&self.config.names) {
                 self.reader.start(&place, from).await?;
             }
@@ -274,29 +278,34 @@ impl Service {
             now,
         )
         .await?;
-        self.show(now);
         Ok(())
     }
 
-    fn show(&self, now: Timestamp) {
-        let seconds = |span: winback_contract::Span| span.as_millis().max(0) as f64 / 1_000.0;
-        let oldest = self
-            .owned
-            .keys()
-            .map(|partition| self.frontier.of(*partition))
-            .min();
-        let waits_for = if self.frontier.waits_for().is_empty() {
-            "nothing"
-        } else {
-            self.frontier.waits_for()
-        };
-        if let Some(oldest) = oldest.filter(|oldest| oldest.as_millis() > i64::MIN) {
-            self.metrics.frontier_age.reset();
-            self.metrics
-                .frontier_age
-                .with_label_values(&[waits_for])
-                .set(seconds(now.since(oldest)));
+    /// Gauges, once a second, also while nothing is due: an old value would be a lie.
+    fn show(&mut self) {
+        let here = self.clock.now_millis();
+        if here - self.shown < 1_000 {
+            return;
         }
+        self.shown = here;
+        let now = Timestamp::from_millis(here);
+        let seconds = |span: winback_contract::Span| span.as_millis().max(0) as f64 / 1_000.0;
+        let is_due = |owned: &Owned| owned.earliest.is_some_and(|earliest| earliest <= now);
+        let waiting = self.owned.values().filter(|owned| is_due(owned));
+        let oldest = waiting
+            .map(|owned| self.frontier.of(owned.partition).max(owned.acquired))
+            .min();
+        let waits_for = match (oldest, self.frontier.waits_for()) {
+            (None, _) | (_, "") => "nothing",
+            (_, topic) => topic,
+        };
+        self.metrics.frontier_age.reset();
+        let age = oldest.map_or(0.0, |oldest| seconds(now.since(oldest)));
+        self.metrics
+            .frontier_age
+            .with_label_values(&[waits_for])
+            .set(age);
+        self.metrics.bundle.reset();
         for owned in self.owned.values() {
             let label = owned.partition.to_string();
             let age = owned
@@ -309,9 +318,10 @@ impl Service {
             let outbox = i64::try_from(owned.unsent.len()).unwrap_or(i64::MAX);
             self.metrics.outbox.with_label_values(&[&label]).set(outbox);
             if let Some(bundle) = owned.meta.bundle {
+                let bundle = bundle.to_string();
                 self.metrics
                     .bundle
-                    .with_label_values(&[label.as_str(), &bundle.to_string()])
+                    .with_label_values(&[label.as_str(), &bundle])
                     .set(1);
             }
         }

@@ -15,8 +15,10 @@ pub enum Behaviour {
     Slow(Duration),
     /// Answers `450` to the recipient.
     NotNow,
-    /// Answers `550` to the recipient.
+    /// Answers `550 5.1.1` to the recipient.
     NoSuchUser,
+    /// Answers `554 5.7.1` to the recipient.
+    RelayDenied,
     /// Takes the content and closes without an answer.
     DropAfterContent,
 }
@@ -150,7 +152,8 @@ fn talk(stream: TcpStream, state: &Shared) -> std::io::Result<()> {
         let answer = match word.as_str() {
             "EHLO" | "HELO" => "250 fake",
             "RCPT" if behaviour == Behaviour::NotNow => "450 later",
-            "RCPT" if behaviour == Behaviour::NoSuchUser => "550 no such user",
+            "RCPT" if behaviour == Behaviour::NoSuchUser => "550 5.1.1 no such user",
+            "RCPT" if behaviour == Behaviour::RelayDenied => "554 5.7.1 relay access denied",
             "RCPT" => {
                 to = line.split(['<', '>']).nth(1).unwrap_or_default().to_owned();
                 "250 ok"

@@ -286,3 +286,7 @@ pub(crate) fn dispatch(config: &Config) -> winback_dispatch::Config {
         shadow: config.dispatch.shadow,
     }
 }
+
+#[cfg(test)]
+#[path = "machine_tests.rs"]
+mod tests;
