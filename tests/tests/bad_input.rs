@@ -223,3 +223,52 @@ fn a_redis_that_went_back_in_time_stops_the_partition() {
         "{code}: {err}"
     );
 }
+
+#[test]
+fn redis_and_kafka_may_go_away_and_come_back() {
+    let campaigns = [
+        ("cart/campaign.yaml", CART),
+        ("cart/templates/reminder.email.en.mjml", MAIL),
+    ];
+    let mut shop = Shop::open(POLICY, &campaigns, &[]).unwrap();
+    let mut all = shop.serve("all").unwrap();
+    let cart = |shop: &Shop, user: &str| {
+        let mut storefront = shop.storefront().unwrap();
+        let traits = json!({ "email": format!("{user}@example.com") });
+        storefront
+            .send(
+                "k",
+                &json!({ "type": "identify", "userId": user, "traits": traits }),
+            )
+            .unwrap();
+        let line = json!({ "cart_id": user, "product_id": "p", "price": 5 });
+        storefront.send("k", &json!({ "type": "track", "event": "Product Added", "userId": user, "properties": line })).unwrap();
+        storefront.close().unwrap();
+    };
+    let mails = |shop: &Shop, count: usize| {
+        let came = until(Duration::from_secs(60), "the mails", || {
+            shop.smtp.received().len() >= count
+        });
+        assert!(came.is_ok(), "{came:?}\n{}", shop.text("all"));
+        assert_eq!(shop.smtp.received().len(), count);
+    };
+    cart(&shop, "one");
+    mails(&shop, 1);
+    shop.redis.kill();
+    cart(&shop, "two");
+    until(Duration::from_secs(20), "it says that it waits", || {
+        shop.text("all").contains("store is not available")
+    })
+    .unwrap();
+    shop.redis.restart().unwrap();
+    mails(&shop, 2);
+    shop.kafka.kill();
+    until(Duration::from_secs(30), "it says that it waits", || {
+        shop.text("all").contains("log is not available")
+    })
+    .unwrap();
+    shop.kafka.restart().unwrap();
+    cart(&shop, "three");
+    mails(&shop, 3);
+    assert!(all.child.runs());
+}

@@ -7,11 +7,13 @@ pub mod error;
 pub mod follow;
 pub mod frontier;
 pub mod kafka;
+pub mod ledger;
 pub mod log;
 pub mod memory;
 pub mod record;
 
 pub use error::Error;
 pub use follow::Follower;
+pub use ledger::{Ledger, Waiting};
 pub use log::{Assignment, Commit, Log, Member, Place, Polled, Reader};
 pub use record::{Outgoing, Record, Stamp};

@@ -3,17 +3,17 @@
 //! Rendering comes before the claim, so that the time between claim and content is short. A message read again
 //! after a crash finds its claim taken and is left alone: sessions finds out and follows the channel's policy.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt as _};
-use winback_bus::{Assignment, Error, Follower, Log, Member, Outgoing, Place, Record};
+use winback_bus::{Error, Follower, Ledger, Log, Member, Outgoing, Record, Waiting};
 use winback_campaign::model::Mode;
 use winback_contract::{
-    Channel, Failed, FailedStage, Message, Offset, Outcome, OutcomeStatus, PartitionCount, Reason,
-    Span, Timestamp, Topic, TopicNames,
+    Channel, Failed, FailedStage, Message, Outcome, OutcomeStatus, PartitionCount, Reason, Span,
+    Timestamp, Topic, TopicNames,
 };
 use winback_journey::{Bundles, Offered};
 use winback_service::{Clock, Health, Shutdown, clock};
@@ -60,9 +60,9 @@ pub struct Service {
     metrics: Metrics,
     shutdown: Shutdown,
     token: AtomicU64,
-    waiting: BTreeMap<Place, Vec<Record>>,
-    unsent: Vec<Outgoing>,
-    next: BTreeMap<Place, Offset>,
+    /// What waits for its bundle.
+    waiting: Waiting,
+    ledger: Ledger,
 }
 
 impl std::fmt::Debug for Service {
@@ -113,9 +113,8 @@ impl Service {
             metrics,
             shutdown,
             token: AtomicU64::new(token),
-            waiting: BTreeMap::new(),
-            unsent: Vec::new(),
-            next: BTreeMap::new(),
+            waiting: Waiting::default(),
+            ledger: Ledger::default(),
         })
     }
 
@@ -137,31 +136,17 @@ impl Service {
             0
         };
         let polled = self.member.poll(most, wait).await?;
-        for change in &polled.assignments {
-            if let Assignment::Revoked(places) = change {
-                for place in places {
-                    self.waiting.remove(place);
-                    self.next.remove(place);
-                }
-            }
-        }
+        self.waiting.revoke(&polled.assignments);
+        self.ledger.revoke(&polled.assignments);
         let mut taken = polled.records.len();
         let mut ready = Vec::new();
-        let retried: Vec<Record> = std::mem::take(&mut self.waiting)
-            .into_values()
-            .flatten()
-            .collect();
-        for record in retried.into_iter().chain(polled.records) {
-            let place = Place {
-                topic: record.topic.clone(),
-                partition: record.partition,
-            };
-            if self.waiting.contains_key(&place) || !self.prepare(&record, &mut ready)? {
-                self.waiting.entry(place).or_default().push(record);
+        for record in self.waiting.retry().into_iter().chain(polled.records) {
+            if self.waiting.blocks(&record) || !self.prepare(&record, &mut ready)? {
+                self.waiting.push(record);
                 taken = taken.saturating_sub(1);
                 continue;
             }
-            self.next.insert(place, record.offset.next());
+            self.ledger.pass(&record);
         }
         let this = &*self;
         let parallel = this.config.parallel.max(1);
@@ -180,7 +165,7 @@ impl Service {
         }
         if let Some(error) = problem {
             // What was sent is reported; nothing is committed, so the rest is read again after a restart.
-            self.next.clear();
+            self.ledger.forget_positions();
             self.send().await?;
             return Err(error);
         }
@@ -425,7 +410,7 @@ impl Service {
     ) -> Result<(), Error> {
         let value =
             value.map_err(|error| Error::Fatal(format!("a report can't be written: {error}")))?;
-        self.unsent.push(Outgoing {
+        self.ledger.put(Outgoing {
             topic: Arc::from(topic),
             partition,
             key,
@@ -435,20 +420,9 @@ impl Service {
     }
 
     async fn send(&mut self) -> Result<(), Error> {
-        if !self.unsent.is_empty() {
-            self.log.produce(self.unsent.clone()).await?;
-            self.unsent.clear();
-        }
-        if !self.next.is_empty() {
-            let next: Vec<_> = self
-                .next
-                .iter()
-                .map(|(place, offset)| (place.clone(), *offset, String::new()))
-                .collect();
-            self.member.commit(&next).await?;
-            self.next.clear();
-        }
-        Ok(())
+        self.ledger
+            .settle(self.log.as_ref(), self.member.as_mut())
+            .await
     }
 
     /// Runs until shutdown; while log or store are away it waits and says so.

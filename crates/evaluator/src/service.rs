@@ -1,12 +1,11 @@
 //! The loop of the evaluator: read triggers, decide, write, and commit only what is acknowledged.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use winback_bus::{Assignment, Error, Follower, Log, Member, Outgoing, Place, Record};
+use winback_bus::{Error, Follower, Ledger, Log, Member, Outgoing, Record, Waiting};
 use winback_contract::{
-    Decision, Failed, FailedStage, Offset, PartitionCount, Reason, StepDecision, Topic, TopicNames,
+    Decision, Failed, FailedStage, PartitionCount, Reason, StepDecision, Topic, TopicNames,
     Trigger, Verdict,
 };
 use winback_journey::{Bundles, Offered, decide, decide::Error as Undecided};
@@ -35,10 +34,9 @@ pub struct Service {
     campaigns: Follower,
     bundles: Bundles,
     metrics: Metrics,
-    /// Triggers whose bundle is not here yet, by partition, in order.
-    waiting: BTreeMap<Place, Vec<Record>>,
-    unsent: Vec<Outgoing>,
-    next: BTreeMap<Place, Offset>,
+    /// What waits for its bundle.
+    waiting: Waiting,
+    ledger: Ledger,
 }
 
 impl std::fmt::Debug for Service {
@@ -66,9 +64,8 @@ impl Service {
             campaigns,
             bundles: Bundles::default(),
             metrics,
-            waiting: BTreeMap::new(),
-            unsent: Vec::new(),
-            next: BTreeMap::new(),
+            waiting: Waiting::default(),
+            ledger: Ledger::default(),
         })
     }
 
@@ -90,31 +87,17 @@ impl Service {
             0
         };
         let polled = self.member.poll(most, wait).await?;
-        for change in &polled.assignments {
-            if let Assignment::Revoked(places) = change {
-                for place in places {
-                    self.waiting.remove(place);
-                    self.next.remove(place);
-                }
-            }
-        }
+        self.waiting.revoke(&polled.assignments);
+        self.ledger.revoke(&polled.assignments);
         let mut taken = polled.records.len();
-        let retried: Vec<Record> = std::mem::take(&mut self.waiting)
-            .into_values()
-            .flatten()
-            .collect();
-        for record in retried.into_iter().chain(polled.records) {
-            let place = Place {
-                topic: record.topic.clone(),
-                partition: record.partition,
-            };
+        for record in self.waiting.retry().into_iter().chain(polled.records) {
             // Order per customer: behind one that waits, all of its partition wait.
-            if self.waiting.contains_key(&place) || !self.take(&record)? {
-                self.waiting.entry(place).or_default().push(record);
+            if self.waiting.blocks(&record) || !self.take(&record)? {
+                self.waiting.push(record);
                 taken = taken.saturating_sub(1);
                 continue;
             }
-            self.next.insert(place, record.offset.next());
+            self.ledger.pass(&record);
         }
         self.send().await?;
         Ok(taken)
@@ -160,7 +143,7 @@ impl Service {
         }
         let value = serde_json::to_vec(&decision)
             .map_err(|error| Error::Fatal(format!("a decision can't be written: {error}")))?;
-        self.unsent.push(Outgoing {
+        self.ledger.put(Outgoing {
             topic: Arc::from(self.config.names.name(Topic::Decisions)),
             partition: Some(self.config.partitions.of(decision.customer)),
             key: decision.customer.to_string().into_bytes(),
@@ -182,7 +165,7 @@ impl Service {
         let value = serde_json::to_vec(&failed)
             .map_err(|error| Error::Fatal(format!("a failure can't be written: {error}")))?;
         let topic = Arc::from(self.config.names.name(Topic::Failed));
-        self.unsent.push(Outgoing {
+        self.ledger.put(Outgoing {
             topic,
             partition: None,
             key: record.key.clone(),
@@ -192,20 +175,9 @@ impl Service {
     }
 
     async fn send(&mut self) -> Result<(), Error> {
-        if !self.unsent.is_empty() {
-            self.log.produce(self.unsent.clone()).await?;
-            self.unsent.clear();
-        }
-        if !self.next.is_empty() {
-            let next: Vec<_> = self
-                .next
-                .iter()
-                .map(|(place, offset)| (place.clone(), *offset, String::new()))
-                .collect();
-            self.member.commit(&next).await?;
-            self.next.clear();
-        }
-        Ok(())
+        self.ledger
+            .settle(self.log.as_ref(), self.member.as_mut())
+            .await
     }
 
     /// Runs until shutdown; while the log is away it waits and says so.

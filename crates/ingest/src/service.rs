@@ -3,14 +3,12 @@
 //! A failed write is repeated as a whole before anything later is read: order per source partition is kept, and
 //! what arrives twice is dropped by its position (INV-3).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use winback_bus::{Error, Log, Member, Outgoing, Place, Record, Stamp};
+use winback_bus::{Error, Ledger, Log, Member, Outgoing, Record, Stamp};
 use winback_contract::{
-    Currency, Failed, FailedStage, Offset, PartitionCount, Timestamp, Topic, TopicNames,
-    failed::KEPT_BYTES,
+    Currency, Failed, FailedStage, PartitionCount, Timestamp, Topic, TopicNames, failed::KEPT_BYTES,
 };
 use winback_service::{Health, Shutdown, clock};
 
@@ -44,10 +42,7 @@ pub struct Service {
     failed: Arc<str>,
     links: Links,
     metrics: Metrics,
-    /// Written, and not acknowledged yet: goes first.
-    unsent: Vec<Outgoing>,
-    /// Next offsets once `unsent` is acknowledged.
-    next: BTreeMap<Place, Offset>,
+    ledger: Ledger,
 }
 
 impl std::fmt::Debug for Service {
@@ -85,8 +80,7 @@ impl Service {
             events: Arc::from(names.name(Topic::Events)),
             failed: Arc::from(names.name(Topic::Failed)),
             links: Links::new(100_000),
-            unsent: Vec::new(),
-            next: BTreeMap::new(),
+            ledger: Ledger::default(),
             source,
             config,
             shop,
@@ -105,13 +99,7 @@ impl Service {
         self.send().await?;
         let polled = self.member.poll(self.config.batch, wait).await?;
         let taken = polled.records.len();
-        for change in polled.assignments {
-            if let winback_bus::Assignment::Revoked(places) = change {
-                places.iter().for_each(|place| {
-                    self.next.remove(place);
-                });
-            }
-        }
+        self.ledger.revoke(&polled.assignments);
         for record in polled.records {
             if self.source.arrival == Arrival::LogAppendTime && record.stamp != Stamp::Broker {
                 return Err(Error::Fatal(format!(
@@ -121,11 +109,7 @@ impl Service {
                 )));
             }
             self.take(&record)?;
-            let place = Place {
-                topic: record.topic.clone(),
-                partition: record.partition,
-            };
-            self.next.insert(place, record.offset.next());
+            self.ledger.pass(&record);
         }
         self.metrics
             .received
@@ -137,23 +121,15 @@ impl Service {
 
     /// Writes what is waiting and commits behind it.
     async fn send(&mut self) -> Result<(), Error> {
-        if !self.unsent.is_empty() {
-            if let Err(error) = self.log.produce(self.unsent.clone()).await {
-                self.links.forget();
-                return Err(error);
-            }
-            self.unsent.clear();
+        let settled = self
+            .ledger
+            .settle(self.log.as_ref(), self.member.as_mut())
+            .await;
+        if settled.is_err() {
+            // A link that was written may not have arrived.
+            self.links.forget();
         }
-        if !self.next.is_empty() {
-            let next: Vec<_> = self
-                .next
-                .iter()
-                .map(|(place, offset)| (place.clone(), *offset, String::new()))
-                .collect();
-            self.member.commit(&next).await?;
-            self.next.clear();
-        }
-        Ok(())
+        settled
     }
 
     fn take(&mut self, record: &Record) -> Result<(), Error> {
@@ -163,7 +139,7 @@ impl Service {
                     let value = serde_json::to_vec(&event).map_err(|error| {
                         Error::Fatal(format!("an event can't be written: {error}"))
                     })?;
-                    self.unsent.push(Outgoing {
+                    self.ledger.put(Outgoing {
                         topic: self.events.clone(),
                         partition: Some(self.partitions.of(event.to)),
                         key: event.to.to_string().into_bytes(),
@@ -230,7 +206,7 @@ impl Service {
         debug_assert!(failed.payload.0.len() <= KEPT_BYTES);
         let value = serde_json::to_vec(&failed)
             .map_err(|error| Error::Fatal(format!("a failure can't be written: {error}")))?;
-        self.unsent.push(Outgoing {
+        self.ledger.put(Outgoing {
             topic: self.failed.clone(),
             partition: None,
             key: record.key.clone(),

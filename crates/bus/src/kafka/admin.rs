@@ -148,6 +148,14 @@ impl KafkaLog {
                 }
             }
         }
+        // The brokers tell of a new topic a little after they have made it.
+        for spec in specs {
+            let mut asked = 0;
+            while self.partitions(&spec.name).await?.is_none() && asked < 100 {
+                asked += 1;
+                winback_service::clock::pause(std::time::Duration::from_millis(100)).await;
+            }
+        }
         Ok(())
     }
 }

@@ -1,0 +1,164 @@
+//! What a stateless service owes the log: records it must still write, and the positions it may commit behind them.
+//!
+//! Invariant: INV-3 and INV-8. A position is committed only when everything before it is acknowledged; after a
+//! failed write the same records go first again, in the same order. Absent: what the records mean.
+
+use std::collections::BTreeMap;
+
+use winback_contract::Offset;
+
+use crate::error::Error;
+use crate::log::{Assignment, Log, Member, Place};
+use crate::record::{Outgoing, Record};
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    unsent: Vec<Outgoing>,
+    next: BTreeMap<Place, Offset>,
+}
+
+impl Ledger {
+    /// A record to write.
+    pub fn put(&mut self, record: Outgoing) {
+        self.unsent.push(record);
+    }
+
+    /// A record that was read is dealt with: all it led to has been put.
+    pub fn pass(&mut self, record: &Record) {
+        self.next.insert(place(record), record.offset.next());
+    }
+
+    /// Partitions that are no longer ours are not committed.
+    pub fn revoke(&mut self, changes: &[Assignment]) {
+        for place in revoked(changes) {
+            self.next.remove(place);
+        }
+    }
+
+    /// Commits nothing of what was read since the last time: it is to be read again.
+    pub fn forget_positions(&mut self) {
+        self.next.clear();
+    }
+
+    /// Writes, waits for the acknowledgements, commits behind them.
+    ///
+    /// # Errors
+    /// Those of the log; what was put stays and goes first next time.
+    pub async fn settle(&mut self, log: &dyn Log, member: &mut dyn Member) -> Result<(), Error> {
+        if !self.unsent.is_empty() {
+            log.produce(self.unsent.clone()).await?;
+            self.unsent.clear();
+        }
+        if !self.next.is_empty() {
+            let next: Vec<_> = self
+                .next
+                .iter()
+                .map(|(place, next)| (place.clone(), *next, String::new()))
+                .collect();
+            member.commit(&next).await?;
+            self.next.clear();
+        }
+        Ok(())
+    }
+}
+
+/// Records that can't be dealt with yet, in order: behind one that waits, all of its partition wait.
+#[derive(Debug, Default)]
+pub struct Waiting(BTreeMap<Place, Vec<Record>>);
+
+impl Waiting {
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Takes all that wait, to try them again before anything new.
+    pub fn retry(&mut self) -> Vec<Record> {
+        std::mem::take(&mut self.0)
+            .into_values()
+            .flatten()
+            .collect()
+    }
+
+    /// Whether a record must wait because another one of its partition does.
+    pub fn blocks(&self, record: &Record) -> bool {
+        self.0.contains_key(&place(record))
+    }
+
+    /// A record waits.
+    pub fn push(&mut self, record: Record) {
+        self.0.entry(place(&record)).or_default().push(record);
+    }
+
+    /// The new owner reads them.
+    pub fn revoke(&mut self, changes: &[Assignment]) {
+        for place in revoked(changes) {
+            self.0.remove(place);
+        }
+    }
+}
+
+fn place(record: &Record) -> Place {
+    Place {
+        topic: record.topic.clone(),
+        partition: record.partition,
+    }
+}
+
+fn revoked(changes: &[Assignment]) -> impl Iterator<Item = &Place> {
+    changes.iter().flat_map(|change| match change {
+        Assignment::Revoked(places) => places.as_slice(),
+        Assignment::Assigned(_) => &[],
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::{Faults, MemoryLog};
+    use std::time::Duration;
+    use winback_contract::Partition;
+    use winback_service::Clock;
+
+    #[tokio::test]
+    async fn a_position_is_committed_only_behind_an_acknowledgement() {
+        let log = MemoryLog::new(Clock::at(0)).with_faults(Faults {
+            seed: 1,
+            lost_ack_one_in: 1,
+        });
+        log.create("in", 1);
+        log.create("out", 1);
+        let outgoing = |topic: &str| Outgoing {
+            topic: topic.into(),
+            partition: Some(Partition(0)),
+            key: vec![],
+            value: vec![1],
+        };
+        log.append(
+            outgoing("in"),
+            Vec::new(),
+            winback_contract::Timestamp::default(),
+        )
+        .unwrap();
+        let mut member = log.join("g", &["in".into()]).await.unwrap();
+        let polled = member.poll(10, Duration::ZERO).await.unwrap();
+        let mut ledger = Ledger::default();
+        ledger.put(outgoing("out"));
+        ledger.pass(&polled.records[0]);
+        assert!(ledger.settle(&log, member.as_mut()).await.is_err());
+        assert_eq!(log.committed("g", "in").await.unwrap(), vec![None]);
+        let calm = log.with_faults(Faults {
+            seed: 1,
+            lost_ack_one_in: 0,
+        });
+        ledger.settle(&calm, member.as_mut()).await.unwrap();
+        assert_eq!(
+            calm.committed("g", "in").await.unwrap()[0]
+                .as_ref()
+                .map(|commit| commit.next),
+            Some(Offset(1))
+        );
+        assert_eq!(calm.ends("out").await.unwrap(), vec![Offset(2)]);
+    }
+}
