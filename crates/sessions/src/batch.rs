@@ -135,12 +135,22 @@ impl<'a> Batch<'a> {
 
     /// Whether an internal position is above the high-water mark of its stream; if so it becomes the mark.
     fn is_news(&mut self, source: &SourcePosition) -> bool {
-        let place = (source.stream.clone(), source.partition);
         let position = (source.offset, source.index);
-        match self.meta.high_water.get(&place) {
-            Some(mark) if *mark >= position => false,
-            _ => {
-                self.meta.high_water.insert(place, position);
+        // A few streams at most: looking through them costs less than making a key for every event.
+        let marks = self.meta.high_water.iter_mut();
+        let known = marks.into_iter().find(|((stream, partition), _)| {
+            *partition == source.partition && *stream == source.stream
+        });
+        match known {
+            Some((_, mark)) if *mark >= position => false,
+            Some((_, mark)) => {
+                *mark = position;
+                true
+            }
+            None => {
+                self.meta
+                    .high_water
+                    .insert((source.stream.clone(), source.partition), position);
                 true
             }
         }

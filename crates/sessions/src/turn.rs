@@ -71,11 +71,12 @@ impl Owned {
             return Ok(0);
         }
         let grants = self.load(shared, &taken, frontier).await?;
-        let (commit, entries, finished) = self.fold(shared, &taken, &grants, frontier);
+        let due: Vec<Timestamp> = taken.due.iter().map(|(_, due)| *due).collect();
+        let (commit, entries, finished) = self.fold(shared, taken, &grants, frontier);
         self.commit(shared, &commit).await?;
         self.done(shared, commit, entries, &finished);
-        for (_, due) in &taken.due {
-            let late = frontier.since(*due).as_millis();
+        for due in due {
+            let late = frontier.since(due).as_millis();
             shared
                 .metrics
                 .fire_delay
@@ -216,7 +217,7 @@ impl Owned {
     fn fold(
         &mut self,
         shared: Shared<'_>,
-        taken: &Taken,
+        taken: Taken,
         grants: &HashMap<MessageId, GrantState>,
         frontier: Timestamp,
     ) -> (Commit, Vec<Entry>, Finished) {
@@ -228,19 +229,19 @@ impl Owned {
             frontier,
         };
         let mut batch = Batch::new(ground, &mut self.cache, &self.meta);
-        for (record, decision) in &taken.decisions {
+        for (record, decision) in taken.decisions {
             shared
                 .metrics
                 .triggers
                 .with_label_values(&["decided"])
                 .inc();
-            batch.decision(record, decision.clone());
+            batch.decision(&record, decision);
         }
-        for (record, outcome) in &taken.outcomes {
-            batch.outcome(record, outcome.clone());
+        for (record, outcome) in taken.outcomes {
+            batch.outcome(&record, outcome);
         }
-        for (record, event) in &taken.events {
-            batch.event(record, event.clone());
+        for (record, event) in taken.events {
+            batch.event(&record, event);
         }
         let grant = |message: MessageId| {
             grants

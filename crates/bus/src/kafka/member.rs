@@ -15,7 +15,7 @@ use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 use winback_contract::{Offset, Partition};
 
-use super::{Options, fatal, log_line, number, record, unavailable};
+use super::{Names, Options, fatal, log_line, number, record, unavailable};
 use crate::error::Error;
 use crate::log::{Assignment, Member, Place, Polled};
 
@@ -95,6 +95,7 @@ pub(super) struct KafkaMember {
     latest: HashMap<Place, (Offset, String)>,
     /// Raised by the client when a commit failed behind our back.
     commit_failed: Arc<AtomicBool>,
+    names: Names,
 }
 
 impl KafkaMember {
@@ -122,6 +123,7 @@ impl KafkaMember {
             later: None,
             latest: HashMap::new(),
             commit_failed,
+            names: Names::default(),
         })
     }
 
@@ -184,7 +186,7 @@ impl KafkaMember {
                 None => empty += 1,
                 Some(Ok(message)) => {
                     empty = 0;
-                    polled.records.push(record(&message));
+                    polled.records.push(record(&message, &mut self.names));
                 }
                 Some(Err(error)) if polled.records.is_empty() => return Err(self.explain(&error)),
                 Some(Err(error)) => {

@@ -282,7 +282,22 @@ pub(crate) fn number(partition: Partition) -> i32 {
     i32::try_from(partition.0).unwrap_or(i32::MAX)
 }
 
-pub(crate) fn record(message: &BorrowedMessage<'_>) -> Record {
+/// Names of topics, made once: a record shares its topic's name.
+#[derive(Debug, Default)]
+pub(crate) struct Names(Vec<Arc<str>>);
+
+impl Names {
+    fn share(&mut self, name: &str) -> Arc<str> {
+        if let Some(known) = self.0.iter().find(|known| known.as_ref() == name) {
+            return known.clone();
+        }
+        let made: Arc<str> = Arc::from(name);
+        self.0.push(made.clone());
+        made
+    }
+}
+
+pub(crate) fn record(message: &BorrowedMessage<'_>, names: &mut Names) -> Record {
     let (time, stamp) = match message.timestamp() {
         KafkaTime::LogAppendTime(millis) => (millis, Stamp::Broker),
         KafkaTime::CreateTime(millis) => (millis, Stamp::Producer),
@@ -300,7 +315,7 @@ pub(crate) fn record(message: &BorrowedMessage<'_>) -> Record {
             .collect()
     });
     Record {
-        topic: Arc::from(message.topic()),
+        topic: names.share(message.topic()),
         partition: Partition(u32::try_from(message.partition()).unwrap_or(0)),
         offset: Offset(message.offset()),
         time: Timestamp::from_millis(time),

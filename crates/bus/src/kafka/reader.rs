@@ -10,7 +10,7 @@ use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 use winback_contract::Offset;
 
-use super::{Options, Quiet, fatal, number, record, unavailable};
+use super::{Names, Options, Quiet, fatal, number, record, unavailable};
 use crate::error::Error;
 use crate::log::{Place, Reader};
 use crate::record::Record;
@@ -20,6 +20,7 @@ pub(super) struct KafkaReader {
     /// An error that came behind records: they are handed out first.
     later: Option<Error>,
     reading: HashSet<Place>,
+    names: Names,
 }
 
 impl KafkaReader {
@@ -33,6 +34,7 @@ impl KafkaReader {
                 .map_err(|error| fatal(&error))?,
             later: None,
             reading: HashSet::new(),
+            names: Names::default(),
         })
     }
 
@@ -47,7 +49,7 @@ impl KafkaReader {
                 None => empty += 1,
                 Some(Ok(message)) => {
                     empty = 0;
-                    records.push(record(&message));
+                    records.push(record(&message, &mut self.names));
                 }
                 Some(Err(error)) if records.is_empty() => return Err(explain(&error)),
                 Some(Err(error)) => {
