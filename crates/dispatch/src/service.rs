@@ -129,9 +129,10 @@ impl Service {
                 tracing::error!(reason, "a published bundle is left aside");
             }
         }
-        // While a bundle is awaited nothing more is taken: what waits is bounded (INV-12).
+        // While a bundle is awaited nothing more is taken: what waits is bounded (INV-12). And no more is taken than is
+        // sent at the same time: what is sent is reported before the next is claimed, so that a crash leaves few in doubt.
         let most = if self.waiting.is_empty() {
-            self.config.batch
+            self.config.batch.min(self.config.parallel.max(1))
         } else {
             0
         };
