@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use winback_campaign::{Bundle, Campaign, Files};
-use winback_contract::{BundleHash, Channel, CustomerId, Partition, PartitionCount, Span};
+use winback_contract::{BundleHash, Channel, CustomerId, Partition, Span};
 
 /// Bundles by hash: the active one and those that running journeys began with.
 #[derive(Clone, Debug, Default)]
@@ -105,8 +105,6 @@ pub struct World<'a> {
     pub customer: CustomerId,
     /// Its partition.
     pub partition: Partition,
-    /// Of how many.
-    pub partitions: PartitionCount,
     /// All bundles that are loaded.
     pub bundles: &'a Bundles,
     /// The bundle that decides from here on; none before the first activation.

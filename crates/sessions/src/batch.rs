@@ -92,7 +92,6 @@ impl<'a> Batch<'a> {
         let world = World {
             customer: id,
             partition: self.ground.partition,
-            partitions: self.ground.partitions,
             bundles: self.ground.bundles,
             active: active.map(AsRef::as_ref),
             limits: self.ground.limits,

@@ -8,7 +8,7 @@ use crate::advance::end;
 use crate::customer::Customer;
 use crate::effects::{Count, Effects};
 use crate::facts::Facts;
-use crate::state::Journey;
+use crate::state::{Journey, Station};
 use crate::world::World;
 
 /// Ends the journeys that an event of this name ends. `name` differs from the event's own for derived events.
@@ -47,7 +47,7 @@ fn verdict(
     let bundle = world.bundles.get(journey.bundle)?;
     let campaign = bundle.campaign(&journey.campaign)?;
     // Silence is measured by the order itself: an armed one is armed anew, not ended.
-    let silent = crate::fold::is_armed(journey.station)
+    let silent = journey.station == Station::Armed
         && matches!(
             campaign
                 .starts

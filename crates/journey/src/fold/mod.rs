@@ -16,7 +16,6 @@ use crate::advance::advance;
 use crate::customer::{Customer, limit};
 use crate::effects::{Count, Effects, Forward};
 use crate::merge;
-use crate::state::Station;
 use crate::world::World;
 
 pub(crate) use profile::{consent, withdraw};
@@ -163,9 +162,4 @@ fn storefront(
     if event.name == spec::ORDER_COMPLETED && mine {
         arm_silence(customer, record.arrival, world, out);
     }
-}
-
-/// The journeys of an idle start, still armed.
-pub(crate) fn is_armed(station: Station) -> bool {
-    station == Station::Armed
 }

@@ -45,15 +45,20 @@ fn report(
     life.take(effects);
 }
 
-#[test]
-fn a_decision_in_flight_does_not_override_a_withdrawn_consent() {
-    let mut life = Life::new(MORNING, &[CART]);
-    life.event(added("c1"));
+/// The delay runs out and the evaluator answers; the answer is not applied yet.
+fn decision_after_idle(life: &mut Life) -> winback_contract::Decision {
     life.now = life.now + Span::from_mins(20);
     let now = life.now;
     let gone = |_| crate::GrantState::Gone;
     let fired = life.with(|customer, world| tick::tick(customer, now, &gone, world));
-    let decision = decide(&life.bundles, &fired.triggers[0]).unwrap();
+    decide(&life.bundles, &fired.triggers[0]).unwrap()
+}
+
+#[test]
+fn a_decision_in_flight_does_not_override_a_withdrawn_consent() {
+    let mut life = Life::new(MORNING, &[CART]);
+    life.event(added("c1"));
+    let decision = decision_after_idle(&mut life);
     life.event(consent(ConsentStatus::Denied));
     let booked = life.with(|customer, world| book::apply(customer, &decision, world));
     assert!(booked.messages.is_empty() && booked.grants.is_empty());
@@ -80,11 +85,7 @@ fn an_old_yes_does_not_undo_an_unsubscribe() {
 fn a_late_sent_is_not_sent_again() {
     let mut life = Life::new(MORNING, &[CART]);
     life.event(added("c1"));
-    life.now = life.now + Span::from_mins(20);
-    let now = life.now;
-    let gone = |_| crate::GrantState::Gone;
-    let fired = life.with(|customer, world| tick::tick(customer, now, &gone, world));
-    let decision = decide(&life.bundles, &fired.triggers[0]).unwrap();
+    let decision = decision_after_idle(&mut life);
     let booked = life.with(|customer, world| book::apply(customer, &decision, world));
     let message = booked.messages[0].clone();
     // One copy of the record reports "not now", the other one had sent it.
@@ -212,11 +213,7 @@ fn what_came_before_the_order_begins_nothing_that_an_order_ends() {
 fn a_moved_message_is_judged_again_with_what_was_said_since() {
     let mut life = Life::new(MORNING, &[CART]);
     life.event(added("c1"));
-    life.now = life.now + Span::from_mins(20);
-    let now = life.now;
-    let gone = |_| crate::GrantState::Gone;
-    let fired = life.with(|customer, world| tick::tick(customer, now, &gone, world));
-    let decision = decide(&life.bundles, &fired.triggers[0]).unwrap();
+    let decision = decision_after_idle(&mut life);
     let booked = life.with(|customer, world| book::apply(customer, &decision, world));
     let message = booked.messages[0].clone();
     life.event(consent(ConsentStatus::Denied));

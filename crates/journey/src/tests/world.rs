@@ -8,8 +8,8 @@ use std::sync::Arc;
 use winback_campaign::{Bundle, Files};
 use winback_contract::{
     Body, BundleHash, Channel, Event, EventId, EventRecord, Identities, JourneyRecord, Message,
-    MessageId, Money, Offset, Outcome, OutcomeStatus, Partition, PartitionCount, Product,
-    SourceKind, SourcePosition, Span, Timestamp, Trigger,
+    MessageId, Money, Offset, Outcome, OutcomeStatus, Partition, Product, SourceKind,
+    SourcePosition, Span, Timestamp, Trigger,
 };
 
 use crate::customer::Customer;
@@ -132,11 +132,9 @@ impl Life {
     }
 
     pub(super) fn with<T>(&mut self, work: impl FnOnce(&mut Customer, &World<'_>) -> T) -> T {
-        let count = PartitionCount::new(1).unwrap();
         let world = World {
             customer: self.me,
             partition: Partition(0),
-            partitions: count,
             bundles: &self.bundles,
             active: Some(&self.active),
             limits: &self.limits,
