@@ -11,15 +11,15 @@ use std::time::Duration;
 
 use winback_bus::kafka::{KafkaLog, Options};
 use winback_bus::{Log as _, Outgoing};
-use winback_contract::{
-    Body, Event, EventId, EventRecord, Identities, Identity, IdentityKind, Offset, Partition,
-    PartitionCount, Product, SourceKind, SourcePosition, Span, Timestamp,
-};
-use winback_scenario::Random;
+use winback_contract::{Partition, PartitionCount};
 use winback_service::clock::{Stopwatch, pause};
 use winback_store::{RedisStore, Store as _};
 use winback_testkit::files::Folder;
 use winback_testkit::{Child, Kafka, Redis, Result, ports, until};
+
+mod workload;
+
+use workload::Workload;
 
 const PARTITIONS: u32 = 8;
 const BATCH: u64 = 20_000;
@@ -188,39 +188,20 @@ fn statistics(id: u32) -> (f64, u64) {
     (ticks / 100.0, resident.unwrap_or(0))
 }
 
-/// 80 % views, 14 % additions, 4 % orders, 2 % other; uniform over customers.
+/// Writes the workload into the topic; returns how many bytes the records have.
 async fn fill(log: &KafkaLog, events: u64, customers: u64) -> Result<u64> {
-    let mut random = Random::new(42);
     let count = PartitionCount::new(PARTITIONS).ok_or("no partitions")?;
+    let mut workload = Workload::new(42, customers, count);
     let topic: Arc<str> = "winback.events".into();
-    let start = Timestamp::from_millis(1_780_000_000_000);
     let (mut batch, mut bytes) = (Vec::new(), 0_u64);
-    for number in 0..events {
-        let user = format!("u{}", random.below(customers));
-        let identity = Identity::new(IdentityKind::User, &user).ok_or("identity")?;
-        let to = identity.customer("shop");
-        let at = start + Span::from_millis(i64::try_from(number / 10).unwrap_or(0));
-        let record = EventRecord {
-            v: EventRecord::VERSION,
-            to,
-            id: EventId::of_message_id(&number.to_string()),
-            source: SourcePosition {
-                stream: "raw:raw".into(),
-                partition: Partition(0),
-                offset: Offset(i64::try_from(number).unwrap_or(0)),
-                index: 0,
-            },
-            kind: SourceKind::Live,
-            arrival: at,
-            at,
-            body: Body::Storefront(Box::new(event(&mut random, user, number))),
-        };
+    for _ in 0..events {
+        let (partition, record) = workload.next().ok_or("the workload ended")?;
         let value = serde_json::to_vec(&record).map_err(|error| error.to_string())?;
         bytes += value.len() as u64;
         batch.push(Outgoing {
             topic: topic.clone(),
-            partition: Some(count.of(to)),
-            key: to.to_string().into_bytes(),
+            partition: Some(partition),
+            key: record.to.to_string().into_bytes(),
             value,
         });
         if batch.len() as u64 == BATCH {
@@ -233,50 +214,4 @@ async fn fill(log: &KafkaLog, events: u64, customers: u64) -> Result<u64> {
         .await
         .map_err(|error| error.to_string())?;
     Ok(bytes)
-}
-
-fn event(random: &mut Random, user: String, number: u64) -> Event {
-    let identities = Identities {
-        user: Some(user),
-        ..Identities::default()
-    };
-    let product = |random: &mut Random| Product {
-        product_id: format!("p{}", random.below(5_000)),
-        name: None,
-        category: None,
-        price: None,
-        quantity: 1,
-        url: None,
-        image_url: None,
-        in_stock: None,
-    };
-    let base = Event {
-        identities,
-        ..Event::default()
-    };
-    match random.below(100) {
-        0..=79 => Event {
-            name: "Product Viewed".into(),
-            products: vec![product(random)],
-            ..base
-        },
-        80..=93 => {
-            let cart_id = base.identities.user.clone();
-            Event {
-                name: "Product Added".into(),
-                cart_id,
-                products: vec![product(random)],
-                ..base
-            }
-        }
-        94..=97 => Event {
-            name: "Order Completed".into(),
-            order_id: Some(format!("o{number}")),
-            ..base
-        },
-        _ => Event {
-            name: "Page Viewed".into(),
-            ..base
-        },
-    }
 }

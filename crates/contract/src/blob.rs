@@ -28,7 +28,7 @@ impl Serialize for Blob {
 impl<'de> Deserialize<'de> for Blob {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if deserializer.is_human_readable() {
-            let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+            let text = String::deserialize(deserializer)?;
             let bytes = base64::engine::general_purpose::STANDARD.decode(text.as_bytes());
             bytes
                 .map(Self)

@@ -20,6 +20,7 @@ pub mod reason;
 pub mod record;
 pub mod schema;
 pub mod spec;
+mod text;
 pub mod time;
 pub mod topics;
 pub mod trigger;

@@ -68,6 +68,47 @@ pub enum Count {
     Resent,
 }
 
+impl Count {
+    /// All of them, in the order of their declaration.
+    pub const ALL: [Self; 11] = [
+        Self::Applied,
+        Self::Duplicate,
+        Self::Late,
+        Self::Stale,
+        Self::Truncated,
+        Self::ConditionFailed,
+        Self::Reentry,
+        Self::Forwarded,
+        Self::Reemitted,
+        Self::Unknown,
+        Self::Resent,
+    ];
+}
+
+/// How often each thing happened. It costs no allocation: every event counts something.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counts([u32; Count::ALL.len()]);
+
+impl Counts {
+    /// One more.
+    pub fn add(&mut self, what: Count) {
+        let count = &mut self.0[what as usize];
+        *count = count.saturating_add(1);
+    }
+
+    /// Adds those of another input.
+    pub fn merge(&mut self, other: &Self) {
+        for (mine, theirs) in self.0.iter_mut().zip(other.0) {
+            *mine = mine.saturating_add(theirs);
+        }
+    }
+
+    /// How often.
+    pub fn of(&self, what: Count) -> u32 {
+        self.0[what as usize]
+    }
+}
+
 /// Everything one input caused.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Effects {
@@ -82,14 +123,24 @@ pub struct Effects {
     /// For other profiles.
     pub forwards: Vec<Forward>,
     /// For metrics.
-    pub counts: Vec<Count>,
+    pub counts: Counts,
     /// The profile is to be forgotten.
     pub delete: bool,
 }
 
 impl Effects {
+    /// Whether it changed the customer only: nothing leaves, and nothing but counts is worth telling.
+    pub fn is_quiet(&self) -> bool {
+        self.journeys.is_empty()
+            && self.grants.is_empty()
+            && self.messages.is_empty()
+            && self.triggers.is_empty()
+            && self.forwards.is_empty()
+            && !self.delete
+    }
+
     /// Counts one thing.
     pub fn count(&mut self, what: Count) {
-        self.counts.push(what);
+        self.counts.add(what);
     }
 }

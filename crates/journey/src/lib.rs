@@ -23,7 +23,7 @@ pub use codec::{decode, encode};
 pub use customer::Customer;
 pub use decide::decide;
 pub use due::next_due;
-pub use effects::{Count, Effects, Forward, GrantChange};
+pub use effects::{Count, Counts, Effects, Forward, GrantChange};
 pub use tick::GrantState;
 pub use world::{Ambiguous, Bundles, Limits, Offered, World};
 

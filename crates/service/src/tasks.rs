@@ -88,6 +88,26 @@ impl Tasks {
     }
 }
 
+/// Runs pieces of work side by side on all cores and waits for every one; results come in the order of the work.
+///
+/// # Errors
+/// [`Died::Panicked`] when one of them panicked.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "they have a name, and whoever started them waits for them"
+)]
+pub async fn side_by_side<T: Send + 'static>(
+    name: &str,
+    work: impl IntoIterator<Item = impl Future<Output = T> + Send + 'static>,
+) -> Result<Vec<T>, Died> {
+    let handles: Vec<_> = work.into_iter().map(tokio::task::spawn).collect();
+    let mut results = Vec::with_capacity(handles.len());
+    for handle in handles {
+        results.push(handle.await.map_err(|_| Died::Panicked { name: name.into() })?);
+    }
+    Ok(results)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,6 +124,16 @@ mod tests {
         tasks.spawn("broken", async { Err::<(), _>("no more disk") });
         let died = tasks.run(&shutdown).await.unwrap_err();
         assert_eq!(died.to_string(), "broken stopped: no more disk");
+    }
+
+    #[tokio::test]
+    async fn work_side_by_side_keeps_its_order_and_its_panics() {
+        let squares = side_by_side("squares", (0..8_u32).map(|n| async move { n * n })).await;
+        assert_eq!(squares.unwrap(), [0, 1, 4, 9, 16, 25, 36, 49]);
+        let broken = side_by_side("clumsy", [async {
+            assert!(std::hint::black_box(false), "planted");
+        }]);
+        assert!(matches!(broken.await, Err(Died::Panicked { .. })));
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 //!
 //! Invariants: INV-2 (one commit holds all), INV-8 (each input is applied, dropped by position, or failed).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use winback_bus::Record;
 use winback_contract::{
@@ -10,12 +10,12 @@ use winback_contract::{
     PartitionCount, SourcePosition, Timestamp, Topic, ids::digest,
 };
 use winback_journey::{
-    Bundles, Effects, GrantChange, GrantState, Limits, World, book, encode, fold, next_due,
+    Bundles, Counts, Effects, GrantChange, GrantState, Limits, World, book, encode, fold, next_due,
     outcome, tick,
 };
 use winback_store::{Commit, GrantWrite, Meta};
 
-use crate::cache::Cache;
+use crate::cache::{Cache, IdHash};
 use crate::entry::Entry;
 
 /// The name of our own stream in source positions.
@@ -45,14 +45,16 @@ pub struct Batch<'a> {
     pub meta: Meta,
     sequence: u64,
     epoch: u64,
-    touched: BTreeSet<CustomerId>,
+    touched: HashSet<CustomerId, IdHash>,
     woken: BTreeSet<CustomerId>,
     deleted: BTreeSet<CustomerId>,
     outbox: Vec<Entry>,
     grants: Vec<GrantWrite>,
     forwards: u32,
-    /// Everything that was caused, for metrics after the commit.
+    /// What left the customers, for metrics after the commit.
     pub effects: Vec<Effects>,
+    /// What was counted.
+    pub counts: Counts,
     /// Inputs that went to `failed`, by reason.
     pub failures: Vec<&'static str>,
     /// Inputs dropped because they were applied before.
@@ -68,13 +70,14 @@ impl<'a> Batch<'a> {
             sequence: meta.sequence,
             epoch: meta.epoch,
             meta: meta.clone(),
-            touched: BTreeSet::new(),
+            touched: HashSet::default(),
             woken: BTreeSet::new(),
             deleted: BTreeSet::new(),
             outbox: Vec::new(),
             grants: Vec::new(),
             forwards: 0,
             effects: Vec::new(),
+            counts: Counts::default(),
             failures: Vec::new(),
             repeats: 0,
         }
@@ -205,6 +208,14 @@ impl<'a> Batch<'a> {
     }
 
     fn take(&mut self, id: CustomerId, effects: Effects) {
+        self.counts.merge(&effects.counts);
+        // Whoever comes back in the same batch is not to be forgotten.
+        if !effects.delete && !self.deleted.is_empty() {
+            self.deleted.remove(&id);
+        }
+        if effects.is_quiet() {
+            return;
+        }
         let here = Some(self.ground.partition);
         let key = id.to_string();
         for record in &effects.journeys {
@@ -274,8 +285,6 @@ impl<'a> Batch<'a> {
             }));
         if effects.delete {
             self.deleted.insert(id);
-        } else {
-            self.deleted.remove(&id);
         }
         self.effects.push(effects);
     }
@@ -321,7 +330,10 @@ impl<'a> Batch<'a> {
         let mut customers = Vec::new();
         let mut timers = Vec::new();
         let mut earliest: Option<Timestamp> = None;
-        for id in &self.touched {
+        // In the order of ids: the same inputs make the same commit (INV-10).
+        let mut touched: Vec<CustomerId> = self.touched.into_iter().collect();
+        touched.sort_unstable();
+        for id in &touched {
             if self.deleted.contains(id) {
                 customers.push((*id, None));
                 timers.push((*id, None));
@@ -365,6 +377,7 @@ impl<'a> Batch<'a> {
         };
         let finished = Finished {
             effects: self.effects,
+            counts: self.counts,
             failures: self.failures,
             repeats: self.repeats,
             earliest,
@@ -379,6 +392,8 @@ impl<'a> Batch<'a> {
 pub struct Finished {
     /// For metrics.
     pub effects: Vec<Effects>,
+    /// For metrics.
+    pub counts: Counts,
     /// For metrics.
     pub failures: Vec<&'static str>,
     /// For metrics.

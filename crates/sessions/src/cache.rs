@@ -1,14 +1,34 @@
 //! Decoded customers of a partition, bounded (INV-12). It holds what is committed, or what the running batch made.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use winback_contract::CustomerId;
 use winback_journey::Customer;
 
+/// A customer's id is the hash of an identifier already: eight bytes of it serve as they are.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(last) = bytes.last_chunk::<8>() {
+            self.0 ^= u64::from_le_bytes(*last);
+        }
+    }
+}
+
+/// For maps and sets of customers.
+pub type IdHash = BuildHasherDefault<IdHasher>;
+
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Cache {
-    customers: HashMap<CustomerId, (Customer, u64)>,
+    customers: HashMap<CustomerId, (Customer, u64), IdHash>,
     turn: u64,
 }
 

@@ -2,7 +2,7 @@
 
 use prometheus::{GaugeVec, HistogramVec, IntCounterVec, IntGaugeVec};
 use winback_contract::Transition;
-use winback_journey::{Count, Effects, GrantChange};
+use winback_journey::{Count, Counts, Effects, GrantChange};
 use winback_service::Metrics as Registry;
 
 /// All of them; labels are bounded by partitions, reasons, channels and campaigns.
@@ -24,7 +24,7 @@ pub struct Metrics {
     pub triggers: IntCounterVec,
     /// Counter: grants made, taken back, moved.
     pub grants: IntCounterVec,
-    /// Counter: messages whose answer was lost, by channel policy.
+    /// Counter: messages whose answer was lost, and of them those sent again.
     pub unknown: IntCounterVec,
     /// Counter: commits refused because of another owner.
     pub fences: IntCounterVec,
@@ -90,8 +90,8 @@ impl Metrics {
             ),
             unknown: registry.counter(
                 "messages_unknown_total",
-                "messages whose answer was lost",
-                &["policy"],
+                "messages whose answer was lost, and those of them that were sent again",
+                &["what"],
             ),
             fences: registry.counter(
                 "redis_script_conflicts_total",
@@ -147,15 +147,24 @@ impl Metrics {
     }
 
     /// Counts what one input caused.
-    pub fn effects(&self, effects: &Effects) {
-        for count in &effects.counts {
-            match count {
-                Count::Unknown => self.unknown.with_label_values(&["drop_or_resend"]).inc(),
-                Count::Resent => self.unknown.with_label_values(&["resent"]).inc(),
-                Count::Reemitted => self.triggers.with_label_values(&["emitted_again"]).inc(),
-                other => self.inputs.with_label_values(&[word(*other)]).inc(),
+    pub fn counts(&self, counts: &Counts) {
+        for count in Count::ALL {
+            let times = u64::from(counts.of(count));
+            if times == 0 {
+                continue;
             }
+            let counter = match count {
+                Count::Unknown => self.unknown.with_label_values(&["lost"]),
+                Count::Resent => self.unknown.with_label_values(&["resent"]),
+                Count::Reemitted => self.triggers.with_label_values(&["emitted_again"]),
+                other => self.inputs.with_label_values(&[word(other)]),
+            };
+            counter.inc_by(times);
         }
+    }
+
+    /// Counts what left a customer.
+    pub fn effects(&self, effects: &Effects) {
         self.triggers
             .with_label_values(&["opened"])
             .inc_by(effects.triggers.len() as u64);

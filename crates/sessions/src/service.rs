@@ -11,6 +11,7 @@ use winback_bus::frontier::Frontier;
 use winback_bus::{Assignment, Follower, Log, Member, Place, Reader, Record};
 use winback_contract::{Offset, Partition, Timestamp, Topic};
 use winback_journey::{Bundles, Offered};
+use winback_service::tasks::side_by_side;
 use winback_service::{Clock, Health, Shutdown, clock};
 use winback_store::Store;
 
@@ -24,18 +25,12 @@ use crate::turn::Shared;
 
 /// See the module.
 pub struct Service {
-    config: Config,
-    log: Arc<dyn Log>,
-    store: Arc<dyn Store>,
-    clock: Clock,
-    metrics: Metrics,
-    shutdown: Shutdown,
+    shared: Arc<Shared>,
     /// Owns partitions of `events`; fetches nothing.
     member: Box<dyn Member>,
     /// Reads what is owned, from the store's positions.
     reader: Box<dyn Reader>,
     campaigns: Follower,
-    bundles: Bundles,
     owned: BTreeMap<Partition, Owned>,
     /// Assigned, not acquired yet.
     wanted: Vec<Partition>,
@@ -87,17 +82,19 @@ impl Service {
             probed: None,
             echoed: 0,
             shown: 0,
-            config,
-            log,
-            store,
-            clock,
-            metrics,
-            shutdown,
             member,
             reader,
             campaigns,
-            bundles: Bundles::default(),
             frontier,
+            shared: Arc::new(Shared {
+                log,
+                store,
+                bundles: Bundles::default(),
+                config,
+                metrics,
+                shutdown,
+                clock,
+            }),
         })
     }
 
@@ -107,7 +104,8 @@ impl Service {
     /// Transient ones may be retried by calling again; nothing is lost.
     pub async fn step(&mut self, wait: Duration) -> Result<usize, Error> {
         for value in self.campaigns.poll(Duration::ZERO).await? {
-            match self.bundles.offer(&value) {
+            // Nobody else holds it between two rounds: this changes it in place.
+            match Arc::make_mut(&mut self.shared).bundles.offer(&value) {
                 Offered::Refused(reason) => {
                     tracing::error!(reason, "a published bundle is left aside")
                 }
@@ -151,16 +149,16 @@ impl Service {
         while let Some(partition) = self.wanted.first().copied() {
             let mut owned = acquire(
                 partition,
-                &self.config,
-                self.log.as_ref(),
-                self.store.as_ref(),
+                &self.shared.config,
+                self.shared.log.as_ref(),
+                self.shared.store.as_ref(),
             )
             .await?;
-            owned.acquired = Timestamp::from_millis(self.clock.now_millis());
-            for (place, from) in owned.places(&self.config.names) {
+            owned.acquired = Timestamp::from_millis(self.shared.clock.now_millis());
+            for (place, from) in owned.places(&self.shared.config.names) {
                 self.reader.start(&place, from).await?;
             }
-            self.metrics
+            self.shared.metrics
                 .owned
                 .with_label_values(&[&partition.to_string()])
                 .set(1);
@@ -178,12 +176,12 @@ impl Service {
 
     async fn release(&mut self, partition: Partition) {
         if let Some(owned) = self.owned.remove(&partition) {
-            for (place, _) in owned.places(&self.config.names) {
+            for (place, _) in owned.places(&self.shared.config.names) {
                 if let Err(error) = self.reader.stop(&place).await {
                     tracing::debug!(%error, "a partition could not be stopped; it is started anew when needed");
                 }
             }
-            self.metrics
+            self.shared.metrics
                 .owned
                 .with_label_values(&[&partition.to_string()])
                 .set(0);
@@ -193,20 +191,29 @@ impl Service {
 
     async fn read(&mut self, wait: Duration) -> Result<usize, Error> {
         let waiting = self.owned.values().any(|owned| {
-            owned.can_go_on(&self.bundles) && owned.has_input()
+            owned.can_go_on(&self.shared.bundles) && owned.has_input()
                 || !owned.unsent.is_empty()
                 || owned.sent > 0
         });
+        // What there is to do goes first; the next records are read beside it.
+        if waiting && !self.shared.clock.is_virtual() {
+            return self.balance_all().await.map(|()| 0);
+        }
         let wait = if waiting { Duration::ZERO } else { wait };
-        let records = self.reader.poll(self.config.batch * 4, wait).await?;
+        let records = self.reader.poll(self.shared.config.batch * 4, wait).await?;
         let read = records.len();
         for record in records {
             self.sort_in(record);
         }
+        self.balance_all().await?;
+        Ok(read)
+    }
+
+    async fn balance_all(&mut self) -> Result<(), Error> {
         for partition in self.owned.keys().copied().collect::<Vec<_>>() {
             self.balance(partition).await?;
         }
-        Ok(read)
+        Ok(())
     }
 
     fn sort_in(&mut self, record: Record) {
@@ -225,7 +232,7 @@ impl Service {
 
     /// Back-pressure touches events only: decisions and outcomes free what is bounded.
     async fn balance(&mut self, partition: Partition) -> Result<(), Error> {
-        let most = self.config.batch * 4;
+        let most = self.shared.config.batch * 4;
         let Some(owned) = self.owned.get_mut(&partition) else {
             return Ok(());
         };
@@ -248,21 +255,21 @@ impl Service {
             .values_mut()
             .filter(|owned| owned.earliest_is_stale)
         {
-            owned.earliest = self.store.earliest(owned.partition).await?;
+            owned.earliest = self.shared.store.earliest(owned.partition).await?;
             owned.earliest_is_stale = false;
         }
         let wanted = self
             .owned
             .values()
             .any(|owned| owned.earliest.is_some() || owned.meta.sweep.is_some());
-        let here = self.clock.now_millis();
-        let pause = i64::try_from(self.config.probe_every.as_millis()).unwrap_or(i64::MAX);
+        let here = self.shared.clock.now_millis();
+        let pause = i64::try_from(self.shared.config.probe_every.as_millis()).unwrap_or(i64::MAX);
         let too_soon =
-            self.probed.is_some_and(|probed| here - probed < pause) && !self.clock.is_virtual();
+            self.probed.is_some_and(|probed| here - probed < pause) && !self.shared.clock.is_virtual();
         if !wanted || too_soon {
             return Ok(());
         }
-        let now = self.store.time().await?;
+        let now = self.shared.store.time().await?;
         let due = |owned: &Owned| {
             owned.meta.sweep.is_some() || owned.earliest.is_some_and(|earliest| earliest <= now)
         };
@@ -272,9 +279,9 @@ impl Service {
         self.probed = Some(here);
         probe(
             &mut self.frontier,
-            &self.config,
-            self.log.as_ref(),
-            self.store.as_ref(),
+            &self.shared.config,
+            self.shared.log.as_ref(),
+            self.shared.store.as_ref(),
             now,
         )
         .await?;
@@ -283,7 +290,7 @@ impl Service {
 
     /// Gauges, once a second, also while nothing is due: an old value would be a lie.
     fn show(&mut self) {
-        let here = self.clock.now_millis();
+        let here = self.shared.clock.now_millis();
         if here - self.shown < 1_000 {
             return;
         }
@@ -299,27 +306,27 @@ impl Service {
             (None, _) | (_, "") => "nothing",
             (_, topic) => topic,
         };
-        self.metrics.frontier_age.reset();
+        self.shared.metrics.frontier_age.reset();
         let age = oldest.map_or(0.0, |oldest| seconds(now.since(oldest)));
-        self.metrics
+        self.shared.metrics
             .frontier_age
             .with_label_values(&[waits_for])
             .set(age);
-        self.metrics.bundle.reset();
+        self.shared.metrics.bundle.reset();
         for owned in self.owned.values() {
             let label = owned.partition.to_string();
             let age = owned
                 .earliest
                 .map_or(0.0, |earliest| seconds(now.since(earliest)));
-            self.metrics
+            self.shared.metrics
                 .oldest_due
                 .with_label_values(&[&label])
                 .set(age);
             let outbox = i64::try_from(owned.unsent.len()).unwrap_or(i64::MAX);
-            self.metrics.outbox.with_label_values(&[&label]).set(outbox);
+            self.shared.metrics.outbox.with_label_values(&[&label]).set(outbox);
             if let Some(bundle) = owned.meta.bundle {
                 let bundle = bundle.to_string();
-                self.metrics
+                self.shared.metrics
                     .bundle
                     .with_label_values(&[label.as_str(), &bundle])
                     .set(1);
@@ -327,24 +334,38 @@ impl Service {
         }
     }
 
-    /// A step of every partition, side by side.
+    /// A step of every partition, side by side, while the next records are read. In virtual time one after the
+    /// other: what is produced must not depend on which thread was faster.
     async fn turns(&mut self) -> Result<usize, Error> {
-        let shared = Shared {
-            log: self.log.as_ref(),
-            store: self.store.as_ref(),
-            bundles: &self.bundles,
-            config: &self.config,
-            metrics: &self.metrics,
-            shutdown: &self.shutdown,
-            clock: &self.clock,
-        };
         let frontier = &self.frontier;
-        let turns = self.owned.values_mut().map(|owned| {
-            let up_to = frontier.of(owned.partition);
-            async move { (owned.partition, owned.turn(shared, up_to).await) }
-        });
-        let results = futures::future::join_all(turns).await;
-        let mut done = 0;
+        let shared = self.shared.clone();
+        let turns = std::mem::take(&mut self.owned)
+            .into_iter()
+            .map(|(partition, mut owned)| {
+                let (shared, up_to) = (shared.clone(), frontier.of(partition));
+                async move {
+                    let result = owned.turn(&shared, up_to).await;
+                    (owned, result)
+                }
+            });
+        let (turned, read) = if shared.clock.is_virtual() {
+            (Ok(futures::future::join_all(turns).await), Ok(Vec::new()))
+        } else {
+            let reading = self.reader.poll(shared.config.batch * 4, Duration::ZERO);
+            futures::future::join(side_by_side("a step of sessions", turns), reading).await
+        };
+        drop(shared);
+        let turned = turned.map_err(|died| Error::Fatal(died.to_string()))?;
+        let mut results = Vec::with_capacity(turned.len());
+        for (owned, result) in turned {
+            results.push((owned.partition, result));
+            self.owned.insert(owned.partition, owned);
+        }
+        let records = read?;
+        let mut done = records.len();
+        for record in records {
+            self.sort_in(record);
+        }
         let mut problem = None;
         for (partition, result) in results {
             match result {
@@ -370,8 +391,8 @@ impl Service {
 
     /// Kafka's committed offsets are an echo of the positions in the store, for lag and for detecting a rollback.
     async fn echo(&mut self) -> Result<(), Error> {
-        let here = self.clock.now_millis();
-        if here - self.echoed < 1_000 && !self.clock.is_virtual() {
+        let here = self.shared.clock.now_millis();
+        if here - self.echoed < 1_000 && !self.shared.clock.is_virtual() {
             return Ok(());
         }
         self.echoed = here;
@@ -410,7 +431,7 @@ impl Service {
     /// # Errors
     /// Only those that need a person.
     pub async fn run(mut self, health: Health) -> Result<(), Error> {
-        while !self.shutdown.is_raised() {
+        while !self.shared.shutdown.is_raised() {
             match self.step(Duration::from_millis(20)).await {
                 Ok(_) => health.ready("sessions"),
                 Err(Error::Unavailable(reason)) => {

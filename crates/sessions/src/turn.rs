@@ -3,6 +3,7 @@
 //! Invariants: INV-1 (a fenced commit throws everything folded away), INV-3 (produce comes after durability).
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use winback_bus::{Log, Record};
@@ -19,25 +20,25 @@ use crate::metrics::Metrics;
 use crate::partition::Owned;
 
 /// What all partitions of the process share.
-#[derive(Clone, Copy)]
-pub struct Shared<'a> {
+#[derive(Clone)]
+pub struct Shared {
     /// The log.
-    pub log: &'a dyn Log,
+    pub log: Arc<dyn Log>,
     /// The store.
-    pub store: &'a dyn Store,
+    pub store: Arc<dyn Store>,
     /// Bundles.
-    pub bundles: &'a Bundles,
+    pub bundles: Bundles,
     /// Sizes.
-    pub config: &'a Config,
+    pub config: Config,
     /// Counters.
-    pub metrics: &'a Metrics,
+    pub metrics: Metrics,
     /// Ends retries.
-    pub shutdown: &'a Shutdown,
+    pub shutdown: Shutdown,
     /// Whether retries may wait in real time.
-    pub clock: &'a Clock,
+    pub clock: Clock,
 }
 
-impl std::fmt::Debug for Shared<'_> {
+impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Shared")
     }
@@ -59,7 +60,7 @@ impl Owned {
     ///
     /// # Errors
     /// [`Error::Fenced`] when the partition is lost; the caller drops it.
-    pub async fn turn(&mut self, shared: Shared<'_>, frontier: Timestamp) -> Result<usize, Error> {
+    pub async fn turn(&mut self, shared: &Shared, frontier: Timestamp) -> Result<usize, Error> {
         self.produce(shared).await?;
         let taken = self.take(shared, frontier).await?;
         let work = taken.events.len()
@@ -88,10 +89,10 @@ impl Owned {
     }
 
     /// Takes what is there, bounded. Live input goes first, then timers, then the sweep.
-    async fn take(&mut self, shared: Shared<'_>, frontier: Timestamp) -> Result<Taken, Error> {
+    async fn take(&mut self, shared: &Shared, frontier: Timestamp) -> Result<Taken, Error> {
         let mut taken = Taken::default();
         self.waits_for_bundle = false;
-        if !self.can_go_on(shared.bundles) {
+        if !self.can_go_on(&shared.bundles) {
             return Ok(taken);
         }
         let most = shared.config.batch;
@@ -159,7 +160,7 @@ impl Owned {
     /// Reads what the batch needs and the cache has not.
     async fn load(
         &mut self,
-        shared: Shared<'_>,
+        shared: &Shared,
         taken: &Taken,
         frontier: Timestamp,
     ) -> Result<HashMap<MessageId, GrantState>, Error> {
@@ -216,7 +217,7 @@ impl Owned {
 
     fn fold(
         &mut self,
-        shared: Shared<'_>,
+        shared: &Shared,
         taken: Taken,
         grants: &HashMap<MessageId, GrantState>,
         frontier: Timestamp,
@@ -224,7 +225,7 @@ impl Owned {
         let ground = Ground {
             partition: self.partition,
             partitions: shared.config.partitions,
-            bundles: shared.bundles,
+            bundles: &shared.bundles,
             limits: &shared.config.limits,
             frontier,
         };
@@ -262,7 +263,7 @@ impl Owned {
     }
 
     /// Commits until the answer is definite. The same commit id makes a retry safe.
-    async fn commit(&mut self, shared: Shared<'_>, commit: &Commit) -> Result<(), Error> {
+    async fn commit(&mut self, shared: &Shared, commit: &Commit) -> Result<(), Error> {
         loop {
             let watch = clock::Stopwatch::start();
             let answer = shared.store.commit(self.partition, commit).await;
@@ -317,12 +318,12 @@ impl Owned {
     /// The commit is durable: its state is the state now.
     fn done(
         &mut self,
-        shared: Shared<'_>,
+        shared: &Shared,
         commit: Commit,
         entries: Vec<Entry>,
         finished: &Finished,
     ) {
-        let metrics = shared.metrics;
+        let metrics = &shared.metrics;
         self.sent -= commit.trim;
         self.meta = winback_store::Meta {
             epoch: commit.epoch,
@@ -338,6 +339,7 @@ impl Owned {
         self.earliest_is_stale |= finished.woke;
         self.cache
             .end_turn(shared.config.cache / shared.config.partitions.get().max(1) as usize);
+        metrics.counts(&finished.counts);
         for effects in &finished.effects {
             metrics.effects(effects);
         }
@@ -354,7 +356,7 @@ impl Owned {
     }
 
     /// Sends what is committed. On an error it stays and goes first next time.
-    async fn produce(&mut self, shared: Shared<'_>) -> Result<(), Error> {
+    async fn produce(&mut self, shared: &Shared) -> Result<(), Error> {
         if self.unsent.is_empty() {
             return Ok(());
         }

@@ -13,6 +13,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+/// Small objects by the million come and go in sessions and ingest; see docs/operations.md for figures.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Wins carts and customers back: events from Kafka, campaigns from files, messages that stop when the customer buys.
 #[derive(Parser, Debug)]
 #[command(name = "winback", version)]

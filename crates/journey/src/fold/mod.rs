@@ -96,7 +96,15 @@ pub fn apply(customer: &mut Customer, record: &EventRecord, world: &World<'_>) -
             storefront(customer, record, event, own, world, &mut out);
         }
     }
-    customer.seen = Some(record.source.clone());
+    match &mut customer.seen {
+        // The same stream as before, nearly always: its name stays where it is.
+        Some(seen) if seen.stream == record.source.stream => {
+            seen.partition = record.source.partition;
+            seen.offset = record.source.offset;
+            seen.index = record.source.index;
+        }
+        seen => *seen = Some(record.source.clone()),
+    }
     for journey in &mut out.journeys {
         journey.input = Some(record.source.clone());
     }
