@@ -192,13 +192,22 @@ impl Shop {
     /// # Errors
     /// When Java can't be started.
     pub fn storefront(&self) -> Result<Storefront> {
+        self.storefront_with(&[])
+    }
+
+    /// The same; with a transactional id it sends all lines in one transaction, and again in an aborted one.
+    ///
+    /// # Errors
+    /// When Java can't be started.
+    pub fn storefront_with(&self, arguments: &[&str]) -> Result<Storefront> {
         let source =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/testkit/kafka/Storefront.java");
         let mut command = winback_testkit::kafka::java()?;
         command
             .arg(source)
             .arg(self.kafka.bootstrap())
-            .arg("winback.raw");
+            .arg("winback.raw")
+            .args(arguments);
         let mut child = command
             .stdin(Stdio::piped())
             .spawn()

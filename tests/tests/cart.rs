@@ -419,6 +419,27 @@ fn a_killed_dispatch_loses_only_what_it_had_claimed_and_says_so() {
 }
 
 #[test]
+fn a_storefront_with_transactions_is_not_waited_for() {
+    let shop = open(&[]);
+    let _all = shop.serve("all").unwrap();
+    let mut storefront = shop.storefront_with(&["checkout"]).unwrap();
+    for number in [0, 7, 14] {
+        // Left carts: each is one of the first kind.
+        for (_, event) in plan(number).events {
+            storefront.send(&format!("k{number}"), &event).unwrap();
+        }
+    }
+    storefront.close().unwrap();
+    // The topic's partitions end with marks of transactions and with records of an aborted one.
+    until(Duration::from_secs(60), "three reminders", || {
+        shop.smtp.received().len() >= 3
+    })
+    .unwrap();
+    let failed = shop.expect(&["failed", "list"]).unwrap();
+    assert!(!failed.contains("duplicate"), "{failed}");
+}
+
+#[test]
 fn with_resend_none_is_missing() {
     let (shop, plans) = kill_dispatch("resend");
     let received = shop.smtp.received();

@@ -44,6 +44,10 @@ pub trait Log: Send + Sync {
     /// The first offset still kept, of each partition in order.
     async fn starts(&self, topic: &str) -> Result<Vec<Offset>, Error>;
 
+    /// Whether a reader would be handed a record of `place` from `from` up to and without `to`. Offsets may be used up
+    /// by what no reader sees: marks of transactions, records of aborted ones.
+    async fn has_records(&self, place: &Place, from: Offset, to: Offset) -> Result<bool, Error>;
+
     /// What a group has committed, of each partition in order.
     async fn committed(&self, group: &str, topic: &str) -> Result<Vec<Option<Commit>>, Error>;
 

@@ -25,7 +25,7 @@ use winback_service::clock::Stopwatch;
 pub use admin::{Planned, Setting, TopicSpec};
 
 use crate::error::Error;
-use crate::log::{Commit, Log, Member, Reader};
+use crate::log::{Commit, Log, Member, Place, Reader};
 use crate::record::{Outgoing, Record, Stamp};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -354,6 +354,36 @@ impl Log for KafkaLog {
 
     async fn starts(&self, topic: &str) -> Result<Vec<Offset>, Error> {
         self.offsets(topic, rdkafka::Offset::Beginning).await
+    }
+
+    async fn has_records(&self, place: &Place, from: Offset, to: Offset) -> Result<bool, Error> {
+        let mut config = self.options.consumer("winback-asking");
+        config
+            .set("enable.partition.eof", "true")
+            .set("queued.max.messages.kbytes", "1024");
+        let place = place.clone();
+        blocking(move || {
+            let reader: BaseConsumer<Quiet> = config.create_with_context(Quiet)?;
+            let mut list = TopicPartitionList::new();
+            let offset = rdkafka::Offset::Offset(from.0);
+            list.add_partition_offset(&place.topic, number(place.partition), offset)?;
+            reader.assign(&list)?;
+            let watch = Stopwatch::start();
+            while watch.elapsed() < PATIENCE {
+                match reader.poll(Duration::from_millis(50)) {
+                    // The first record there is: before `to`, or behind it.
+                    Some(Ok(message)) => return Ok(message.offset() < to.0),
+                    // The end that was reached is not before the one the caller knows.
+                    Some(Err(KafkaError::PartitionEOF(_))) => return Ok(false),
+                    Some(Err(error)) => return Err(error),
+                    None => {}
+                }
+            }
+            Err(KafkaError::MessageConsumption(
+                rdkafka::types::RDKafkaErrorCode::OperationTimedOut,
+            ))
+        })
+        .await
     }
 
     async fn committed(&self, group: &str, topic: &str) -> Result<Vec<Option<Commit>>, Error> {

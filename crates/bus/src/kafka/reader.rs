@@ -97,6 +97,10 @@ impl Reader for KafkaReader {
         .map_err(|error| fatal(&error))?;
         self.consumer
             .incremental_assign(&list)
+            .map_err(|error| unavailable(&error))?;
+        // The client remembers a pause beyond the assignment it was made for.
+        self.consumer
+            .resume(&one(place))
             .map_err(|error| unavailable(&error))
     }
 

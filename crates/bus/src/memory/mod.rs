@@ -9,7 +9,7 @@ mod reader;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -18,7 +18,7 @@ use winback_contract::{Offset, Partition, Timestamp};
 use winback_service::Clock;
 
 use crate::error::Error;
-use crate::log::{Commit, Log, Member, Reader};
+use crate::log::{Commit, Log, Member, Place, Reader};
 use crate::record::{Outgoing, Record, Stamp};
 use group::Group;
 
@@ -48,6 +48,8 @@ pub(crate) struct Shared {
 pub(crate) struct State {
     pub(crate) topics: BTreeMap<String, Vec<Vec<Record>>>,
     pub(crate) groups: BTreeMap<String, Group>,
+    /// Offsets that no reader is handed, as a broker's marks of transactions.
+    marks: BTreeSet<(Place, Offset)>,
     faults: Option<Faults>,
     draws: u64,
 }
@@ -59,6 +61,17 @@ impl Shared {
 }
 
 impl State {
+    /// Whether a reader is handed this offset.
+    pub(crate) fn is_record(&self, place: &Place, offset: Offset) -> bool {
+        let partition = self
+            .topics
+            .get(place.topic.as_ref())
+            .and_then(|topic| topic.get(place.partition.0 as usize));
+        let end = partition.map_or(0, Vec::len);
+        usize::try_from(offset.0).is_ok_and(|offset| offset < end)
+            && (self.marks.is_empty() || !self.marks.contains(&(place.clone(), offset)))
+    }
+
     /// A seeded draw in `0..bound`.
     pub(crate) fn draw(&mut self, bound: u64) -> Option<u64> {
         let faults = self.faults?;
@@ -86,6 +99,7 @@ impl MemoryLog {
         let state = State {
             topics: BTreeMap::new(),
             groups: BTreeMap::new(),
+            marks: BTreeSet::new(),
             faults: None,
             draws: 0,
         };
@@ -126,6 +140,23 @@ impl MemoryLog {
     ) -> Result<Offset, Error> {
         let offset = append(&mut self.shared.lock(), record, headers, time)?;
         self.shared.arrived.notify_waiters();
+        Ok(offset)
+    }
+
+    /// Uses up an offset without a record, as the end of a producer's transaction does.
+    ///
+    /// # Errors
+    /// [`Error::Fatal`] when the topic or partition does not exist.
+    pub fn mark(&self, place: &Place) -> Result<Offset, Error> {
+        let mut state = self.shared.lock();
+        let record = Outgoing {
+            topic: place.topic.clone(),
+            partition: Some(place.partition),
+            key: Vec::new(),
+            value: Vec::new(),
+        };
+        let offset = append(&mut state, record, Vec::new(), Timestamp::default())?;
+        state.marks.insert((place.clone(), offset));
         Ok(offset)
     }
 
@@ -177,6 +208,10 @@ fn append(
     Ok(offset)
 }
 
+fn unknown(topic: &str) -> Error {
+    Error::Unavailable(format!("topic {topic} is not known now"))
+}
+
 fn by_key(key: &[u8], count: usize) -> Partition {
     let sum = key.iter().fold(0_u32, |sum, byte| {
         sum.wrapping_mul(31).wrapping_add(u32::from(*byte))
@@ -216,26 +251,27 @@ impl Log for MemoryLog {
 
     async fn ends(&self, topic: &str) -> Result<Vec<Offset>, Error> {
         let state = self.shared.lock();
-        let partitions = state.topics.get(topic).into_iter().flatten();
+        let partitions = state.topics.get(topic).ok_or_else(|| unknown(topic))?;
         Ok(partitions
+            .iter()
             .map(|records| Offset(i64::try_from(records.len()).unwrap_or(i64::MAX)))
             .collect())
     }
 
     async fn starts(&self, topic: &str) -> Result<Vec<Offset>, Error> {
         let state = self.shared.lock();
-        Ok(state
-            .topics
-            .get(topic)
-            .into_iter()
-            .flatten()
-            .map(|_| Offset(0))
-            .collect())
+        let partitions = state.topics.get(topic).ok_or_else(|| unknown(topic))?;
+        Ok(partitions.iter().map(|_| Offset(0)).collect())
+    }
+
+    async fn has_records(&self, place: &Place, from: Offset, to: Offset) -> Result<bool, Error> {
+        let state = self.shared.lock();
+        Ok((from.0..to.0).any(|offset| state.is_record(place, Offset(offset))))
     }
 
     async fn committed(&self, group: &str, topic: &str) -> Result<Vec<Option<Commit>>, Error> {
         let state = self.shared.lock();
-        let count = state.topics.get(topic).map_or(0, Vec::len);
+        let count = state.topics.get(topic).ok_or_else(|| unknown(topic))?.len();
         let group = state.groups.get(group);
         Ok((0..count)
             .map(|index| {

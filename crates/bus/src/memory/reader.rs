@@ -29,8 +29,20 @@ impl MemoryReader {
         }
     }
 
-    fn take(&mut self, most: usize) -> Vec<Record> {
+    fn take(&mut self, most: usize) -> Result<Vec<Record>, Error> {
         let mut state = self.shared.lock();
+        for (place, position) in &self.next {
+            let topic = state.topics.get(place.topic.as_ref());
+            let end = topic
+                .and_then(|topic| topic.get(place.partition.0 as usize))
+                .map_or(0, Vec::len);
+            if usize::try_from(position.0).map_or(true, |position| position > end) {
+                return Err(Error::Fatal(format!(
+                    "topic {} does not hold position {}",
+                    place.topic, position.0
+                )));
+            }
+        }
         let most = state.poll_size(most);
         let mut records = Vec::new();
         let held = &self.held;
@@ -41,7 +53,7 @@ impl MemoryReader {
             most,
             &mut records,
         );
-        records
+        Ok(records)
     }
 }
 
@@ -71,7 +83,10 @@ pub(crate) fn take(
             .unwrap_or(usize::MAX)
             .min(records.len());
         let until = records.len().min(from.saturating_add(most - out.len()));
-        out.extend_from_slice(&records[from..until]);
+        let handed = records[from..until]
+            .iter()
+            .filter(|record| state.is_record(place, record.offset));
+        out.extend(handed.cloned());
         *position = Offset(i64::try_from(until).unwrap_or(i64::MAX));
     }
 }
@@ -102,11 +117,11 @@ impl Reader for MemoryReader {
         let shared = self.shared.clone();
         let mut notified = std::pin::pin!(shared.arrived.notified());
         notified.as_mut().enable();
-        let records = self.take(most);
+        let records = self.take(most)?;
         if wait.is_zero() || !records.is_empty() {
             return Ok(records);
         }
         let _timed_out = winback_service::clock::within(wait, notified).await;
-        Ok(self.take(most))
+        self.take(most)
     }
 }

@@ -4,12 +4,16 @@
 //! applied the events of that; then what those caused in other partitions (forwards, through outboxes) must be
 //! applied too. Absent: the store; positions of partitions are given.
 
+mod ingested;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use winback_contract::{Offset, Partition, Timestamp};
 
 use crate::error::Error;
 use crate::log::Log;
+use ingested::Ingested;
 
 /// A live source of raw records and the group that ingests it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +55,9 @@ pub struct Frontier {
     passed: Vec<Timestamp>,
     /// What the probe waits for, for people.
     waits_for: String,
+    /// Up to when each source, and `events` and `outcomes`, had passed: what a metric shows.
+    reached: BTreeMap<String, Timestamp>,
+    ingested: Ingested,
 }
 
 impl Frontier {
@@ -63,6 +70,8 @@ impl Frontier {
             running: None,
             passed: vec![Timestamp::from_millis(i64::MIN); partitions as usize],
             waits_for: String::new(),
+            reached: BTreeMap::new(),
+            ingested: Ingested::default(),
         }
     }
 
@@ -77,6 +86,14 @@ impl Frontier {
     /// What holds it up: a topic's name, or empty.
     pub fn waits_for(&self) -> &str {
         &self.waits_for
+    }
+
+    /// The topics a frontier waits for, each with the time up to which it had passed; none before the first.
+    pub fn reached(&self) -> impl Iterator<Item = (&str, Option<Timestamp>)> {
+        let topics = self.sources.iter().map(|source| source.topic.as_str());
+        topics
+            .chain([self.events.as_ref(), self.outcomes.as_ref()])
+            .map(|topic| (topic, self.reached.get(topic).copied()))
     }
 
     /// Goes as far as it can without waiting. `now` is the store's time, read before anything else; `applied` is
@@ -103,7 +120,15 @@ impl Frontier {
         loop {
             lap = match lap {
                 Lap::Ingest { raw } => {
-                    if let Some(topic) = self.not_ingested(log, &raw).await? {
+                    let mut waits_for = None;
+                    for (source, ends) in self.sources.iter().zip(&raw) {
+                        if self.ingested.passed(log, source, ends).await? {
+                            self.reached.insert(source.topic.clone(), start);
+                        } else {
+                            waits_for = waits_for.or(Some(source.topic.clone()));
+                        }
+                    }
+                    if let Some(topic) = waits_for {
                         self.waits_for = topic;
                         return self.pause(start, outcomes, Lap::Ingest { raw });
                     }
@@ -148,6 +173,8 @@ impl Frontier {
                         all &= here;
                     }
                     if all {
+                        self.reached.insert(self.events.to_string(), start);
+                        self.reached.insert(self.outcomes.to_string(), start);
                         self.waits_for.clear();
                         return Ok(());
                     }
@@ -162,143 +189,7 @@ impl Frontier {
         self.running = Some((start, outcomes, lap));
         Ok(())
     }
-
-    /// A source whose noted ends ingest has not committed yet. An uncommitted partition counts as at its start.
-    async fn not_ingested(
-        &self,
-        log: &dyn Log,
-        raw: &[Vec<Offset>],
-    ) -> Result<Option<String>, Error> {
-        for (source, ends) in self.sources.iter().zip(raw) {
-            let committed = log.committed(&source.group, &source.topic).await?;
-            let next_of = |index: usize| {
-                committed
-                    .get(index)
-                    .and_then(Option::as_ref)
-                    .map(|commit| commit.next)
-            };
-            let behind = |starts: &[Offset]| {
-                ends.iter().enumerate().any(|(index, end)| {
-                    // What retention took, or what is not committed, counts as at the start of the log.
-                    let start = starts.get(index).copied().unwrap_or_default();
-                    next_of(index).unwrap_or(start).max(start) < *end
-                })
-            };
-            if behind(&[]) {
-                let starts = log.starts(&source.topic).await?;
-                if behind(&starts) {
-                    return Ok(Some(source.topic.clone()));
-                }
-            }
-        }
-        Ok(None)
-    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::memory::MemoryLog;
-    use crate::record::Outgoing;
-    use winback_service::Clock;
-
-    fn record(topic: &str) -> Outgoing {
-        Outgoing {
-            topic: topic.into(),
-            partition: Some(Partition(0)),
-            key: vec![],
-            value: vec![],
-        }
-    }
-
-    fn at(millis: i64) -> Timestamp {
-        Timestamp::from_millis(millis)
-    }
-
-    async fn setup() -> (MemoryLog, Frontier) {
-        let log = MemoryLog::new(Clock::at(0));
-        for topic in ["raw", "events", "outcomes"] {
-            log.create(topic, 1);
-        }
-        let source = Source {
-            topic: "raw".into(),
-            group: "ingest".into(),
-        };
-        (log, Frontier::new(vec![source], "events", "outcomes", 1))
-    }
-
-    #[tokio::test]
-    async fn an_unread_order_holds_the_frontier() {
-        let (log, mut frontier) = setup().await;
-        frontier
-            .probe(&log, at(10), &[Applied::default()])
-            .await
-            .unwrap();
-        assert_eq!(frontier.of(Partition(0)), at(10));
-        // An order arrives before 20 and nobody has read it.
-        log.produce(vec![record("raw")]).await.unwrap();
-        frontier
-            .probe(&log, at(20), &[Applied::default()])
-            .await
-            .unwrap();
-        assert_eq!(
-            (frontier.of(Partition(0)), frontier.waits_for()),
-            (at(10), "raw")
-        );
-        // Ingest passes it on and commits; sessions has not applied it yet.
-        log.produce(vec![record("events")]).await.unwrap();
-        let mut member = log.join("ingest", &["raw".into()]).await.unwrap();
-        member.poll(10, std::time::Duration::ZERO).await.unwrap();
-        member
-            .commit(&[(
-                crate::log::Place::new("raw", Partition(0)),
-                Offset(1),
-                String::new(),
-            )])
-            .await
-            .unwrap();
-        frontier
-            .probe(&log, at(30), &[Applied::default()])
-            .await
-            .unwrap();
-        assert_eq!(
-            (frontier.of(Partition(0)), frontier.waits_for()),
-            (at(10), "events")
-        );
-        let applied = Applied {
-            events: Offset(1),
-            ..Applied::default()
-        };
-        frontier.probe(&log, at(40), &[applied]).await.unwrap();
-        // It is the time of the probe's beginning, not of its end.
-        assert_eq!(frontier.of(Partition(0)), at(20));
-    }
-
-    #[tokio::test]
-    async fn a_forward_in_an_outbox_holds_the_frontier() {
-        let (log, mut frontier) = setup().await;
-        let with = |pushed, trimmed, events| Applied {
-            pushed,
-            trimmed,
-            events: Offset(events),
-            ..Applied::default()
-        };
-        frontier
-            .probe(&log, at(10), &[with(3, 2, 0)])
-            .await
-            .unwrap();
-        assert_eq!(frontier.waits_for(), "outboxes");
-        // The forward arrives as an event and must be applied too.
-        log.produce(vec![record("events")]).await.unwrap();
-        frontier
-            .probe(&log, at(20), &[with(3, 3, 0)])
-            .await
-            .unwrap();
-        assert_ne!(frontier.of(Partition(0)), at(10));
-        frontier
-            .probe(&log, at(30), &[with(4, 3, 1)])
-            .await
-            .unwrap();
-        assert_eq!(frontier.of(Partition(0)), at(10));
-    }
-}
+mod tests;
