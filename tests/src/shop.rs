@@ -73,8 +73,21 @@ impl Shop {
         campaigns: &[(&str, &str)],
         settings: &[(&str, &str)],
     ) -> Result<Self> {
+        Self::open_on(Kafka::start()?, policy, campaigns, settings)
+    }
+
+    /// The same on a broker that runs already.
+    ///
+    /// # Errors
+    /// When a part is missing or a command fails.
+    pub fn open_on(
+        kafka: Kafka,
+        policy: &str,
+        campaigns: &[(&str, &str)],
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
         let mut shop = Self {
-            kafka: Kafka::start()?,
+            kafka,
             redis: Redis::start()?,
             smtp: Smtp::start()?,
             folder: Folder::new("shop")?,

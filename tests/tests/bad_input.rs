@@ -37,12 +37,26 @@ fn every_bad_record_is_explained_and_the_good_one_behind_it_works() {
         ("cart/templates/reminder.email.en.mjml", MAIL),
     ];
     let shop = Shop::open(POLICY, &campaigns, &[]).unwrap();
+    // A shop whose topic takes what winback does not.
+    let larger = "max.message.bytes=12582912";
+    let alter = [
+        "--alter",
+        "--entity-type",
+        "topics",
+        "--entity-name",
+        "winback.raw",
+        "--add-config",
+        larger,
+    ];
+    shop.kafka
+        .tool("kafka.admin.ConfigCommand", &alter)
+        .unwrap();
     let _all = shop.serve("all").unwrap();
     let mut storefront = shop.storefront().unwrap();
     let deep = format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000));
     let huge = format!(
         "{{\"type\":\"track\",\"event\":\"X\",\"userId\":\"u\",\"properties\":{{\"x\":\"{}\"}}}}",
-        "y".repeat(900_000)
+        "y".repeat(10 << 20)
     );
     let lines: Vec<(String, Option<&str>)> = vec![
         ("garbage{".into(), Some("malformed_json")),

@@ -129,7 +129,9 @@ async fn compare(seed: u64, kafka: &KafkaLog) {
                 let records: Vec<Outgoing> = (0..count)
                     .map(|index| Outgoing {
                         topic: topic.as_str().into(),
-                        partition: Some(Partition((partition.0 + u32::try_from(index % 2).unwrap()) % PARTITIONS)),
+                        partition: Some(Partition(
+                            (partition.0 + u32::try_from(index % 2).unwrap()) % PARTITIONS,
+                        )),
                         key: vec![u8::try_from(index).unwrap()],
                         value: step.to_be_bytes().to_vec(),
                     })
@@ -180,7 +182,11 @@ async fn compare(seed: u64, kafka: &KafkaLog) {
                 let to = random.between(from, end + 1);
                 let mut answers = Vec::new();
                 for log in logs {
-                    answers.push(log.has_records(&place, Offset(from), Offset(to)).await.unwrap());
+                    answers.push(
+                        log.has_records(&place, Offset(from), Offset(to))
+                            .await
+                            .unwrap(),
+                    );
                 }
                 assert_eq!(answers[0], answers[1], "{}: {from}..{to} of {end}", at());
             }
@@ -197,7 +203,10 @@ async fn compare(seed: u64, kafka: &KafkaLog) {
     // Another member goes on where the group stands.
     let mut expected = None;
     for log in logs {
-        let mut member = log.join(&group, std::slice::from_ref(&topic)).await.unwrap();
+        let mut member = log
+            .join(&group, std::slice::from_ref(&topic))
+            .await
+            .unwrap();
         let least = expected.as_ref().map_or(1, total);
         let seen = polled(member.as_mut(), least).await;
         match &expected {

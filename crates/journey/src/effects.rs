@@ -66,11 +66,13 @@ pub enum Count {
     Unknown,
     /// A message was sent again although it may have gone out.
     Resent,
+    /// A step was due while too many triggers were open: it waits.
+    PutOff,
 }
 
 impl Count {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Applied,
         Self::Duplicate,
         Self::Late,
@@ -82,6 +84,7 @@ impl Count {
         Self::Reemitted,
         Self::Unknown,
         Self::Resent,
+        Self::PutOff,
     ];
 }
 

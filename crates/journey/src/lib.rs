@@ -16,6 +16,7 @@ pub mod fold;
 pub mod merge;
 pub mod outcome;
 pub mod state;
+pub mod tally;
 pub mod tick;
 pub mod world;
 
@@ -24,6 +25,7 @@ pub use customer::Customer;
 pub use decide::decide;
 pub use due::next_due;
 pub use effects::{Count, Counts, Effects, Forward, GrantChange};
+pub use tally::Tally;
 pub use tick::GrantState;
 pub use world::{Ambiguous, Bundles, Limits, Offered, World};
 

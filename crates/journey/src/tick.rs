@@ -11,7 +11,7 @@ use crate::customer::Customer;
 use crate::due::{ready_at, retention};
 use crate::effects::{Count, Effects};
 use crate::outcome::settle_message;
-use crate::state::{OpenTrigger, Station};
+use crate::state::{Journey, OpenTrigger, Station};
 use crate::world::World;
 
 /// A grant as the store knows it.
@@ -32,11 +32,13 @@ pub enum GrantState {
     NotAsked,
 }
 
-/// Lets everything happen that is due at the frontier.
+/// Lets everything happen that is due at the frontier. Where too many triggers are open already, none is opened: the
+/// steps stay due (INV-12).
 pub fn tick(
     customer: &mut Customer,
     now: Timestamp,
     grants: &dyn Fn(winback_contract::MessageId) -> GrantState,
+    may_open: bool,
     world: &World<'_>,
 ) -> Effects {
     let mut out = Effects::default();
@@ -55,9 +57,17 @@ pub fn tick(
     match customer.trigger.clone() {
         Some(open) if open.deadline <= now => reemit(customer, open, now, world, &mut out),
         Some(_) => {}
-        None => open(customer, now, world, &mut out),
+        None if may_open => open(customer, now, world, &mut out),
+        None => put_off(customer, now, &mut out),
     }
     out
+}
+
+fn put_off(customer: &Customer, now: Timestamp, out: &mut Effects) {
+    let is_due = |journey: &Journey| journey.station == Station::Step && ready_at(journey) <= now;
+    if customer.journeys.iter().any(is_due) {
+        out.count(Count::PutOff);
+    }
 }
 
 /// Messages without an answer.

@@ -103,7 +103,11 @@ pub async fn side_by_side<T: Send + 'static>(
     let handles: Vec<_> = work.into_iter().map(tokio::task::spawn).collect();
     let mut results = Vec::with_capacity(handles.len());
     for handle in handles {
-        results.push(handle.await.map_err(|_| Died::Panicked { name: name.into() })?);
+        results.push(
+            handle
+                .await
+                .map_err(|_| Died::Panicked { name: name.into() })?,
+        );
     }
     Ok(results)
 }
@@ -130,9 +134,12 @@ mod tests {
     async fn work_side_by_side_keeps_its_order_and_its_panics() {
         let squares = side_by_side("squares", (0..8_u32).map(|n| async move { n * n })).await;
         assert_eq!(squares.unwrap(), [0, 1, 4, 9, 16, 25, 36, 49]);
-        let broken = side_by_side("clumsy", [async {
-            assert!(std::hint::black_box(false), "planted");
-        }]);
+        let broken = side_by_side(
+            "clumsy",
+            [async {
+                assert!(std::hint::black_box(false), "planted");
+            }],
+        );
         assert!(matches!(broken.await, Err(Died::Panicked { .. })));
     }
 

@@ -2,16 +2,16 @@
 //!
 //! Invariants: INV-2 (one commit holds all), INV-8 (each input is applied, dropped by position, or failed).
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use winback_bus::Record;
 use winback_contract::{
     Body, CustomerId, Decision, EventRecord, Failed, FailedStage, Offset, Outcome, Partition,
-    PartitionCount, SourcePosition, Timestamp, Topic, ids::digest,
+    PartitionCount, SourcePosition, Span, Timestamp, Topic, ids::digest,
 };
 use winback_journey::{
-    Bundles, Counts, Effects, GrantChange, GrantState, Limits, World, book, encode, fold, next_due,
-    outcome, tick,
+    Bundles, Counts, Effects, GrantChange, GrantState, Limits, Tally, World, book, encode, fold,
+    next_due, outcome, tick,
 };
 use winback_store::{Commit, GrantWrite, Meta};
 
@@ -20,6 +20,9 @@ use crate::entry::Entry;
 
 /// The name of our own stream in source positions.
 pub const STREAM: &str = "sessions";
+
+/// Whoever is due while too many triggers are open is looked at again so much later.
+const CROWDED: Span = Span::from_secs(2);
 
 /// What a batch is folded against.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +37,8 @@ pub struct Ground<'a> {
     pub limits: &'a Limits,
     /// The frontier: timers due up to it may fire.
     pub frontier: Timestamp,
+    /// Most triggers without a decision, and most messages without an outcome (INV-12).
+    pub most_open: u64,
 }
 
 /// A batch being folded.
@@ -45,7 +50,9 @@ pub struct Batch<'a> {
     pub meta: Meta,
     sequence: u64,
     epoch: u64,
-    touched: HashSet<CustomerId, IdHash>,
+    /// Each customer that was touched, as it counted before.
+    touched: HashMap<CustomerId, Tally, IdHash>,
+    may_open: bool,
     woken: BTreeSet<CustomerId>,
     deleted: BTreeSet<CustomerId>,
     outbox: Vec<Entry>,
@@ -70,7 +77,8 @@ impl<'a> Batch<'a> {
             sequence: meta.sequence,
             epoch: meta.epoch,
             meta: meta.clone(),
-            touched: HashSet::default(),
+            touched: HashMap::default(),
+            may_open: meta.open_triggers < ground.most_open && meta.in_flight < ground.most_open,
             woken: BTreeSet::new(),
             deleted: BTreeSet::new(),
             outbox: Vec::new(),
@@ -99,8 +107,11 @@ impl<'a> Batch<'a> {
             active: active.map(AsRef::as_ref),
             limits: self.ground.limits,
         };
-        let effects = work(self.cache.get(id), &world);
-        self.touched.insert(id);
+        let customer = self.cache.get(id);
+        self.touched
+            .entry(id)
+            .or_insert_with(|| Tally::of(customer));
+        let effects = work(customer, &world);
         self.take(id, effects);
     }
 
@@ -191,9 +202,10 @@ impl<'a> Batch<'a> {
         grants: &dyn Fn(winback_contract::MessageId) -> GrantState,
     ) {
         let frontier = self.ground.frontier;
+        let may_open = self.may_open;
         self.woken.insert(id);
         self.with(id, |customer, world| {
-            tick::tick(customer, frontier, grants, world)
+            tick::tick(customer, frontier, grants, may_open, world)
         });
     }
 
@@ -325,15 +337,30 @@ impl<'a> Batch<'a> {
         self.failures.push(reason);
     }
 
+    fn count(&mut self, difference: &Tally) {
+        let meta = &mut self.meta;
+        meta.open_triggers = meta
+            .open_triggers
+            .saturating_add_signed(difference.triggers);
+        meta.in_flight = meta.in_flight.saturating_add_signed(difference.messages);
+        for (reason, change) in &difference.held {
+            let count = meta.held.entry(*reason).or_insert(0);
+            *count = count.saturating_add_signed(*change);
+        }
+    }
+
     /// The commit, and the entries it puts into the outbox. `trim` entries of the outbox are acknowledged.
     pub fn finish(mut self, trim: u64) -> (Commit, Vec<Entry>, Finished) {
         let mut customers = Vec::new();
         let mut timers = Vec::new();
         let mut earliest: Option<Timestamp> = None;
         // In the order of ids: the same inputs make the same commit (INV-10).
-        let mut touched: Vec<CustomerId> = self.touched.into_iter().collect();
-        touched.sort_unstable();
-        for id in &touched {
+        let mut touched: Vec<(CustomerId, Tally)> =
+            std::mem::take(&mut self.touched).into_iter().collect();
+        touched.sort_unstable_by_key(|(id, _)| *id);
+        let mut difference = Tally::default();
+        for (id, before) in &touched {
+            difference.add(before, -1);
             if self.deleted.contains(id) {
                 customers.push((*id, None));
                 timers.push((*id, None));
@@ -341,7 +368,12 @@ impl<'a> Batch<'a> {
                 continue;
             }
             let customer = self.cache.get(*id);
-            let due = next_due(customer, self.ground.limits);
+            difference.add(&Tally::of(customer), 1);
+            let mut due = next_due(customer, self.ground.limits);
+            if due <= self.ground.frontier && self.woken.contains(id) {
+                // It is due and can't be judged now, as when too many triggers are open: those behind it have their turn.
+                due = self.ground.frontier + CROWDED;
+            }
             // Lazy timers: an entry that is too early wakes up once in vain; one that is too late must never be.
             let moves = match customer.scheduled {
                 None => true,
@@ -354,6 +386,7 @@ impl<'a> Batch<'a> {
             }
             customers.push((*id, Some(encode(customer))));
         }
+        self.count(&difference);
         self.meta.pushed += self.outbox.len() as u64;
         self.meta.trimmed += trim;
         let id = digest(

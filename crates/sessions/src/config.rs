@@ -23,6 +23,8 @@ pub struct Config {
     pub due_batch: usize,
     /// Most customers a sweep touches in one commit.
     pub sweep_batch: usize,
+    /// Most triggers without a decision, and most messages without an outcome, of a partition (INV-12).
+    pub most_open: u64,
     /// Most customers kept decoded, over all partitions.
     pub cache: usize,
     /// Least time between two probes of the frontier.

@@ -36,10 +36,18 @@ pub struct Metrics {
     pub owned: IntGaugeVec,
     /// Gauge: seconds since the oldest due timer of a partition was due.
     pub oldest_due: GaugeVec,
-    /// Gauge: seconds between now and the frontier, by what it waits for.
+    /// Gauge: while a timer is due, seconds between now and the time up to which a topic's input has passed.
     pub frontier_age: GaugeVec,
     /// Gauge: entries of the outbox that Kafka has not.
     pub outbox: IntGaugeVec,
+    /// Gauge: seconds since the oldest of them was committed.
+    pub outbox_age: GaugeVec,
+    /// Gauge: triggers without a decision.
+    pub open_triggers: IntGaugeVec,
+    /// Gauge: messages without an outcome.
+    pub in_flight: IntGaugeVec,
+    /// Gauge: held steps, by reason, over the partitions owned here.
+    pub steps_held: IntGaugeVec,
     /// Gauge: 1 for the active bundle of a partition.
     pub bundle: IntGaugeVec,
     /// Histogram: seconds of a commit.
@@ -80,7 +88,7 @@ impl Metrics {
             held: registry.counter("messages_held_total", "steps that were held", &["reason"]),
             triggers: registry.counter(
                 "triggers_total",
-                "triggers opened, decided and emitted again",
+                "triggers opened, decided, emitted again, and put off while too many were open",
                 &["event"],
             ),
             grants: registry.counter(
@@ -120,14 +128,30 @@ impl Metrics {
             ),
             frontier_age: registry.float_gauge(
                 "frontier_age_seconds",
-                "age of the input frontier",
-                &["waits_for"],
+                "while a timer is due: how far the input of a topic is behind",
+                &["source"],
             ),
             outbox: registry.gauge(
                 "outbox_entries",
                 "outbox entries that Kafka has not",
                 &["partition"],
             ),
+            outbox_age: registry.float_gauge(
+                "outbox_oldest_age_seconds",
+                "age of the oldest outbox entry that Kafka has not",
+                &["partition"],
+            ),
+            open_triggers: registry.gauge(
+                "triggers_open",
+                "triggers without a decision",
+                &["partition"],
+            ),
+            in_flight: registry.gauge(
+                "messages_in_flight",
+                "messages without an outcome",
+                &["partition"],
+            ),
+            steps_held: registry.gauge("steps_held", "steps that are held now", &["reason"]),
             bundle: registry.gauge(
                 "bundle_active",
                 "1 for the active bundle",
@@ -157,6 +181,7 @@ impl Metrics {
                 Count::Unknown => self.unknown.with_label_values(&["lost"]),
                 Count::Resent => self.unknown.with_label_values(&["resent"]),
                 Count::Reemitted => self.triggers.with_label_values(&["emitted_again"]),
+                Count::PutOff => self.triggers.with_label_values(&["put_off"]),
                 other => self.inputs.with_label_values(&[word(other)]),
             };
             counter.inc_by(times);
@@ -215,6 +240,6 @@ fn word(count: Count) -> &'static str {
         Count::ConditionFailed => "condition_failed",
         Count::Reentry => "reentry",
         Count::Forwarded => "forwarded",
-        Count::Reemitted | Count::Unknown | Count::Resent => "other",
+        Count::Reemitted | Count::Unknown | Count::Resent | Count::PutOff => "other",
     }
 }

@@ -27,6 +27,8 @@ pub struct Owned {
     pub cache: Cache,
     /// Committed, not acknowledged; the front goes first.
     pub unsent: VecDeque<Entry>,
+    /// When the front of `unsent` was committed, milliseconds.
+    pub unsent_since: Option<i64>,
     /// Acknowledged, not trimmed.
     pub sent: u64,
     /// The earliest due time that is known.
@@ -57,6 +59,7 @@ impl Owned {
             outcomes: VecDeque::new(),
             cache: Cache::default(),
             unsent: outbox.into(),
+            unsent_since: None,
             sent: 0,
             earliest,
             earliest_is_stale: false,

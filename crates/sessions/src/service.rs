@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use winback_bus::frontier::Frontier;
 use winback_bus::{Assignment, Follower, Log, Member, Place, Reader, Record};
-use winback_contract::{Offset, Partition, Timestamp, Topic};
+use winback_contract::{Offset, Partition, Reason, Timestamp, Topic};
 use winback_journey::{Bundles, Offered};
 use winback_service::tasks::side_by_side;
 use winback_service::{Clock, Health, Shutdown, clock};
@@ -158,7 +158,8 @@ impl Service {
             for (place, from) in owned.places(&self.shared.config.names) {
                 self.reader.start(&place, from).await?;
             }
-            self.shared.metrics
+            self.shared
+                .metrics
                 .owned
                 .with_label_values(&[&partition.to_string()])
                 .set(1);
@@ -181,7 +182,8 @@ impl Service {
                     tracing::debug!(%error, "a partition could not be stopped; it is started anew when needed");
                 }
             }
-            self.shared.metrics
+            self.shared
+                .metrics
                 .owned
                 .with_label_values(&[&partition.to_string()])
                 .set(0);
@@ -264,8 +266,8 @@ impl Service {
             .any(|owned| owned.earliest.is_some() || owned.meta.sweep.is_some());
         let here = self.shared.clock.now_millis();
         let pause = i64::try_from(self.shared.config.probe_every.as_millis()).unwrap_or(i64::MAX);
-        let too_soon =
-            self.probed.is_some_and(|probed| here - probed < pause) && !self.shared.clock.is_virtual();
+        let too_soon = self.probed.is_some_and(|probed| here - probed < pause)
+            && !self.shared.clock.is_virtual();
         if !wanted || too_soon {
             return Ok(());
         }
@@ -298,39 +300,70 @@ impl Service {
         let now = Timestamp::from_millis(here);
         let seconds = |span: winback_contract::Span| span.as_millis().max(0) as f64 / 1_000.0;
         let is_due = |owned: &Owned| owned.earliest.is_some_and(|earliest| earliest <= now);
+        let metrics = &self.shared.metrics;
         let waiting = self.owned.values().filter(|owned| is_due(owned));
-        let oldest = waiting
-            .map(|owned| self.frontier.of(owned.partition).max(owned.acquired))
-            .min();
-        let waits_for = match (oldest, self.frontier.waits_for()) {
-            (None, _) | (_, "") => "nothing",
-            (_, topic) => topic,
-        };
-        self.shared.metrics.frontier_age.reset();
-        let age = oldest.map_or(0.0, |oldest| seconds(now.since(oldest)));
-        self.shared.metrics
-            .frontier_age
-            .with_label_values(&[waits_for])
-            .set(age);
-        self.shared.metrics.bundle.reset();
+        let acquired = waiting.map(|owned| owned.acquired).min();
+        for (source, behind) in self.frontier.behind() {
+            // Before anything passed here, age counts from when the partition was acquired.
+            let age = match (acquired, behind) {
+                (Some(acquired), Some(passed)) => {
+                    seconds(now.since(passed.unwrap_or(acquired).max(acquired)))
+                }
+                _ => 0.0,
+            };
+            metrics.frontier_age.with_label_values(&[source]).set(age);
+        }
+        metrics.bundle.reset();
+        let mut held: BTreeMap<Reason, i64> = BTreeMap::new();
         for owned in self.owned.values() {
             let label = owned.partition.to_string();
             let age = owned
                 .earliest
                 .map_or(0.0, |earliest| seconds(now.since(earliest)));
-            self.shared.metrics
+            self.shared
+                .metrics
                 .oldest_due
                 .with_label_values(&[&label])
                 .set(age);
+            let since = owned.unsent_since.filter(|_| !owned.unsent.is_empty());
+            let age = since.map_or(0, |since| (here - since).max(0));
+            metrics
+                .outbox_age
+                .with_label_values(&[&label])
+                .set(age as f64 / 1_000.0);
+            let gauge = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+            metrics
+                .open_triggers
+                .with_label_values(&[&label])
+                .set(gauge(owned.meta.open_triggers));
+            metrics
+                .in_flight
+                .with_label_values(&[&label])
+                .set(gauge(owned.meta.in_flight));
+            for (reason, count) in &owned.meta.held {
+                *held.entry(*reason).or_insert(0) += gauge(*count);
+            }
             let outbox = i64::try_from(owned.unsent.len()).unwrap_or(i64::MAX);
-            self.shared.metrics.outbox.with_label_values(&[&label]).set(outbox);
+            self.shared
+                .metrics
+                .outbox
+                .with_label_values(&[&label])
+                .set(outbox);
             if let Some(bundle) = owned.meta.bundle {
                 let bundle = bundle.to_string();
-                self.shared.metrics
+                self.shared
+                    .metrics
                     .bundle
                     .with_label_values(&[label.as_str(), &bundle])
                     .set(1);
             }
+        }
+        metrics.steps_held.reset();
+        for (reason, count) in held {
+            metrics
+                .steps_held
+                .with_label_values(&[reason.as_str()])
+                .set(count);
         }
     }
 

@@ -228,6 +228,7 @@ impl Owned {
             bundles: &shared.bundles,
             limits: &shared.config.limits,
             frontier,
+            most_open: shared.config.most_open,
         };
         let mut batch = Batch::new(ground, &mut self.cache, &self.meta);
         for (record, decision) in taken.decisions {
@@ -316,13 +317,7 @@ impl Owned {
     }
 
     /// The commit is durable: its state is the state now.
-    fn done(
-        &mut self,
-        shared: &Shared,
-        commit: Commit,
-        entries: Vec<Entry>,
-        finished: &Finished,
-    ) {
+    fn done(&mut self, shared: &Shared, commit: Commit, entries: Vec<Entry>, finished: &Finished) {
         let metrics = &shared.metrics;
         self.sent -= commit.trim;
         self.meta = winback_store::Meta {
@@ -331,6 +326,9 @@ impl Owned {
             last_commit: Some(commit.id),
             ..commit.meta
         };
+        if self.unsent.is_empty() {
+            self.unsent_since = Some(shared.clock.now_millis());
+        }
         self.unsent.extend(entries);
         self.earliest = match (self.earliest, finished.earliest) {
             (Some(known), Some(new)) => Some(known.min(new)),

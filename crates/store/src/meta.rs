@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use winback_contract::{BundleHash, Offset, Partition};
+use winback_contract::{BundleHash, Offset, Partition, Reason};
 
 /// Next positions to read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -36,6 +36,12 @@ pub struct Meta {
     pub pushed: u64,
     /// Entries ever taken out after Kafka had them.
     pub trimmed: u64,
+    /// Triggers without a decision.
+    pub open_triggers: u64,
+    /// Messages without an outcome.
+    pub in_flight: u64,
+    /// Held steps by reason.
+    pub held: BTreeMap<Reason, u64>,
 }
 
 impl Meta {
@@ -47,6 +53,8 @@ impl Meta {
             ("outcomes".into(), self.positions.outcomes.0.to_string()),
             ("pushed".into(), self.pushed.to_string()),
             ("trimmed".into(), self.trimmed.to_string()),
+            ("open".into(), self.open_triggers.to_string()),
+            ("flight".into(), self.in_flight.to_string()),
             (
                 "bundle".into(),
                 self.bundle.map(|hash| hash.to_string()).unwrap_or_default(),
@@ -61,6 +69,9 @@ impl Meta {
                 format!("hw:{partition}:{stream}"),
                 format!("{offset}.{index}"),
             ));
+        }
+        for (reason, count) in &self.held {
+            fields.push((format!("held:{reason}"), count.to_string()));
         }
         fields
     }
@@ -98,6 +109,13 @@ impl Meta {
             sweep: fields.get("sweep").filter(|cursor| *cursor != "-").cloned(),
             pushed: count("pushed"),
             trimmed: count("trimmed"),
+            open_triggers: count("open"),
+            in_flight: count("flight"),
+            held: Reason::ALL
+                .iter()
+                .filter(|reason| fields.contains_key(&format!("held:{reason}")))
+                .map(|reason| (*reason, count(&format!("held:{reason}"))))
+                .collect(),
         };
         for (name, value) in fields {
             let parsed = name
@@ -126,6 +144,8 @@ mod tests {
             pushed: 7,
             trimmed: 5,
             sweep: Some("0".into()),
+            open_triggers: 3,
+            held: [(Reason::QuietHours, 2)].into(),
             ..Meta::default()
         };
         meta.positions.events = Offset(42);

@@ -18,6 +18,7 @@ public class Storefront {
         properties.put("bootstrap.servers", arguments[0]);
         properties.put("acks", "all");
         properties.put("linger.ms", "0");
+        properties.put("max.request.size", String.valueOf(16 << 20));
         boolean transactional = arguments.length > 2;
         if (transactional) { properties.put("transactional.id", arguments[2]); }
         var sent = new ArrayList<ProducerRecord<String, String>>();

@@ -70,6 +70,15 @@ impl Kafka {
     /// # Errors
     /// When Java or the packages are missing, or the broker does not answer.
     pub fn start() -> crate::Result<Self> {
+        Self::with("")
+    }
+
+    /// The same with more properties, a line each. They say nothing to a broker of the environment.
+    ///
+    /// # Errors
+    /// When Java or the packages are missing, or the broker does not answer.
+    pub fn with(properties: &str) -> crate::Result<Self> {
+        let more = properties;
         if let Ok(bootstrap) = std::env::var("WINBACK_TEST_KAFKA") {
             return Ok(Self {
                 bootstrap,
@@ -84,7 +93,8 @@ impl Kafka {
         let properties = include_str!("../kafka/server.properties")
             .replace("BROKER_PORT", &port.to_string())
             .replace("CONTROLLER_PORT", &controller.to_string())
-            .replace("DATA_FOLDER", &data);
+            .replace("DATA_FOLDER", &data)
+            + more;
         let file = folder.write("server.properties", &properties)?;
         let formatted = java()?
             .args([
@@ -130,6 +140,24 @@ impl Kafka {
         until(Duration::from_secs(60), "kafka answers", || {
             ports::answers(port)
         })
+    }
+
+    /// Runs one of Kafka's own command line tools against the broker.
+    ///
+    /// # Errors
+    /// When the tool fails; the message holds what it printed.
+    pub fn tool(&self, class: &str, arguments: &[&str]) -> crate::Result<()> {
+        let output = java()?
+            .args([class, "--bootstrap-server", &self.bootstrap])
+            .args(arguments)
+            .output()
+            .map_err(|error| error.to_string())?;
+        if output.status.success() {
+            Ok(())
+        } else {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            Err(text(&output.stdout) + &text(&output.stderr))
+        }
     }
 
     /// `host:port`.

@@ -90,6 +90,7 @@ pub(crate) struct Sessions {
     pub(crate) batch: usize,
     pub(crate) due_batch: usize,
     pub(crate) sweep_batch: usize,
+    pub(crate) most_open: u64,
     pub(crate) cache: usize,
     #[serde(with = "duration")]
     pub(crate) probe_every: Duration,
@@ -203,6 +204,7 @@ impl Config {
             batch: self.sessions.batch,
             due_batch: self.sessions.due_batch,
             sweep_batch: self.sessions.sweep_batch,
+            most_open: self.sessions.most_open,
             cache: self.sessions.cache,
             probe_every: self.sessions.probe_every,
             limits: self.limits(),

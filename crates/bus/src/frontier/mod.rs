@@ -37,6 +37,9 @@ pub struct Applied {
     pub trimmed: u64,
 }
 
+/// Forwards that are committed and not yet in `events`.
+const OUTBOXES: &str = "outboxes";
+
 #[derive(Clone, Debug)]
 enum Lap {
     Ingest { raw: Vec<Vec<Offset>> },
@@ -55,8 +58,8 @@ pub struct Frontier {
     passed: Vec<Timestamp>,
     /// What the probe waits for, for people.
     waits_for: String,
-    /// Up to when each source, and `events` and `outcomes`, had passed: what a metric shows.
-    reached: BTreeMap<String, Timestamp>,
+    /// What each topic held up: the time up to which it had passed, and whether the probe waits for it now.
+    behind: BTreeMap<String, (Option<Timestamp>, bool)>,
     ingested: Ingested,
 }
 
@@ -70,7 +73,7 @@ impl Frontier {
             running: None,
             passed: vec![Timestamp::from_millis(i64::MIN); partitions as usize],
             waits_for: String::new(),
-            reached: BTreeMap::new(),
+            behind: BTreeMap::new(),
             ingested: Ingested::default(),
         }
     }
@@ -88,12 +91,27 @@ impl Frontier {
         &self.waits_for
     }
 
-    /// The topics a frontier waits for, each with the time up to which it had passed; none before the first.
-    pub fn reached(&self) -> impl Iterator<Item = (&str, Option<Timestamp>)> {
+    /// Every topic a frontier may wait for, and `outboxes`. For those it waits for now, the time up to which they had
+    /// passed, if they ever had; nothing for the others.
+    pub fn behind(&self) -> impl Iterator<Item = (&str, Option<Option<Timestamp>>)> {
         let topics = self.sources.iter().map(|source| source.topic.as_str());
         topics
-            .chain([self.events.as_ref(), self.outcomes.as_ref()])
-            .map(|topic| (topic, self.reached.get(topic).copied()))
+            .chain([self.events.as_ref(), OUTBOXES, self.outcomes.as_ref()])
+            .map(|topic| {
+                let known = self.behind.get(topic).copied();
+                (
+                    topic,
+                    known.filter(|(_, waits)| *waits).map(|(passed, _)| passed),
+                )
+            })
+    }
+
+    fn note(&mut self, topic: &str, passed: bool, start: Timestamp) {
+        let entry = self.behind.entry(topic.to_owned()).or_default();
+        entry.1 = !passed;
+        if passed {
+            entry.0 = Some(start);
+        }
     }
 
     /// Goes as far as it can without waiting. `now` is the store's time, read before anything else; `applied` is
@@ -120,13 +138,16 @@ impl Frontier {
         loop {
             lap = match lap {
                 Lap::Ingest { raw } => {
-                    let mut waits_for = None;
+                    let (mut waits_for, mut noted) = (None, Vec::new());
                     for (source, ends) in self.sources.iter().zip(&raw) {
-                        if self.ingested.passed(log, source, ends).await? {
-                            self.reached.insert(source.topic.clone(), start);
-                        } else {
+                        let passed = self.ingested.passed(log, source, ends).await?;
+                        noted.push((source.topic.clone(), passed));
+                        if !passed {
                             waits_for = waits_for.or(Some(source.topic.clone()));
                         }
+                    }
+                    for (topic, passed) in noted {
+                        self.note(&topic, passed, start);
                     }
                     if let Some(topic) = waits_for {
                         self.waits_for = topic;
@@ -142,6 +163,7 @@ impl Frontier {
                         .zip(&events)
                         .all(|(applied, end)| applied.events >= *end)
                     {
+                        self.note(&self.events.clone(), false, start);
                         self.waits_for = self.events.to_string();
                         return self.pause(start, outcomes, Lap::First { events });
                     }
@@ -155,26 +177,33 @@ impl Frontier {
                         .zip(&pushed)
                         .all(|(applied, pushed)| applied.trimmed >= *pushed)
                     {
-                        self.waits_for = "outboxes".into();
+                        self.note(OUTBOXES, false, start);
+                        self.waits_for = OUTBOXES.into();
                         return self.pause(start, outcomes, Lap::Outboxes { pushed });
                     }
+                    self.note(OUTBOXES, true, start);
                     Lap::Second {
                         events: log.ends(&self.events).await?,
                     }
                 }
                 Lap::Second { events } => {
-                    let mut all = true;
+                    let (mut all, mut events_passed, mut outcomes_passed) = (true, true, true);
                     for (index, applied) in applied.iter().enumerate() {
-                        let here = applied.events >= events.get(index).copied().unwrap_or_default()
-                            && applied.outcomes >= outcomes.get(index).copied().unwrap_or_default();
+                        let in_events =
+                            applied.events >= events.get(index).copied().unwrap_or_default();
+                        let in_outcomes =
+                            applied.outcomes >= outcomes.get(index).copied().unwrap_or_default();
+                        events_passed &= in_events;
+                        outcomes_passed &= in_outcomes;
+                        let here = in_events && in_outcomes;
                         if here && self.passed[index] < start {
                             self.passed[index] = start;
                         }
                         all &= here;
                     }
+                    self.note(&self.events.clone(), events_passed, start);
+                    self.note(&self.outcomes.clone(), outcomes_passed, start);
                     if all {
-                        self.reached.insert(self.events.to_string(), start);
-                        self.reached.insert(self.outcomes.to_string(), start);
                         self.waits_for.clear();
                         return Ok(());
                     }

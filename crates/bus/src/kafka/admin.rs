@@ -54,7 +54,7 @@ pub enum Planned {
 }
 
 impl KafkaLog {
-    fn admin(&self) -> Result<AdminClient<Quiet>, Error> {
+    pub(super) fn admin(&self) -> Result<AdminClient<Quiet>, Error> {
         self.options
             .client(&[])
             .create_with_context(Quiet)

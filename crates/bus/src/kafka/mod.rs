@@ -6,6 +6,7 @@ mod admin;
 mod member;
 mod producer;
 mod reader;
+mod rights;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

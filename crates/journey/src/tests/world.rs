@@ -211,7 +211,8 @@ impl Life {
                         GrantState::Gone
                     }
                 };
-                let effects = self.with(|customer, world| tick::tick(customer, now, &state, world));
+                let effects =
+                    self.with(|customer, world| tick::tick(customer, now, &state, true, world));
                 self.take(effects);
             }
             let triggers = std::mem::take(&mut self.triggers);

@@ -5,6 +5,7 @@
 mod connection;
 mod info;
 mod keys;
+mod rehearse;
 mod scripts;
 
 use std::collections::BTreeMap;
@@ -27,7 +28,7 @@ pub use scripts::Mode;
 /// See the module. Share it behind an `Arc`.
 #[derive(Debug)]
 pub struct RedisStore {
-    connection: Connection,
+    connection: std::sync::Arc<Connection>,
     keys: Keys,
     high: std::sync::atomic::AtomicI64,
 }
@@ -39,13 +40,22 @@ impl RedisStore {
     /// When the address is malformed or the server can't be reached.
     pub async fn connect(options: Options) -> Result<Self, Error> {
         let keys = Keys(options.prefix.clone());
-        let connection = Connection::new(options)?;
+        let connection = std::sync::Arc::new(Connection::new(options)?);
         let store = Self {
             connection,
             keys,
             high: std::sync::atomic::AtomicI64::new(0),
         };
         store.time().await.map(|_| store)
+    }
+
+    /// The same connection with a longer prefix.
+    fn under(&self, prefix: &str) -> Self {
+        Self {
+            connection: self.connection.clone(),
+            keys: Keys(format!("{}{prefix}", self.keys.0)),
+            high: std::sync::atomic::AtomicI64::new(0),
+        }
     }
 
     fn meta(fields: BTreeMap<String, String>) -> Option<Meta> {

@@ -1,6 +1,8 @@
 //! `winback config show|check`: the effective config, redacted; and, live, each missing right or setting by name.
 
 use winback_bus::Log as _;
+use winback_bus::kafka::KafkaLog;
+use winback_contract::Topic;
 use winback_store::Store as _;
 
 use super::connect;
@@ -33,6 +35,67 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
     Ok(())
 }
 
+/// Reading, writing and committing, each by name.
+async fn rights(config: &Config, log: &KafkaLog, findings: &mut Vec<String>) {
+    let raw: Vec<&str> = config
+        .sources
+        .iter()
+        .map(|source| source.topic.as_str())
+        .collect();
+    for spec in connect::topics(config) {
+        let name = &spec.name;
+        if !matches!(log.partitions(name).await, Ok(Some(_))) {
+            continue;
+        }
+        tell(
+            findings,
+            &format!("Read on topic {name}"),
+            log.may_read(name).await,
+        );
+        // What storefronts write is not for winback to write.
+        if !raw.contains(&name.as_str()) {
+            let may = log.may_write(name).await;
+            tell(findings, &format!("Write on topic {name}"), may);
+        }
+    }
+    let name = |topic| config.names().name(topic);
+    let channel = config.dispatch.channel;
+    let mut groups = vec![
+        (config.sessions().group(), name(Topic::Events)),
+        (
+            format!("{}evaluator", config.kafka.groups),
+            name(Topic::Triggers),
+        ),
+        (
+            format!("{}dispatch.{channel}", config.kafka.groups),
+            name(Topic::Dispatch(channel)),
+        ),
+    ];
+    for source in &config.sources {
+        groups.push((
+            winback_ingest::service::group(&config.kafka.groups, &source.name),
+            source.topic.clone(),
+        ));
+    }
+    for (group, topic) in groups {
+        if !matches!(log.partitions(&topic).await, Ok(Some(_))) {
+            continue;
+        }
+        let may = log.may_commit(&group, &topic).await;
+        tell(findings, &format!("Read on group {group}"), may);
+    }
+}
+
+fn tell(findings: &mut Vec<String>, right: &str, may: Result<bool, winback_bus::Error>) {
+    match may {
+        Ok(true) => output::print(&format!("good    right: {right}")),
+        Ok(false) => findings.push(format!(
+            "this user of Kafka lacks the right: {right}. `winback topics plan` lists the topics for the admin"
+        )),
+        Err(error) => findings.push(format!("{right} could not be asked for: {error}")),
+    }
+}
+
 async fn live(config: &Config) -> Result<(), Error> {
     let mut findings = Vec::new();
     let log = connect::kafka(config)?;
@@ -53,16 +116,16 @@ async fn live(config: &Config) -> Result<(), Error> {
                 Err(error) => findings.push(format!("topic {}: {error}", spec.name)),
             }
         }
-        let group = config.sessions().group();
-        let events = config.names().name(winback_contract::Topic::Events);
-        match log.committed(&group, &events).await {
-            Ok(_) => output::print(&format!("good    group {group} may be read")),
-            Err(error) => findings.push(format!("group {group}: {error}")),
-        }
+        rights(config, &log, &mut findings).await;
     }
     match connect::redis_now(config).await {
         Ok(store) => {
-            output::print("good    redis answers, and takes winback's functions");
+            match store.rehearse().await {
+                Ok(()) => output::print(
+                    "good    redis answers, takes winback's functions, and a rehearsal of every command",
+                ),
+                Err(error) => findings.push(format!("redis: {error}")),
+            }
             match store.problems().await {
                 Ok(problems) => findings.extend(
                     problems
