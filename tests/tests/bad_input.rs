@@ -285,4 +285,21 @@ fn redis_and_kafka_may_go_away_and_come_back() {
     cart(&shop, "three");
     mails(&shop, 3);
     assert!(all.child.runs());
+    // With both away it still leaves when it is told to.
+    shop.redis.kill();
+    shop.kafka.kill();
+    cut_off(&shop);
+    let left = all.child.terminate(Duration::from_secs(10));
+    assert_eq!(left, Ok(Some(0)), "{}", shop.text("all"));
+}
+
+/// Waits until every service has met the outage.
+fn cut_off(shop: &Shop) {
+    let said = shop.text("all").matches("not available").count();
+    until(
+        Duration::from_secs(30),
+        "it says that both are away",
+        || shop.text("all").matches("not available").count() > said + 2,
+    )
+    .unwrap();
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Display;
+use std::time::Duration;
 
 use tokio::task::{Id, JoinSet};
 
@@ -32,6 +33,9 @@ pub enum Died {
     },
 }
 
+/// From shutdown to leaving, at the longest: a supervisor kills after ten seconds, and connections close after this.
+const GRACE: Duration = Duration::from_secs(6);
+
 /// The running tasks of a process.
 #[derive(Debug, Default)]
 pub struct Tasks {
@@ -61,13 +65,31 @@ impl Tasks {
         self.names.insert(handle.id(), name.into());
     }
 
-    /// Waits for all tasks. The first one that dies before shutdown raises it for the others.
+    /// Waits for all tasks. The first one that dies before shutdown raises it for the others. Six seconds after
+    /// shutdown the rest is left as it is: every service may be killed at any point without losing anything.
     ///
     /// # Errors
     /// [`Died`], naming the first task that failed.
     pub async fn run(mut self, shutdown: &Shutdown) -> Result<(), Died> {
         let mut first = None;
-        while let Some(joined) = self.set.join_next_with_id().await {
+        // Runs from the moment shutdown is raised.
+        let mut grace = std::pin::pin!(async {
+            shutdown.wait().await;
+            crate::clock::pause(GRACE).await;
+        });
+        loop {
+            let joined = tokio::select! {
+                joined = self.set.join_next_with_id() => joined,
+                () = &mut grace => {
+                    // Whoever is still asking a server that is away: what is not committed is done again.
+                    let mut names: Vec<&str> = self.names.values().map(String::as_str).collect();
+                    names.sort_unstable();
+                    tracing::warn!(tasks = names.join(", "), "left without finishing; nothing is lost");
+                    self.set.abort_all();
+                    break;
+                }
+            };
+            let Some(joined) = joined else { break };
             let (id, result) = match joined {
                 Ok((id, result)) => (id, Some(result)),
                 Err(error) => (error.id(), None),

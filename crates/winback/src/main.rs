@@ -73,6 +73,8 @@ fn main() -> ExitCode {
         }
     };
     let result = runtime.block_on(run(cli));
+    // A blocking question to a broker that is away must not hold the process.
+    runtime.shutdown_timeout(std::time::Duration::from_millis(500));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -145,7 +145,7 @@ impl Producer {
 impl Drop for Producer {
     fn drop(&mut self) {
         // Dropping purges what is queued; everything awaited has been acknowledged by now.
-        if let Err(error) = self.inner.flush(Duration::from_secs(3)) {
+        if let Err(error) = self.inner.flush(Duration::from_secs(2)) {
             tracing::warn!(%error, "kafka producer closed with records on their way");
         }
     }
