@@ -104,6 +104,7 @@ async fn compare(seed: u64, kafka: &KafkaLog) {
     let faults = Faults {
         seed,
         lost_ack_one_in: 0,
+        refused_one_in: 0,
     };
     let memory = MemoryLog::new(Clock::real()).with_faults(faults);
     memory.create(&topic, PARTITIONS);
@@ -200,7 +201,11 @@ async fn compare(seed: u64, kafka: &KafkaLog) {
     let expected = drain(readers[0].as_mut(), 0).await;
     assert_eq!(expected, drain(readers[1].as_mut(), total(&expected)).await);
     drop(members);
-    // Another member goes on where the group stands.
+    go_on(logs, &group, &topic).await;
+}
+
+/// Another member goes on where the group stands.
+async fn go_on(logs: [&dyn Log; 2], group: &str, topic: &str) {
     let mut expected = None;
     for log in logs {
         let mut member = log
@@ -211,7 +216,7 @@ async fn compare(seed: u64, kafka: &KafkaLog) {
         let seen = polled(member.as_mut(), least).await;
         match &expected {
             None => expected = Some(seen),
-            Some(expected) => assert_eq!(*expected, seen, "seed {seed}"),
+            Some(expected) => assert_eq!(*expected, seen, "{topic}"),
         }
     }
 }

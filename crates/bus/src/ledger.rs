@@ -126,6 +126,7 @@ mod tests {
         let log = MemoryLog::new(Clock::at(0)).with_faults(Faults {
             seed: 1,
             lost_ack_one_in: 1,
+            refused_one_in: 0,
         });
         log.create("in", 1);
         log.create("out", 1);
@@ -151,6 +152,7 @@ mod tests {
         let calm = log.with_faults(Faults {
             seed: 1,
             lost_ack_one_in: 0,
+            refused_one_in: 0,
         });
         ledger.settle(&calm, member.as_mut()).await.unwrap();
         assert_eq!(

@@ -10,6 +10,8 @@ pub struct Metrics {
     pub claims: IntCounterVec,
     /// Counter: attempts by what the provider said.
     pub responses: IntCounterVec,
+    /// Counter: messages that could not be read.
+    pub dead_letters: IntCounterVec,
     /// Counter: texts that could not be made.
     pub template_errors: IntCounterVec,
     /// Histogram: seconds of one send.
@@ -31,6 +33,11 @@ impl Metrics {
                 "provider_responses_total",
                 "what providers said",
                 &["provider", "class"],
+            ),
+            dead_letters: registry.counter(
+                "dead_letters_total",
+                "records sent to failed",
+                &["stage", "reason"],
             ),
             template_errors: registry.counter(
                 "template_errors_total",

@@ -198,6 +198,10 @@ impl Service {
                     place,
                     payload,
                 );
+                self.metrics
+                    .dead_letters
+                    .with_label_values(&["dispatch", "malformed_message"])
+                    .inc();
                 let topic = self.config.names.name(Topic::Failed);
                 self.put(
                     &topic,

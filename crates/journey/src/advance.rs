@@ -127,6 +127,30 @@ fn end_wait(
     settle(customer, index, next, at, world, out)
 }
 
+/// Whoever reacts after a wait has ended and before the next step is sent is excused from it all the same.
+pub(crate) fn excuse(customer: &mut Customer, at: Timestamp, world: &World<'_>, out: &mut Effects) {
+    let mut index = 0;
+    while index < customer.journeys.len() {
+        let journey = &customer.journeys[index];
+        if journey.station != Station::Step {
+            index += 1;
+            continue;
+        }
+        let before = usize::from(journey.at).checked_sub(1);
+        let entry = before.and_then(|before| {
+            let campaign = world.bundles.campaign(journey.bundle, &journey.campaign)?;
+            campaign.entries.get(before)
+        });
+        let excused = matches!(entry, Some(Entry::Wait { unless, .. })
+            if unless.iter().any(|reaction| has(journey, *reaction)));
+        if excused {
+            end(customer, index, Reason::Reacted, at, world, out);
+        } else {
+            index += 1;
+        }
+    }
+}
+
 fn has(journey: &Journey, reaction: Reaction) -> bool {
     match reaction {
         Reaction::Delivered => journey.reactions.delivered,

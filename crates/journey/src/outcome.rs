@@ -8,7 +8,7 @@ use winback_contract::{
     SourceKind, Timestamp, Transition,
 };
 
-use crate::advance::{keep, record, settle};
+use crate::advance::{excuse, keep, record, settle};
 use crate::book;
 use crate::customer::{Booking, Customer, limit};
 use crate::effects::{Count, Effects, Forward, GrantChange};
@@ -37,7 +37,10 @@ pub fn apply(customer: &mut Customer, outcome: &Outcome, world: &World<'_>) -> E
         S::Sent | S::Refused | S::Unknown | S::Deferred | S::Moved => {
             hand_over(customer, outcome, world, &mut out)
         }
-        S::Delivered | S::Opened | S::Clicked | S::Replied => reaction(customer, outcome, &mut out),
+        S::Delivered | S::Opened | S::Clicked | S::Replied => {
+            reaction(customer, outcome, &mut out);
+            excuse(customer, outcome.at, world, &mut out);
+        }
         S::Bounced | S::Complained => {
             suppress(customer, outcome.channel, Reason::Suppressed, &mut out)
         }

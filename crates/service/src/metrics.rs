@@ -2,7 +2,8 @@
 //!
 //! Labels are bounded: never a profile, an address, a message id or a raw event name.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus::{
     Encoder as _, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts,
@@ -13,6 +14,8 @@ use prometheus::{
 #[derive(Clone, Debug)]
 pub struct Metrics {
     registry: Arc<Registry>,
+    /// Counters by name: services in one process share those that tell them apart by a label.
+    counters: Arc<Mutex<BTreeMap<String, IntCounterVec>>>,
 }
 
 impl Default for Metrics {
@@ -31,6 +34,7 @@ impl Metrics {
         }
         Self {
             registry: Arc::new(registry),
+            counters: Arc::default(),
         }
     }
 
@@ -52,10 +56,16 @@ impl Metrics {
         reason = "the one place that makes metrics"
     )]
     pub fn counter(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
-        self.keep(IntCounterVec::new(
+        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(made) = counters.get(name) {
+            return made.clone();
+        }
+        let made = self.keep(IntCounterVec::new(
             Opts::new(format!("winback_{name}"), help),
             labels,
-        ))
+        ));
+        counters.insert(name.to_owned(), made.clone());
+        made
     }
 
     /// A gauge of whole numbers.

@@ -1,4 +1,4 @@
-//! The store in process: the same answers as Redis, no disk. Faults make commits ambiguous on demand.
+//! The store in process: the same answers as Redis, no disk. Faults make commits and claims ambiguous, and reads fail.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -60,7 +60,7 @@ impl MemoryStore {
         }
     }
 
-    /// From now on one commit in `one_in` reports a failure: half of those happened, half did not.
+    /// From now on one call in `one_in` reports a failure: half of those happened, half did not.
     #[must_use]
     pub fn with_faults(self, seed: u64, one_in: u64) -> Self {
         self.lock().faults = Some((seed, one_in));
@@ -88,6 +88,14 @@ impl MemoryStore {
 }
 
 impl Inner {
+    /// A read that fails now and then.
+    fn may_fail(&mut self) -> Result<(), Error> {
+        match self.fault() {
+            Some(true) => Err(Error::Unavailable("planted: no answer".into())),
+            _ => Ok(()),
+        }
+    }
+
     /// `Some(true)`: fail before writing; `Some(false)`: write, then fail.
     fn fault(&mut self) -> Option<bool> {
         let (seed, one_in) = self.faults?;
@@ -194,7 +202,8 @@ impl Store for MemoryStore {
         partition: Partition,
         ids: &[CustomerId],
     ) -> Result<Vec<Option<Vec<u8>>>, Error> {
-        let inner = self.lock();
+        let mut inner = self.lock();
+        inner.may_fail()?;
         let state = inner.partitions.get(&partition);
         Ok(ids
             .iter()
@@ -230,7 +239,8 @@ impl Store for MemoryStore {
         until: Timestamp,
         most: usize,
     ) -> Result<Vec<(CustomerId, Timestamp)>, Error> {
-        let inner = self.lock();
+        let mut inner = self.lock();
+        inner.may_fail()?;
         let due = inner
             .partitions
             .get(&partition)
@@ -288,6 +298,10 @@ impl Store for MemoryStore {
     ) -> Result<Claim, Error> {
         let mut inner = self.lock();
         let now = self.now(&mut inner);
+        let fault = inner.fault();
+        if fault == Some(true) {
+            return Err(Error::Unavailable("planted: no answer".into()));
+        }
         let kept = inner
             .partitions
             .get_mut(&partition)
@@ -314,7 +328,10 @@ impl Store for MemoryStore {
             return Ok(Claim::OutsideWindow);
         }
         kept.claimed = Some((token, now + timeout));
-        Ok(Claim::Claimed)
+        match fault {
+            Some(_) => Err(Error::Unavailable("planted: the answer was lost".into())),
+            None => Ok(Claim::Claimed),
+        }
     }
 
     async fn roll(

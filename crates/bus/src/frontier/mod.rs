@@ -143,7 +143,7 @@ impl Frontier {
                         let passed = self.ingested.passed(log, source, ends).await?;
                         noted.push((source.topic.clone(), passed));
                         if !passed {
-                            waits_for = waits_for.or(Some(source.topic.clone()));
+                            waits_for = waits_for.or_else(|| Some(source.topic.clone()));
                         }
                     }
                     for (topic, passed) in noted {

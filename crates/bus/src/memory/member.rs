@@ -49,8 +49,9 @@ impl MemoryMember {
         }
     }
 
-    fn take(&mut self, most: usize) -> Polled {
+    fn take(&mut self, most: usize) -> Result<Polled, Error> {
         let mut state = self.shared.lock();
+        state.may_fail()?;
         let news = state
             .groups
             .get_mut(&self.group)
@@ -79,10 +80,10 @@ impl MemoryMember {
             let most = state.poll_size(most);
             super::reader::take(&state, &mut self.next, |_| false, most, &mut records);
         }
-        Polled {
+        Ok(Polled {
             assignments: news,
             records,
-        }
+        })
     }
 }
 
@@ -92,12 +93,12 @@ impl Member for MemoryMember {
         let shared = self.shared.clone();
         let mut notified = std::pin::pin!(shared.arrived.notified());
         notified.as_mut().enable();
-        let polled = self.take(most);
+        let polled = self.take(most)?;
         if wait.is_zero() || !polled.records.is_empty() || !polled.assignments.is_empty() {
             return Ok(polled);
         }
         let _timed_out = winback_service::clock::within(wait, notified).await;
-        Ok(self.take(most))
+        self.take(most)
     }
 
     async fn commit(&mut self, positions: &[(Place, Offset, String)]) -> Result<(), Error> {

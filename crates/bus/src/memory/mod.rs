@@ -29,6 +29,8 @@ pub struct Faults {
     pub seed: u64,
     /// One produce in so many reports a failure although it happened; 0 is never.
     pub lost_ack_one_in: u64,
+    /// One produce, read or poll in so many fails and nothing happened; 0 is never.
+    pub refused_one_in: u64,
 }
 
 /// A log in process. Cheap to clone; clones share everything.
@@ -61,6 +63,15 @@ impl Shared {
 }
 
 impl State {
+    /// A call that fails now and then, before it does anything.
+    pub(crate) fn may_fail(&mut self) -> Result<(), Error> {
+        let one_in = self.faults.map_or(0, |faults| faults.refused_one_in);
+        if one_in > 0 && self.draw(one_in) == Some(0) {
+            return Err(Error::Unavailable("planted: no answer".into()));
+        }
+        Ok(())
+    }
+
     /// Whether a reader is handed this offset.
     pub(crate) fn is_record(&self, place: &Place, offset: Offset) -> bool {
         let partition = self
@@ -225,6 +236,7 @@ impl Log for MemoryLog {
         let now = Timestamp::from_millis(self.shared.clock.now_millis());
         let lost = {
             let mut state = self.shared.lock();
+            state.may_fail()?;
             for record in records {
                 append(&mut state, record, Vec::new(), now)?;
             }

@@ -31,6 +31,7 @@ impl MemoryReader {
 
     fn take(&mut self, most: usize) -> Result<Vec<Record>, Error> {
         let mut state = self.shared.lock();
+        state.may_fail()?;
         for (place, position) in &self.next {
             let topic = state.topics.get(place.topic.as_ref());
             let end = topic

@@ -82,6 +82,7 @@ async fn faults_repeat_by_seed_and_lose_only_answers() {
         let log = log().with_faults(Faults {
             seed,
             lost_ack_one_in: 3,
+            refused_one_in: 0,
         });
         let mut seen = Vec::new();
         for n in 0..30 {

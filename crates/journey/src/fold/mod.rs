@@ -150,7 +150,7 @@ fn storefront(
     if own {
         profile::identify(customer, event, record.at);
         if happening.fresh {
-            profile::activity(customer, record.arrival, world);
+            profile::activity(customer, record.arrival, world, out);
         }
     }
     let emptied = cart::fold(customer, &happening, out);

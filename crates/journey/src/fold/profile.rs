@@ -3,6 +3,7 @@
 use winback_campaign::model::StartKind;
 use winback_contract::{ConsentChange, ConsentStatus, Event, Timestamp};
 
+use crate::advance::excuse;
 use crate::customer::{Consent, Customer, limit};
 use crate::effects::{Count, Effects, GrantChange};
 use crate::state::Station;
@@ -50,12 +51,16 @@ pub(super) fn identify(customer: &mut Customer, event: &Event, at: Timestamp) {
 }
 
 /// The person is there: idle delays start anew, and running journeys have a visit.
-pub(super) fn activity(customer: &mut Customer, arrival: Timestamp, world: &World<'_>) {
-    customer.last_activity = Some(
-        customer
-            .last_activity
-            .map_or(arrival, |last| last.max(arrival)),
-    );
+pub(super) fn activity(
+    customer: &mut Customer,
+    arrival: Timestamp,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
+    let last = customer
+        .last_activity
+        .map_or(arrival, |last| last.max(arrival));
+    customer.last_activity = Some(last);
     for journey in &mut customer.journeys {
         if journey
             .first_message_at
@@ -63,7 +68,13 @@ pub(super) fn activity(customer: &mut Customer, arrival: Timestamp, world: &Worl
         {
             journey.reactions.visited = true;
         }
-        if journey.station != Station::Armed {
+        // Partitions of raw are read unevenly: what arrived before the delay ran out may be read after it. Nothing has
+        // been fired yet then (INV-6), so the delay starts anew.
+        let read_late = journey.station == Station::Step
+            && journey.at == 0
+            && journey.attempts == 0
+            && journey.entered_at.is_some_and(|entered| arrival < entered);
+        if journey.station != Station::Armed && !read_late {
             continue;
         }
         let start = world
@@ -71,11 +82,13 @@ pub(super) fn activity(customer: &mut Customer, arrival: Timestamp, world: &Worl
             .campaign(journey.bundle, &journey.campaign)
             .and_then(|campaign| campaign.starts.get(usize::from(journey.start)));
         if let Some(StartKind::Idle { span, .. }) = start.map(|start| &start.kind) {
-            journey.due = journey
-                .due
-                .max(arrival + span.value(&[journey.id.as_bytes()]));
+            journey.due = journey.due.max(last + span.value(&[journey.id.as_bytes()]));
+            journey.station = Station::Armed;
+            journey.entered_at = None;
+            journey.hold = None;
         }
     }
+    excuse(customer, arrival, world, out);
 }
 
 /// A consent was given or withdrawn. Withdrawn consent takes back permissions at once (INV-5).

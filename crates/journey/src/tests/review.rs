@@ -231,3 +231,47 @@ fn a_moved_message_is_judged_again_with_what_was_said_since() {
     };
     assert!(life.records.iter().any(no_consent));
 }
+
+#[test]
+fn activity_that_is_read_late_still_restarts_an_idle_delay() {
+    let mut life = Life::new(MORNING, &[CART]);
+    life.event(added("c1"));
+    // Two raw partitions, read unevenly: what arrived at 10:30 comes before what arrived at 10:15.
+    life.now = at("2026-01-05T10:30:00Z");
+    life.event(viewed());
+    life.now = at("2026-01-05T10:15:00Z");
+    life.event(viewed());
+    life.now = at("2026-01-05T10:31:00Z");
+    life.settle();
+    assert!(life.sent.is_empty(), "the customer is still there");
+    life.wait(Span::from_mins(20));
+    assert_eq!(life.steps(), ["reminder"]);
+    assert_eq!(life.sent[0].0, at("2026-01-05T10:50:00Z"));
+}
+
+#[test]
+fn whoever_reacts_before_the_next_step_is_sent_is_left_alone() {
+    // The wait ends at night: the step is held until seven, local time.
+    let campaign = CART.replace("wait: 24h", "wait: 12h");
+    let mut life = Life::new(MORNING, &[&campaign]);
+    life.event(added("c1"));
+    life.wait(Span::from_hours(16));
+    assert_eq!(life.steps(), ["reminder"]);
+    let held = life.customer.journeys[0].hold.map(|hold| hold.reason);
+    assert_eq!(held, Some(Reason::QuietHours));
+    let message = life.sent[0].1.id;
+    report(&mut life, OutcomeStatus::Clicked, message, 0);
+    life.wait(Span::from_days(2));
+    assert_eq!(life.steps(), ["reminder"]);
+    let ended = life.records.last().map(|record| record.transition.clone());
+    assert!(
+        matches!(
+            ended,
+            Some(Transition::Ended {
+                outcome: Reason::Reacted,
+                ..
+            })
+        ),
+        "{ended:?}"
+    );
+}

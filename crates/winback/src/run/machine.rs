@@ -60,6 +60,7 @@ impl Machine {
             log = log.with_faults(Faults {
                 seed,
                 lost_ack_one_in: 50,
+                refused_one_in: 60,
             });
             store = store.with_faults(seed, 50);
         }
