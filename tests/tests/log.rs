@@ -209,7 +209,7 @@ async fn go_on(logs: [&dyn Log; 2], group: &str, topic: &str) {
     let mut expected = None;
     for log in logs {
         let mut member = log
-            .join(&group, std::slice::from_ref(&topic))
+            .join(group, &[topic.to_owned()])
             .await
             .unwrap();
         let least = expected.as_ref().map_or(1, total);
