@@ -208,10 +208,7 @@ async fn compare(seed: u64, kafka: &KafkaLog) {
 async fn go_on(logs: [&dyn Log; 2], group: &str, topic: &str) {
     let mut expected = None;
     for log in logs {
-        let mut member = log
-            .join(group, &[topic.to_owned()])
-            .await
-            .unwrap();
+        let mut member = log.join(group, &[topic.to_owned()]).await.unwrap();
         let least = expected.as_ref().map_or(1, total);
         let seen = polled(member.as_mut(), least).await;
         match &expected {

@@ -2,14 +2,14 @@
 //!
 //! The hash is over paths and bytes alone, so every service that compiles the same files gets the same bundle.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 use winback_contract::{BundleHash, ids::digest};
 
 use crate::compile;
 use crate::diagnostic::Report;
-use crate::model::Campaign;
+use crate::model::{Campaign, Entry, StartKind};
 use crate::policy::Policy;
 use crate::template::Templates;
 
@@ -41,6 +41,8 @@ pub struct Bundle {
     pub campaigns: BTreeMap<String, Campaign>,
     /// Texts.
     pub templates: Templates,
+    begins: Begins,
+    listens: Listens,
 }
 
 impl Bundle {
@@ -53,21 +55,75 @@ impl Bundle {
         let parts = compile::files(files, &mut report);
         report.sort();
         match parts {
-            Some((policy, campaigns, templates)) if !report.has_errors() => Ok((
-                Self {
+            Some((policy, campaigns, templates)) if !report.has_errors() => {
+                let (begins, listens) = indexes(&campaigns);
+                let bundle = Self {
                     hash: files.hash(),
                     policy,
                     campaigns,
                     templates,
-                },
-                report,
-            )),
+                    begins,
+                    listens,
+                };
+                Ok((bundle, report))
+            }
             _ => Err(report),
         }
     }
 
-    /// Names of events that begin or end something here; all others only touch state.
+    /// Starts that an event of this name may begin: campaign and index of the start.
+    pub fn begun_by(&self, event: &str) -> &[(String, usize)] {
+        self.begins.get(event).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a journey of this campaign waits for an event of this name, or is excused by it.
+    pub fn listens(&self, campaign: &str, event: &str) -> bool {
+        self.listens
+            .get(event)
+            .is_some_and(|campaigns| campaigns.iter().any(|name| name == campaign))
+    }
+
+    /// A campaign by its name.
     pub fn campaign(&self, name: &str) -> Option<&Campaign> {
         self.campaigns.get(name)
     }
+}
+
+/// Starts by the event that begins them: campaign, and index of the start.
+type Begins = HashMap<String, Vec<(String, usize)>>;
+/// Campaigns by the event that their waiting journeys listen for.
+type Listens = HashMap<String, Vec<String>>;
+
+/// Which starts and which waiting entries an event name concerns: an event looks at these alone.
+fn indexes(campaigns: &BTreeMap<String, Campaign>) -> (Begins, Listens) {
+    let mut begins = Begins::new();
+    let mut listens = Listens::new();
+    for (name, campaign) in campaigns {
+        for (index, start) in campaign.starts.iter().enumerate() {
+            let on = match &start.kind {
+                StartKind::After { on, .. } | StartKind::Idle { on, .. } => on,
+                _ => continue,
+            };
+            for event in on {
+                begins
+                    .entry(event.clone())
+                    .or_default()
+                    .push((name.clone(), index));
+            }
+        }
+        for entry in &campaign.entries {
+            let patterns = match entry {
+                Entry::Await { patterns, .. } => patterns,
+                Entry::Wait { unless, .. } => &unless.patterns,
+                _ => continue,
+            };
+            for event in patterns.iter().flat_map(|pattern| &pattern.on) {
+                let names = listens.entry(event.clone()).or_default();
+                if !names.contains(name) {
+                    names.push(name.clone());
+                }
+            }
+        }
+    }
+    (begins, listens)
 }

@@ -25,7 +25,8 @@ fn instant(time: Timestamp) -> jiff::Timestamp {
     jiff::Timestamp::from_millisecond(time.as_millis().clamp(earliest, latest)).unwrap_or_default()
 }
 
-fn local(time: Timestamp, zone: &TimeZone) -> DateTime {
+/// The local date and time of a moment.
+pub fn local(time: Timestamp, zone: &TimeZone) -> DateTime {
     zone.to_datetime(instant(time))
 }
 
@@ -60,13 +61,18 @@ pub fn next_local(at: Time, zone: &TimeZone, from: Timestamp) -> Timestamp {
     from
 }
 
+/// The first moment of a local day.
+pub fn start_of(day: jiff::civil::Date, zone: &TimeZone) -> Timestamp {
+    resolve(day.to_datetime(Time::midnight()), zone)
+}
+
 /// The first moment of the local day that `at` lies in.
 pub fn start_of_day(zone: &TimeZone, at: Timestamp) -> Timestamp {
     resolve(local(at, zone).date().to_datetime(Time::midnight()), zone)
 }
 
 fn inside(rule: &QuietRule, at: DateTime) -> bool {
-    if rule.days.contains(&at.weekday()) {
+    if is_quiet_day(rule, at.date()) {
         return true;
     }
     let clock = at.time();
@@ -75,6 +81,10 @@ fn inside(rule: &QuietRule, at: DateTime) -> bool {
         (Some(from), Some(to)) => clock >= from || clock < to,
         _ => false,
     }
+}
+
+fn is_quiet_day(rule: &QuietRule, date: jiff::civil::Date) -> bool {
+    rule.days.contains(&date.weekday()) || rule.dates.iter().any(|days| days.has(date))
 }
 
 fn rules<'a>(
@@ -124,7 +134,7 @@ pub fn quiet_until(
 /// The end of the quiet time that `moment` lies in: of the day if the whole day is quiet, else of the window.
 fn end(rule: &QuietRule, zone: &TimeZone, moment: Timestamp) -> Timestamp {
     let here = local(moment, zone);
-    if rule.days.contains(&here.weekday()) {
+    if is_quiet_day(rule, here.date()) {
         let tomorrow = here.date().tomorrow().unwrap_or_else(|_| here.date());
         return resolve(tomorrow.to_datetime(Time::midnight()), zone)
             .max(moment + Span::from_millis(1));
@@ -158,7 +168,7 @@ fn next_quiet_day(rule: &QuietRule, zone: &TimeZone, at: Timestamp) -> Option<Ti
     let mut date = local(at, zone).date();
     for _ in 0..8 {
         date = date.tomorrow().ok()?;
-        if rule.days.contains(&date.weekday()) {
+        if is_quiet_day(rule, date) {
             return Some(resolve(date.to_datetime(Time::midnight()), zone));
         }
     }

@@ -20,8 +20,17 @@ fn policy(quiet: Vec<QuietRule>) -> Policy {
         caps: Vec::new(),
         holdout: 0,
         arbitration: Span::from_hours(1),
+        guard: crate::policy::Guard {
+            one_offer_per: Span::from_days(60),
+            waiter_after: 3,
+            counts: Vec::new(),
+        },
+        segments: BTreeMap::new(),
+        calendar: BTreeMap::new(),
+        scoring: crate::policy::Scoring::default(),
         coupons: BTreeMap::new(),
         email: None,
+        senders: BTreeMap::new(),
     }
 }
 
@@ -31,6 +40,7 @@ fn night(days: &[Weekday]) -> QuietRule {
         from: Some(time(22, 0, 0, 0)),
         to: Some(time(7, 0, 0, 0)),
         days: days.to_vec(),
+        dates: Vec::new(),
         shop_zone: false,
     }
 }

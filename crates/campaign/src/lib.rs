@@ -16,7 +16,7 @@ pub mod template;
 pub mod yaml;
 
 pub use bundle::{Bundle, Files};
-pub use condition::{Condition, Variables};
+pub use condition::{Condition, Moment, Variables};
 pub use diagnostic::{Diagnostic, Report, Severity};
-pub use model::{Campaign, Entry, Exit, Offer, Pattern, SpanRange, Start, StartKind, Step};
+pub use model::{Campaign, Delay, Entry, Exit, Offer, Pattern, SpanRange, Start, StartKind, Step};
 pub use policy::Policy;

@@ -2,6 +2,9 @@
 //!
 //! The cascade is a flat program: an entry is found by its index, so that a journey keeps one small number.
 
+use std::collections::BTreeSet;
+
+use jiff::civil::Weekday;
 use winback_contract::{Channel, Span, ids::bucket};
 
 use crate::condition::Condition;
@@ -38,6 +41,23 @@ pub enum Mode {
     Paused,
 }
 
+/// A literal span or range, or an expression judged when it is needed.
+#[derive(Debug)]
+pub enum Delay {
+    /// From the file.
+    Fixed(SpanRange),
+    /// CEL of a duration, a time or a day.
+    Computed(Condition),
+}
+
+impl Delay {
+    /// No time at all.
+    pub const NONE: Self = Self::Fixed(SpanRange {
+        from: Span::ZERO,
+        to: Span::ZERO,
+    });
+}
+
 /// One campaign.
 #[derive(Debug)]
 pub struct Campaign {
@@ -45,6 +65,8 @@ pub struct Campaign {
     pub name: String,
     /// Words for people.
     pub title: String,
+    /// Playbook rows.
+    pub covers: Vec<String>,
     /// Group of Policy.
     pub group: String,
     /// 0 to 100; the higher gets a contested moment.
@@ -53,12 +75,18 @@ pub struct Campaign {
     pub mode: Mode,
     /// Topic of Policy.
     pub topic: String,
+    /// Campaigns of which only one runs per key; this one goes first when several are due.
+    pub replaces: Vec<String>,
     /// Any of them begins a journey.
     pub starts: Vec<Start>,
     /// Judged when a step is due.
     pub audience: Option<Condition>,
     /// What ends a journey at once, in order.
     pub exits: Vec<Exit>,
+    /// The moment when it is over.
+    pub over_at: Option<Condition>,
+    /// What counts as success, if other than a converting exit.
+    pub goals: Vec<Pattern>,
     /// A later conversion counts until so long after the last message.
     pub goal_within: Span,
     /// The cascade.
@@ -71,13 +99,20 @@ pub struct Campaign {
     pub existing: Option<Span>,
     /// A due step that waits for unread input: waits on, or expires at once.
     pub lag_expires: bool,
+    /// Fields of what began a journey that conditions or texts ask for: only these are kept.
+    pub entry_fields: BTreeSet<String>,
 }
 
 impl Campaign {
     /// The step of that name.
     pub fn step(&self, name: &str) -> Option<&Step> {
-        self.entries.iter().find_map(|entry| match entry {
-            Entry::Step(step) if step.name == name => Some(step),
+        self.steps().find(|step| step.name == name)
+    }
+
+    /// All steps, in the order of the file.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.entries.iter().filter_map(|entry| match entry {
+            Entry::Step(step) => Some(step),
             _ => None,
         })
     }
@@ -95,25 +130,44 @@ pub enum InFlight {
 /// What begins a journey.
 #[derive(Debug)]
 pub struct Start {
-    /// An event or silence.
+    /// The start word.
     pub kind: StartKind,
     /// Judged on arrival, on the event alone.
     pub when: Option<Condition>,
     /// One journey per value; `None` is one per customer, or the occasion.
     pub key: Option<Condition>,
+    /// Only the n-th match in a window begins one.
+    pub times: Option<Times>,
+    /// One journey per element.
+    pub each: Option<Condition>,
     /// Least time between the first messages of two journeys; `None` is never again.
     pub reentry: Option<Span>,
+    /// At most so many journeys in so long.
+    pub limit: Option<(u32, Span)>,
+    /// A start for many is spread over so long.
+    pub spread: Span,
+}
+
+/// The n-th match in a window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Times {
+    /// n.
+    pub count: u32,
+    /// The window.
+    pub within: Span,
+    /// What counts anew.
+    pub without: Option<String>,
 }
 
 /// The kinds of starts.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Debug)]
 pub enum StartKind {
     /// One of these events, then a plain delay.
     After {
         /// Canonical names.
         on: Vec<String>,
         /// From arrival.
-        delay: SpanRange,
+        delay: Delay,
     },
     /// One of these events, then so long without any storefront activity.
     Idle {
@@ -124,11 +178,89 @@ pub enum StartKind {
     },
     /// So long without an event, counted from the last one.
     Silence {
-        /// The event that is missed.
-        without: String,
+        /// The event that is missed: an order, or a session.
+        without: Missed,
         /// How long.
         span: SpanRange,
     },
+    /// A moment of the customer.
+    Date {
+        /// CEL of a time or a day.
+        moment: Condition,
+        /// So long before it.
+        before: Span,
+        /// Every year anew.
+        yearly: bool,
+    },
+    /// The shop's calendar: all customers.
+    Schedule(Schedule),
+    /// The shop told everybody: all customers are looked at.
+    Announced {
+        /// Names of announcements.
+        on: Vec<String>,
+    },
+    /// A journey of one of these campaigns ended.
+    Ended {
+        /// Names of campaigns.
+        of: Vec<String>,
+        /// From the end.
+        delay: Delay,
+    },
+}
+
+/// What silence misses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Missed {
+    /// Order Completed.
+    Order,
+    /// Any activity at the storefront.
+    Visit,
+}
+
+/// Days on which a campaign begins for everybody.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Schedule {
+    /// On these weekdays.
+    Week(Vec<Weekday>),
+    /// On these days of each month; a day that a month lacks is its last.
+    Month(Vec<i8>),
+    /// On these days, with or without a year.
+    Days(Vec<CalendarDay>),
+    /// On the first day of each of these spans.
+    Span(Vec<CalendarDay>),
+}
+
+impl Schedule {
+    /// Whether it begins on that day.
+    pub fn falls_on(&self, date: jiff::civil::Date) -> bool {
+        match self {
+            Self::Week(days) => days.contains(&date.weekday()),
+            Self::Month(days) => {
+                let last = date.days_in_month();
+                days.iter().any(|day| (*day).min(last) == date.day())
+            }
+            Self::Days(days) | Self::Span(days) => days.iter().any(|day| day.is(date)),
+        }
+    }
+}
+
+/// A day of the calendar, with or without a year.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct CalendarDay {
+    /// Absent: every year.
+    pub year: Option<i16>,
+    /// 1 to 12.
+    pub month: i8,
+    /// 1 to 31.
+    pub day: i8,
+}
+
+impl CalendarDay {
+    /// Whether it is that date.
+    pub fn is(&self, date: jiff::civil::Date) -> bool {
+        self.year.is_none_or(|year| year == date.year())
+            && (self.month, self.day) == (date.month(), date.day())
+    }
 }
 
 /// Names of events, one of which matches, with a condition.
@@ -149,18 +281,60 @@ pub struct Exit {
     pub converted: bool,
 }
 
-/// One entry of the cascade.
+/// What ends a waiting journey as `reacted`.
+#[derive(Debug, Default)]
+pub struct Unless {
+    /// Reactions to messages.
+    pub reactions: Vec<Reaction>,
+    /// Events.
+    pub patterns: Vec<Pattern>,
+}
+
+/// One entry of the cascade. Blocks are laid flat: a journey is at an index, branches are jumps.
 #[derive(Debug)]
 pub enum Entry {
     /// Sends one message.
     Step(Step),
     /// Waits, and may end the journey as `reacted`.
     Wait {
-        /// How long.
-        span: SpanRange,
-        /// Reactions that excuse the customer from what follows.
-        unless: Vec<Reaction>,
+        /// How long, or until when.
+        delay: Delay,
+        /// What excuses the customer from what follows.
+        unless: Unless,
+        /// A moment (`until`), not a duration: in the past it does not wait.
+        until: bool,
     },
+    /// Goes on when one of these has come since the journey began.
+    Await {
+        /// What is awaited.
+        patterns: Vec<Pattern>,
+        /// At most so long.
+        within: Delay,
+        /// Where it goes on when it came; if not, at the next entry.
+        came: u16,
+    },
+    /// Goes on at the next entry, or elsewhere.
+    If {
+        /// Judged when it is reached.
+        when: Condition,
+        /// Where it goes on if not.
+        otherwise: u16,
+        /// Where it goes on if it can't be judged: behind the whole.
+        behind: u16,
+    },
+    /// Goes on at one of these by hash.
+    Split {
+        /// Its name.
+        name: String,
+        /// Name, share in hundredths of a percent, where it goes on.
+        branches: Vec<(String, u32, u16)>,
+        /// Where those go on who are in no share.
+        rest: u16,
+    },
+    /// Goes on elsewhere.
+    Jump(u16),
+    /// Ends the journey under a name of the campaign's own.
+    End(String),
 }
 
 /// What a person can do about a message.
@@ -190,7 +364,7 @@ impl Reaction {
 }
 
 /// A message to send.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Debug)]
 pub struct Step {
     /// Kebab-case, unique in the campaign.
     pub name: String,
@@ -198,21 +372,85 @@ pub struct Step {
     pub template: String,
     /// The first that is allowed and reachable.
     pub send: Vec<Channel>,
+    /// The channel the customer reacts to comes first.
+    pub preferred: bool,
     /// The next such local time; `None` is now.
     pub at: Option<jiff::civil::Time>,
     /// Given up so long after it was due.
     pub expires: Span,
+    /// Products it is about.
+    pub show: Option<Condition>,
     /// What it offers.
     pub offer: Option<Offer>,
+    /// Of ads: time in the audience.
+    pub stay: Span,
+    /// Of task and call.
+    pub task: Option<Task>,
+}
+
+/// What a person shall do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Task {
+    /// Whose task it is.
+    pub team: String,
+    /// By when, from the decision.
+    pub due: Span,
+    /// What may be offered.
+    pub may_offer: Vec<String>,
 }
 
 /// An offer of a step.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Offer {
-    /// Pool of Policy.
-    pub coupon: String,
+    /// What it is.
+    pub kind: OfferKind,
     /// How long it holds, from the decision.
     pub valid: Span,
+    /// The event that earns it.
+    pub upon: Option<String>,
+    /// Not bound by the offer guard.
+    pub outside_guard: bool,
+    /// If guard or pool refuses.
+    pub otherwise: Otherwise,
+}
+
+/// Kinds of offers (playbook P55).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum OfferKind {
+    /// A code of this pool of Policy.
+    Coupon(String),
+    /// So many points.
+    Points(u32),
+    /// Delivery without charge.
+    FreeDelivery,
+    /// A gift by name.
+    Gift(String),
+    /// Special terms by name.
+    Terms(String),
+}
+
+impl OfferKind {
+    /// The word of it, as Policy's guard counts it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Coupon(_) => "coupon",
+            Self::Points(_) => "points",
+            Self::FreeDelivery => "free_delivery",
+            Self::Gift(_) => "gift",
+            Self::Terms(_) => "terms",
+        }
+    }
+}
+
+/// What becomes of a step whose offer is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Otherwise {
+    /// It is sent without.
+    Without,
+    /// It is not sent.
+    Skip,
+    /// The journey ends.
+    End,
 }
 
 #[cfg(test)]

@@ -6,10 +6,11 @@ use jiff::civil::{Time, Weekday};
 use jiff::tz::TimeZone;
 use winback_contract::{Channel, Currency, Span};
 
-use crate::model::{Reaction, SpanRange};
+use crate::condition::Condition;
+use crate::model::{CalendarDay, Reaction, SpanRange};
 
 /// One per shop.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Policy {
     /// Its name.
     pub name: String,
@@ -37,10 +38,88 @@ pub struct Policy {
     pub holdout: u32,
     /// Steps due this soon are judged together.
     pub arbitration: Span,
+    /// Offer guard.
+    pub guard: Guard,
+    /// Named groups of customers.
+    pub segments: BTreeMap<String, Condition>,
+    /// Named days and spans.
+    pub calendar: BTreeMap<String, Days>,
+    /// How customers are scored.
+    pub scoring: Scoring,
     /// Coupons.
     pub coupons: BTreeMap<String, Coupon>,
     /// Sender of mail.
     pub email: Option<EmailSender>,
+    /// Senders of other channels: a name or a number.
+    pub senders: BTreeMap<Channel, String>,
+}
+
+/// Days of the calendar.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Days {
+    /// These.
+    Days(Vec<CalendarDay>),
+    /// From the first to the last, both included; without years it may cross the new year.
+    Span(CalendarDay, CalendarDay),
+}
+
+impl Days {
+    /// Whether a date is one of them.
+    pub fn has(&self, date: jiff::civil::Date) -> bool {
+        match self {
+            Self::Days(days) => days.iter().any(|day| day.is(date)),
+            Self::Span(from, to) => {
+                let year_fits = |day: &CalendarDay| day.year.is_none_or(|year| year == date.year());
+                let here = (date.month(), date.day());
+                let (from_day, to_day) = ((from.month, from.day), (to.month, to.day));
+                match (from.year, to.year) {
+                    (Some(first), Some(last)) => {
+                        let here = (date.year(), here.0, here.1);
+                        (first, from.month, from.day) <= here && here <= (last, to.month, to.day)
+                    }
+                    _ if from_day <= to_day => {
+                        year_fits(from) && from_day <= here && here <= to_day
+                    }
+                    _ => here >= from_day || here <= to_day,
+                }
+            }
+        }
+    }
+}
+
+/// The offer guard G (playbook P56 to P58).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Guard {
+    /// At most one personal offer in so long.
+    pub one_offer_per: Span,
+    /// Whoever needed an offer for so many of the last orders gets none; 0 never.
+    pub waiter_after: u32,
+    /// Kinds of offers that count.
+    pub counts: Vec<String>,
+}
+
+/// How customers are scored (playbook P48 to P52): bounds of recency, frequency and money, and weights.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Scoring {
+    /// Silence up to the first is 5, above the last is 1.
+    pub recency: [Span; 4],
+    /// Orders from the last on are 5, below the first 1.
+    pub frequency: [u32; 4],
+    /// Sums in whole units, likewise.
+    pub money: [f64; 4],
+    /// Of value, loyalty, upsell, influence and cost.
+    pub weights: [f64; 5],
+}
+
+impl Default for Scoring {
+    fn default() -> Self {
+        Self {
+            recency: [30, 90, 180, 365].map(Span::from_days),
+            frequency: [2, 3, 5, 10],
+            money: [50.0, 150.0, 500.0, 1_500.0],
+            weights: [0.35, 0.25, 0.15, 0.1, 0.15],
+        }
+    }
 }
 
 /// A named value of a shop.
@@ -64,7 +143,7 @@ pub enum ConsentRule {
 }
 
 /// The rules of a topic.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Debug)]
 pub struct TopicRule {
     /// Where no channel is named.
     pub consent: ConsentRule,
@@ -74,6 +153,10 @@ pub struct TopicRule {
     pub caps_exempt: bool,
     /// Not bound to quiet hours.
     pub quiet_exempt: bool,
+    /// While it is false, steps of the topic are held.
+    pub audience: Option<Condition>,
+    /// Default of `unless` for the topic; `None` is Policy's.
+    pub unless: Option<Vec<Reaction>>,
 }
 
 impl TopicRule {
@@ -97,6 +180,8 @@ pub struct QuietRule {
     pub to: Option<Time>,
     /// These days all day long.
     pub days: Vec<Weekday>,
+    /// These days of the calendar all day long.
+    pub dates: Vec<Days>,
     /// The shop's zone instead of the customer's.
     pub shop_zone: bool,
 }
@@ -106,17 +191,23 @@ pub struct QuietRule {
 pub struct Cap {
     /// On these channels together; empty is all.
     pub channels: Vec<Channel>,
+    /// Of these topics together; empty is all.
+    pub topics: Vec<String>,
+    /// Of these groups together; empty is all.
+    pub groups: Vec<String>,
     /// How many.
     pub at_most: u32,
     /// In how long.
     pub per: Span,
 }
 
-/// A coupon pool; for now one code for all.
+/// A coupon pool.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Coupon {
-    /// The code.
-    pub code: String,
+    /// One code for all; `None`: everybody gets a code of its own, loaded with `winback coupons load`.
+    pub code: Option<String>,
+    /// Alert when fewer codes are left.
+    pub low: u32,
     /// What it is worth, in words.
     pub worth: Option<String>,
 }

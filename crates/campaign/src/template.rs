@@ -3,7 +3,7 @@
 //! Files are `templates/<step>.<channel>.<locale>.<ext>` beside `campaign.yaml`: `mjml` (and optionally `txt`) for
 //! email, `txt` for the rest. The subject is the `<mj-title>`. Absent on purpose: includes from data, loaders, network.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
@@ -128,6 +128,22 @@ impl Templates {
                 }
             }
         }
+    }
+
+    /// Fields of `entry` that the texts of a campaign's folder ask for.
+    pub(crate) fn entry_fields(&self, folder: &str) -> BTreeSet<String> {
+        let of_folder = self.paths.iter().filter(|(key, _)| key.folder == folder);
+        of_folder
+            .flat_map(|(_, by_locale)| by_locale.values())
+            .filter_map(|path| self.environment.get_template(path).ok())
+            .flat_map(|template| template.undeclared_variables(true))
+            .filter_map(|name| {
+                let field = name
+                    .strip_prefix("entry.")
+                    .or_else(|| name.strip_prefix("answer."))?;
+                Some(field.split('.').next().unwrap_or(field).to_owned())
+            })
+            .collect()
     }
 
     /// Whether a step has a text for a channel in any locale.

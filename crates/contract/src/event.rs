@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::channel::Channel;
 use crate::identity::Identities;
+use crate::ids::EventId;
 use crate::money::{Currency, Money};
+use crate::time::Timestamp;
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
@@ -68,6 +70,18 @@ pub struct Traits {
     /// `YYYY-MM-DD`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub birthday: Option<String>,
+    /// Loyalty level.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<String>,
+    /// Where web or mobile push reaches the person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub push_token: Option<String>,
+    /// The person's id at Telegram.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub telegram_id: Option<String>,
+    /// Custom fields: short texts, at most 16 of them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub custom: BTreeMap<String, String>,
 }
 
 impl fmt::Debug for Traits {
@@ -98,6 +112,17 @@ pub struct ConsentChange {
     pub topic: Option<String>,
     /// The new status.
     pub status: ConsentStatus,
+}
+
+/// Something the shop told everybody.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Announcement {
+    /// Its identity.
+    pub id: EventId,
+    /// When it arrived.
+    pub at: Timestamp,
+    /// What it says.
+    pub event: Event,
 }
 
 /// A storefront event in canonical form.

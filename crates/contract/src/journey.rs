@@ -80,7 +80,10 @@ pub enum Transition {
         outcome: Reason,
         /// Whether its delay had run out before.
         entered: bool,
+        /// The campaign's own name for this end, if it gave one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
     },
-    /// The goal was reached after the end, within the campaign's window.
+    /// The goal was reached, by the window of the campaign.
     Goal,
 }

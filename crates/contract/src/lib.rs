@@ -28,7 +28,7 @@ pub mod trigger;
 pub use blob::Blob;
 pub use channel::Channel;
 pub use decision::{Decision, StepDecision, Verdict};
-pub use event::{ConsentChange, ConsentStatus, Event, Product, Traits};
+pub use event::{Announcement, ConsentChange, ConsentStatus, Event, Product, Traits};
 pub use failed::{Failed, FailedStage};
 pub use identity::{Identities, Identity, IdentityKind};
 pub use ids::{BundleHash, CustomerId, EventId, JourneyId, MessageId, TriggerId};

@@ -2,6 +2,7 @@
 //!
 //! It carries the address and the facts of the texts, since dispatch has no state. `Debug` shows neither.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -79,6 +80,88 @@ pub struct Facts {
     /// Orders so far.
     #[serde(default)]
     pub orders: u32,
+    /// Products the step is about.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub items: Vec<Product>,
+    /// What began the journey, and what was awaited, as far as texts ask for it; amounts in minor units.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub entry: BTreeMap<String, serde_json::Value>,
+    /// See `entry`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub answer: BTreeMap<String, serde_json::Value>,
+    /// The order the journey is about, else the newest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<OrderText>,
+    /// Points of the loyalty programme.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub points: Option<PointsText>,
+    /// The shop's latest announcement of the kind that began the journey.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub news: Option<NewsText>,
+    /// Of a task or a call: the team, the deadline, what may be offered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskText>,
+    /// Of ads: the time in the audience ends then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stay_until: Option<Timestamp>,
+}
+
+/// An order as texts show it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct OrderText {
+    /// The shop's id.
+    pub id: String,
+    /// Its sum.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<Money>,
+    /// When it was placed.
+    pub placed_at: Timestamp,
+    /// By when it was promised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promised_at: Option<Timestamp>,
+    /// Ids of its products.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub product_ids: Vec<String>,
+}
+
+/// Points as texts show them.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct PointsText {
+    /// What there is.
+    pub balance: f64,
+    /// What will be lost next.
+    pub expiring: f64,
+    /// When.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// Missing to the next level.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_next_level: Option<f64>,
+}
+
+/// An announcement as texts show it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct NewsText {
+    /// Its title.
+    pub title: String,
+    /// Its page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// More words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+/// What a person of the shop shall do.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct TaskText {
+    /// Whose task it is.
+    pub team: String,
+    /// By when.
+    pub due: Timestamp,
+    /// What may be offered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub may_offer: Vec<String>,
 }
 
 impl fmt::Debug for Facts {
@@ -99,6 +182,12 @@ pub struct CustomerFacts {
     /// City.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub city: Option<String>,
+    /// Loyalty level.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<String>,
+    /// Custom fields.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub traits: BTreeMap<String, String>,
     /// BCP 47; picks the template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locale: Option<String>,
@@ -129,10 +218,14 @@ pub struct CartFacts {
 /// An offer as texts show it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct OfferText {
-    /// `coupon` and later kinds.
+    /// `coupon`, `points`, `free_delivery`, `gift` or `terms`.
     pub kind: String,
-    /// The code.
-    pub code: String,
+    /// Pool, number of points, or name of gift or terms.
+    #[serde(default)]
+    pub what: String,
+    /// The code, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
     /// What it is worth, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worth: Option<String>,

@@ -98,6 +98,8 @@ pub enum Body {
     },
     /// An outcome for a message that moved to `to` with its journey.
     Outcome(Box<Outcome>),
+    /// The shop has something to tell: a copy for every partition.
+    Announcement(Box<Event>),
     /// From here on this bundle decides, in this partition.
     Activation {
         /// Its hash.

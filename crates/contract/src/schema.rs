@@ -8,7 +8,7 @@ use crate::decision::Decision;
 use crate::journey::JourneyRecord;
 use crate::outcome::Outcome;
 use crate::raw::RawMessage;
-use crate::spec::{EVENTS, Field, FieldType, Need, PRODUCT_FIELDS};
+use crate::spec::{Field, FieldType, Need, PRODUCT_FIELDS};
 
 /// Topic and schema of every public format, in the order of the documentation.
 pub fn public() -> Vec<(&'static str, Value)> {
@@ -45,7 +45,7 @@ fn generate<T: schemars::JsonSchema>(topic: &str, title: &str) -> Value {
 /// The envelope, with the fields of every known event under `x-events` and as conditional parts.
 fn raw() -> Value {
     let mut schema = generate::<RawMessage>("raw", "A storefront's record");
-    let rules: Vec<Value> = EVENTS.iter().filter(|spec| spec.name != "Identified").map(|spec| {
+    let rules: Vec<Value> = crate::spec::events().filter(|spec| spec.name != "Identified").map(|spec| {
         let mut fields: Vec<Field> = spec.fields.to_vec();
         if spec.product {
             fields.extend(PRODUCT_FIELDS.iter().filter(|field| !spec.fields.iter().any(|own| own.name == field.name)));
@@ -57,7 +57,7 @@ fn raw() -> Value {
     }).collect();
     if let Some(root) = schema.as_object_mut() {
         root.insert("allOf".into(), Value::Array(rules));
-        root.insert("x-events".into(), Value::Array(EVENTS.iter().map(|spec| {
+        root.insert("x-events".into(), Value::Array(crate::spec::events().map(|spec| {
             json!({ "name": spec.name, "aliases": spec.aliases, "role": spec.role })
         }).collect()));
     }

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::blob::Blob;
+use crate::event::Announcement;
 use crate::ids::{BundleHash, CustomerId, JourneyId, TriggerId};
 use crate::record::SourcePosition;
 use crate::time::Timestamp;
@@ -26,6 +27,9 @@ pub struct Trigger {
     /// The newest input the snapshot has seen, for auditors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<SourcePosition>,
+    /// The shop's latest announcements, one of each name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub news: Vec<Announcement>,
     /// The encoded customer.
     pub snapshot: Blob,
 }

@@ -14,6 +14,8 @@ use crate::fields::{Refusal, clean, number, object, text, url};
 const PRODUCTS: usize = 100;
 /// Most extra properties kept.
 const EXTRAS: usize = 32;
+/// Most custom fields kept of one profile.
+const CUSTOM: usize = 16;
 
 /// The event, and whether its name is one of the contract.
 ///
@@ -41,7 +43,8 @@ pub fn normalise(mut envelope: Envelope, currency: Currency) -> Result<(Event, b
         })?,
     };
     let identities = identities(&envelope, &name)?;
-    if identities.strongest().is_none() {
+    // An announcement is the shop's own: it is about everybody.
+    if identities.strongest().is_none() && !spec::ANNOUNCEMENTS.contains(&name.as_str()) {
         let detail = "no userId, anonymousId, email or phone: nobody this could be about";
         return Err(Refusal::new("missing_identity", detail));
     }
@@ -279,8 +282,53 @@ fn traits(envelope: &Envelope) -> Result<Option<Traits>, Refusal> {
         country: text(source, "country")?.or_else(|| of_address("country")),
         city: text(source, "city")?.or_else(|| of_address("city")),
         birthday: text(source, "birthday")?.filter(|day| day.parse::<jiff::civil::Date>().is_ok()),
+        level: text(source, "level")?,
+        push_token: either("pushToken", "push_token")?,
+        telegram_id: either("telegramId", "telegram_id")?,
+        custom: custom(source),
     };
     Ok((traits != Traits::default()).then_some(traits))
+}
+
+/// Custom fields of a profile: short scalars that have no place of their own, the first ones by name.
+fn custom(source: &Map<String, Value>) -> std::collections::BTreeMap<String, String> {
+    const PLACED: &[&str] = &[
+        "email",
+        "phone",
+        "firstName",
+        "first_name",
+        "lastName",
+        "last_name",
+        "name",
+        "locale",
+        "timezone",
+        "country",
+        "city",
+        "birthday",
+        "level",
+        "pushToken",
+        "push_token",
+        "telegramId",
+        "telegram_id",
+        "address",
+        "createdAt",
+        "created_at",
+        "avatar",
+    ];
+    source
+        .iter()
+        .filter(|(name, _)| !PLACED.contains(&name.as_str()) && name.len() <= 32)
+        .filter_map(|(name, value)| {
+            let text = match value {
+                Value::Bool(flag) => flag.to_string(),
+                Value::Number(number) => number.to_string(),
+                Value::String(text) => clean(text)?,
+                _ => return None,
+            };
+            (text.len() <= 64).then(|| (name.clone(), text))
+        })
+        .take(CUSTOM)
+        .collect()
 }
 
 /// Scalars that have no place of their own, the first ones by name, each cut to 1 KiB.

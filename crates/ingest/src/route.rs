@@ -4,11 +4,14 @@
 
 use winback_bus::Record;
 use winback_contract::{
-    Body, Event, EventId, EventRecord, Offset, Partition, SourceKind, SourcePosition, Timestamp,
-    spec,
+    Body, CustomerId, Event, EventId, EventRecord, Offset, Partition, SourceKind, SourcePosition,
+    Timestamp, spec,
 };
 
 use crate::links::Links;
+
+/// Nobody's id: what is addressed to it goes to every partition.
+pub const EVERYBODY: CustomerId = CustomerId([0; 16]);
 
 /// Where and when a raw record came in.
 #[derive(Debug, Clone)]
@@ -44,6 +47,23 @@ pub fn route(
     shop: &str,
     links: &mut Links,
 ) -> Vec<EventRecord> {
+    if spec::ANNOUNCEMENTS.contains(&event.name.as_str()) {
+        return vec![EventRecord {
+            v: EventRecord::VERSION,
+            to: EVERYBODY,
+            id: arrived.id,
+            source: SourcePosition {
+                stream: arrived.stream.to_owned(),
+                partition: arrived.partition,
+                offset: arrived.offset,
+                index: 0,
+            },
+            kind: arrived.kind,
+            arrival: arrived.arrival,
+            at: arrived.at,
+            body: Body::Announcement(Box::new(event)),
+        }];
+    }
     let identities: Vec<_> = event.identities.iter().collect();
     let Some((strongest, weaker)) = identities.split_first() else {
         return Vec::new();

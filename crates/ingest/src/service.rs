@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use winback_bus::{Error, Ledger, Log, Member, Outgoing, Record, Stamp};
 use winback_contract::{
-    Currency, Failed, FailedStage, PartitionCount, Timestamp, Topic, TopicNames, failed::KEPT_BYTES,
+    Body, Currency, Failed, FailedStage, Partition, PartitionCount, Timestamp, Topic, TopicNames,
+    failed::KEPT_BYTES,
 };
 use winback_service::{Health, Shutdown, clock};
 
@@ -139,12 +140,18 @@ impl Service {
                     let value = serde_json::to_vec(&event).map_err(|error| {
                         Error::Fatal(format!("an event can't be written: {error}"))
                     })?;
-                    self.ledger.put(Outgoing {
-                        topic: self.events.clone(),
-                        partition: Some(self.partitions.of(event.to)),
-                        key: event.to.to_string().into_bytes(),
-                        value,
-                    });
+                    let to: Vec<Partition> = match event.body {
+                        Body::Announcement(_) => self.partitions.all().collect(),
+                        _ => vec![self.partitions.of(event.to)],
+                    };
+                    for partition in to {
+                        self.ledger.put(Outgoing {
+                            topic: self.events.clone(),
+                            partition: Some(partition),
+                            key: event.to.to_string().into_bytes(),
+                            value: value.clone(),
+                        });
+                    }
                 }
             }
             Err(refusal) => self.refuse(record, &refusal)?,

@@ -6,7 +6,7 @@ use winback_contract::{Reason, Timestamp};
 use crate::advance::end;
 use crate::customer::Customer;
 use crate::effects::Effects;
-use crate::fold::arm_silence;
+use crate::fold::{arm_dates, arm_silence};
 use crate::state::Station;
 use crate::world::World;
 
@@ -58,5 +58,6 @@ pub fn activate(
         index += 1;
     }
     arm_silence(customer, now, world, out);
+    arm_dates(customer, now, world, out);
     true
 }

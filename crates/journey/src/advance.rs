@@ -9,8 +9,13 @@ use winback_contract::{JourneyRecord, Reason, Span, Timestamp, Transition};
 
 use crate::customer::Customer;
 use crate::effects::{Count, Effects};
+use crate::facts::Facts;
+use crate::fold::{Ended, after_end, arm_dates, is_an_end};
+use crate::program;
 use crate::state::{Journey, Kept, Station, What};
 use crate::world::World;
+
+pub use crate::program::settle;
 
 /// The customer's zone: its own if known and valid, else the shop's.
 pub fn zone(customer: &Customer, policy: &winback_campaign::Policy) -> jiff::tz::TimeZone {
@@ -27,24 +32,37 @@ pub fn advance(customer: &mut Customer, now: Timestamp, world: &World<'_>, out: 
     let mut index = 0;
     while index < customer.journeys.len() {
         let journey = &customer.journeys[index];
-        let is_due =
-            journey.due <= now && matches!(journey.station, Station::Armed | Station::Wait);
-        if !is_due
-            || world
-                .bundles
-                .campaign(journey.bundle, &journey.campaign)
-                .is_none()
-        {
+        let over = journey.over_at.filter(|over| *over <= now);
+        let due = matches!(
+            journey.station,
+            Station::Armed | Station::Wait | Station::Await
+        ) && journey.due <= now;
+        let known = world
+            .bundles
+            .campaign(journey.bundle, &journey.campaign)
+            .is_some();
+        // What is over goes before what is due later; what was due before the end still happens first.
+        match over {
+            Some(over) if known && !(due && journey.due < over) => {
+                end(customer, index, Reason::Over, over, world, out);
+                continue;
+            }
+            _ => {}
+        }
+        if !due || !known {
             index += 1;
             continue;
         }
         let at = journey.due;
-        let went_on = match journey.station {
+        match journey.station {
             Station::Armed => enter(customer, index, at, world, out),
+            Station::Await => {
+                let next = journey.at.saturating_add(1);
+                settle(customer, index, next, at, world, out)
+            }
             _ => end_wait(customer, index, at, world, out),
         };
         // A journey that ended has left its place to the next one; one that went on may be due again.
-        let _went_on: bool = went_on;
     }
 }
 
@@ -59,32 +77,90 @@ fn enter(
     let Some(campaign) = world.bundles.campaign(journey.bundle, &journey.campaign) else {
         return true;
     };
-    let reentry = campaign
-        .starts
-        .get(usize::from(journey.start))
-        .map(|start| start.reentry);
-    if !reentry_allows(customer, &campaign.name, reentry.unwrap_or_default(), at) {
+    let start = campaign.starts.get(usize::from(journey.start));
+    let reentry = start.map(|start| start.reentry).unwrap_or_default();
+    let limit = start.and_then(|start| start.limit);
+    if !reentry_allows(customer, &campaign.name, reentry, at)
+        || !limit_allows(customer, &campaign.name, limit, at)
+    {
         out.count(Count::Reentry);
         customer.journeys.remove(index);
         return false;
     }
-    let is_silence = matches!(
-        campaign
-            .starts
-            .get(usize::from(journey.start))
-            .map(|start| &start.kind),
-        Some(StartKind::Silence { .. })
+    if is_replaced(customer, index, world) {
+        // Another one of those of which only one runs has this key already.
+        customer.journeys[index].entered_at = Some(at);
+        let entered = record(&customer.journeys[index], world, at, Transition::Entered);
+        out.journeys.push(entered);
+        end(customer, index, Reason::Replaced, at, world, out);
+        return false;
+    }
+    let kind = start.map(|start| &start.kind);
+    let has_occasion = matches!(
+        kind,
+        Some(
+            StartKind::Silence { .. }
+                | StartKind::Date { .. }
+                | StartKind::Schedule(_)
+                | StartKind::Announced { .. }
+        )
     );
-    if is_silence {
+    let is_yearly = matches!(kind, Some(StartKind::Date { yearly: true, .. }));
+    if has_occasion {
+        let journey = &customer.journeys[index];
         let occasion = journey.key.clone();
         let name = journey.campaign.clone();
         customer.history_mut(&name).occasion = Some(occasion);
     }
     let journey = &mut customer.journeys[index];
     journey.entered_at = Some(at);
+    let id = journey.id;
     out.journeys
         .push(record(journey, world, at, Transition::Entered));
-    settle(customer, index, 0, at, world, out)
+    let stays = settle(customer, index, 0, at, world, out);
+    if is_yearly {
+        // The next year's is armed at once: nothing else would remember it.
+        arm_dates(customer, at, world, out);
+    }
+    stays
+        && customer
+            .journeys
+            .get(index)
+            .is_some_and(|journey| journey.id == id)
+}
+
+/// Whether a campaign tied to this one by `replaces` has the key: it has sent, or had sent for the same occasion.
+pub(crate) fn is_replaced(customer: &Customer, index: usize, world: &World<'_>) -> bool {
+    let journey = &customer.journeys[index];
+    let tied = tied(journey, world);
+    customer.journeys.iter().any(|other| {
+        tied.contains(&other.campaign.as_str())
+            && other.key == journey.key
+            && other.first_message_at.is_some()
+    }) || tied.iter().any(|name| {
+        customer.history(name).is_some_and(|history| {
+            history.occasion.as_deref() == Some(journey.key.as_str())
+                && !journey.key.is_empty()
+                && history.first_message_at.is_some()
+        })
+    })
+}
+
+/// Campaigns of which only one runs per key beside this journey's.
+pub(crate) fn tied<'w>(journey: &Journey, world: &World<'w>) -> Vec<&'w str> {
+    let Some(bundle) = world.bundles.get(journey.bundle) else {
+        return Vec::new();
+    };
+    let own = bundle.campaign(&journey.campaign);
+    bundle
+        .campaigns
+        .values()
+        .filter(|other| {
+            other.replaces.contains(&journey.campaign)
+                || own.is_some_and(|own| own.replaces.contains(&other.name))
+        })
+        .map(|other| other.name.as_str())
+        .collect()
 }
 
 /// Whether enough time has passed since the first message of the campaign's newest journey.
@@ -103,6 +179,39 @@ pub fn reentry_allows(
     }
 }
 
+/// Whether the campaign may begin once more in its window.
+pub fn limit_allows(
+    customer: &Customer,
+    campaign: &str,
+    limit: Option<(u32, Span)>,
+    at: Timestamp,
+) -> bool {
+    let (Some((at_most, per)), Some(history)) = (limit, customer.history(campaign)) else {
+        return true;
+    };
+    let inside = history.firsts.iter().filter(|first| **first + per > at);
+    inside.count() < at_most as usize
+}
+
+/// When the journey is over, as its campaign says; judged anew whenever what began it is renewed.
+pub(crate) fn note_end(customer: &mut Customer, index: usize, world: &World<'_>) {
+    let journey = &customer.journeys[index];
+    let Some(bundle) = world.bundles.get(journey.bundle) else {
+        return;
+    };
+    let moment = bundle
+        .campaign(&journey.campaign)
+        .and_then(|campaign| campaign.over_at.as_ref());
+    let Some(moment) = moment else { return };
+    let facts = Facts {
+        journey: Some(journey),
+        ..world.facts(&bundle.policy, customer, journey.due)
+    };
+    let place = zone(customer, &bundle.policy);
+    let at = program::at(moment, &facts, &place, journey.due);
+    customer.journeys[index].over_at = at;
+}
+
 fn end_wait(
     customer: &mut Customer,
     index: usize,
@@ -110,21 +219,34 @@ fn end_wait(
     world: &World<'_>,
     out: &mut Effects,
 ) -> bool {
-    let journey = &customer.journeys[index];
-    let entry = world
-        .bundles
-        .campaign(journey.bundle, &journey.campaign)
-        .and_then(|campaign| campaign.entries.get(usize::from(journey.at)));
-    let reacted = match entry {
-        Some(Entry::Wait { unless, .. }) => unless.iter().any(|reaction| has(journey, *reaction)),
-        _ => false,
-    };
-    if reacted {
+    if is_excused(
+        &customer.journeys[index],
+        customer.journeys[index].at,
+        world,
+    ) {
         end(customer, index, Reason::Reacted, at, world, out);
         return false;
     }
-    let next = journey.at.saturating_add(1);
+    let next = customer.journeys[index].at.saturating_add(1);
     settle(customer, index, next, at, world, out)
+}
+
+/// Whether the wait at an entry has been met by a reaction or an event that excuses the customer.
+fn is_excused(journey: &Journey, entry: u16, world: &World<'_>) -> bool {
+    let of_campaign = world
+        .bundles
+        .campaign(journey.bundle, &journey.campaign)
+        .and_then(|campaign| campaign.entries.get(usize::from(entry)));
+    match of_campaign {
+        Some(Entry::Wait { unless, .. }) => {
+            journey.met.contains(&entry)
+                || unless
+                    .reactions
+                    .iter()
+                    .any(|reaction| has(journey, *reaction))
+        }
+        _ => false,
+    }
 }
 
 /// Whoever reacts after a wait has ended and before the next step is sent is excused from it all the same.
@@ -132,17 +254,9 @@ pub(crate) fn excuse(customer: &mut Customer, at: Timestamp, world: &World<'_>, 
     let mut index = 0;
     while index < customer.journeys.len() {
         let journey = &customer.journeys[index];
-        if journey.station != Station::Step {
-            index += 1;
-            continue;
-        }
-        let before = usize::from(journey.at).checked_sub(1);
-        let entry = before.and_then(|before| {
-            let campaign = world.bundles.campaign(journey.bundle, &journey.campaign)?;
-            campaign.entries.get(before)
-        });
-        let excused = matches!(entry, Some(Entry::Wait { unless, .. })
-            if unless.iter().any(|reaction| has(journey, *reaction)));
+        let before = journey.at.checked_sub(1);
+        let excused = journey.station == Station::Step
+            && before.is_some_and(|before| is_excused(journey, before, world));
         if excused {
             end(customer, index, Reason::Reacted, at, world, out);
         } else {
@@ -161,71 +275,15 @@ fn has(journey: &Journey, reaction: Reaction) -> bool {
     }
 }
 
-/// Puts a journey on entry `to` at `base`. False when that ended it.
-pub fn settle(
-    customer: &mut Customer,
-    index: usize,
-    to: u16,
-    base: Timestamp,
-    world: &World<'_>,
-    out: &mut Effects,
-) -> bool {
-    let journey = &customer.journeys[index];
-    let Some(bundle) = world.bundles.get(journey.bundle) else {
-        return true;
-    };
-    let Some(campaign) = bundle.campaign(&journey.campaign) else {
-        return true;
-    };
-    let zone = zone(customer, &bundle.policy);
-    let entry = campaign.entries.get(usize::from(to));
-    let (station, due) = match entry {
-        None => {
-            end(customer, index, Reason::Finished, base, world, out);
-            return false;
-        }
-        Some(Entry::Step(step)) => {
-            let due = step
-                .at
-                .map_or(base, |at| calendar::next_local(at, &zone, base));
-            (Station::Step, due)
-        }
-        Some(Entry::Wait { span, .. }) => {
-            let span = span.value(&[journey.id.as_bytes(), &to.to_be_bytes()]);
-            let before_a_clock_time = match campaign.entries.get(usize::from(to) + 1) {
-                Some(Entry::Step(step)) => step.at,
-                _ => None,
-            };
-            (
-                Station::Wait,
-                wait_until(base, span, before_a_clock_time, &zone),
-            )
-        }
-    };
-    let journey = &mut customer.journeys[index];
-    journey.at = to;
-    journey.station = station;
-    journey.due = due;
-    journey.hold = None;
-    journey.refused.clear();
-    true
-}
-
-/// Whole days before a clock time are calendar days (grammar, rule 4): the wait ends as the last day begins.
-fn wait_until(
-    base: Timestamp,
-    span: Span,
-    clock: Option<jiff::civil::Time>,
-    zone: &jiff::tz::TimeZone,
-) -> Timestamp {
-    let day = Span::from_days(1).as_millis();
-    if clock.is_none() || span.as_millis() % day != 0 || span == Span::ZERO {
-        return base + span;
-    }
-    let whole = (base + span).as_millis();
-    // From the same clock time that many days later, back to midnight.
-    let later = Timestamp::from_millis(whole);
-    calendar::start_of_day(zone, later).max(base)
+/// How a journey ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ending<'e> {
+    /// A reason of the contract.
+    pub(crate) outcome: Reason,
+    /// The campaign's own name for it.
+    pub(crate) name: Option<&'e str>,
+    /// The order that ended it.
+    pub(crate) order_id: Option<&'e str>,
 }
 
 /// Ends a journey for one recorded reason.
@@ -237,14 +295,37 @@ pub fn end(
     world: &World<'_>,
     out: &mut Effects,
 ) {
+    let ending = Ending {
+        outcome,
+        name: None,
+        order_id: None,
+    };
+    end_as(customer, index, ending, at, world, out);
+}
+
+/// Ends a journey; what begins with its end is armed.
+pub(crate) fn end_as(
+    customer: &mut Customer,
+    index: usize,
+    ending: Ending<'_>,
+    at: Timestamp,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
     let journey = customer.journeys.remove(index);
     let entered = journey.entered_at.is_some();
+    let outcome = ending.outcome;
     out.journeys.push(record(
         &journey,
         world,
         at,
-        Transition::Ended { outcome, entered },
+        Transition::Ended {
+            outcome,
+            entered,
+            name: ending.name.map(str::to_owned),
+        },
     ));
+    // A message that nobody has claimed by now never will be: its outcome is not waited for.
     for pending in customer
         .messages
         .iter()
@@ -253,17 +334,41 @@ pub fn end(
         out.grants
             .push(crate::effects::GrantChange::Remove(pending.message));
     }
-    // A message that nobody has claimed by now never will be: its outcome is not waited for.
+    let word = ending.name.unwrap_or(outcome.as_str());
+    let campaign = world.bundles.campaign(journey.bundle, &journey.campaign);
     if let Some(last) = journey.last_message_at {
-        let within = world
-            .bundles
-            .campaign(journey.bundle, &journey.campaign)
-            .map_or(Span::ZERO, |campaign| campaign.goal_within);
-        let goal = (outcome != Reason::Converted).then_some((journey.id, last + within));
-        customer.history_mut(&journey.campaign).goal = goal;
+        let within = campaign.map_or(Span::ZERO, |campaign| campaign.goal_within);
+        let open = outcome != Reason::Converted
+            && campaign.is_none_or(|campaign| campaign.goals.is_empty());
+        let goal = open.then_some((journey.id, last + within));
+        let history = customer.history_mut(&journey.campaign);
+        history.goal = goal;
+        history.cart_id.clone_from(&journey.entry.cart_id);
     }
-    if entered {
-        keep(customer, &journey, String::new(), What::Ended(outcome), at);
+    if !entered {
+        return;
+    }
+    let first_step = journey.first_message_at.is_some() || outcome != Reason::Audience;
+    if first_step {
+        let history = customer.history_mut(&journey.campaign);
+        history.outcome = Some(word.to_owned());
+        if outcome == Reason::Converted {
+            history.converted_at = Some(at);
+        }
+    }
+    keep(customer, &journey, String::new(), What::Ended(outcome), at);
+    if is_an_end(outcome) {
+        let ended = Ended {
+            journey: journey.id,
+            campaign: &journey.campaign,
+            outcome: word,
+            order_id: ending.order_id.or(journey.entry.order_id.as_deref()),
+            cart_id: journey.entry.cart_id.as_deref(),
+            checkout_id: journey.entry.checkout_id.as_deref(),
+            product_id: journey.entry.product_id.as_deref(),
+            at,
+        };
+        after_end(customer, &ended, world, out);
     }
 }
 

@@ -7,13 +7,15 @@ use winback_contract::{
     Channel, Decision, MessageId, Reason, StepDecision, Timestamp, Transition, Verdict,
 };
 
-use crate::advance::{end, keep, record, settle};
+use crate::advance::{end, is_replaced, keep, record, settle, tied};
 use crate::customer::{Booking, Customer, limit};
+use crate::decide;
 use crate::effects::{Count, Effects, GrantChange};
-use crate::state::{Hold, KeptOffer, Pending, Station, What};
+use crate::state::{Hold, Pending, Station, What};
 use crate::world::World;
 
 mod message;
+mod offer;
 
 pub use message::message;
 
@@ -109,7 +111,7 @@ pub(crate) fn current_step<'w>(
     let campaign = world.bundles.campaign(journey.bundle, &journey.campaign)?;
     match campaign.entries.get(usize::from(journey.at))? {
         winback_campaign::Entry::Step(step) => Some(&step.name),
-        winback_campaign::Entry::Wait { .. } => None,
+        _ => None,
     }
 }
 
@@ -141,10 +143,21 @@ fn send(
         out.count(Count::Stale);
         return;
     }
+    if customer.journeys[index].first_message_at.is_none() && is_replaced(customer, index, world) {
+        skip(customer, index, step, Reason::Replaced, now, world, out);
+        return;
+    }
     let journey = &customer.journeys[index];
     let id = MessageId::of(journey.id, step);
     if offer && journey.offer.is_none() {
-        customer.journeys[index].offer = issue(customer, index, step, now, world);
+        match offer::issue(customer, index, step, now, world) {
+            Some(made) => offer::give(customer, index, made, now),
+            None if offer::is_vital(customer, index, step, world) => {
+                skip(customer, index, step, Reason::NoCoupon, now, world, out);
+                return;
+            }
+            None => {}
+        }
     }
     let counts = counts(customer, index, world);
     let journey = &mut customer.journeys[index];
@@ -154,6 +167,9 @@ fn send(
     if !journey.messages.contains(&id) {
         journey.messages.push(id);
     }
+    if !journey.sent.iter().any(|known| known == step) {
+        journey.sent.push(step.to_owned());
+    }
     journey.first_message_at = journey.first_message_at.or(Some(now));
     journey.last_message_at = Some(now);
     let journey = journey.clone();
@@ -161,6 +177,9 @@ fn send(
     if journey.first_message_at == Some(now) {
         history.count = history.count.saturating_add(1);
         history.first_message_at = Some(now);
+        history.firsts.push(now);
+        let over = history.firsts.len().saturating_sub(limit::FIRSTS);
+        history.firsts.drain(..over);
     }
     let pending = Pending {
         message: id,
@@ -196,6 +215,7 @@ fn send(
             channel,
             at: now,
             counts,
+            campaign: journey.campaign.clone(),
         },
         limit::BOOKINGS,
     ) {
@@ -203,6 +223,35 @@ fn send(
     }
     grant(customer, &pending, not_before, world, out);
     customer.messages.push(pending);
+    if journey.first_message_at == Some(now) {
+        replace_others(customer, &journey, now, world, out);
+    }
+}
+
+/// Whichever of those of which only one runs sends first has the key: the others end as replaced.
+fn replace_others(
+    customer: &mut Customer,
+    first: &crate::state::Journey,
+    now: Timestamp,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
+    let tied = tied(first, world);
+    if tied.is_empty() {
+        return;
+    }
+    let mut index = 0;
+    while index < customer.journeys.len() {
+        let other = &customer.journeys[index];
+        let goes = tied.contains(&other.campaign.as_str())
+            && other.key == first.key
+            && other.first_message_at.is_none();
+        if goes {
+            end(customer, index, Reason::Replaced, now, world, out);
+        } else {
+            index += 1;
+        }
+    }
 }
 
 /// Whether the channel may no longer be used, by the state of this moment.
@@ -216,7 +265,7 @@ fn refusal(
     let campaign = world.bundles.campaign(journey.bundle, &journey.campaign)?;
     let policy = &world.active?.policy;
     let topic = policy.topics.get(&campaign.topic)?;
-    crate::decide::channel::choose(customer, journey, &[channel], &campaign.topic, topic).err()
+    decide::channel::choose(customer, journey, &[channel], &campaign.topic, topic).err()
 }
 
 /// Whether messages of a journey count towards caps.
@@ -249,29 +298,6 @@ pub(crate) fn grant(
     out.messages.push(made);
 }
 
-fn issue(
-    customer: &Customer,
-    index: usize,
-    step: &str,
-    now: Timestamp,
-    world: &World<'_>,
-) -> Option<KeptOffer> {
-    let journey = &customer.journeys[index];
-    let bundle = world.bundles.get(journey.bundle)?;
-    let offer = bundle
-        .campaign(&journey.campaign)?
-        .step(step)?
-        .offer
-        .as_ref()?;
-    let coupon = bundle.policy.coupons.get(&offer.coupon)?;
-    Some(KeptOffer {
-        pool: offer.coupon.clone(),
-        code: coupon.code.clone(),
-        worth: coupon.worth.clone(),
-        expires_at: now + offer.valid,
-    })
-}
-
 /// A step that will not be sent: the cascade goes on, or the journey ends if its audience does not hold.
 pub(crate) fn skip(
     customer: &mut Customer,
@@ -293,7 +319,9 @@ pub(crate) fn skip(
         },
     ));
     keep(customer, &journey, step.to_owned(), What::Skip(reason), now);
-    if matches!(reason, Reason::Audience | Reason::Erased | Reason::Replaced) {
+    let refused = matches!(reason, Reason::OfferGuard | Reason::NoCoupon)
+        && offer::ends(customer, index, step, world);
+    if refused || matches!(reason, Reason::Audience | Reason::Erased | Reason::Replaced) {
         end(customer, index, reason, now, world, out);
         return;
     }

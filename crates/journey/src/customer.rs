@@ -8,6 +8,7 @@ use winback_contract::{
     Product, Reason, SourcePosition, Timestamp,
 };
 
+use crate::behaviour::{Behaviour, OrderFacts};
 use crate::state::{Journey, Kept, OpenTrigger, Pending};
 
 /// Limits of the lists of a customer. What goes over is counted, and the oldest gives way.
@@ -36,6 +37,10 @@ pub mod limit {
     pub const HISTORY: usize = 64;
     /// Consents.
     pub const CONSENTS: usize = 32;
+    /// Custom fields.
+    pub const CUSTOM: usize = 16;
+    /// First messages of a campaign's journeys.
+    pub const FIRSTS: usize = 8;
 }
 
 /// The whole state of a profile.
@@ -53,6 +58,8 @@ pub struct Customer {
     pub carts: Vec<Cart>,
     /// What was bought.
     pub orders: Orders,
+    /// What was done lately.
+    pub behaviour: Behaviour,
     /// What was agreed to.
     pub consents: Vec<Consent>,
     /// Channels that must not be used, and why.
@@ -115,6 +122,14 @@ pub struct Profile {
     pub city: Option<String>,
     /// `YYYY-MM-DD`.
     pub birthday: Option<String>,
+    /// Loyalty level.
+    pub level: Option<String>,
+    /// Of web or mobile push.
+    pub push_token: Option<String>,
+    /// At Telegram.
+    pub telegram_id: Option<String>,
+    /// Custom fields.
+    pub custom: Vec<(String, String)>,
     /// Event time of the first event.
     pub created_at: Option<Timestamp>,
 }
@@ -126,16 +141,23 @@ impl std::fmt::Debug for Profile {
 }
 
 impl Profile {
-    /// The address for a channel, if one is known.
+    /// The address for a channel, if one is known. A task and a webhook need none: they name the person.
     pub fn address(&self, channel: Channel) -> Option<&str> {
+        let named = || {
+            self.user
+                .as_deref()
+                .or(self.email.as_deref())
+                .or(self.phone.as_deref())
+        };
         match channel {
             Channel::Email => self.email.as_deref(),
-            Channel::Sms
-            | Channel::Whatsapp
-            | Channel::Viber
-            | Channel::Telegram
-            | Channel::Call => self.phone.as_deref(),
-            Channel::Push | Channel::Webhook | Channel::Ads | Channel::Task => None,
+            Channel::Sms | Channel::Whatsapp | Channel::Viber | Channel::Call => {
+                self.phone.as_deref()
+            }
+            Channel::Telegram => self.telegram_id.as_deref().or(self.phone.as_deref()),
+            Channel::Push => self.push_token.as_deref(),
+            Channel::Ads => self.email.as_deref().or(self.phone.as_deref()),
+            Channel::Webhook | Channel::Task => named(),
         }
     }
 
@@ -258,7 +280,7 @@ impl Cart {
 }
 
 /// What was bought, in sums.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Orders {
     /// How many.
     pub count: u32,
@@ -276,6 +298,8 @@ pub struct Orders {
     pub last_id: Option<String>,
     /// Hashes of recent order ids: an order is counted once, whatever profiles it comes through.
     pub recent: Vec<u64>,
+    /// The newest orders, the oldest first.
+    pub list: Vec<OrderFacts>,
 }
 
 /// One consent.
@@ -304,6 +328,14 @@ pub struct History {
     pub occasion: Option<String>,
     /// A conversion until then still counts for this journey.
     pub goal: Option<(winback_contract::JourneyId, Timestamp)>,
+    /// First messages of the newest journeys, the oldest first.
+    pub firsts: Vec<Timestamp>,
+    /// How the newest journey that entered ended.
+    pub outcome: Option<String>,
+    /// When a journey last ended as converted.
+    pub converted_at: Option<Timestamp>,
+    /// What the newest journey began with, for a conversion after its end.
+    pub cart_id: Option<String>,
 }
 
 /// A message that counts towards caps.
@@ -317,6 +349,8 @@ pub struct Booking {
     pub at: Timestamp,
     /// Whether it counts: messages exempt from caps do not.
     pub counts: bool,
+    /// Of which campaign: caps of topics and groups ask.
+    pub campaign: String,
 }
 
 impl Customer {
@@ -345,6 +379,10 @@ impl Customer {
                     first_message_at: None,
                     occasion: None,
                     goal: None,
+                    firsts: Vec::new(),
+                    outcome: None,
+                    converted_at: None,
+                    cart_id: None,
                 };
                 Self::push_bounded(&mut self.history, fresh, limit::HISTORY);
                 self.history.len() - 1
@@ -363,5 +401,15 @@ impl Customer {
     /// The cart of that id, if it is open.
     pub fn cart(&self, id: &str) -> Option<&Cart> {
         self.carts.iter().find(|cart| cart.id == id)
+    }
+}
+
+impl Customer {
+    /// The channel that drew the most reactions (playbook P39); none before the first.
+    pub fn preferred_channel(&self) -> Option<Channel> {
+        let reacted = self.behaviour.reacted.iter();
+        reacted
+            .max_by_key(|(channel, count)| (*count, std::cmp::Reverse(*channel)))
+            .map(|(channel, _)| *channel)
     }
 }

@@ -24,12 +24,19 @@ pub fn next_due(customer: &Customer, limits: &Limits) -> Timestamp {
     };
     for journey in &customer.journeys {
         let at = match journey.station {
-            Station::Armed | Station::Wait => journey.due,
+            Station::Armed | Station::Wait | Station::Await => journey.due,
             // While a trigger is open its deadline stands for all steps.
             Station::Step if customer.trigger.is_none() => ready_at(journey),
             Station::Step | Station::Sending => continue,
         };
         due = due.min(at);
+    }
+    for over in customer
+        .journeys
+        .iter()
+        .filter_map(|journey| journey.over_at)
+    {
+        due = due.min(over);
     }
     for pending in &customer.messages {
         due = due.min(pending.check_at);

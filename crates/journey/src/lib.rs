@@ -5,6 +5,7 @@
 
 pub mod activate;
 pub mod advance;
+pub mod behaviour;
 pub mod book;
 pub mod codec;
 pub mod customer;
@@ -15,6 +16,8 @@ pub mod facts;
 pub mod fold;
 pub mod merge;
 pub mod outcome;
+mod program;
+pub mod score;
 pub mod state;
 pub mod tally;
 pub mod tick;

@@ -136,6 +136,7 @@ pub(crate) fn absorb(
         }
     }
     orders(customer, &other);
+    customer.behaviour.join(&other.behaviour);
     carts(customer, &other);
     journeys(customer, other, arrival, world, out);
     // The absorbed may have ordered before the owner's cart was filled, or the other way round: judge again.
@@ -156,9 +157,18 @@ fn fill(customer: &mut Customer, other: &Customer) {
         (&mut mine.country, &theirs.country),
         (&mut mine.city, &theirs.city),
         (&mut mine.birthday, &theirs.birthday),
+        (&mut mine.level, &theirs.level),
+        (&mut mine.push_token, &theirs.push_token),
+        (&mut mine.telegram_id, &theirs.telegram_id),
     ] {
         if kept.is_none() {
             kept.clone_from(new);
+        }
+    }
+    for (name, value) in &theirs.custom {
+        if !mine.custom.iter().any(|(known, _)| known == name) && mine.custom.len() < limit::CUSTOM
+        {
+            mine.custom.push((name.clone(), value.clone()));
         }
     }
     mine.created_at = [mine.created_at, theirs.created_at]
@@ -219,6 +229,14 @@ fn fill(customer: &mut Customer, other: &Customer) {
             mine.occasion.clone_from(&theirs.occasion);
         }
         mine.goal = mine.goal.max(theirs.goal);
+        mine.firsts.extend(&theirs.firsts);
+        mine.firsts.sort_unstable();
+        let over = mine.firsts.len().saturating_sub(limit::FIRSTS);
+        mine.firsts.drain(..over);
+        mine.converted_at = mine.converted_at.max(theirs.converted_at);
+        if mine.outcome.is_none() {
+            mine.outcome.clone_from(&theirs.outcome);
+        }
     }
 }
 
@@ -233,13 +251,39 @@ fn orders(customer: &mut Customer, other: &Customer) {
     let fresh = theirs.count.saturating_sub(known);
     if fresh > 0 {
         mine.count = mine.count.saturating_add(fresh);
-        // Sums of orders known to both are not kept apart: the share of the fresh ones is added.
+        // What both know of is counted once: exactly where its sum is still kept, else by its share.
         if mine.currency.is_none() || mine.currency == theirs.currency {
             mine.currency = theirs.currency;
-            let share = theirs.total_minor / i64::from(theirs.count.max(1)) * i64::from(fresh);
-            mine.total_minor = mine.total_minor.saturating_add(share);
+            let both: Vec<_> = theirs
+                .list
+                .iter()
+                .filter(|order| {
+                    mine.recent
+                        .contains(&EventId::of_message_id(&order.id).short())
+                })
+                .collect();
+            let sums: i64 = both
+                .iter()
+                .filter_map(|order| order.total)
+                .map(|total| total.minor)
+                .sum();
+            let unknown = known.saturating_sub(u32::try_from(both.len()).unwrap_or(u32::MAX));
+            let share = theirs.total_minor / i64::from(theirs.count.max(1)) * i64::from(unknown);
+            let fresh_sum = theirs.total_minor - sums - share;
+            mine.total_minor = mine.total_minor.saturating_add(fresh_sum);
         }
     }
+    for order in &theirs.list {
+        if !mine.list.iter().any(|known| known.id == order.id) {
+            mine.list.push(order.clone());
+        }
+    }
+    mine.list.sort_by_key(|order| order.placed_at);
+    let over = mine
+        .list
+        .len()
+        .saturating_sub(crate::behaviour::limit::ORDERS);
+    mine.list.drain(..over);
     for id in &theirs.recent {
         if !mine.recent.contains(id) {
             Customer::push_bounded(&mut mine.recent, *id, limit::ORDERS);

@@ -113,6 +113,7 @@ fn sent_after_all(
         channel: outcome.channel,
         at: outcome.at,
         counts: true,
+        campaign: customer.journeys[index].campaign.clone(),
     };
     Customer::push_bounded(&mut customer.bookings, booking, limit::BOOKINGS);
     let journey = &mut customer.journeys[index];
@@ -148,6 +149,7 @@ pub(crate) fn settle_message(
                 };
                 out.journeys
                     .push(record(&customer.journeys[index], world, at, sent));
+                customer.behaviour.unanswered = customer.behaviour.unanswered.saturating_add(1);
                 step_done(customer, index, at, world, out);
             }
         }
@@ -261,11 +263,29 @@ fn unbook(customer: &mut Customer, pending: &Pending) {
         let campaign = journey.campaign.clone();
         let history = customer.history_mut(&campaign);
         history.count = history.count.saturating_sub(1);
-        history.first_message_at = None;
+        history.firsts.pop();
+        history.first_message_at = history.firsts.last().copied();
     }
 }
 
 fn reaction(customer: &mut Customer, outcome: &Outcome, out: &mut Effects) {
+    let human = matches!(
+        outcome.status,
+        OutcomeStatus::Clicked | OutcomeStatus::Replied
+    );
+    if human && !outcome.bot {
+        // The channel that draws reactions is the one the person prefers (playbook P39), also after the journey's end.
+        let behaviour = &mut customer.behaviour;
+        behaviour.unanswered = 0;
+        let known = behaviour
+            .reacted
+            .iter_mut()
+            .find(|(channel, _)| *channel == outcome.channel);
+        match known {
+            Some((_, count)) => *count = count.saturating_add(1),
+            None => behaviour.reacted.push((outcome.channel, 1)),
+        }
+    }
     let journey = customer
         .journeys
         .iter_mut()

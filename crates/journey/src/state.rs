@@ -1,5 +1,6 @@
 //! Journeys, open triggers and messages in flight: the moving parts of a customer.
 
+use crate::customer::Line;
 use serde::{Deserialize, Serialize};
 use winback_contract::{
     BundleHash, Channel, CustomerId, JourneyId, MessageId, Money, Partition, Reason, Timestamp,
@@ -45,15 +46,31 @@ pub struct Journey {
     pub offer: Option<KeptOffer>,
     /// What the person did about the messages.
     pub reactions: Reactions,
+    /// Steps that were sent.
+    pub sent: Vec<String>,
+    /// What was drawn: split and branch.
+    pub variants: Vec<(String, String)>,
+    /// What came for entries that await: their index, and what it was.
+    pub answers: Vec<(u16, EntryFacts)>,
+    /// What was awaited last.
+    pub answer: Option<EntryFacts>,
+    /// Waits whose `unless` an event has met.
+    pub met: Vec<u16>,
+    /// When it is over, whatever happens.
+    pub over_at: Option<Timestamp>,
+    /// Whether its goal was reached.
+    pub goal: bool,
 }
 
 /// An offer that was made; it belongs to the journey.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct KeptOffer {
-    /// Pool of Policy.
+    /// `coupon`, `points`, `free_delivery`, `gift` or `terms`.
+    pub kind: String,
+    /// Pool of Policy, or the name of gift or terms, or how many points.
     pub pool: String,
-    /// The code.
-    pub code: String,
+    /// The code, if it has one.
+    pub code: Option<String>,
     /// What it is worth, in words.
     pub worth: Option<String>,
     /// Until when.
@@ -71,6 +88,8 @@ pub enum Station {
     Sending,
     /// The current entry is a wait.
     Wait,
+    /// The current entry awaits an event.
+    Await,
 }
 
 /// What holds a step.
@@ -83,7 +102,7 @@ pub struct Hold {
 }
 
 /// What began a journey, as conditions see it.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct EntryFacts {
     /// Name of the event.
     pub name: String,
@@ -101,6 +120,23 @@ pub struct EntryFacts {
     pub product_id: Option<String>,
     /// Its sum.
     pub total: Option<Money>,
+    /// What else the campaign asks of it.
+    pub fields: Vec<(String, Field)>,
+    /// The element it is about, of a start with `each`.
+    pub item: Option<Line>,
+}
+
+/// A value of an event that conditions and texts may ask for.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Field {
+    /// Words.
+    Text(String),
+    /// A number.
+    Number(f64),
+    /// Yes or no.
+    Bool(bool),
+    /// A moment.
+    Time(Timestamp),
 }
 
 /// Reactions, once each.

@@ -191,6 +191,7 @@ fn emit(customer: &Customer, trigger: &OpenTrigger, world: &World<'_>, out: &mut
         bundle: trigger.bundle,
         steps: due.chain(competitors).collect(),
         seen: customer.seen.clone(),
+        news: world.news.to_vec(),
         snapshot: Blob(encode(customer)),
     });
 }

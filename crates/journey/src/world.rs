@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use winback_campaign::{Bundle, Campaign, Files};
-use winback_contract::{BundleHash, Channel, CustomerId, Partition, Span};
+use winback_contract::{Announcement, BundleHash, Channel, CustomerId, Partition, Span, Timestamp};
+
+use crate::customer::Customer;
+use crate::facts::Facts;
 
 /// Bundles by hash: the active one and those that running journeys began with.
 #[derive(Clone, Debug, Default)]
@@ -111,4 +114,24 @@ pub struct World<'a> {
     pub active: Option<&'a Bundle>,
     /// Numbers of the shell.
     pub limits: &'a Limits,
+    /// The shop's latest announcements.
+    pub news: &'a [Announcement],
+}
+
+impl<'a> World<'a> {
+    /// What conditions may ask of a customer here.
+    pub fn facts<'f>(
+        &self,
+        policy: &'f winback_campaign::Policy,
+        customer: &'f Customer,
+        now: Timestamp,
+    ) -> Facts<'f>
+    where
+        'a: 'f,
+    {
+        Facts {
+            news: self.news,
+            ..Facts::of(policy, customer, self.customer, now)
+        }
+    }
 }

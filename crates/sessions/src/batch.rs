@@ -6,8 +6,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use winback_bus::Record;
 use winback_contract::{
-    Body, CustomerId, Decision, EventRecord, Failed, FailedStage, Offset, Outcome, Partition,
-    PartitionCount, SourcePosition, Span, Timestamp, Topic, ids::digest,
+    Announcement, Body, CustomerId, Decision, Event, EventId, EventRecord, Failed, FailedStage,
+    Offset, Outcome, Partition, PartitionCount, SourceKind, SourcePosition, Span, Timestamp, Topic,
+    ids::digest,
 };
 use winback_journey::{
     Bundles, Counts, Effects, GrantChange, GrantState, Limits, Tally, World, book, encode, fold,
@@ -17,6 +18,7 @@ use winback_store::{Commit, GrantWrite, Meta};
 
 use crate::cache::{Cache, IdHash};
 use crate::entry::Entry;
+use crate::sweep::{self, Job};
 
 /// The name of our own stream in source positions.
 pub const STREAM: &str = "sessions";
@@ -48,6 +50,8 @@ pub struct Batch<'a> {
     cache: &'a mut Cache,
     /// The meta after this batch.
     pub meta: Meta,
+    /// The shop's announcements after it.
+    pub news: Vec<Announcement>,
     sequence: u64,
     epoch: u64,
     /// Each customer that was touched, as it counted before.
@@ -70,13 +74,19 @@ pub struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     /// Nothing folded yet.
-    pub fn new(ground: Ground<'a>, cache: &'a mut Cache, meta: &Meta) -> Self {
+    pub fn new(
+        ground: Ground<'a>,
+        cache: &'a mut Cache,
+        meta: &Meta,
+        news: &[Announcement],
+    ) -> Self {
         Self {
             ground,
             cache,
             sequence: meta.sequence,
             epoch: meta.epoch,
             meta: meta.clone(),
+            news: news.to_vec(),
             touched: HashMap::default(),
             may_open: meta.open_triggers < ground.most_open && meta.in_flight < ground.most_open,
             woken: BTreeSet::new(),
@@ -106,6 +116,7 @@ impl<'a> Batch<'a> {
             bundles: self.ground.bundles,
             active: active.map(AsRef::as_ref),
             limits: self.ground.limits,
+            news: &self.news,
         };
         let customer = self.cache.get(id);
         self.touched
@@ -126,12 +137,21 @@ impl<'a> Batch<'a> {
         if let Body::Activation { bundle } = event.body {
             if self.meta.bundle != Some(bundle) {
                 self.meta.bundle = Some(bundle);
-                self.meta.sweep = Some(String::new());
+                // The newest bundle is for everybody: whoever was reached by the one before is reached again.
+                self.meta.jobs.retain(|job| job != "activate");
+                if self.meta.jobs.is_empty() {
+                    self.meta.sweep = None;
+                }
+                sweep::add(&mut self.meta, &Job::Activate);
             }
             return;
         }
         if !self.is_news(&event.source) {
             self.repeats += 1;
+            return;
+        }
+        if let Body::Announcement(told) = event.body {
+            self.announced(event.id, event.arrival, *told, event.kind);
             return;
         }
         if self.ground.partitions.of(event.to) != self.ground.partition {
@@ -144,6 +164,29 @@ impl<'a> Batch<'a> {
         self.with(event.to, |customer, world| {
             fold::apply(customer, &event, world)
         });
+    }
+
+    /// The newest announcement of each name is kept; a live one begins what waits for it.
+    fn announced(&mut self, id: EventId, at: Timestamp, event: Event, kind: SourceKind) {
+        let name = event.name.clone();
+        let newer = self
+            .news
+            .iter()
+            .any(|known| known.event.name == name && known.at > at);
+        if newer {
+            return;
+        }
+        self.news.retain(|known| known.event.name != name);
+        let news = Announcement { id, at, event };
+        if let Ok(json) = serde_json::to_string(&news) {
+            self.meta.news.insert(name.clone(), json);
+        }
+        self.news.push(news);
+        self.news
+            .sort_by(|one, other| one.event.name.cmp(&other.event.name));
+        if kind == SourceKind::Live {
+            sweep::add(&mut self.meta, &Job::News(name));
+        }
     }
 
     /// Whether an internal position is above the high-water mark of its stream; if so it becomes the mark.
@@ -210,13 +253,9 @@ impl<'a> Batch<'a> {
     }
 
     /// A customer whom a sweep reaches.
-    pub fn sweep(&mut self, id: CustomerId) {
+    pub(crate) fn sweep(&mut self, id: CustomerId, job: &Job) {
         let now = self.ground.frontier;
-        self.with(id, |customer, world| {
-            let mut effects = Effects::default();
-            winback_journey::activate::activate(customer, now, world, &mut effects);
-            effects
-        });
+        self.with(id, |customer, world| job.run(customer, now, world));
     }
 
     fn take(&mut self, id: CustomerId, effects: Effects) {
@@ -413,6 +452,7 @@ impl<'a> Batch<'a> {
             counts: self.counts,
             failures: self.failures,
             repeats: self.repeats,
+            news: self.news,
             earliest,
             woke: !self.woken.is_empty(),
         };
@@ -431,6 +471,8 @@ pub struct Finished {
     pub failures: Vec<&'static str>,
     /// For metrics.
     pub repeats: u64,
+    /// The shop's announcements now.
+    pub news: Vec<Announcement>,
     /// The earliest timer that was written.
     pub earliest: Option<Timestamp>,
     /// Whether timers were fired, so that the earliest is another one now.

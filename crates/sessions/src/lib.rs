@@ -13,6 +13,7 @@ pub mod metrics;
 pub mod partition;
 pub mod probe;
 pub mod service;
+mod sweep;
 pub mod turn;
 
 pub use config::Config;

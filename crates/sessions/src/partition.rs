@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 
 use winback_bus::{Place, Record};
-use winback_contract::{Partition, Timestamp, Topic, TopicNames};
+use winback_contract::{Announcement, Partition, Timestamp, Topic, TopicNames};
 use winback_journey::Bundles;
 use winback_store::Meta;
 
 use crate::cache::Cache;
 use crate::entry::Entry;
+use crate::sweep;
 
 /// See the module. The service owns it; nobody else has a handle.
 #[derive(Debug)]
@@ -35,6 +36,10 @@ pub struct Owned {
     pub earliest: Option<Timestamp>,
     /// Whether `earliest` must be read anew.
     pub earliest_is_stale: bool,
+    /// The shop's announcements.
+    pub news: Vec<Announcement>,
+    /// When the next day of the shop's calendar has to be called out.
+    pub next_call: Option<Timestamp>,
     /// When it was acquired.
     pub acquired: Timestamp,
     /// Whether reading `events` is paused because too much waits.
@@ -51,6 +56,7 @@ impl Owned {
         outbox: Vec<Entry>,
         earliest: Option<Timestamp>,
     ) -> Self {
+        let news = sweep::news(&meta);
         Self {
             partition,
             meta,
@@ -63,6 +69,8 @@ impl Owned {
             sent: 0,
             earliest,
             earliest_is_stale: false,
+            news,
+            next_call: None,
             acquired: Timestamp::default(),
             held: false,
             waits_for_bundle: false,

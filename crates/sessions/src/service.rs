@@ -124,7 +124,11 @@ impl Service {
 
     /// The earliest moment at which time alone changes something here. For virtual time.
     pub fn earliest(&self) -> Option<Timestamp> {
-        self.owned.values().filter_map(|owned| owned.earliest).min()
+        self.owned
+            .values()
+            .flat_map(|owned| [owned.earliest, owned.next_call])
+            .flatten()
+            .min()
     }
 
     async fn ownership(&mut self) -> Result<(), Error> {
@@ -155,6 +159,7 @@ impl Service {
             )
             .await?;
             owned.acquired = Timestamp::from_millis(self.shared.clock.now_millis());
+            owned.plan_call(&self.shared);
             for (place, from) in owned.places(&self.shared.config.names) {
                 self.reader.start(&place, from).await?;
             }
@@ -260,10 +265,9 @@ impl Service {
             owned.earliest = self.shared.store.earliest(owned.partition).await?;
             owned.earliest_is_stale = false;
         }
-        let wanted = self
-            .owned
-            .values()
-            .any(|owned| owned.earliest.is_some() || owned.meta.sweep.is_some());
+        let wanted = self.owned.values().any(|owned| {
+            owned.earliest.is_some() || owned.next_call.is_some() || owned.meta.sweep.is_some()
+        });
         let here = self.shared.clock.now_millis();
         let pause = i64::try_from(self.shared.config.probe_every.as_millis()).unwrap_or(i64::MAX);
         let too_soon = self.probed.is_some_and(|probed| here - probed < pause)
@@ -273,7 +277,9 @@ impl Service {
         }
         let now = self.shared.store.time().await?;
         let due = |owned: &Owned| {
-            owned.meta.sweep.is_some() || owned.earliest.is_some_and(|earliest| earliest <= now)
+            owned.meta.sweep.is_some()
+                || owned.earliest.is_some_and(|earliest| earliest <= now)
+                || owned.next_call.is_some_and(|call| call <= now)
         };
         if !self.owned.values().any(due) {
             return Ok(());

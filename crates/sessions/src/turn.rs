@@ -10,7 +10,7 @@ use winback_bus::{Log, Record};
 use winback_contract::{Body, CustomerId, Decision, EventRecord, MessageId, Outcome, Timestamp};
 use winback_journey::{Bundles, GrantState, decode};
 use winback_service::{Clock, Shutdown, clock};
-use winback_store::{Commit, Committed, Grant, Store};
+use winback_store::{Commit, Committed, Grant, Meta, Store};
 
 use crate::batch::{Batch, Finished, Ground};
 use crate::config::Config;
@@ -18,6 +18,7 @@ use crate::entry::Entry;
 use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::partition::Owned;
+use crate::sweep::{self, Job};
 
 /// What all partitions of the process share.
 #[derive(Clone)]
@@ -52,7 +53,10 @@ struct Taken {
     outcomes: Vec<(Record, Result<Outcome, String>)>,
     due: Vec<(CustomerId, Timestamp)>,
     swept: Vec<CustomerId>,
-    sweep: Option<Option<String>>,
+    /// Where the running sweep got to.
+    sweep: Option<(Job, Option<String>)>,
+    /// The meta with the days that have come, if any have.
+    called: Option<Meta>,
 }
 
 impl Owned {
@@ -68,7 +72,7 @@ impl Owned {
             + taken.outcomes.len()
             + taken.due.len()
             + taken.swept.len();
-        if work == 0 && self.sent == 0 && taken.sweep.is_none() {
+        if work == 0 && self.sent == 0 && taken.sweep.is_none() && taken.called.is_none() {
             return Ok(0);
         }
         let grants = self.load(shared, &taken, frontier).await?;
@@ -152,9 +156,31 @@ impl Owned {
                 .roll(self.partition, cursor, shared.config.sweep_batch)
                 .await?;
             taken.swept = ids;
-            taken.sweep = Some(next);
+            // A job that this release does not know is passed over, and said.
+            let job = sweep::running(&self.meta).unwrap_or_else(|| {
+                tracing::error!(job = ?self.meta.jobs.first(), "an unknown sweep is passed over");
+                Job::Activate
+            });
+            taken.sweep = Some((job, next));
+        }
+        if keeps_up && self.next_call.is_some_and(|call| call <= frontier) {
+            taken.called = self.call_days(shared, frontier);
         }
         Ok(taken)
+    }
+
+    /// The meta after the days that have come were called out.
+    fn call_days(&self, shared: &Shared, frontier: Timestamp) -> Option<Meta> {
+        let bundle = shared.bundles.get(self.meta.bundle?)?;
+        let mut meta = self.meta.clone();
+        sweep::call(&mut meta, bundle, frontier).then_some(meta)
+    }
+
+    /// Notes when the next day has to be called out.
+    pub(crate) fn plan_call(&mut self, shared: &Shared) {
+        let bundle = self.meta.bundle.and_then(|hash| shared.bundles.get(hash));
+        let now = Timestamp::from_millis(shared.clock.now_millis());
+        self.next_call = bundle.and_then(|bundle| sweep::next_call(&self.meta, bundle, now));
     }
 
     /// Reads what the batch needs and the cache has not.
@@ -230,7 +256,8 @@ impl Owned {
             frontier,
             most_open: shared.config.most_open,
         };
-        let mut batch = Batch::new(ground, &mut self.cache, &self.meta);
+        let self_jobs = self.meta.jobs.clone();
+        let mut batch = Batch::new(ground, &mut self.cache, &self.meta, &self.news);
         for (record, decision) in taken.decisions {
             shared
                 .metrics
@@ -254,11 +281,25 @@ impl Owned {
         for (id, _) in &taken.due {
             batch.due(*id, &grant);
         }
-        for id in &taken.swept {
-            batch.sweep(*id);
+        if let Some((job, next)) = &taken.sweep {
+            for id in &taken.swept {
+                batch.sweep(*id, job);
+            }
+            // A switch of bundles in this very batch has begun the list anew.
+            if batch.meta.jobs.first() == self_jobs.first() {
+                sweep::got_on(&mut batch.meta, next.clone());
+            }
         }
-        if let Some(next) = &taken.sweep {
-            batch.meta.sweep.clone_from(next);
+        if let Some(called) = taken.called {
+            for job in called.jobs.iter().skip(self_jobs.len()) {
+                if !batch.meta.jobs.contains(job) {
+                    batch.meta.jobs.push(job.clone());
+                }
+            }
+            if batch.meta.sweep.is_none() && !batch.meta.jobs.is_empty() {
+                batch.meta.sweep = Some(String::new());
+            }
+            batch.meta.called = called.called;
         }
         batch.finish(self.sent)
     }
@@ -320,7 +361,7 @@ impl Owned {
     fn done(&mut self, shared: &Shared, commit: Commit, entries: Vec<Entry>, finished: &Finished) {
         let metrics = &shared.metrics;
         self.sent -= commit.trim;
-        self.meta = winback_store::Meta {
+        self.meta = Meta {
             epoch: commit.epoch,
             sequence: commit.sequence + 1,
             last_commit: Some(commit.id),
@@ -335,6 +376,8 @@ impl Owned {
             (known, new) => known.or(new),
         };
         self.earliest_is_stale |= finished.woke;
+        self.news.clone_from(&finished.news);
+        self.plan_call(shared);
         self.cache
             .end_turn(shared.config.cache / shared.config.partitions.get().max(1) as usize);
         metrics.counts(&finished.counts);

@@ -32,6 +32,12 @@ pub struct Meta {
     pub bundle: Option<BundleHash>,
     /// The running sweep's cursor; absent when none runs.
     pub sweep: Option<String>,
+    /// What sweeps are to do, the running one first.
+    pub jobs: Vec<String>,
+    /// The shop's announcements by name, as JSON.
+    pub news: BTreeMap<String, String>,
+    /// The last day each schedule was called out for.
+    pub called: BTreeMap<String, String>,
     /// Entries ever put into the outbox.
     pub pushed: u64,
     /// Entries ever taken out after Kafka had them.
@@ -64,6 +70,13 @@ impl Meta {
                 self.sweep.clone().unwrap_or_else(|| "-".into()),
             ),
         ];
+        fields.push(("jobs".into(), self.jobs.join("\n")));
+        for (name, json) in &self.news {
+            fields.push((format!("news:{name}"), json.clone()));
+        }
+        for (schedule, day) in &self.called {
+            fields.push((format!("called:{schedule}"), day.clone()));
+        }
         for ((stream, partition), (offset, index)) in &self.high_water {
             fields.push((
                 format!("hw:{partition}:{stream}"),
@@ -107,6 +120,12 @@ impl Meta {
                 .get("bundle")
                 .and_then(|text| BundleHash::parse(text).ok()),
             sweep: fields.get("sweep").filter(|cursor| *cursor != "-").cloned(),
+            jobs: fields
+                .get("jobs")
+                .map(|jobs| jobs.lines().map(str::to_owned).collect())
+                .unwrap_or_default(),
+            news: with_prefix(fields, "news:"),
+            called: with_prefix(fields, "called:"),
             pushed: count("pushed"),
             trimmed: count("trimmed"),
             open_triggers: count("open"),
@@ -134,6 +153,13 @@ impl Meta {
     }
 }
 
+fn with_prefix(fields: &BTreeMap<String, String>, prefix: &str) -> BTreeMap<String, String> {
+    fields
+        .iter()
+        .filter_map(|(name, value)| Some((name.strip_prefix(prefix)?.to_owned(), value.clone())))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,6 +171,9 @@ mod tests {
             trimmed: 5,
             sweep: Some("0".into()),
             open_triggers: 3,
+            jobs: vec!["activate".into(), "news:News Published".into()],
+            news: [("News Published".into(), "{}".into())].into(),
+            called: [("holiday:0".into(), "2026-12-25".into())].into(),
             held: [(Reason::QuietHours, 2)].into(),
             ..Meta::default()
         };

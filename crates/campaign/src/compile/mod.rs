@@ -2,15 +2,20 @@
 
 mod cascade;
 mod policy;
+mod relations;
+mod rules;
+mod schedule;
 mod start;
+mod step;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::bundle::Files;
-use crate::condition::Condition;
+use crate::condition::{Condition, Wanted};
 use crate::diagnostic::{Position, Report, did_you_mean};
 use crate::duration;
-use crate::model::{Campaign, Exit, InFlight, Mode, Pattern, SpanRange};
+use crate::model::{Campaign, Delay, Exit, InFlight, Mode, Pattern, SpanRange, StartKind};
+use crate::names::Kind;
 use crate::policy::{Policy, Setting};
 use crate::template::Templates;
 use crate::yaml::{self, CampaignFile, PolicyFile, Spanned, position, values::percent};
@@ -53,15 +58,27 @@ pub(crate) fn files(files: &Files, report: &mut Report) -> Option<Parts> {
     };
     let templates = Templates::compile(files, report);
     let mut compiled = BTreeMap::new();
+    let mut read_files = Vec::new();
     for path in campaigns {
-        let Some(file) = read::<CampaignFile>(path, &files.0[path], report) else {
-            continue;
-        };
+        if let Some(file) = read::<CampaignFile>(path, &files.0[path], report) {
+            read_files.push((path, file));
+        }
+    }
+    // A campaign may speak of any other: all names come first.
+    let names: BTreeSet<String> = read_files
+        .iter()
+        .map(|(_, file)| file.metadata.name.value.clone())
+        .collect();
+    let mut places = BTreeMap::new();
+    for (path, file) in read_files {
         let Some(policy) = &policy else { continue };
+        places.insert(file.metadata.name.value.clone(), path.clone());
         let mut scope = Scope {
             path,
             policy,
             templates: &templates,
+            names: &names,
+            kinds: policy::kinds(policy),
             report,
         };
         let at = position(&file.metadata.name);
@@ -77,6 +94,9 @@ pub(crate) fn files(files: &Files, report: &mut Report) -> Option<Parts> {
                 compiled.insert(campaign.name.clone(), campaign);
             }
         }
+    }
+    if let Some(policy) = &policy {
+        relations::check(policy, &compiled, &places, report);
     }
     policy.map(|policy| (policy, compiled, templates))
 }
@@ -149,6 +169,10 @@ pub(crate) struct Scope<'a> {
     pub(crate) path: &'a str,
     pub(crate) policy: &'a Policy,
     pub(crate) templates: &'a Templates,
+    /// Names of all campaigns of the bundle.
+    pub(crate) names: &'a BTreeSet<String>,
+    /// Types of Policy's settings.
+    pub(crate) kinds: HashMap<String, Kind>,
     pub(crate) report: &'a mut Report,
 }
 
@@ -166,18 +190,7 @@ impl Scope<'_> {
         let spec = file.spec.value;
         self.name(&file.metadata.name);
         let group = self.known(&file.metadata.group, "group", self.policy.groups.keys());
-        let topic = match &spec.topic {
-            Some(topic) => self.known(topic, "topic", self.policy.topics.keys()),
-            None if self.policy.topics.contains_key("marketing") => "marketing".to_owned(),
-            None => {
-                self.error(
-                    None,
-                    "Policy has no topic `marketing`, and the campaign names no other",
-                    None,
-                );
-                String::new()
-            }
-        };
+        let topic = self.topic(spec.topic.as_ref());
         let priority = file.metadata.priority.as_ref().map_or(50, |p| p.value);
         if priority > 100 {
             let at = file.metadata.priority.as_ref().and_then(position);
@@ -211,10 +224,7 @@ impl Scope<'_> {
             &[("wait", false), ("expire", true)],
         );
         let holdout = spec.holdout.as_ref().map_or(0, |text| self.share(text));
-        let goal_within = spec
-            .goal
-            .as_ref()
-            .map_or(Span::from_days(3), |goal| self.span(&goal.within).from);
+        let (goals, goal_within) = self.goal(spec.goal.as_ref());
         let starts: Vec<_> = spec
             .enter
             .value
@@ -225,42 +235,102 @@ impl Scope<'_> {
         let audience = spec
             .audience
             .as_ref()
-            .and_then(|text| self.condition(text, JUDGED));
-        let mut exits = Vec::new();
-        if let Some(part) = &spec.exit {
-            for (patterns, converted) in [(&part.converted, true), (&part.cancelled, false)] {
-                exits.extend(
-                    patterns
-                        .iter()
-                        .flat_map(|patterns| self.patterns(patterns))
-                        .map(|pattern| Exit { pattern, converted }),
-                );
-            }
-        }
-        let born_of_silence = starts
-            .iter()
-            .any(|start| matches!(start.kind, crate::model::StartKind::Silence { .. }));
-        let entries = self.cascade(&spec.cascade, born_of_silence, &file.metadata.name.value);
-        Some(Campaign {
+            .and_then(|text| self.expression(text, JUDGED, Wanted::Answer));
+        let (exits, over_at) = self.exits(spec.exit.as_ref());
+        let replaces = spec
+            .replaces
+            .as_ref()
+            .map(|words| self.campaigns(words))
+            .unwrap_or_default();
+        // Silence, dates and schedules have no hour of their own: the first message goes out at the shop's hour.
+        let hourless = starts.iter().any(|start| {
+            matches!(
+                start.kind,
+                StartKind::Silence { .. } | StartKind::Date { .. } | StartKind::Schedule(_)
+            )
+        });
+        let layout = cascade::Layout {
+            campaign: &file.metadata.name.value,
+            hour: hourless.then_some(self.policy.hour),
+            topic: &topic,
+            entries: Vec::new(),
+            steps: BTreeSet::new(),
+        };
+        let entries = self.cascade(&spec.cascade, layout);
+        let mut campaign = Campaign {
             title: file
                 .metadata
                 .title
                 .unwrap_or_else(|| file.metadata.name.value.clone()),
             name: file.metadata.name.value,
+            covers: file.metadata.covers,
             group,
             priority,
             mode,
             topic,
+            replaces,
             starts,
             audience,
             exits,
+            over_at,
+            goals,
             goal_within,
             entries,
             holdout,
             in_flight,
             existing,
             lag_expires,
-        })
+            entry_fields: BTreeSet::new(),
+        };
+        campaign.entry_fields = relations::entry_fields(
+            &campaign,
+            &self
+                .templates
+                .entry_fields(step::campaign_folder(self.path)),
+        );
+        Some(campaign)
+    }
+
+    fn topic(&mut self, given: Option<&Spanned<String>>) -> String {
+        if let Some(topic) = given {
+            return self.known(topic, "topic", self.policy.topics.keys());
+        }
+        if !self.policy.topics.contains_key("marketing") {
+            let message = "Policy has no topic `marketing`, and the campaign names no other";
+            self.error(None, message, None);
+        }
+        "marketing".to_owned()
+    }
+
+    fn goal(&mut self, goal: Option<&yaml::campaign::Goal>) -> (Vec<Pattern>, Span) {
+        let within = goal
+            .and_then(|goal| goal.within.as_ref())
+            .map_or(Span::from_days(3), |within| self.span(within).from);
+        let patterns = goal
+            .and_then(|goal| goal.on.as_ref())
+            .map(|patterns| self.patterns(patterns, ON_EXIT))
+            .unwrap_or_default();
+        (patterns, within)
+    }
+
+    fn exits(&mut self, part: Option<&yaml::campaign::ExitPart>) -> (Vec<Exit>, Option<Condition>) {
+        let Some(part) = part else {
+            return (Vec::new(), None);
+        };
+        let mut exits = Vec::new();
+        for (patterns, converted) in [(&part.converted, true), (&part.cancelled, false)] {
+            exits.extend(
+                patterns
+                    .iter()
+                    .flat_map(|patterns| self.patterns(patterns, ON_EXIT))
+                    .map(|pattern| Exit { pattern, converted }),
+            );
+        }
+        let over_at = part
+            .at
+            .as_ref()
+            .and_then(|text| self.expression(text, JUDGED, Wanted::Moment));
+        (exits, over_at)
     }
 
     fn name(&mut self, name: &Spanned<String>) {
@@ -284,17 +354,23 @@ impl Scope<'_> {
         what: &str,
         known: impl Iterator<Item = &'k String> + Clone,
     ) -> String {
-        if !known.clone().any(|k| *k == name.value) {
+        self.known_at(position(name), &name.value, what, known)
+    }
+
+    pub(crate) fn known_at<'k>(
+        &mut self,
+        at: Option<Position>,
+        name: &str,
+        what: &str,
+        known: impl Iterator<Item = &'k String> + Clone,
+    ) -> String {
+        if !known.clone().any(|k| *k == name) {
             let words: Vec<&str> = known.map(String::as_str).collect();
-            let hint = did_you_mean(&name.value, words.iter().copied())
-                .unwrap_or_else(|| format!("Policy has: {}", words.join(", ")));
-            self.error(
-                position(name),
-                format!("unknown {what} `{}`", name.value),
-                Some(hint),
-            );
+            let hint = did_you_mean(name, words.iter().copied())
+                .unwrap_or_else(|| format!("there is: {}", words.join(", ")));
+            self.error(at, format!("unknown {what} `{name}`"), Some(hint));
         }
-        name.value.clone()
+        name.to_owned()
     }
 
     pub(crate) fn word<T: Copy>(
@@ -358,34 +434,90 @@ impl Scope<'_> {
         })
     }
 
-    pub(crate) fn condition(
+    /// A literal that starts with a digit, `settings.name`, or CEL of a duration or a moment.
+    pub(crate) fn delay(&mut self, text: &Spanned<String>, allowed: &[&str]) -> Delay {
+        let trimmed = text.value.trim();
+        let setting = trimmed
+            .strip_prefix("settings.")
+            .and_then(|name| self.policy.settings.get(name));
+        if trimmed.starts_with(|c: char| c.is_ascii_digit())
+            || matches!(setting, Some(Setting::Span(_)))
+        {
+            return Delay::Fixed(self.span(text));
+        }
+        self.expression(text, allowed, Wanted::Moment)
+            .map_or(Delay::NONE, Delay::Computed)
+    }
+
+    /// A condition or expression whose names and types fit.
+    pub(crate) fn expression(
         &mut self,
         text: &Spanned<String>,
         allowed: &[&str],
+        wanted: Wanted,
     ) -> Option<Condition> {
-        match Condition::compile(&text.value, allowed) {
-            Ok(condition) => Some(condition),
+        let at = position(text);
+        let condition = match Condition::compile(&text.value, allowed) {
+            Ok(condition) => condition,
             Err(problems) => {
                 for problem in problems {
                     // Positions inside a plain scalar of one line add to the place of the scalar.
-                    let at = match (position(text), problem.at) {
+                    let place = match (at, problem.at) {
                         (Some(outer), Some(inner)) if inner.line <= 1 => Some(Position {
                             line: outer.line,
                             column: outer.column + inner.column.saturating_sub(1),
                         }),
                         (outer, _) => outer,
                     };
-                    self.error(at, problem.message, problem.help);
+                    self.error(place, problem.message, problem.help);
                 }
-                None
+                return None;
+            }
+        };
+        if let Some(why) = condition.mistyped(wanted, &self.kinds) {
+            self.error(
+                at,
+                format!("`{}` has the wrong type: {why}", text.value.trim()),
+                None,
+            );
+        }
+        let policy = self.policy;
+        for name in condition.literals("segment") {
+            self.known_at(at, &name, "segment", policy.segments.keys());
+        }
+        let names = self.names;
+        for name in condition.literals("campaign") {
+            self.known_at(at, &name, "campaign", names.iter());
+        }
+        for name in condition.literals("can") {
+            if winback_contract::Channel::parse(&name).is_none() {
+                self.error(at, format!("unknown channel `{name}`"), None);
             }
         }
+        for name in condition.asks("settings").flatten().unwrap_or_default() {
+            self.known_at(at, &name, "setting", policy.settings.keys());
+        }
+        Some(condition)
     }
 
-    fn patterns(&mut self, patterns: &Spanned<yaml::Patterns>) -> Vec<Pattern> {
-        let at = position(patterns);
+    pub(crate) fn patterns(
+        &mut self,
+        patterns: &Spanned<yaml::Patterns>,
+        allowed: &[&str],
+    ) -> Vec<Pattern> {
+        if patterns.value.0.is_empty() {
+            self.error(position(patterns), "the list of events is empty", None);
+        }
+        self.pattern_list(&patterns.value, position(patterns), allowed)
+    }
+
+    pub(crate) fn pattern_list(
+        &mut self,
+        patterns: &yaml::Patterns,
+        at: Option<Position>,
+        allowed: &[&str],
+    ) -> Vec<Pattern> {
         patterns
-            .value
             .0
             .iter()
             .map(|part| Pattern {
@@ -393,7 +525,7 @@ impl Scope<'_> {
                 when: part
                     .when
                     .as_ref()
-                    .and_then(|text| self.condition(text, ON_EXIT)),
+                    .and_then(|text| self.expression(text, allowed, Wanted::Answer)),
             })
             .collect()
     }
@@ -411,7 +543,7 @@ impl Scope<'_> {
                 }
                 None => {
                     if !spec::DERIVED.contains(&name.as_str()) {
-                        let known = spec::EVENTS.iter().map(|event| event.name);
+                        let known = spec::events().map(|event| event.name);
                         let hint = did_you_mean(name, known).or_else(|| {
                             help("it is taken as an event of the shop's own, by its exact name")
                         });
@@ -432,13 +564,19 @@ impl Scope<'_> {
 
 /// Variables when a start is judged, on arrival.
 pub(crate) const ON_ARRIVAL: &[&str] = &["event", "settings", "now"];
+/// Variables of delays and of `each`.
+pub(crate) const ON_DELAY: &[&str] = &[
+    "event", "settings", "now", "cart", "order", "orders", "customer", "points", "session", "item",
+];
 /// Variables when an exit is judged.
 pub(crate) const ON_EXIT: &[&str] = &[
-    "event", "entry", "settings", "now", "cart", "order", "orders", "customer", "journey",
+    "event", "entry", "answer", "item", "settings", "now", "cart", "order", "orders", "customer",
+    "points", "session", "sessions", "journey",
 ];
 /// Variables when a due step is judged.
 pub(crate) const JUDGED: &[&str] = &[
-    "entry", "settings", "now", "cart", "order", "orders", "customer", "journey",
+    "entry", "answer", "item", "settings", "now", "news", "cart", "order", "orders", "customer",
+    "points", "session", "sessions", "journey",
 ];
 
 #[cfg(test)]

@@ -1,17 +1,23 @@
 //! The Policy: zones, hours, words and names are checked, shares and durations become numbers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use jiff::civil::{Time, Weekday};
+use jiff::civil::Time;
 use winback_contract::{Channel, Currency, Span, Timestamp};
 
-use super::help;
 use crate::calendar;
+use crate::condition::{Condition, Wanted};
 use crate::diagnostic::{Position, Report, did_you_mean};
 use crate::duration;
 use crate::model::Reaction;
-use crate::policy::{Cap, ConsentRule, Coupon, EmailSender, Policy, QuietRule, Setting, TopicRule};
-use crate::yaml::policy::{Consent, Email, PolicyFile, Quiet, SettingPart, Topic};
+use crate::names::Kind;
+use crate::policy::{
+    Cap, ConsentRule, Coupon, Days, EmailSender, Policy, QuietRule, Setting, TopicRule,
+};
+use crate::yaml::policy::{
+    Cap as CapPart, Consent, Coupon as CouponPart, Email, PolicyFile, Quiet, Senders, SettingPart,
+    Topic,
+};
 use crate::yaml::{OneOrMany, Spanned, position, values::percent};
 
 /// Reads `"10:00"`.
@@ -25,13 +31,46 @@ pub(super) fn clock(text: &str) -> Option<Time> {
     }
 }
 
-struct Reader<'a> {
-    path: &'a str,
-    report: &'a mut Report,
+pub(super) struct Reader<'a> {
+    pub(super) path: &'a str,
+    pub(super) report: &'a mut Report,
+    /// Settings by name, with their types.
+    pub(super) kinds: HashMap<String, Kind>,
+    pub(super) calendar: BTreeMap<String, Days>,
 }
 
+/// The types of Policy's settings, as conditions see them.
+pub(super) fn kinds(policy: &Policy) -> HashMap<String, Kind> {
+    of_settings(&policy.settings)
+}
+
+fn of_settings(settings: &BTreeMap<String, Setting>) -> HashMap<String, Kind> {
+    settings
+        .iter()
+        .map(|(name, setting)| {
+            let kind = match setting {
+                Setting::Number(_) => Kind::Number,
+                Setting::Span(_) => Kind::Duration,
+                Setting::Text(_) => Kind::Text,
+            };
+            (name.clone(), kind)
+        })
+        .collect()
+}
+
+/// What topics and segments may ask.
+const OF_CUSTOMER: &[&str] = &[
+    "settings", "now", "news", "cart", "order", "orders", "customer", "points", "session",
+    "sessions",
+];
+
 pub(super) fn compile(path: &str, file: PolicyFile, report: &mut Report) -> Option<Policy> {
-    let mut reader = Reader { path, report };
+    let mut reader = Reader {
+        path,
+        report,
+        kinds: HashMap::new(),
+        calendar: BTreeMap::new(),
+    };
     let spec = file.spec;
     let zone = calendar::zone(&spec.shop.zone.value);
     if zone.is_none() {
@@ -54,11 +93,20 @@ pub(super) fn compile(path: &str, file: PolicyFile, report: &mut Report) -> Opti
         .hour
         .as_ref()
         .map_or_else(|| clock("10:00"), |text| reader.clock(text));
-    let settings = spec
+    let settings: BTreeMap<_, _> = spec
         .settings
         .iter()
         .map(|(name, part)| (name.clone(), reader.setting(part)))
         .collect();
+    reader.kinds = of_settings(&settings);
+    reader.calendar = spec
+        .calendar
+        .iter()
+        .filter_map(|(name, part)| Some((name.clone(), reader.days(part)?)))
+        .collect();
+    let segments = reader.segments(&spec.segments);
+    let guard = reader.guard(spec.guard.as_ref());
+    let scoring = reader.scoring(spec.scoring.as_ref());
     let topics: BTreeMap<_, _> = spec
         .topics
         .iter()
@@ -69,20 +117,7 @@ pub(super) fn compile(path: &str, file: PolicyFile, report: &mut Report) -> Opti
         Some(words) => reader.reactions(words),
     };
     let quiet: Vec<QuietRule> = spec.quiet.iter().map(|rule| reader.quiet(rule)).collect();
-    let caps = spec
-        .caps
-        .iter()
-        .map(|cap| Cap {
-            channels: cap
-                .value
-                .channels
-                .as_ref()
-                .map(|words| reader.channels(words))
-                .unwrap_or_default(),
-            at_most: cap.value.at_most.value,
-            per: reader.span(&cap.value.per),
-        })
-        .collect();
+    let caps = spec.caps.iter().map(|cap| reader.cap(&cap.value)).collect();
     let holdout = spec.holdout.as_ref().map_or(0, |text| {
         percent(&text.value).unwrap_or_else(|message| {
             reader.report.error(path, position(text), message, None);
@@ -103,19 +138,19 @@ pub(super) fn compile(path: &str, file: PolicyFile, report: &mut Report) -> Opti
         .into_iter()
         .map(|(name, group)| (name, group.ended_by.map(|event| event.value)))
         .collect();
-    let coupons = spec
-        .coupons
-        .into_iter()
-        .map(|(name, coupon)| {
-            (
-                name,
-                Coupon {
-                    code: coupon.code,
-                    worth: coupon.worth,
-                },
-            )
-        })
-        .collect();
+    for (name, pool) in &spec.coupons {
+        if pool.code.is_none() {
+            let message = format!(
+                "coupon pool `{name}` has no `code`: single codes are not part of this release"
+            );
+            reader.error(
+                None,
+                message,
+                "give it one code for all, such as { worth: 10%, code: CART10 }",
+            );
+        }
+    }
+    let coupons = coupons(spec.coupons);
     let policy = Policy {
         name: file.metadata.name.value,
         zone: zone?,
@@ -130,9 +165,15 @@ pub(super) fn compile(path: &str, file: PolicyFile, report: &mut Report) -> Opti
         caps,
         holdout,
         arbitration,
+        guard,
+        segments,
+        calendar: reader.calendar.clone(),
+        scoring,
         coupons,
         email,
+        senders: senders(spec.senders),
     };
+    reader.caps_name_what_exists(&policy);
     reader.some_time_is_free(&policy, spec.quiet.first().and_then(position));
     Some(policy)
 }
@@ -170,11 +211,91 @@ impl Reader<'_> {
         }
     }
 
-    fn error(&mut self, at: Option<Position>, message: impl Into<String>, hint: &str) {
-        self.report.error(self.path, at, message, help(hint));
+    /// A condition about a customer alone.
+    pub(super) fn condition(&mut self, text: &Spanned<String>) -> Option<Condition> {
+        match Condition::compile(&text.value, OF_CUSTOMER) {
+            Ok(condition) => {
+                if let Some(why) = condition.mistyped(Wanted::Answer, &self.kinds) {
+                    let message = format!("`{}` has the wrong type: {why}", text.value.trim());
+                    self.error(position(text), message, "a condition is yes or no");
+                }
+                Some(condition)
+            }
+            Err(problems) => {
+                for problem in problems {
+                    self.report
+                        .error(self.path, position(text), problem.message, problem.help);
+                }
+                None
+            }
+        }
     }
 
-    fn span(&mut self, text: &Spanned<String>) -> Span {
+    fn segments(
+        &mut self,
+        texts: &BTreeMap<String, Spanned<String>>,
+    ) -> BTreeMap<String, Condition> {
+        let mut segments = BTreeMap::new();
+        for (name, text) in texts {
+            let Some(condition) = self.condition(text) else {
+                continue;
+            };
+            if condition.calls("segment") {
+                let message = "a segment can't ask for a segment";
+                self.error(position(text), message, "write its condition out");
+            }
+            segments.insert(name.clone(), condition);
+        }
+        segments
+    }
+
+    fn cap(&mut self, cap: &CapPart) -> Cap {
+        Cap {
+            channels: cap
+                .channels
+                .as_ref()
+                .map(|words| self.channels(words))
+                .unwrap_or_default(),
+            topics: words(cap.topics.as_ref()),
+            groups: words(cap.groups.as_ref()),
+            at_most: cap.at_most.value,
+            per: self.span(&cap.per),
+        }
+    }
+
+    fn caps_name_what_exists(&mut self, policy: &Policy) {
+        for cap in &policy.caps {
+            for name in cap
+                .topics
+                .iter()
+                .filter(|name| !policy.topics.contains_key(*name))
+            {
+                self.error(
+                    None,
+                    format!("a cap names the topic `{name}`, which Policy does not have"),
+                    "",
+                );
+            }
+            for name in cap
+                .groups
+                .iter()
+                .filter(|name| !policy.groups.contains_key(*name))
+            {
+                self.error(
+                    None,
+                    format!("a cap names the group `{name}`, which Policy does not have"),
+                    "",
+                );
+            }
+        }
+    }
+
+    pub(super) fn error(&mut self, at: Option<Position>, message: impl Into<String>, hint: &str) {
+        let hint = (!hint.is_empty()).then(|| hint.to_owned());
+        self.report.error(self.path, at, message, hint);
+    }
+
+    pub(super) fn span(&mut self, text: &Spanned<String>) -> Span {
         duration::parse(&text.value).unwrap_or_else(|message| {
             self.report.error(self.path, position(text), message, None);
             Span::ZERO
@@ -262,11 +383,23 @@ impl Reader<'_> {
         };
         let caps_exempt = exempt(&topic.value.caps, "caps");
         let quiet_exempt = exempt(&topic.value.quiet, "quiet");
+        let audience = topic
+            .value
+            .audience
+            .as_ref()
+            .and_then(|text| self.condition(text));
+        let unless = topic
+            .value
+            .unless
+            .as_ref()
+            .map(|words| self.reactions(words));
         TopicRule {
             consent,
             by_channel,
             caps_exempt,
             quiet_exempt,
+            audience,
+            unless,
         }
     }
 
@@ -321,14 +454,15 @@ impl Reader<'_> {
                 "use `days` for whole days",
             );
         }
-        let mut days = Vec::new();
+        let (mut days, mut dates) = (Vec::new(), Vec::new());
         for word in part.days.iter().flat_map(|words| &words.value.0) {
-            match weekday(word) {
-                Some(day) => days.push(day),
-                None => self.error(
+            match (super::schedule::weekday(word), self.calendar.get(word)) {
+                (Some(day), _) => days.push(day),
+                (None, Some(named)) => dates.push(named.clone()),
+                (None, None) => self.error(
                     position(rule),
                     format!("unknown day `{word}`"),
-                    "days are monday … sunday",
+                    "days are monday … sunday, or a name of `calendar`",
                 ),
             }
         }
@@ -351,20 +485,37 @@ impl Reader<'_> {
             from,
             to,
             days,
+            dates,
             shop_zone,
         }
     }
 }
 
-fn weekday(word: &str) -> Option<Weekday> {
-    Some(match word {
-        "monday" => Weekday::Monday,
-        "tuesday" => Weekday::Tuesday,
-        "wednesday" => Weekday::Wednesday,
-        "thursday" => Weekday::Thursday,
-        "friday" => Weekday::Friday,
-        "saturday" => Weekday::Saturday,
-        "sunday" => Weekday::Sunday,
-        _ => return None,
-    })
+fn coupons(parts: BTreeMap<String, CouponPart>) -> BTreeMap<String, Coupon> {
+    let coupon = |part: CouponPart| Coupon {
+        code: part.code,
+        worth: part.worth,
+        low: part.low.unwrap_or(0),
+    };
+    parts
+        .into_iter()
+        .map(|(name, part)| (name, coupon(part)))
+        .collect()
+}
+
+fn senders(senders: Senders) -> BTreeMap<Channel, String> {
+    [
+        (Channel::Sms, senders.sms),
+        (Channel::Whatsapp, senders.whatsapp),
+        (Channel::Telegram, senders.telegram),
+        (Channel::Viber, senders.viber),
+        (Channel::Push, senders.push),
+    ]
+    .into_iter()
+    .filter_map(|(channel, sender)| Some((channel, sender?.from)))
+    .collect()
+}
+
+fn words(given: Option<&Spanned<OneOrMany>>) -> Vec<String> {
+    given.map(|words| words.value.0.clone()).unwrap_or_default()
 }

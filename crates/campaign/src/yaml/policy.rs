@@ -42,6 +42,7 @@ pub struct Spec {
     /// Consent and the like.
     pub topics: BTreeMap<String, Spanned<Topic>>,
     /// Groups of campaigns.
+    #[serde(default)]
     pub groups: BTreeMap<String, Group>,
     /// Default of `unless`.
     pub reactions: Option<Spanned<OneOrMany>>,
@@ -55,6 +56,16 @@ pub struct Spec {
     pub holdout: Option<Spanned<String>>,
     /// Window of joint judgement.
     pub arbitration: Option<Spanned<String>>,
+    /// Offer guard.
+    pub guard: Option<Spanned<Guard>>,
+    /// Named groups of customers.
+    #[serde(default)]
+    pub segments: BTreeMap<String, Spanned<String>>,
+    /// Named days and spans.
+    #[serde(default)]
+    pub calendar: BTreeMap<String, Spanned<CalendarPart>>,
+    /// Bounds of recency, frequency and money, and weights of the score.
+    pub scoring: Option<Spanned<Scoring>>,
     /// Coupons.
     #[serde(default)]
     pub coupons: BTreeMap<String, Coupon>,
@@ -102,6 +113,10 @@ pub struct Topic {
     pub caps: Option<Spanned<String>>,
     /// exempt.
     pub quiet: Option<Spanned<String>>,
+    /// Condition: while it is false, steps of the topic are held.
+    pub audience: Option<Spanned<String>>,
+    /// Default of `unless` for the topic.
+    pub unless: Option<Spanned<OneOrMany>>,
 }
 
 /// One word, or one per channel.
@@ -163,20 +178,103 @@ pub struct Quiet {
 pub struct Cap {
     /// On which channels together.
     pub channels: Option<Spanned<OneOrMany>>,
+    /// Of these topics together.
+    pub topics: Option<Spanned<OneOrMany>>,
+    /// Of these groups together.
+    pub groups: Option<Spanned<OneOrMany>>,
     /// How many.
     pub at_most: Spanned<u32>,
     /// In how long.
     pub per: Spanned<String>,
 }
 
-/// A coupon; for now one code for all.
+/// A coupon pool: codes of its own for everybody, or one code for all.
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct Coupon {
     /// What it is worth, in words.
     pub worth: Option<String>,
-    /// The code.
-    pub code: String,
+    /// One code for all; without it, codes are loaded with `winback coupons load`.
+    pub code: Option<String>,
+    /// Alert when fewer codes are left.
+    pub low: Option<u32>,
+}
+
+/// The offer guard G (playbook, section 3).
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct Guard {
+    /// At most one personal offer in so long.
+    pub one_offer_per: Option<Spanned<String>>,
+    /// Whoever needed an offer for so many of the last orders gets none.
+    pub waiter_after: Option<Spanned<u32>>,
+    /// Kinds of offers that count.
+    pub counts: Option<Spanned<OneOrMany>>,
+}
+
+/// Days, or a span of days.
+#[derive(Debug, Clone)]
+pub enum CalendarPart {
+    /// `01-01` or `2026-01-01`.
+    Days(Vec<String>),
+    /// From and to, both included.
+    Span {
+        /// First day.
+        from: String,
+        /// Last day.
+        to: String,
+    },
+}
+
+impl<'de> Deserialize<'de> for CalendarPart {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Bounds {
+            from: String,
+            to: String,
+        }
+        struct Any;
+        impl<'de> serde::de::Visitor<'de> for Any {
+            type Value = CalendarPart;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a list of days, or { from, to }")
+            }
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(
+                self,
+                list: A,
+            ) -> Result<CalendarPart, A::Error> {
+                Vec::deserialize(serde::de::value::SeqAccessDeserializer::new(list))
+                    .map(CalendarPart::Days)
+            }
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                map: A,
+            ) -> Result<CalendarPart, A::Error> {
+                Bounds::deserialize(serde::de::value::MapAccessDeserializer::new(map)).map(
+                    |bounds| CalendarPart::Span {
+                        from: bounds.from,
+                        to: bounds.to,
+                    },
+                )
+            }
+        }
+        deserializer.deserialize_any(Any)
+    }
+}
+
+/// How customers are scored (playbook P48 to P52).
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct Scoring {
+    /// Four durations: silence up to the first is 5, above the last is 1.
+    pub recency: Option<Spanned<Vec<String>>>,
+    /// Four counts of orders, rising.
+    pub frequency: Option<Spanned<Vec<u32>>>,
+    /// Four sums of orders in whole units, rising.
+    pub money: Option<Spanned<Vec<f64>>>,
+    /// Weights of value, loyalty, upsell, influence and cost.
+    pub weights: Option<Spanned<BTreeMap<String, f64>>>,
 }
 
 /// Who messages come from.
@@ -185,6 +283,24 @@ pub struct Coupon {
 pub struct Senders {
     /// Of mail.
     pub email: Option<Spanned<Email>>,
+    /// Of short messages.
+    pub sms: Option<Sender>,
+    /// Of WhatsApp.
+    pub whatsapp: Option<Sender>,
+    /// Of Telegram.
+    pub telegram: Option<Sender>,
+    /// Of Viber.
+    pub viber: Option<Sender>,
+    /// Of push.
+    pub push: Option<Sender>,
+}
+
+/// Who a message of another channel comes from.
+#[derive(Deserialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub struct Sender {
+    /// A name or a number.
+    pub from: String,
 }
 
 /// Who mail comes from.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::Spanned;
@@ -105,11 +105,7 @@ impl<'de> Deserialize<'de> for Patterns {
                 while let Some(mut inner) = list.next_element::<Patterns>()? {
                     all.append(&mut inner.0);
                 }
-                if all.is_empty() {
-                    Err(A::Error::custom("the list of events is empty"))
-                } else {
-                    Ok(Patterns(all))
-                }
+                Ok(Patterns(all))
             }
         }
         deserializer.deserialize_any(Any)

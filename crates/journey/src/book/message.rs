@@ -1,12 +1,21 @@
-//! What dispatch gets: address and facts of the moment, taken from the customer.
+//! What dispatch gets of a booked step: the address, and the facts its texts may show.
 
-use winback_contract::message::{CartFacts, CustomerFacts, Facts};
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use winback_contract::message::{
+    CartFacts, CustomerFacts, Facts, NewsText, OrderText, PointsText, TaskText,
+};
 use winback_contract::{Message, OfferText, Product, Timestamp};
 
 use crate::customer::Customer;
 use crate::facts;
-use crate::state::Pending;
+use crate::fold::{lately, line};
+use crate::state::{EntryFacts, Field, Journey, Pending};
 use crate::world::World;
+
+/// Most products of one message.
+const SHOWN: usize = 12;
 
 /// The message of a pending attempt; `None` when the address or the step is gone.
 pub fn message(
@@ -20,28 +29,56 @@ pub fn message(
         .iter()
         .find(|journey| journey.id == pending.journey)?;
     let bundle = world.bundles.get(journey.bundle)?;
-    let step = bundle.campaign(&journey.campaign)?.step(&pending.step)?;
+    let campaign = bundle.campaign(&journey.campaign)?;
+    let step = campaign.step(&pending.step)?;
     let address = customer.profile.address(pending.channel)?.to_owned();
-    let facts = facts::Facts {
-        policy: &bundle.policy,
-        customer,
+    let asked = facts::Facts {
         journey: Some(journey),
-        event: None,
-        now: not_before,
+        topic: Some(&campaign.topic),
+        ..world.facts(&bundle.policy, customer, not_before)
     };
-    let cart = facts.cart_of_journey().map(|cart| CartFacts {
+    let cart = asked.cart_of_journey().map(|cart| CartFacts {
         items: cart.lines.iter().map(Product::from).collect(),
         more: cart.more,
         total: cart.sum(),
         url: cart.url.clone(),
     });
-    let offer = journey.offer.as_ref().map(|offer| OfferText {
-        kind: "coupon".into(),
-        code: offer.code.clone(),
-        worth: offer.worth.clone(),
-        expires_at: offer.expires_at,
+    let order = asked.order_of_journey().map(|order| OrderText {
+        id: order.id.clone(),
+        total: order.total,
+        placed_at: order.placed_at,
+        promised_at: order.promised_at,
+        product_ids: order
+            .products
+            .iter()
+            .map(|touch| touch.product_id.clone())
+            .collect(),
     });
-    let profile = &customer.profile;
+    let items = step
+        .show
+        .as_ref()
+        .and_then(|show| show.list(&asked).ok())
+        .map(|list| shown(&list, customer))
+        .unwrap_or_default();
+    let facts = Facts {
+        customer: person(customer),
+        cart,
+        offer: offer(journey, not_before),
+        orders: customer.orders.count,
+        items,
+        entry: values(&journey.entry),
+        answer: journey.answer.as_ref().map(values).unwrap_or_default(),
+        order,
+        points: points(customer),
+        news: news(journey, world),
+        task: step.task.as_ref().map(|task| TaskText {
+            team: task.team.clone(),
+            due: not_before + task.due,
+            may_offer: task.may_offer.clone(),
+        }),
+        stay_until: (pending.channel == winback_contract::Channel::Ads)
+            .then(|| not_before + step.stay),
+    };
     Some(Message {
         v: Message::VERSION,
         id: pending.message,
@@ -57,16 +94,103 @@ pub fn message(
         bundle: journey.bundle,
         not_before,
         not_after: pending.not_after,
-        facts: Facts {
-            customer: CustomerFacts {
-                first_name: profile.first_name.clone(),
-                last_name: profile.last_name.clone(),
-                city: profile.city.clone(),
-                locale: profile.locale.clone(),
-            },
-            cart,
-            offer,
-            orders: customer.orders.count,
-        },
+        facts,
     })
+}
+
+fn person(customer: &Customer) -> CustomerFacts {
+    let profile = &customer.profile;
+    CustomerFacts {
+        first_name: profile.first_name.clone(),
+        last_name: profile.last_name.clone(),
+        city: profile.city.clone(),
+        locale: profile.locale.clone(),
+        level: profile.level.clone(),
+        traits: profile.custom.iter().cloned().collect(),
+    }
+}
+
+/// Past its end there is no offer (grammar, rule 5).
+fn offer(journey: &Journey, now: Timestamp) -> Option<OfferText> {
+    let offer = journey
+        .offer
+        .as_ref()
+        .filter(|offer| offer.expires_at > now)?;
+    Some(OfferText {
+        kind: offer.kind.clone(),
+        what: offer.pool.clone(),
+        code: offer.code.clone(),
+        worth: offer.worth.clone(),
+        expires_at: offer.expires_at,
+    })
+}
+
+fn points(customer: &Customer) -> Option<PointsText> {
+    let points = customer.behaviour.points?;
+    Some(PointsText {
+        balance: points.balance,
+        expiring: points.expiring,
+        expires_at: points.expires_at,
+        to_next_level: points.to_next_level,
+    })
+}
+
+/// The announcement that began the journey, else the newest.
+fn news(journey: &Journey, world: &World<'_>) -> Option<NewsText> {
+    let own = world
+        .news
+        .iter()
+        .find(|news| news.id.to_string() == journey.key);
+    let news = own.or_else(|| world.news.iter().max_by_key(|news| news.at))?;
+    Some(NewsText {
+        title: lately::text(&news.event, "title")?,
+        url: news.event.url.clone(),
+        text: lately::text(&news.event, "text"),
+    })
+}
+
+/// Products of a list, with what the state still knows of them.
+fn shown(list: &[cel::Value], customer: &Customer) -> Vec<Product> {
+    let known = |id: &str| {
+        let carts = customer.carts.iter().flat_map(|cart| &cart.lines);
+        let viewed = customer
+            .behaviour
+            .session
+            .iter()
+            .flat_map(|session| &session.viewed);
+        carts.chain(viewed).find(|line| line.product_id == id)
+    };
+    list.iter()
+        .filter_map(line)
+        .take(SHOWN)
+        .map(|line| Product::from(known(&line.product_id).unwrap_or(&line)))
+        .collect()
+}
+
+fn values(entry: &EntryFacts) -> BTreeMap<String, Value> {
+    let mut map = BTreeMap::from([("name".to_owned(), json!(entry.name))]);
+    let mut put = |name: &str, value: Option<&String>| {
+        if let Some(value) = value {
+            map.insert(name.to_owned(), json!(value));
+        }
+    };
+    put("cart_id", entry.cart_id.as_ref());
+    put("order_id", entry.order_id.as_ref());
+    put("product_id", entry.product_id.as_ref());
+    if let Some(total) = entry.total {
+        map.insert("total".to_owned(), json!(total));
+    }
+    for (name, field) in &entry.fields {
+        let value = match field {
+            Field::Text(text) => json!(text),
+            Field::Number(number) => json!(number),
+            Field::Bool(flag) => json!(flag),
+            Field::Time(at) => json!(at),
+        };
+        map.insert(name.clone(), value);
+    }
+    if let Some(item) = &entry.item {
+        map.insert("item".to_owned(), json!(Product::from(item)));
+    }
+    map
 }

@@ -1,30 +1,40 @@
-//! Rolling caps: at most so many messages in a window, on these channels together; all caps must hold.
+//! Rolling caps: at most so many messages in a window, on these channels, of these topics and groups; all must hold.
 
-use winback_campaign::Policy;
+use winback_campaign::{Bundle, Campaign};
 use winback_contract::{Channel, Timestamp};
 
-use crate::customer::Customer;
+use crate::customer::{Booking, Customer};
 
 /// `None` when a message may go out now, else the first moment at which all caps allow one.
 pub(super) fn free_at(
-    policy: &Policy,
+    active: &Bundle,
     customer: &Customer,
+    campaign: &Campaign,
     channel: Channel,
     now: Timestamp,
 ) -> Option<Timestamp> {
-    policy
+    let has = |list: &[String], name: &str| list.is_empty() || list.iter().any(|own| own == name);
+    active
+        .policy
         .caps
         .iter()
         .filter(|cap| cap.channels.is_empty() || cap.channels.contains(&channel))
+        .filter(|cap| has(&cap.topics, &campaign.topic) && has(&cap.groups, &campaign.group))
         .filter_map(|cap| {
-            let counts =
-                |booked: Channel| cap.channels.is_empty() || cap.channels.contains(&booked);
+            let counts = |booking: &Booking| {
+                let of = active.campaign(&booking.campaign);
+                let topic = of.map_or("", |campaign| campaign.topic.as_str());
+                let group = of.map_or("", |campaign| campaign.group.as_str());
+                booking.counts
+                    && (cap.channels.is_empty() || cap.channels.contains(&booking.channel))
+                    && has(&cap.topics, topic)
+                    && has(&cap.groups, group)
+                    && booking.at + cap.per > now
+            };
             let mut inside: Vec<Timestamp> = customer
                 .bookings
                 .iter()
-                .filter(|booking| {
-                    booking.counts && counts(booking.channel) && booking.at + cap.per > now
-                })
+                .filter(|booking| counts(booking))
                 .map(|booking| booking.at)
                 .collect();
             inside.sort_unstable();

@@ -1,10 +1,35 @@
 //! The first channel of the step that is allowed and reachable, or the reason why there is none.
 
+use winback_campaign::Step;
 use winback_campaign::policy::{ConsentRule, TopicRule};
 use winback_contract::{Channel, ConsentStatus, Reason};
 
 use crate::customer::Customer;
 use crate::state::Journey;
+
+/// Whether a channel may be used for a topic.
+pub(crate) fn is_open(
+    customer: &Customer,
+    channel: Channel,
+    topic: &str,
+    rule: &TopicRule,
+) -> bool {
+    customer.profile.address(channel).is_some()
+        && !customer
+            .suppressed
+            .iter()
+            .any(|(known, _)| *known == channel)
+        && has_consent(customer, channel, topic, rule.consent_for(channel))
+}
+
+/// The channels of a step in the order in which they are tried: with `preferred`, the one that draws reactions first.
+pub(crate) fn order(customer: &Customer, step: &Step) -> Vec<Channel> {
+    let mut channels = step.send.clone();
+    if let (true, Some(preferred)) = (step.preferred, customer.preferred_channel()) {
+        channels.sort_by_key(|channel| *channel != preferred);
+    }
+    channels
+}
 
 /// Chooses; without one, the reason that is nearest to sending is told.
 pub(crate) fn choose(

@@ -5,6 +5,7 @@
 
 mod caps;
 pub(crate) mod channel;
+pub(crate) mod offer;
 
 use winback_campaign::model::{Campaign, Mode};
 use winback_campaign::{Bundle, calendar};
@@ -49,6 +50,7 @@ pub fn decide(bundles: &Bundles, trigger: &Trigger) -> Result<Decision, Error> {
             .ok_or(Error::NoBundle(step.bundle))?;
         candidates.push(candidate(&customer, active, bundle, step, trigger));
     }
+    replace(&mut candidates);
     arbitrate(&mut candidates, active, trigger);
     let steps = trigger
         .steps
@@ -76,6 +78,8 @@ pub fn decide(bundles: &Bundles, trigger: &Trigger) -> Result<Decision, Error> {
 struct Candidate<'a> {
     verdict: Verdict,
     campaign: Option<&'a Campaign>,
+    key: String,
+    has_sent: bool,
     due: Timestamp,
     expires: Timestamp,
     competitor: bool,
@@ -104,6 +108,10 @@ fn candidate<'a>(
     Candidate {
         verdict,
         campaign,
+        key: journey
+            .map(|journey| journey.key.clone())
+            .unwrap_or_default(),
+        has_sent: journey.is_some_and(|journey| journey.first_message_at.is_some()),
         due: step.due,
         expires: step.expires,
         competitor: step.competitor,
@@ -140,27 +148,45 @@ fn judge(
     if campaign.lag_expires && now.since(ready) > LAG_ALLOWED {
         return skip(Reason::InputLag);
     }
-    if let Some(audience) = &campaign.audience {
-        let facts = Facts {
-            policy: &active.policy,
-            customer,
-            journey: Some(journey),
-            event: None,
-            now,
-        };
-        if !audience.holds(&facts).unwrap_or(false) {
-            return skip(Reason::Audience);
-        }
-    }
+    let facts = Facts {
+        journey: Some(journey),
+        topic: Some(&campaign.topic),
+        news: &trigger.news,
+        ..Facts::of(&active.policy, customer, trigger.customer, now)
+    };
     let Some(topic) = active.policy.topics.get(&campaign.topic) else {
         return skip(Reason::Error);
     };
     let Some(part) = campaign.step(&step.step) else {
         return skip(Reason::Error);
     };
-    let channel = match channel::choose(customer, journey, &part.send, &campaign.topic, topic) {
+    if let Some(audience) = &campaign.audience
+        && !audience.holds(&facts).unwrap_or(false)
+    {
+        return skip(Reason::Audience);
+    }
+    if let Some(audience) = &topic.audience
+        && !audience.holds(&facts).unwrap_or(false)
+    {
+        // What keeps the whole topic away may pass, as an open complaint does.
+        return hold(now + Span::from_hours(1), Reason::Audience);
+    }
+    if let Some(show) = &part.show
+        && show.list(&facts).map_or(true, |list| list.is_empty())
+    {
+        return skip(Reason::NoStock);
+    }
+    let channels = channel::order(customer, part);
+    let channel = match channel::choose(customer, journey, &channels, &campaign.topic, topic) {
         Ok(channel) => channel,
         Err(reason) => return skip(reason),
+    };
+    let offers = match &part.offer {
+        None => false,
+        Some(offer) => match offer::judge(offer, customer, journey, &facts, now) {
+            Ok(offers) => offers,
+            Err(reason) => return skip(reason),
+        },
     };
     let zone = zone(customer, &active.policy);
     if !topic.quiet_exempt
@@ -169,7 +195,7 @@ fn judge(
         return hold(until, Reason::QuietHours);
     }
     if !topic.caps_exempt
-        && let Some(until) = caps::free_at(&active.policy, customer, channel, now)
+        && let Some(until) = caps::free_at(active, customer, campaign, channel, now)
     {
         return hold(until, Reason::Capped);
     }
@@ -185,7 +211,30 @@ fn judge(
         channel,
         not_before: now,
         not_after,
-        offer: part.offer.is_some(),
+        offer: offers,
+    }
+}
+
+/// Of campaigns of which only one runs per key, the replacing one goes on if its audience holds (grammar, rule 8).
+fn replace(candidates: &mut [Candidate<'_>]) {
+    let gone: Vec<usize> = (0..candidates.len())
+        .filter(|index| {
+            let one = &candidates[*index];
+            let Some(campaign) = one.campaign.filter(|_| !one.has_sent) else {
+                return false;
+            };
+            candidates.iter().any(|other| {
+                let replaces = other
+                    .campaign
+                    .is_some_and(|other| other.replaces.contains(&campaign.name));
+                replaces && other.key == one.key && !matches!(other.verdict, Verdict::Skip { .. })
+            })
+        })
+        .collect();
+    for index in gone {
+        candidates[index].verdict = Verdict::Skip {
+            reason: Reason::Replaced,
+        };
     }
 }
 
@@ -220,6 +269,11 @@ fn arbitrate(candidates: &mut [Candidate<'_>], active: &Bundle, trigger: &Trigge
             .and_then(|campaign| active.policy.topics.get(&campaign.topic))
             .is_some_and(|topic| topic.caps_exempt);
         if exempt {
+            if is_held_out(active, candidate.campaign, trigger, false) {
+                candidate.verdict = Verdict::Skip {
+                    reason: Reason::Holdout,
+                };
+            }
             continue;
         }
         if let Some(until) = taken {
@@ -230,7 +284,7 @@ fn arbitrate(candidates: &mut [Candidate<'_>], active: &Bundle, trigger: &Trigge
             };
             continue;
         }
-        if is_held_out(active, candidate.campaign, trigger) {
+        if is_held_out(active, candidate.campaign, trigger, true) {
             candidate.verdict = Verdict::Skip {
                 reason: Reason::Holdout,
             };
@@ -250,7 +304,12 @@ fn after(active: &Bundle, now: Timestamp) -> Timestamp {
 }
 
 /// Drawn by the person, not by the profile's journey: the same person stays out of a campaign for good.
-fn is_held_out(active: &Bundle, campaign: Option<&Campaign>, trigger: &Trigger) -> bool {
+fn is_held_out(
+    active: &Bundle,
+    campaign: Option<&Campaign>,
+    trigger: &Trigger,
+    marketing: bool,
+) -> bool {
     let draw = |salt: &str| {
         bucket(
             "holdout",
@@ -260,5 +319,6 @@ fn is_held_out(active: &Bundle, campaign: Option<&Campaign>, trigger: &Trigger) 
     };
     let of_all = u64::from(active.policy.holdout);
     let of_this = campaign.map_or(0, |campaign| u64::from(campaign.holdout));
-    draw("") < of_all || campaign.is_some_and(|campaign| draw(&campaign.name) < of_this)
+    (marketing && draw("") < of_all)
+        || campaign.is_some_and(|campaign| draw(&campaign.name) < of_this)
 }

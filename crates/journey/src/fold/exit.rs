@@ -1,10 +1,11 @@
 //! Exits: a purchase, or whatever the campaign names, ends journeys at once and takes back permissions (INV-5).
 
 use winback_campaign::model::Pattern;
-use winback_contract::{Reason, Transition};
+use winback_contract::{Reason, Transition, spec};
 
 use super::Happening;
-use crate::advance::end;
+use super::start::{Ended, after_end};
+use crate::advance::{Ending, end_as, record};
 use crate::customer::Customer;
 use crate::effects::{Count, Effects};
 use crate::facts::Facts;
@@ -20,19 +21,57 @@ pub(super) fn fold(
     out: &mut Effects,
 ) {
     goals(customer, happening, name, world, out);
-    let mut index = 0;
-    while index < customer.journeys.len() {
-        match verdict(
-            customer,
-            &customer.journeys[index],
-            happening,
-            name,
-            world,
-            out,
-        ) {
-            Some(outcome) => end(customer, index, outcome, happening.arrival, world, out),
-            None => index += 1,
+    // What begins because something ends here is not ended by the same event.
+    let ids: Vec<_> = customer.journeys.iter().map(|journey| journey.id).collect();
+    for id in ids {
+        let Some(index) = customer
+            .journeys
+            .iter()
+            .position(|journey| journey.id == id)
+        else {
+            continue;
+        };
+        let journey = &customer.journeys[index];
+        if let Some(outcome) = verdict(customer, journey, happening, name, world, out) {
+            let ending = Ending {
+                outcome,
+                name: None,
+                order_id: happening.event.order_id.as_deref(),
+            };
+            end_as(customer, index, ending, happening.arrival, world, out);
+            continue;
         }
+        reached(customer, index, happening, name, world, out);
+    }
+}
+
+/// A goal that ends nothing: it is recorded once.
+fn reached(
+    customer: &mut Customer,
+    index: usize,
+    happening: &Happening<'_>,
+    name: &str,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
+    let journey = &customer.journeys[index];
+    if journey.goal || journey.first_message_at.is_none() {
+        return;
+    }
+    let Some(bundle) = world.bundles.get(journey.bundle) else {
+        return;
+    };
+    let Some(campaign) = bundle.campaign(&journey.campaign) else {
+        return;
+    };
+    let hit = campaign
+        .goals
+        .iter()
+        .any(|goal| matches(goal, customer, journey, happening, name, bundle, world) == Ok(true));
+    if hit {
+        let goal = record(journey, world, happening.arrival, Transition::Goal);
+        out.journeys.push(goal);
+        customer.journeys[index].goal = true;
     }
 }
 
@@ -64,7 +103,7 @@ fn verdict(
     }
     // What a cart event ends concerns its own cart, if the journey is about one.
     let event_cart = happening.event.cart_id.as_ref();
-    let other_cart = name == winback_contract::spec::CART_EMPTIED
+    let other_cart = name == spec::CART_EMPTIED
         && journey.entry.cart_id.is_some()
         && journey.entry.cart_id.as_ref() != event_cart;
     if other_cart {
@@ -75,7 +114,8 @@ fn verdict(
         .groups
         .get(&campaign.group)
         .and_then(Option::as_deref);
-    let began_it = journey.entry.name == name
+    let began_it = (journey.entry.name == name
+        || journey.entry.name == spec::JOURNEY_ENDED && name == spec::ORDER_COMPLETED)
         && journey.entry.order_id.is_some()
         && journey.entry.order_id == happening.event.order_id;
     if began_it {
@@ -85,7 +125,15 @@ fn verdict(
         return Some(Reason::Converted);
     }
     for exit in &campaign.exits {
-        match matches(&exit.pattern, customer, journey, happening, name, bundle) {
+        match matches(
+            &exit.pattern,
+            customer,
+            journey,
+            happening,
+            name,
+            bundle,
+            world,
+        ) {
             Ok(true) => {
                 return Some(if exit.converted {
                     Reason::Converted
@@ -104,13 +152,15 @@ fn verdict(
     None
 }
 
-fn matches(
+/// Whether an event matches a pattern for a journey; an error when its condition can't be judged.
+pub(super) fn matches(
     pattern: &Pattern,
     customer: &Customer,
     journey: &Journey,
     happening: &Happening<'_>,
     name: &str,
     bundle: &winback_campaign::Bundle,
+    world: &World<'_>,
 ) -> Result<bool, ()> {
     if !pattern.on.iter().any(|on| on == name) {
         return Ok(false);
@@ -119,16 +169,14 @@ fn matches(
         return Ok(true);
     };
     let facts = Facts {
-        policy: &bundle.policy,
-        customer,
         journey: Some(journey),
         event: Some((happening.event, happening.at, happening.arrival)),
-        now: happening.arrival,
+        ..world.facts(&bundle.policy, customer, happening.arrival)
     };
     condition.holds(&facts).map_err(|_| ())
 }
 
-/// A conversion within the window after a journey's end still counts for it.
+/// A conversion within the window after a journey's end still counts for it, and may begin another journey.
 fn goals(
     customer: &mut Customer,
     happening: &Happening<'_>,
@@ -136,17 +184,18 @@ fn goals(
     world: &World<'_>,
     out: &mut Effects,
 ) {
-    if name != winback_contract::spec::ORDER_COMPLETED || !happening.live {
+    if name != spec::ORDER_COMPLETED || !happening.live {
         return;
     }
     let Some(active) = world.active else { return };
+    let mut won = Vec::new();
     for history in &mut customer.history {
-        let Some((journey, _)) = history
+        let open = history
             .goal
-            .take_if(|(_, until)| *until >= happening.arrival)
-        else {
-            continue;
-        };
+            .take_if(|(_, until)| *until >= happening.arrival);
+        let Some((journey, _)) = open else { continue };
+        history.outcome = Some(Reason::Converted.as_str().to_owned());
+        history.converted_at = Some(happening.arrival);
         out.journeys.push(winback_contract::JourneyRecord {
             v: winback_contract::JourneyRecord::VERSION,
             journey,
@@ -157,5 +206,19 @@ fn goals(
             transition: Transition::Goal,
             input: None,
         });
+        won.push((journey, history.campaign.clone(), history.cart_id.clone()));
+    }
+    for (journey, campaign, cart_id) in won {
+        let ended = Ended {
+            journey,
+            campaign: &campaign,
+            outcome: Reason::Converted.as_str(),
+            order_id: happening.event.order_id.as_deref(),
+            cart_id: cart_id.as_deref(),
+            checkout_id: None,
+            product_id: None,
+            at: happening.arrival,
+        };
+        after_end(customer, &ended, world, out);
     }
 }

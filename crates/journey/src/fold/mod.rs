@@ -3,8 +3,12 @@
 //! Order within a record: repeats are dropped, time passes up to its arrival, state changes, exits end journeys,
 //! starts arm new ones. Late and historical events change state and arm nothing at once (INV-8 names each case).
 
+mod awaits;
 mod cart;
 pub(crate) mod exit;
+mod item;
+pub(crate) mod lately;
+mod occasion;
 mod order;
 mod profile;
 mod start;
@@ -18,9 +22,9 @@ use crate::effects::{Count, Effects, Forward};
 use crate::merge;
 use crate::world::World;
 
+pub use occasion::{announce, arm_dates, arm_silence, call_out};
 pub(crate) use profile::{consent, withdraw};
-pub use start::arm_silence;
-pub(crate) use start::ends_by_order;
+pub(crate) use start::{Ended, after_end, ends_by_order, is_an_end, line};
 
 /// A storefront event with its times.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +44,8 @@ pub(crate) struct Happening<'a> {
 pub fn apply(customer: &mut Customer, record: &EventRecord, world: &World<'_>) -> Effects {
     let mut out = Effects::default();
     match (&record.body, customer.forward) {
-        (Body::Activation { .. }, _) => {}
+        // These are about the partition, not about a customer.
+        (Body::Activation { .. } | Body::Announcement(_), _) => {}
         (
             Body::Link {
                 owner,
@@ -147,9 +152,11 @@ fn storefront(
         id: record.id,
         fresh: live && !late,
     };
+    let mut begins = false;
     if own {
         profile::identify(customer, event, record.at);
         if happening.fresh {
+            begins = lately::session(customer, &happening);
             profile::activity(customer, record.arrival, world, out);
         }
     }
@@ -157,17 +164,35 @@ fn storefront(
     let mine =
         own || customer.profile.user.is_none() || customer.profile.user == event.identities.user;
     order::fold(customer, &happening, mine);
+    if own {
+        lately::fold(customer, &happening);
+    }
     if let Some(change) = &event.consent {
         consent(customer, change, record.at, out);
     }
-    exit::fold(customer, &happening, &event.name, world, out);
-    if emptied {
-        exit::fold(customer, &happening, spec::CART_EMPTIED, world, out);
+    let mut names = vec![event.name.as_str()];
+    names.extend(emptied.then_some(spec::CART_EMPTIED));
+    names.extend(begins.then_some(spec::SESSION_STARTED));
+    for name in &names {
+        exit::fold(customer, &happening, name, world, out);
+        awaits::fold(customer, &happening, name, world, out);
+        start::recount(customer, name, world);
     }
     if own && happening.fresh {
         start::fold(customer, &happening, world, out);
     }
-    if event.name == spec::ORDER_COMPLETED && mine {
-        arm_silence(customer, record.arrival, world, out);
+    if event.name == spec::ORDER_COMPLETED && mine || happening.fresh && own {
+        occasion::silence_after(customer, &event.name, record.arrival, world, out);
     }
+    if own && moves_dates(event) {
+        arm_dates(customer, record.arrival, world, out);
+    }
+}
+
+/// Whether an event may move a date that campaigns count to.
+fn moves_dates(event: &Event) -> bool {
+    event.traits.is_some()
+        || event.name.starts_with("Points ")
+        || event.name.starts_with("Order ")
+        || event.name == "Level Reached"
 }

@@ -41,11 +41,20 @@ pub(super) fn identify(customer: &mut Customer, event: &Event, at: Timestamp) {
             (&mut profile.country, &traits.country),
             (&mut profile.city, &traits.city),
             (&mut profile.birthday, &traits.birthday),
+            (&mut profile.level, &traits.level),
+            (&mut profile.push_token, &traits.push_token),
+            (&mut profile.telegram_id, &traits.telegram_id),
         ] {
             if new.is_some() {
                 kept.clone_from(new);
             }
         }
+        for (name, value) in &traits.custom {
+            profile.custom.retain(|(known, _)| known != name);
+            profile.custom.push((name.clone(), value.clone()));
+        }
+        let over = profile.custom.len().saturating_sub(limit::CUSTOM);
+        profile.custom.drain(..over);
     }
     profile.created_at = Some(profile.created_at.map_or(at, |first| first.min(at)));
 }
@@ -67,6 +76,7 @@ pub(super) fn activity(
             .is_some_and(|first| first < arrival)
         {
             journey.reactions.visited = true;
+            customer.behaviour.unanswered = 0;
         }
         // Partitions of raw are read unevenly: what arrived before the delay ran out may be read after it. Nothing has
         // been fired yet then (INV-6), so the delay starts anew.

@@ -1,11 +1,14 @@
-//! Starts: an event arms a journey, or renews the one that waits; silence is armed by the last order.
+//! Starts: an event arms a journey, or renews the one that waits; what begins it otherwise is in `occasion`.
 
-use winback_campaign::model::{Campaign, Mode, Start, StartKind};
-use winback_contract::{JourneyId, Timestamp, ids::bucket, spec};
+use winback_campaign::model::{Campaign, Delay, Mode, Start, StartKind};
+use winback_campaign::{Moment, calendar};
+use winback_contract::{Event, EventId, JourneyId, Reason, Timestamp, ids::digest, spec};
 
 use super::Happening;
-use crate::advance::reentry_allows;
-use crate::customer::{Customer, limit};
+use super::item::{items, values};
+use crate::advance::{limit_allows, reentry_allows, zone};
+use crate::behaviour::{self, Counter, push};
+use crate::customer::{Customer, Line, limit};
 use crate::effects::{Count, Effects};
 use crate::facts::Facts;
 use crate::state::{EntryFacts, Journey, Reactions, Station};
@@ -19,42 +22,141 @@ pub(super) fn fold(
     out: &mut Effects,
 ) {
     let Some(bundle) = world.active else { return };
-    for campaign in bundle.campaigns.values() {
-        for (index, start) in campaign.starts.iter().enumerate() {
-            let (on, span) = match &start.kind {
-                StartKind::After { on, delay } => (on, delay),
-                StartKind::Idle { on, span } => (on, span),
-                StartKind::Silence { .. } => continue,
+    for (name, index) in bundle.begun_by(&happening.event.name) {
+        let Some(campaign) = bundle.campaign(name) else {
+            continue;
+        };
+        let start = &campaign.starts[*index];
+        let Some(key) = judge(customer, start, happening, world, out) else {
+            continue;
+        };
+        if !is_about_something(customer, happening)
+            || is_bought(customer, campaign, happening, world)
+            || !is_counted_out(customer, campaign, *index, happening)
+        {
+            continue;
+        }
+        let elements = items(customer, start, happening, world, out);
+        for item in elements {
+            let key = match (&start.key, &item) {
+                (None, Some(item)) => format!("{}:{}", happening.id, item.product_id),
+                _ => key.clone(),
             };
-            if !on.contains(&happening.event.name) {
-                continue;
-            }
-            let Some(key) = judge(customer, start, happening, world, out) else {
-                continue;
+            let facts = Facts {
+                event: Some((happening.event, happening.at, happening.arrival)),
+                item: item.as_ref(),
+                ..world.facts(&bundle.policy, customer, happening.arrival)
             };
-            if !is_about_something(customer, happening)
-                || is_bought(customer, campaign, happening, world)
-            {
-                continue;
-            }
             let id = JourneyId::of(
                 &campaign.name,
                 world.customer,
                 happening.id.0.as_slice(),
                 &key,
             );
-            let due = |id: JourneyId| happening.arrival + span.value(&[id.as_bytes()]);
-            arm(
-                customer,
+            let due = match &start.kind {
+                StartKind::Idle { span, .. } => {
+                    Some(happening.arrival + span.value(&[id.as_bytes()]))
+                }
+                StartKind::After { delay, .. } => due_after(delay, happening.arrival, id, &facts),
+                _ => None,
+            };
+            let Some(due) = due else {
+                out.count(Count::ConditionFailed);
+                continue;
+            };
+            let entry = EntryFacts {
+                item,
+                ..entry(happening, campaign)
+            };
+            let arming = Arming {
                 campaign,
-                index,
+                start: *index,
                 key,
-                entry(happening),
+                entry,
                 id,
                 due,
-                world,
-                out,
-            );
+            };
+            arm(customer, arming, world, out);
+        }
+    }
+}
+
+/// Starts that count anew when this event comes.
+pub(super) fn recount(customer: &mut Customer, name: &str, world: &World<'_>) {
+    let Some(bundle) = world.active else { return };
+    if customer.behaviour.counters.is_empty() {
+        return;
+    }
+    for campaign in bundle.campaigns.values() {
+        for (index, start) in campaign.starts.iter().enumerate() {
+            let anew = start
+                .times
+                .as_ref()
+                .and_then(|times| times.without.as_deref());
+            if anew == Some(name) {
+                let of = counter(campaign, index);
+                customer.behaviour.counters.retain(|known| known.of != of);
+            }
+        }
+    }
+}
+
+fn counter(campaign: &Campaign, index: usize) -> u64 {
+    let bytes = digest("counter", &[campaign.name.as_bytes(), &index.to_be_bytes()]);
+    let mut first = [0_u8; 8];
+    first.copy_from_slice(&bytes[..8]);
+    u64::from_be_bytes(first)
+}
+
+/// Without `times` always; else whether this is the n-th match in the window.
+fn is_counted_out(
+    customer: &mut Customer,
+    campaign: &Campaign,
+    index: usize,
+    happening: &Happening<'_>,
+) -> bool {
+    let Some(times) = &campaign.starts[index].times else {
+        return true;
+    };
+    let of = counter(campaign, index);
+    let counters = &mut customer.behaviour.counters;
+    let place = match counters.iter().position(|known| known.of == of) {
+        Some(place) => place,
+        None => {
+            let fresh = Counter {
+                of,
+                times: Vec::new(),
+            };
+            push(counters, fresh, behaviour::limit::COUNTERS);
+            counters.len() - 1
+        }
+    };
+    let matches = &mut counters[place].times;
+    matches.retain(|at| *at + times.within > happening.arrival);
+    matches.push(happening.arrival);
+    if matches.len() < times.count as usize {
+        return false;
+    }
+    matches.clear();
+    true
+}
+
+/// When a start with this delay is due; `None` when it can't be told. A moment in the past is now.
+pub(super) fn due_after(
+    delay: &Delay,
+    from: Timestamp,
+    id: JourneyId,
+    facts: &Facts<'_>,
+) -> Option<Timestamp> {
+    match delay {
+        Delay::Fixed(range) => Some(from + range.value(&[id.as_bytes()])),
+        Delay::Computed(expression) => {
+            let at = match expression.moment(facts).ok()? {
+                Moment::After(span) => from + span,
+                Moment::At(at) => at,
+                Moment::Day(day) => calendar::start_of(day, &zone(facts.customer, facts.policy)),
+            };
+            Some(at.max(from))
         }
     }
 }
@@ -87,10 +189,11 @@ pub(crate) fn ends_by_order(campaign: &Campaign, bundle: &winback_campaign::Bund
         .groups
         .get(&campaign.group)
         .and_then(Option::as_deref);
-    let by_exit = campaign
-        .exits
-        .iter()
-        .any(|exit| exit.converted && exit.pattern.on.iter().any(|on| on == spec::ORDER_COMPLETED));
+    let by_exit = campaign.exits.iter().any(|exit| {
+        exit.converted
+            && exit.pattern.when.is_none()
+            && exit.pattern.on.iter().any(|on| on == spec::ORDER_COMPLETED)
+    });
     group == Some(spec::ORDER_COMPLETED) || by_exit
 }
 
@@ -107,7 +210,7 @@ fn is_about_something(customer: &Customer, happening: &Happening<'_>) -> bool {
 }
 
 /// The key, if the start's condition holds.
-fn judge(
+pub(super) fn judge(
     customer: &Customer,
     start: &Start,
     happening: &Happening<'_>,
@@ -116,11 +219,8 @@ fn judge(
 ) -> Option<String> {
     let bundle = world.active?;
     let facts = Facts {
-        policy: &bundle.policy,
-        customer,
-        journey: None,
         event: Some((happening.event, happening.at, happening.arrival)),
-        now: happening.arrival,
+        ..world.facts(&bundle.policy, customer, happening.arrival)
     };
     if let Some(when) = &start.when {
         match when.holds(&facts) {
@@ -141,7 +241,8 @@ fn judge(
     }
 }
 
-fn entry(happening: &Happening<'_>) -> EntryFacts {
+/// What a campaign keeps of an event.
+pub(super) fn entry(happening: &Happening<'_>, campaign: &Campaign) -> EntryFacts {
     let event = happening.event;
     EntryFacts {
         name: event.name.clone(),
@@ -155,29 +256,41 @@ fn entry(happening: &Happening<'_>) -> EntryFacts {
             .first()
             .map(|product| product.product_id.clone()),
         total: event.total,
+        fields: values(event, &campaign.entry_fields),
+        item: None,
     }
 }
 
-#[allow(
-    clippy::too_many_arguments,
-    reason = "the parts of a journey, each used once"
-)]
-fn arm(
+/// The parts of a journey that begins.
+pub(super) struct Arming<'c> {
+    pub(super) campaign: &'c Campaign,
+    pub(super) start: usize,
+    pub(super) key: String,
+    pub(super) entry: EntryFacts,
+    pub(super) id: JourneyId,
+    pub(super) due: Timestamp,
+}
+
+/// Arms a journey, or renews the one of the same key that has sent nothing yet.
+pub(super) fn arm(
     customer: &mut Customer,
-    campaign: &Campaign,
-    start: usize,
-    key: String,
-    entry: EntryFacts,
-    id: JourneyId,
-    due: impl Fn(JourneyId) -> Timestamp,
+    arming: Arming<'_>,
     world: &World<'_>,
     out: &mut Effects,
 ) {
     let Some(bundle) = world.active else { return };
+    let Arming {
+        campaign,
+        start,
+        key,
+        entry,
+        id,
+        due,
+    } = arming;
     let same = |journey: &&mut Journey| journey.campaign == campaign.name && journey.key == key;
     if let Some(journey) = customer.journeys.iter_mut().find(same) {
         if journey.station == Station::Armed {
-            journey.due = journey.due.max(due(journey.id));
+            journey.due = journey.due.max(due);
         }
         if journey.first_message_at.is_none() {
             journey.entry = entry;
@@ -187,12 +300,10 @@ fn arm(
     if campaign.mode == Mode::Paused {
         return;
     }
-    if !reentry_allows(
-        customer,
-        &campaign.name,
-        campaign.starts[start].reentry,
-        due(id),
-    ) {
+    let rules = &campaign.starts[start];
+    if !reentry_allows(customer, &campaign.name, rules.reentry, due)
+        || !limit_allows(customer, &campaign.name, rules.limit, due)
+    {
         out.count(Count::Reentry);
         return;
     }
@@ -209,7 +320,7 @@ fn arm(
         entry,
         entered_at: None,
         at: 0,
-        due: due(id),
+        due,
         station: Station::Armed,
         hold: None,
         refused: Vec::new(),
@@ -219,89 +330,121 @@ fn arm(
         messages: Vec::new(),
         offer: None,
         reactions: Reactions::default(),
+        sent: Vec::new(),
+        variants: Vec::new(),
+        answers: Vec::new(),
+        answer: None,
+        met: Vec::new(),
+        over_at: None,
+        goal: false,
     });
+    let last = customer.journeys.len() - 1;
+    crate::advance::note_end(customer, last, world);
 }
 
-/// Arms, or arms anew, every silence campaign by the last order. What is already past waits for nothing: it is
-/// taken in over the campaign's `existing` span, counted from `now`, or left out.
-pub fn arm_silence(customer: &mut Customer, now: Timestamp, world: &World<'_>, out: &mut Effects) {
-    let (Some(bundle), Some(last)) = (world.active, customer.orders.last_at) else {
-        return;
-    };
-    let occasion = customer.orders.last_id.clone().unwrap_or_default();
+/// A journey that ended, for campaigns that begin with that.
+pub(crate) struct Ended<'e> {
+    pub(crate) journey: JourneyId,
+    pub(crate) campaign: &'e str,
+    pub(crate) outcome: &'e str,
+    pub(crate) order_id: Option<&'e str>,
+    pub(crate) cart_id: Option<&'e str>,
+    pub(crate) checkout_id: Option<&'e str>,
+    pub(crate) product_id: Option<&'e str>,
+    pub(crate) at: Timestamp,
+}
+
+/// Arms what begins when a journey ends.
+pub(crate) fn after_end(
+    customer: &mut Customer,
+    ended: &Ended<'_>,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
+    let Some(bundle) = world.active else { return };
     for campaign in bundle.campaigns.values() {
         for (index, start) in campaign.starts.iter().enumerate() {
-            let StartKind::Silence { span, .. } = &start.kind else {
+            let StartKind::Ended { of, delay } = &start.kind else {
                 continue;
             };
-            let is_old = |journey: &Journey| {
-                journey.campaign == campaign.name && journey.station == Station::Armed
-            };
-            // A newer order is the newer silence: what was armed by an older one is over.
-            customer
-                .journeys
-                .retain(|journey| !is_old(journey) || journey.key == occasion);
-            let old = customer
-                .journeys
-                .iter()
-                .find(|j| is_old(j) && j.key == occasion)
-                .map(|j| (j.due, j.bundle));
-            let about =
-                |j: &Journey| j.campaign == campaign.name && j.key == occasion && !is_old(j);
-            let done = customer
-                .history(&campaign.name)
-                .and_then(|history| history.occasion.as_ref())
-                == Some(&occasion);
-            if done
-                || customer.journeys.iter().any(about)
-                || old.is_some_and(|(_, version)| version == bundle.hash)
-            {
+            if !of.iter().any(|name| name == ended.campaign) {
                 continue;
             }
-            let id = JourneyId::of(
-                &campaign.name,
-                world.customer,
-                spec::ORDER_COMPLETED.as_bytes(),
-                &occasion,
-            );
-            let regular = last + span.value(&[world.customer.as_bytes(), occasion.as_bytes()]);
-            let taken_in = campaign.existing.map(|existing| {
-                let width = u64::try_from(existing.as_millis()).unwrap_or(0);
-                let offset = bucket(
-                    "existing",
-                    &[world.customer.as_bytes(), campaign.name.as_bytes()],
-                    width.max(1),
-                );
-                now + winback_contract::Span::from_millis(i64::try_from(offset).unwrap_or(0))
-            });
-            let due = if regular > now {
-                Some(regular)
+            let event = Event {
+                name: spec::JOURNEY_ENDED.into(),
+                order_id: ended.order_id.map(str::to_owned),
+                cart_id: ended.cart_id.map(str::to_owned),
+                checkout_id: ended.checkout_id.map(str::to_owned),
+                properties: [
+                    ("campaign".to_owned(), ended.campaign.into()),
+                    ("outcome".to_owned(), ended.outcome.into()),
+                ]
+                .into(),
+                ..Event::default()
+            };
+            let happening = Happening {
+                event: &event,
+                at: ended.at,
+                arrival: ended.at,
+                live: true,
+                id: EventId(ended.journey.0),
+                fresh: true,
+            };
+            let Some(key) = judge(customer, start, &happening, world, out) else {
+                continue;
+            };
+            let key = if key.is_empty() {
+                ended.journey.to_string()
             } else {
-                [taken_in, old.map(|(due, _)| due)]
-                    .into_iter()
-                    .flatten()
-                    .min()
+                key
             };
-            customer.journeys.retain(|journey| !is_old(journey));
-            let Some(due) = due else { continue };
+            let id = JourneyId::of(&campaign.name, world.customer, &ended.journey.0, &key);
+            let facts = Facts {
+                event: Some((&event, ended.at, ended.at)),
+                ..world.facts(&bundle.policy, customer, ended.at)
+            };
+            let Some(due) = due_after(delay, ended.at, id, &facts) else {
+                out.count(Count::ConditionFailed);
+                continue;
+            };
             let entry = EntryFacts {
-                name: spec::ORDER_COMPLETED.into(),
-                at: last,
-                arrived: customer.orders.last_arrived.unwrap_or(last),
-                order_id: Some(occasion.clone()),
-                ..EntryFacts::default()
+                product_id: ended.product_id.map(str::to_owned),
+                ..entry(&happening, campaign)
             };
-            arm(
-                customer,
+            let arming = Arming {
                 campaign,
-                index,
-                occasion.clone(),
+                start: index,
+                key,
                 entry,
                 id,
-                |_| due,
-                world,
-                out,
-            );
+                due,
+            };
+            arm(customer, arming, world, out);
         }
     }
+}
+
+/// Whether a reason is worth a beginning: what never began, or only changed its profile, did not end.
+pub(crate) fn is_an_end(outcome: Reason) -> bool {
+    !matches!(outcome, Reason::Moved | Reason::Dropped | Reason::Erased)
+}
+
+/// The line of a product map of CEL.
+pub(crate) fn line(value: &cel::Value) -> Option<Line> {
+    let cel::Value::Map(map) = value else {
+        return None;
+    };
+    let text = |name: &str| match map.get(&cel::objects::Key::from(name)) {
+        Some(cel::Value::String(text)) => Some(text.to_string()),
+        _ => None,
+    };
+    Some(Line {
+        product_id: text("product_id")?,
+        name: text("name"),
+        category: text("category"),
+        price: None,
+        quantity: 1,
+        url: text("url"),
+        image_url: text("image_url"),
+    })
 }

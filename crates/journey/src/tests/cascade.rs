@@ -40,7 +40,7 @@ fn a_left_cart_gets_a_reminder_and_an_offer() {
             .facts
             .offer
             .as_ref()
-            .map(|offer| offer.code.as_str()),
+            .and_then(|offer| offer.code.as_deref()),
         Some("C10")
     );
     assert_eq!(

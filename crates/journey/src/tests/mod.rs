@@ -2,6 +2,7 @@
 
 mod cascade;
 mod identity;
+mod language;
 mod properties;
 mod review;
 mod world;

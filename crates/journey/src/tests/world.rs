@@ -85,6 +85,7 @@ pub(super) struct Life {
     pub(super) bundles: Bundles,
     pub(super) active: Arc<Bundle>,
     pub(super) limits: Limits,
+    pub(super) news: Vec<winback_contract::Announcement>,
     pub(super) me: winback_contract::CustomerId,
     pub(super) customer: Customer,
     pub(super) now: Timestamp,
@@ -117,6 +118,7 @@ impl Life {
             bundles,
             active,
             limits: Limits::default(),
+            news: Vec::new(),
             me: winback_contract::CustomerId([7; 16]),
             customer: Customer::default(),
             now: at(start),
@@ -138,6 +140,7 @@ impl Life {
             bundles: &self.bundles,
             active: Some(&self.active),
             limits: &self.limits,
+            news: &self.news,
         };
         let result = work(&mut self.customer, &world);
         // What is kept is what was encoded: every step goes through the blob.

@@ -132,6 +132,7 @@ fn tell(customer: &Customer, only: Option<&str>) -> String {
             },
             Station::Sending => "a message is on its way".into(),
             Station::Wait => format!("waits until {}", moment(journey.due)),
+            Station::Await => format!("awaits an event, until {}", moment(journey.due)),
         };
         lines.push(format!("now: {} {state}", journey.campaign));
     }

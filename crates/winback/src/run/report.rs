@@ -54,14 +54,17 @@ pub(crate) fn sums(records: &[JourneyRecord]) -> BTreeMap<String, Sums> {
             Transition::Ended {
                 outcome,
                 entered: true,
+                ..
             } => *sums.ended.entry(*outcome).or_default() += 1,
             Transition::Ended {
                 outcome: Reason::Converted,
                 entered: false,
+                ..
             } => sums.bought_before += 1,
             Transition::Ended {
                 outcome,
                 entered: false,
+                ..
             } => *sums.ended.entry(*outcome).or_default() += 1,
             Transition::Goal => sums.goals += 1,
             Transition::Booked { .. } => {}

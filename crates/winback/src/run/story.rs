@@ -18,6 +18,7 @@ pub(crate) fn choose(records: &[JourneyRecord]) -> Option<CustomerId> {
             Transition::Ended {
                 outcome: Reason::Converted,
                 entered: true,
+                ..
             } => 5,
             Transition::Held { .. } => 2,
             Transition::Skipped { .. } => 1,
@@ -88,12 +89,14 @@ pub(crate) fn tell(
             Transition::Ended {
                 outcome: Reason::Converted,
                 entered: true,
+                ..
             } => {
                 format!("> {campaign}: stopped, the customer bought")
             }
             Transition::Ended {
                 outcome,
                 entered: true,
+                ..
             } => format!("> {campaign}: over ({outcome})"),
             Transition::Goal => format!("> {campaign}: counted as won back"),
             Transition::Booked { .. } | Transition::Ended { .. } => continue,

@@ -1,0 +1,146 @@
+//! What campaigns say of each other, and what of an entry is worth keeping.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::condition::Condition;
+use crate::diagnostic::Report;
+use crate::model::{Campaign, Delay, Entry, StartKind};
+use crate::policy::Policy;
+
+/// Cycles of `ended` and of `replaces`, and channels that Policy has no sender for.
+pub(super) fn check(
+    policy: &Policy,
+    campaigns: &BTreeMap<String, Campaign>,
+    places: &BTreeMap<String, String>,
+    report: &mut Report,
+) {
+    for (relation, next) in [
+        ("ended", after as fn(&Campaign) -> Vec<String>),
+        ("replaces", replaced),
+    ] {
+        for name in campaigns.keys() {
+            let reached = reach(name, campaigns, next);
+            if reached.contains(name) {
+                let file = places.get(name).map_or("", String::as_str);
+                let message = format!("`{name}` leads back to itself through `{relation}`");
+                report.error(
+                    file,
+                    None,
+                    message,
+                    Some(
+                        "a journey would begin the next one without end: break the circle"
+                            .to_owned(),
+                    ),
+                );
+            }
+        }
+    }
+    let _ = policy;
+}
+
+/// Names reached from a campaign over one relation.
+fn reach(
+    from: &str,
+    campaigns: &BTreeMap<String, Campaign>,
+    next: fn(&Campaign) -> Vec<String>,
+) -> BTreeSet<String> {
+    let mut reached = BTreeSet::new();
+    let mut open = vec![from.to_owned()];
+    while let Some(name) = open.pop() {
+        for other in campaigns.get(&name).map(next).unwrap_or_default() {
+            if reached.insert(other.clone()) {
+                open.push(other);
+            }
+        }
+    }
+    reached
+}
+
+fn after(campaign: &Campaign) -> Vec<String> {
+    campaign
+        .starts
+        .iter()
+        .filter_map(|start| match &start.kind {
+            StartKind::Ended { of, .. } => Some(of.clone()),
+            _ => None,
+        })
+        .flatten()
+        .collect()
+}
+
+fn replaced(campaign: &Campaign) -> Vec<String> {
+    campaign.replaces.clone()
+}
+
+/// Fields of `entry` that any condition or text of the campaign asks for.
+pub(super) fn entry_fields(
+    campaign: &Campaign,
+    of_templates: &BTreeSet<String>,
+) -> BTreeSet<String> {
+    let mut fields = of_templates.clone();
+    for condition in conditions(campaign) {
+        for variable in ["entry", "answer"] {
+            if let Some(asked) = condition.asks(variable) {
+                fields.extend(asked.unwrap_or_default());
+            }
+        }
+    }
+    fields
+}
+
+/// All conditions and expressions of a campaign.
+pub(super) fn conditions(campaign: &Campaign) -> impl Iterator<Item = &Condition> {
+    let mut found: Vec<&Condition> = Vec::new();
+    found.extend(&campaign.audience);
+    found.extend(&campaign.over_at);
+    for start in &campaign.starts {
+        found.extend(&start.when);
+        found.extend(&start.key);
+        found.extend(&start.each);
+        match &start.kind {
+            StartKind::After { delay, .. } | StartKind::Ended { delay, .. } => {
+                found.extend(computed(delay))
+            }
+            StartKind::Date { moment, .. } => found.push(moment),
+            _ => {}
+        }
+    }
+    for pattern in campaign
+        .exits
+        .iter()
+        .map(|exit| &exit.pattern)
+        .chain(&campaign.goals)
+    {
+        found.extend(&pattern.when);
+    }
+    for entry in &campaign.entries {
+        match entry {
+            Entry::Step(step) => found.extend(&step.show),
+            Entry::Wait { delay, unless, .. } => {
+                found.extend(computed(delay));
+                found.extend(
+                    unless
+                        .patterns
+                        .iter()
+                        .filter_map(|pattern| pattern.when.as_ref()),
+                );
+            }
+            Entry::Await {
+                patterns, within, ..
+            } => {
+                found.extend(computed(within));
+                found.extend(patterns.iter().filter_map(|pattern| pattern.when.as_ref()));
+            }
+            Entry::If { when, .. } => found.push(when),
+            Entry::Split { .. } | Entry::Jump(_) | Entry::End(_) => {}
+        }
+    }
+    found.into_iter()
+}
+
+fn computed(delay: &Delay) -> Option<&Condition> {
+    match delay {
+        Delay::Computed(condition) => Some(condition),
+        Delay::Fixed(_) => None,
+    }
+}

@@ -1,0 +1,232 @@
+//! The text of a condition: which fields it asks for, and which of winback's functions it calls.
+//!
+//! Calls are taken out and replaced by names, so that their arguments are judged before them and what they answer can
+//! come from the customer. Texts in quotes are passed over.
+
+use std::collections::BTreeMap;
+
+use crate::names;
+
+/// Fields asked of a variable; `None` is the whole of it.
+pub(super) type Asked = BTreeMap<String, Option<Vec<String>>>;
+
+/// `cart.total` gives `cart` → `total`; a bare `cart` gives the whole.
+pub(super) fn fields_asked(source: &str) -> Asked {
+    let mut asked: Asked = BTreeMap::new();
+    let mut words: Vec<String> = Vec::new();
+    let mut quote = None;
+    let mut after_dot = false;
+    for c in source.chars().chain([' ']) {
+        match quote {
+            Some(open) => {
+                if c == open {
+                    quote = None;
+                }
+                continue;
+            }
+            None if c == '\'' || c == '"' => {
+                quote = Some(c);
+                note(&mut asked, &words);
+                words.clear();
+                after_dot = false;
+                continue;
+            }
+            None => {}
+        }
+        if c.is_ascii_alphanumeric() || c == '_' {
+            if words.is_empty() || after_dot {
+                words.push(String::new());
+                after_dot = false;
+            }
+            if let Some(word) = words.last_mut() {
+                word.push(c);
+            }
+        } else if c == '.' && !words.is_empty() {
+            after_dot = true;
+        } else {
+            note(&mut asked, &words);
+            words.clear();
+            after_dot = false;
+        }
+    }
+    asked
+}
+
+fn note(asked: &mut Asked, words: &[String]) {
+    match words {
+        [] => {}
+        [name] => {
+            asked.insert(name.clone(), None);
+        }
+        [path, field, ..] => {
+            if let Some(fields) = asked
+                .entry(path.clone())
+                .or_insert_with(|| Some(Vec::new()))
+            {
+                fields.push(field.clone());
+            }
+        }
+    }
+}
+
+/// A call taken out of a condition.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Taken {
+    /// The function; methods are named as functions (`orders.within(d)` is `orders_within`).
+    pub(super) function: &'static str,
+    /// The texts of its arguments.
+    pub(super) arguments: Vec<String>,
+}
+
+/// Methods and the functions they stand for.
+const METHODS: &[(&str, &str)] = &[
+    ("journey.sent", "sent"),
+    ("orders.within", "orders_within"),
+    ("sessions.within", "sessions_within"),
+];
+
+/// The condition with every call of [`names::CALLS`] replaced by `call_N_`, and the calls.
+///
+/// # Errors
+/// What is wrong with a call.
+pub(super) fn take_calls(source: &str) -> Result<(String, Vec<Taken>), String> {
+    let mut out = String::new();
+    let mut calls = Vec::new();
+    let bytes = source.as_bytes();
+    let mut at = 0;
+    while at < source.len() {
+        let c = bytes[at] as char;
+        if c == '\'' || c == '"' {
+            let end = end_of_text(source, at);
+            out.push_str(&source[at..end]);
+            at = end;
+            continue;
+        }
+        if c.is_ascii_alphabetic() || c == '_' {
+            let end = at
+                + source[at..]
+                    .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.'))
+                    .unwrap_or(source.len() - at);
+            let word = &source[at..end];
+            let function = METHODS
+                .iter()
+                .find(|(method, _)| *method == word)
+                .map(|(_, function)| *function)
+                .or_else(|| {
+                    names::CALLS
+                        .iter()
+                        .map(|(name, _)| *name)
+                        .find(|name| *name == word)
+                });
+            match function {
+                Some(function) if source[end..].trim_start().starts_with('(') => {
+                    let open = end + source[end..].find('(').unwrap_or(0);
+                    let (arguments, after) = arguments(source, open)?;
+                    let wanted = names::CALLS
+                        .iter()
+                        .find(|(name, _)| *name == function)
+                        .map_or(0, |(_, count)| *count);
+                    if arguments.len() != wanted {
+                        return Err(format!(
+                            "`{word}` takes {wanted} argument{}, not {}",
+                            if wanted == 1 { "" } else { "s" },
+                            arguments.len()
+                        ));
+                    }
+                    out.push_str(&format!("call_{}_", calls.len()));
+                    calls.push(Taken {
+                        function,
+                        arguments,
+                    });
+                    at = after;
+                }
+                _ => {
+                    out.push_str(word);
+                    at = end;
+                }
+            }
+            continue;
+        }
+        let width = source[at..].chars().next().map_or(1, char::len_utf8);
+        out.push_str(&source[at..at + width]);
+        at += width;
+    }
+    Ok((out, calls))
+}
+
+fn end_of_text(source: &str, from: usize) -> usize {
+    let quote = &source[from..=from];
+    source[from + 1..]
+        .find(quote)
+        .map_or(source.len(), |place| from + 1 + place + 1)
+}
+
+/// The arguments behind the parenthesis at `open`, and the place behind the closing one.
+fn arguments(source: &str, open: usize) -> Result<(Vec<String>, usize), String> {
+    let mut depth = 0_i32;
+    let mut from = open + 1;
+    let mut found = Vec::new();
+    let mut at = open;
+    while at < source.len() {
+        let c = source[at..].chars().next().unwrap_or(' ');
+        match c {
+            '\'' | '"' => {
+                at = end_of_text(source, at);
+                continue;
+            }
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => {
+                depth -= 1;
+                if depth == 0 {
+                    let last = source[from..at].trim();
+                    if !last.is_empty() {
+                        found.push(last.to_owned());
+                    }
+                    return Ok((found, at + 1));
+                }
+            }
+            ',' if depth == 1 => {
+                found.push(source[from..at].trim().to_owned());
+                from = at + 1;
+            }
+            _ => {}
+        }
+        at += c.len_utf8();
+    }
+    Err("a parenthesis is not closed".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_taken_out() {
+        let (text, calls) = take_calls(
+            "segment('top') && bought('a,b', days(30)) > 1 || orders.within(days(3)) == 0",
+        )
+        .unwrap();
+        assert_eq!(text, "call_0_ && call_1_ > 1 || call_2_ == 0");
+        assert_eq!(calls[0].arguments, ["'top'"]);
+        assert_eq!(calls[1].arguments, ["'a,b'", "days(30)"]);
+        assert_eq!(calls[2].function, "orders_within");
+        let (text, calls) = take_calls("usual(item.product_id) - days(3)").unwrap();
+        assert_eq!((text.as_str(), calls.len()), ("call_0_ - days(3)", 1));
+        assert!(take_calls("segment()").is_err());
+        assert_eq!(
+            take_calls("'segment(1)' == x").unwrap().0,
+            "'segment(1)' == x"
+        );
+    }
+
+    #[test]
+    fn whole_variables_and_fields_are_told_apart() {
+        let asked = fields_asked("cart.total > 1 && size(cart.items) > 0 && event == 'x.y'");
+        assert_eq!(
+            asked["cart"],
+            Some(vec!["total".to_owned(), "items".to_owned()])
+        );
+        assert_eq!(asked["event"], None);
+        assert!(!asked.contains_key("x"));
+    }
+}

@@ -1,0 +1,82 @@
+//! Elements of `each`, and the values of an event that a campaign keeps.
+
+use std::collections::BTreeSet;
+
+use winback_campaign::model::Start;
+use winback_contract::{Event, Timestamp};
+
+use super::Happening;
+use super::start::line;
+use crate::customer::{Customer, Line};
+use crate::effects::{Count, Effects};
+use crate::facts::{Facts, is_time};
+use crate::state::Field;
+use crate::world::World;
+
+/// Most journeys that one event begins through `each` (INV-12).
+const ELEMENTS: usize = 8;
+/// Longest text of an event that is kept.
+const TEXT: usize = 256;
+
+/// One journey without an element, or one per element.
+pub(super) fn items(
+    customer: &Customer,
+    start: &Start,
+    happening: &Happening<'_>,
+    world: &World<'_>,
+    out: &mut Effects,
+) -> Vec<Option<Line>> {
+    let (Some(each), Some(bundle)) = (&start.each, world.active) else {
+        return vec![None];
+    };
+    let facts = Facts {
+        event: Some((happening.event, happening.at, happening.arrival)),
+        ..world.facts(&bundle.policy, customer, happening.arrival)
+    };
+    match each.list(&facts) {
+        Ok(list) => {
+            if list.len() > ELEMENTS {
+                out.count(Count::Truncated);
+            }
+            list.iter()
+                .take(ELEMENTS)
+                .filter_map(line)
+                .map(Some)
+                .collect()
+        }
+        Err(_) => {
+            out.count(Count::ConditionFailed);
+            Vec::new()
+        }
+    }
+}
+
+/// The wanted values of an event.
+pub(super) fn values(event: &Event, wanted: &BTreeSet<String>) -> Vec<(String, Field)> {
+    let mut found = Vec::new();
+    for name in wanted {
+        let short = |text: &str| Field::Text(text.chars().take(TEXT).collect());
+        let own = match name.as_str() {
+            "url" => event.url.as_deref().map(short),
+            "category" => event
+                .products
+                .first()
+                .and_then(|product| product.category.as_deref())
+                .map(short),
+            _ => None,
+        };
+        let of_properties = || match event.properties.get(name)? {
+            serde_json::Value::Bool(flag) => Some(Field::Bool(*flag)),
+            serde_json::Value::Number(number) => number.as_f64().map(Field::Number),
+            serde_json::Value::String(text) if is_time(name) => {
+                Timestamp::parse(text).ok().map(Field::Time)
+            }
+            serde_json::Value::String(text) => Some(short(text)),
+            _ => None,
+        };
+        if let Some(field) = own.or_else(of_properties) {
+            found.push((name.clone(), field));
+        }
+    }
+    found
+}

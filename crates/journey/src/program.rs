@@ -1,0 +1,237 @@
+//! The cascade as a program: a journey stands at an entry, and goes on until it must wait, send or end.
+//!
+//! Invariant: INV-10. Branches are judged when they are reached, by the time they are reached at; shares are drawn
+//! by hash.
+
+use jiff::tz::TimeZone;
+use winback_campaign::model::{Delay, Entry};
+use winback_campaign::{Condition, Moment, calendar};
+use winback_contract::{Reason, Span, Timestamp, ids::bucket};
+
+use crate::advance::{Ending, end, end_as, zone};
+use crate::customer::Customer;
+use crate::effects::{Count, Effects};
+use crate::facts::Facts;
+use crate::state::{Journey, Station};
+use crate::world::World;
+
+/// Where a journey stands after it has gone on.
+enum Place {
+    At(u16, Station, Timestamp),
+    End,
+    Named(String),
+    Failed,
+}
+
+/// Puts a journey on entry `to` at `base`, and lets it go on as far as it can. False when that ended it.
+pub fn settle(
+    customer: &mut Customer,
+    index: usize,
+    to: u16,
+    base: Timestamp,
+    world: &World<'_>,
+    out: &mut Effects,
+) -> bool {
+    if world
+        .bundles
+        .campaign(
+            customer.journeys[index].bundle,
+            &customer.journeys[index].campaign,
+        )
+        .is_none()
+    {
+        return true;
+    }
+    match run(customer, index, to, base, world, out) {
+        Place::At(at, station, due) => {
+            let journey = &mut customer.journeys[index];
+            journey.at = at;
+            journey.station = station;
+            journey.due = due;
+            journey.hold = None;
+            journey.refused.clear();
+            true
+        }
+        Place::End => {
+            end(customer, index, Reason::Finished, base, world, out);
+            false
+        }
+        Place::Named(name) => {
+            let ending = Ending {
+                outcome: Reason::Finished,
+                name: Some(&name),
+                order_id: None,
+            };
+            end_as(customer, index, ending, base, world, out);
+            false
+        }
+        Place::Failed => {
+            out.count(Count::ConditionFailed);
+            end(customer, index, Reason::Error, base, world, out);
+            false
+        }
+    }
+}
+
+fn run(
+    customer: &mut Customer,
+    index: usize,
+    to: u16,
+    base: Timestamp,
+    world: &World<'_>,
+    out: &mut Effects,
+) -> Place {
+    let journey = &customer.journeys[index];
+    let Some(bundle) = world.bundles.get(journey.bundle) else {
+        return Place::Failed;
+    };
+    let Some(campaign) = bundle.campaign(&journey.campaign) else {
+        return Place::Failed;
+    };
+    let zone = zone(customer, &bundle.policy);
+    let (mut to, mut base) = (to, base);
+    // Jumps only go forward: a cascade ends within its own length.
+    for _ in 0..=campaign.entries.len() {
+        let journey = &customer.journeys[index];
+        let facts = Facts {
+            journey: Some(journey),
+            topic: Some(&campaign.topic),
+            ..world.facts(&bundle.policy, customer, base)
+        };
+        match campaign.entries.get(usize::from(to)) {
+            None => return Place::End,
+            Some(Entry::Step(step)) => {
+                let due = step
+                    .at
+                    .map_or(base, |at| calendar::next_local(at, &zone, base));
+                return Place::At(to, Station::Step, due);
+            }
+            Some(Entry::Wait { delay, until, .. }) => {
+                let clock = match campaign.entries.get(usize::from(to) + 1) {
+                    Some(Entry::Step(step)) => step.at,
+                    _ => None,
+                };
+                let Some(due) = wait(delay, journey, to, base, (clock, *until), &facts, &zone)
+                else {
+                    return Place::Failed;
+                };
+                if *until && due <= base {
+                    // In the past it does not wait, and what follows was due then.
+                    base = due;
+                    to = to.saturating_add(1);
+                    continue;
+                }
+                return Place::At(to, Station::Wait, due);
+            }
+            Some(Entry::Await { within, came, .. }) => {
+                let answer = journey.answers.iter().find(|(place, _)| *place == to);
+                if let Some((_, answer)) = answer {
+                    let answer = answer.clone();
+                    customer.journeys[index].answer = Some(answer);
+                    to = *came;
+                    continue;
+                }
+                let Some(due) = wait(within, journey, to, base, (None, false), &facts, &zone)
+                else {
+                    return Place::Failed;
+                };
+                return Place::At(to, Station::Await, due);
+            }
+            Some(Entry::If {
+                when,
+                otherwise,
+                behind,
+            }) => {
+                to = match when.holds(&facts) {
+                    Ok(true) => to.saturating_add(1),
+                    Ok(false) => *otherwise,
+                    Err(_) => {
+                        out.count(Count::ConditionFailed);
+                        *behind
+                    }
+                };
+            }
+            Some(Entry::Split {
+                name,
+                branches,
+                rest,
+            }) => {
+                let parts = [
+                    campaign.name.as_bytes(),
+                    name.as_bytes(),
+                    world.customer.as_bytes(),
+                ];
+                let mut drawn = bucket("split", &parts, 10_000);
+                let mut chosen = (None, *rest);
+                for (branch, share, target) in branches {
+                    let share = u64::from(*share);
+                    if drawn < share {
+                        chosen = (Some(branch.clone()), *target);
+                        break;
+                    }
+                    drawn -= share;
+                }
+                if let Some(branch) = chosen.0 {
+                    let variants = &mut customer.journeys[index].variants;
+                    variants.retain(|(split, _)| split != name);
+                    variants.push((name.clone(), branch));
+                }
+                to = chosen.1;
+            }
+            Some(Entry::Jump(target)) => to = *target,
+            Some(Entry::End(name)) => return Place::Named(name.clone()),
+        }
+    }
+    Place::End
+}
+
+/// When a wait ends; `None` when it can't be told.
+fn wait(
+    delay: &Delay,
+    journey: &Journey,
+    place: u16,
+    base: Timestamp,
+    (clock, until): (Option<jiff::civil::Time>, bool),
+    facts: &Facts<'_>,
+    zone: &TimeZone,
+) -> Option<Timestamp> {
+    match delay {
+        Delay::Fixed(range) => {
+            let span = range.value(&[journey.id.as_bytes(), &place.to_be_bytes()]);
+            Some(wait_until(base, span, clock, zone))
+        }
+        Delay::Computed(expression) => {
+            let due = at(expression, facts, zone, base)?;
+            Some(if until { due } else { due.max(base) })
+        }
+    }
+}
+
+/// The moment an expression names, counted from `base`; `None` when it can't be judged.
+pub(crate) fn at(
+    expression: &Condition,
+    facts: &Facts<'_>,
+    zone: &TimeZone,
+    base: Timestamp,
+) -> Option<Timestamp> {
+    Some(match expression.moment(facts).ok()? {
+        Moment::After(span) => base + span,
+        Moment::At(at) => at,
+        Moment::Day(day) => calendar::start_of(day, zone),
+    })
+}
+
+/// Whole days before a clock time are calendar days (grammar, rule 4): the wait ends as the last day begins.
+fn wait_until(
+    base: Timestamp,
+    span: Span,
+    clock: Option<jiff::civil::Time>,
+    zone: &TimeZone,
+) -> Timestamp {
+    let day = Span::from_days(1).as_millis();
+    if clock.is_none() || span.as_millis() % day != 0 || span == Span::ZERO {
+        return base + span;
+    }
+    // From the same clock time that many days later, back to midnight.
+    calendar::start_of_day(zone, base + span).max(base)
+}

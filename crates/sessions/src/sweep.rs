@@ -1,0 +1,201 @@
+//! Jobs that look at every customer of a partition, a slice at a time behind live input: a new bundle, an
+//! announcement, a day of the shop's calendar. Their list and the cursor lie in the meta (INV-2).
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use winback_campaign::Bundle;
+use winback_campaign::calendar;
+use winback_campaign::model::StartKind;
+use winback_contract::{Announcement, Span, Timestamp};
+use winback_journey::{Customer, Effects, World, activate, fold};
+use winback_store::Meta;
+
+/// Most jobs that wait; announcements of one name replace each other (INV-12).
+const JOBS: usize = 64;
+/// A day is called out so long before it begins in UTC: it begins up to fourteen hours earlier in the far east.
+const LEAD: Span = Span::from_hours(16);
+/// Days that were missed are called out so far back; what is older has expired.
+const BACK: i8 = 2;
+
+/// One job.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Job {
+    /// The active bundle reaches existing customers.
+    Activate,
+    /// An announcement of this name.
+    News(String),
+    /// A day of the calendar: campaign, index of its start, day.
+    Day(String, usize, Date),
+}
+
+impl Job {
+    fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(4, ':');
+        match (parts.next()?, parts.next(), parts.next(), parts.next()) {
+            ("activate", None, ..) => Some(Self::Activate),
+            ("news", Some(name), None, None) => Some(Self::News(name.to_owned())),
+            ("day", Some(campaign), Some(start), Some(day)) => {
+                let (start, day) = (start.parse().ok()?, day.parse().ok()?);
+                Some(Self::Day(campaign.to_owned(), start, day))
+            }
+            _ => None,
+        }
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Self::Activate => "activate".into(),
+            Self::News(name) => format!("news:{name}"),
+            Self::Day(campaign, start, day) => format!("day:{campaign}:{start}:{day}"),
+        }
+    }
+
+    /// Does the job for one customer.
+    pub(crate) fn run(
+        &self,
+        customer: &mut Customer,
+        now: Timestamp,
+        world: &World<'_>,
+    ) -> Effects {
+        let mut effects = Effects::default();
+        match self {
+            Self::Activate => {
+                activate::activate(customer, now, world, &mut effects);
+            }
+            Self::News(name) => {
+                let news = world.news.iter().find(|news| news.event.name == *name);
+                let (Some(news), Some(bundle)) = (news, world.active) else {
+                    return effects;
+                };
+                for campaign in bundle.campaigns.values() {
+                    for (index, start) in campaign.starts.iter().enumerate() {
+                        if matches!(&start.kind, StartKind::Announced { on } if on.contains(name)) {
+                            fold::announce(customer, campaign, index, news, world, &mut effects);
+                        }
+                    }
+                }
+            }
+            Self::Day(name, start, day) => {
+                let campaign = world.active.and_then(|bundle| bundle.campaign(name));
+                if let Some(campaign) = campaign.filter(|campaign| campaign.starts.len() > *start) {
+                    fold::call_out(customer, campaign, *start, *day, now, world, &mut effects);
+                }
+            }
+        }
+        effects
+    }
+}
+
+/// Puts a job behind those that wait; one that waits already is not put twice.
+pub(crate) fn add(meta: &mut Meta, job: &Job) {
+    let text = job.text();
+    let waiting = if meta.sweep.is_some() { 1 } else { 0 };
+    if meta.jobs.iter().skip(waiting).any(|known| *known == text) {
+        return;
+    }
+    if meta.jobs.len() >= JOBS {
+        tracing::error!(job = text, "too many sweeps wait: this one is left out");
+        return;
+    }
+    meta.jobs.push(text);
+    if meta.sweep.is_none() {
+        meta.sweep = Some(String::new());
+    }
+}
+
+/// The job that runs.
+pub(crate) fn running(meta: &Meta) -> Option<Job> {
+    meta.sweep.as_ref()?;
+    // A sweep without a name is of an older release: it was an activation.
+    meta.jobs
+        .first()
+        .map_or(Some(Job::Activate), |text| Job::parse(text))
+}
+
+/// The running job got on to this cursor; without one it is done, and the next begins.
+pub(crate) fn got_on(meta: &mut Meta, cursor: Option<String>) {
+    meta.sweep = cursor;
+    if meta.sweep.is_none() {
+        if !meta.jobs.is_empty() {
+            meta.jobs.remove(0);
+        }
+        if !meta.jobs.is_empty() {
+            meta.sweep = Some(String::new());
+        }
+    }
+}
+
+fn day_of(at: Timestamp) -> Date {
+    calendar::local(at, &TimeZone::UTC).date()
+}
+
+fn schedules(
+    bundle: &Bundle,
+) -> impl Iterator<Item = (String, usize, &winback_campaign::model::Schedule)> {
+    bundle.campaigns.iter().flat_map(|(name, campaign)| {
+        let starts = campaign.starts.iter().enumerate();
+        starts.filter_map(|(index, start)| match &start.kind {
+            StartKind::Schedule(schedule) => Some((name.clone(), index, schedule)),
+            _ => None,
+        })
+    })
+}
+
+/// Calls out the days that have come by `now`. True when there were any.
+pub(crate) fn call(meta: &mut Meta, bundle: &Bundle, now: Timestamp) -> bool {
+    let today = day_of(now + LEAD);
+    let mut any = false;
+    for (name, index, schedule) in schedules(bundle) {
+        let key = format!("{name}:{index}");
+        let called: Option<Date> = meta.called.get(&key).and_then(|day| day.parse().ok());
+        let earliest = today
+            .checked_sub(jiff::Span::new().days(BACK))
+            .unwrap_or(today);
+        // A schedule that has just gone live begins today: it does not make up for days before it.
+        let mut day = match called {
+            None => today,
+            Some(called) => called.tomorrow().unwrap_or(called).max(earliest),
+        };
+        while day <= today {
+            if schedule.falls_on(day) {
+                add(meta, &Job::Day(name.clone(), index, day));
+                any = true;
+            }
+            let Ok(next) = day.tomorrow() else { break };
+            day = next;
+        }
+        if called != Some(today) {
+            meta.called.insert(key, today.to_string());
+            any = true;
+        }
+    }
+    any
+}
+
+/// When the next day has to be called out; `None` without schedules.
+pub(crate) fn next_call(meta: &Meta, bundle: &Bundle, now: Timestamp) -> Option<Timestamp> {
+    let today = day_of(now + LEAD);
+    schedules(bundle)
+        .map(|(name, index, _)| {
+            let called: Option<Date> = meta
+                .called
+                .get(&format!("{name}:{index}"))
+                .and_then(|day| day.parse().ok());
+            match called {
+                Some(called) if called >= today => {
+                    let next = called.tomorrow().unwrap_or(called);
+                    calendar::start_of(next, &TimeZone::UTC) + Span::from_millis(-LEAD.as_millis())
+                }
+                _ => now,
+            }
+        })
+        .min()
+}
+
+/// The announcements of a meta.
+pub(crate) fn news(meta: &Meta) -> Vec<Announcement> {
+    meta.news
+        .values()
+        .filter_map(|json| serde_json::from_str(json).ok())
+        .collect()
+}
