@@ -33,6 +33,7 @@ fn mail(number: u32) -> Mail {
         unsubscribe: vec!["<https://shop.example/out>".into()],
         one_click: true,
         label: "cart/reminder".into(),
+        facts: serde_json::Value::Null,
     }
 }
 

@@ -2,10 +2,10 @@
 //!
 //! The hash is over paths and bytes alone, so every service that compiles the same files gets the same bundle.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
-use winback_contract::{BundleHash, ids::digest};
+use winback_contract::{BundleHash, Channel, ids::digest};
 
 use crate::compile;
 use crate::diagnostic::Report;
@@ -81,6 +81,13 @@ impl Bundle {
         self.listens
             .get(event)
             .is_some_and(|campaigns| campaigns.iter().any(|name| name == campaign))
+    }
+
+    /// The channels that its steps use.
+    pub fn channels(&self) -> BTreeSet<Channel> {
+        let campaigns = self.campaigns.values();
+        let steps = campaigns.flat_map(Campaign::steps);
+        steps.flat_map(|step| step.send.iter().copied()).collect()
     }
 
     /// A campaign by its name.

@@ -82,6 +82,17 @@ impl Templates {
         });
         environment.add_filter("money", money);
         let mut paths: BTreeMap<Key, BTreeMap<String, String>> = BTreeMap::new();
+        // Layouts that templates of all campaigns may extend or import.
+        for (path, text) in files
+            .0
+            .iter()
+            .filter(|(path, _)| path.starts_with("shared/"))
+        {
+            if let Err(error) = environment.add_template_owned(path.clone(), text.clone()) {
+                let at = error.line().map(|line| Position { line, column: 1 });
+                report.error(path, at, describe(&error), None);
+            }
+        }
         for (path, text) in &files.0 {
             let Some((folder, file)) = path
                 .split_once("templates/")
@@ -206,6 +217,29 @@ impl Templates {
                 message: "there is no such template in this bundle".into(),
             })?;
         self.email_at(path, &Value::from(Serde(facts)))
+    }
+
+    /// Renders the text of a channel other than email.
+    ///
+    /// # Errors
+    /// [`Failure`] when there is no template, or a value is missing.
+    pub fn text(
+        &self,
+        campaign: &str,
+        name: &str,
+        channel: Channel,
+        locales: &[&str],
+        facts: &serde_json::Value,
+    ) -> Result<String, Failure> {
+        let path = self
+            .path(campaign, name, channel, locales)
+            .ok_or_else(|| Failure {
+                template: format!("{campaign}/templates/{name}.{channel}"),
+                line: None,
+                message: "there is no such template in this bundle".into(),
+            })?;
+        let text = self.text_at(path, &Value::from(Serde(facts)))?;
+        Ok(text.trim().to_owned())
     }
 
     fn email_at(&self, path: &str, facts: &Value) -> Result<Email, Failure> {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use winback_campaign::Bundle;
 use winback_campaign::template::Failure;
-use winback_contract::Message;
+use winback_contract::{Channel, Message};
 
 /// A mail, ready for a provider. `Debug` shows neither address nor content.
 #[derive(Clone, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub struct Mail {
     pub one_click: bool,
     /// `campaign/step`, for `Feedback-ID` and file names.
     pub label: String,
+    /// What the text was made from, for providers with a body of their own.
+    pub facts: Value,
 }
 
 impl std::fmt::Debug for Mail {
@@ -50,6 +52,7 @@ impl Mail {
             unsubscribe: Vec::new(),
             one_click: false,
             label: format!("{}/{}", message.campaign, message.step),
+            facts: Value::Null,
         }
     }
 }
@@ -59,6 +62,9 @@ impl Mail {
 /// # Errors
 /// [`Failure`] when the text can't be made; it names the template, never the person.
 pub fn compose(bundle: &Bundle, message: &Message) -> Result<Mail, Failure> {
+    if message.channel != Channel::Email {
+        return plain(bundle, message);
+    }
     let fail = |text: &str| Failure {
         template: message.template.clone(),
         line: None,
@@ -108,6 +114,34 @@ pub fn compose(bundle: &Bundle, message: &Message) -> Result<Mail, Failure> {
             .map(|address| format!("<{address}>"))
             .collect(),
         label: format!("{}/{}", message.campaign, message.step),
+        facts,
+    })
+}
+
+/// A message of any other channel: a text, or none where the channel carries none.
+fn plain(bundle: &Bundle, message: &Message) -> Result<Mail, Failure> {
+    let facts = facts(bundle, message, None);
+    let own = message.facts.customer.locale.as_deref();
+    let locales: Vec<&str> = own
+        .into_iter()
+        .chain([bundle.policy.locale.as_str()])
+        .collect();
+    let text = match message.channel {
+        Channel::Ads | Channel::Webhook => String::new(),
+        channel => bundle.templates.text(
+            &message.campaign,
+            &message.template,
+            channel,
+            &locales,
+            &facts,
+        )?,
+    };
+    let from = bundle.policy.senders.get(&message.channel).cloned();
+    Ok(Mail {
+        from: from.unwrap_or_default(),
+        text,
+        facts,
+        ..Mail::without_texts(message)
     })
 }
 

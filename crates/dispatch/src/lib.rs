@@ -8,5 +8,7 @@ pub mod metrics;
 pub mod provider;
 pub mod service;
 
-pub use provider::{FileProvider, Provider, Sent, SmtpConfig, SmtpProvider, TlsMode};
+pub use provider::{
+    FileProvider, HttpConfig, HttpProvider, Provider, Sent, SmtpConfig, SmtpProvider, TlsMode,
+};
 pub use service::{Config, Service};

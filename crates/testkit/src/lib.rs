@@ -3,6 +3,7 @@
 //! Everything is waited for by asking, and stopped by its process id when dropped. Never part of the product.
 
 pub mod files;
+pub mod http;
 pub mod kafka;
 pub mod ports;
 pub mod process;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use winback_bus::frontier::Source;
 use winback_contract::{Channel, Currency, PartitionCount, SourceKind, Span, TopicNames};
-use winback_dispatch::SmtpConfig;
+use winback_dispatch::{HttpConfig, SmtpConfig};
 use winback_ingest::SourceConfig;
 use winback_journey::{Ambiguous, Limits};
 use winback_service::config::{Error, Layers, duration, load};
@@ -124,6 +124,21 @@ pub(crate) struct Dispatch {
     pub(crate) shadow: bool,
     pub(crate) on_ambiguous: OnAmbiguous,
     pub(crate) smtp: SmtpConfig,
+    /// Other channels than email, and overrides of it.
+    pub(crate) channels: BTreeMap<Channel, ChannelConfig>,
+}
+
+/// How one channel is sent.
+#[derive(Deserialize, Serialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChannelConfig {
+    pub(crate) provider: ProviderKind,
+    #[serde(default)]
+    pub(crate) http: Option<HttpConfig>,
+    #[serde(default)]
+    pub(crate) parallel: Option<usize>,
+    #[serde(default)]
+    pub(crate) on_ambiguous: Option<OnAmbiguous>,
 }
 
 #[derive(Deserialize, Serialize, Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,6 +146,7 @@ pub(crate) struct Dispatch {
 pub(crate) enum ProviderKind {
     File,
     Smtp,
+    Http,
 }
 
 #[derive(Deserialize, Serialize, Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,23 +182,36 @@ impl Config {
         })
     }
 
+    /// The channels of this installation: the one of this process, and all that are configured.
+    pub(crate) fn channels(&self) -> BTreeSet<Channel> {
+        let configured = self.dispatch.channels.keys().copied();
+        configured.chain([self.dispatch.channel]).collect()
+    }
+
     pub(crate) fn names(&self) -> TopicNames {
         TopicNames::new(&self.kafka.prefix)
     }
 
     pub(crate) fn limits(&self) -> Limits {
         let sessions = &self.sessions;
-        let policy = match self.dispatch.on_ambiguous {
+        let policy = |word| match word {
             OnAmbiguous::Drop => Ambiguous::Drop,
             OnAmbiguous::Resend => Ambiguous::Resend,
         };
+        let mut ambiguous =
+            BTreeMap::from([(self.dispatch.channel, policy(self.dispatch.on_ambiguous))]);
+        for (channel, own) in &self.dispatch.channels {
+            if let Some(word) = own.on_ambiguous {
+                ambiguous.insert(*channel, policy(word));
+            }
+        }
         Limits {
             late_after: span(sessions.late_after),
             claim_timeout: span(sessions.claim_timeout),
             trigger_retry: span(sessions.trigger_retry),
             anonymous_retention: span(sessions.anonymous_retention),
             retention: span(sessions.retention),
-            ambiguous: BTreeMap::from([(self.dispatch.channel, policy)]),
+            ambiguous,
         }
     }
 

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use winback_bus::{Log, Outgoing};
-use winback_campaign::Files;
+use winback_campaign::{Bundle, Files};
 use winback_contract::{
     Body, BundleHash, CustomerId, EventId, EventRecord, Offset, PartitionCount, SourceKind,
     SourcePosition, Timestamp, Topic, TopicNames,
 };
 
+use crate::config::Config;
 use crate::error::Error;
 
 /// Publishes a bundle that has been checked.
@@ -53,4 +54,22 @@ pub(crate) async fn publish(
     }
     log.produce(switches).await?;
     Ok(hash)
+}
+
+/// Every channel that a step uses has its topic: else a decided message would have nowhere to go.
+pub(crate) async fn channels_are_there(
+    log: &dyn Log,
+    config: &Config,
+    bundle: &Bundle,
+) -> Result<(), Error> {
+    for channel in bundle.channels() {
+        let topic = config.names().name(Topic::Dispatch(channel));
+        if log.partitions(&topic).await?.is_none() {
+            return Err(Error::Findings(format!(
+                "a campaign sends by {channel}, and there is no topic {topic}: add dispatch.channels.{channel} to the config \
+                 and run `winback topics apply`, or leave that channel out"
+            )));
+        }
+    }
+    Ok(())
 }

@@ -54,7 +54,10 @@ impl Provider for FileProvider {
             if let Some(parent) = base.parent() {
                 tokio::fs::create_dir_all(parent).await?;
             }
-            tokio::fs::write(base.with_extension("html"), format!("{head}{}", mail.html)).await?;
+            if !mail.html.is_empty() {
+                tokio::fs::write(base.with_extension("html"), format!("{head}{}", mail.html))
+                    .await?;
+            }
             tokio::fs::write(base.with_extension("txt"), &mail.text).await
         };
         match write.await {

@@ -1,6 +1,7 @@
 //! Providers: whatever takes a mail. The answer has three values and a half, so that nothing is sent twice.
 
 mod file;
+mod http;
 mod smtp;
 
 use async_trait::async_trait;
@@ -8,6 +9,7 @@ use async_trait::async_trait;
 use crate::compose::Mail;
 
 pub use file::FileProvider;
+pub use http::{HttpConfig, HttpProvider};
 pub use smtp::{SmtpConfig, SmtpProvider, TlsMode};
 
 /// What became of an attempt (INV-4).

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use winback_contract::{
-    Announcement, Channel, Event, EventId, Outcome, OutcomeStatus, Reason, Span, Timestamp,
+    Announcement, Channel, Event, EventId, Outcome, OutcomeStatus, Reason, Span,
     Transition,
 };
 

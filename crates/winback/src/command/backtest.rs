@@ -47,12 +47,15 @@ struct Line {
 /// Runs it.
 pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
     let (files, compiled) = folder::compile(&arguments.campaigns)?;
-    if let Err(report) = compiled {
-        output::print(&super::check::text(&report, &files));
-        return Err(Error::Findings(
-            "the campaigns have errors; nothing was run".into(),
-        ));
-    }
+    let channels = match compiled {
+        Ok((bundle, _)) => bundle.channels(),
+        Err(report) => {
+            output::print(&super::check::text(&report, &files));
+            return Err(Error::Findings(
+                "the campaigns have errors; nothing was run".into(),
+            ));
+        }
+    };
     let horizon = match &arguments.until {
         None => None,
         Some(text) => Some(
@@ -75,6 +78,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
         start: first,
         partitions: 4,
         provider: Arc::new(Quiet),
+        channels,
         faults: None,
     };
     let names = setup.config.names();

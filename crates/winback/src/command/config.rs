@@ -59,18 +59,19 @@ async fn rights(config: &Config, log: &KafkaLog, findings: &mut Vec<String>) {
         }
     }
     let name = |topic| config.names().name(topic);
-    let channel = config.dispatch.channel;
     let mut groups = vec![
         (config.sessions().group(), name(Topic::Events)),
         (
             format!("{}evaluator", config.kafka.groups),
             name(Topic::Triggers),
         ),
-        (
+    ];
+    for channel in config.channels() {
+        groups.push((
             format!("{}dispatch.{channel}", config.kafka.groups),
             name(Topic::Dispatch(channel)),
-        ),
-    ];
+        ));
+    }
     for source in &config.sources {
         groups.push((
             winback_ingest::service::group(&config.kafka.groups, &source.name),

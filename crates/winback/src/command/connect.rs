@@ -61,7 +61,6 @@ pub(crate) fn topics(config: &Config) -> Vec<TopicSpec> {
         Topic::Triggers,
         Topic::Decisions,
         Topic::Journeys,
-        Topic::Dispatch(config.dispatch.channel),
         Topic::Outcomes,
         Topic::Campaigns,
         Topic::Failed,
@@ -70,7 +69,11 @@ pub(crate) fn topics(config: &Config) -> Vec<TopicSpec> {
         .sources
         .iter()
         .map(|source| (source.topic.clone(), Topic::Raw));
-    let own = all.into_iter().map(|topic| (names.name(topic), topic));
+    let dispatch = config.channels().into_iter().map(Topic::Dispatch);
+    let own = all
+        .into_iter()
+        .chain(dispatch)
+        .map(|topic| (names.name(topic), topic));
     raw.chain(own)
         .map(|(name, topic)| {
             let layout = topic.layout();

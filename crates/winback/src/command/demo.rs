@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use winback_campaign::Files;
+use winback_campaign::{Bundle, Files};
 use winback_contract::{SourceKind, Span, Timestamp};
 use winback_dispatch::FileProvider;
 use winback_scenario::{Options, generate};
@@ -19,36 +19,7 @@ use crate::run::machine::Setup;
 use crate::run::{Machine, report, story};
 
 /// The campaigns that ship, so that the demo needs no files.
-const SHIPPED: &[(&str, &str)] = &[
-    (
-        "policy.yaml",
-        include_str!("../../../../campaigns/policy.yaml"),
-    ),
-    (
-        "abandoned-cart/campaign.yaml",
-        include_str!("../../../../campaigns/abandoned-cart/campaign.yaml"),
-    ),
-    (
-        "abandoned-cart/templates/reminder.email.en.mjml",
-        include_str!("../../../../campaigns/abandoned-cart/templates/reminder.email.en.mjml"),
-    ),
-    (
-        "abandoned-cart/templates/offer.email.en.mjml",
-        include_str!("../../../../campaigns/abandoned-cart/templates/offer.email.en.mjml"),
-    ),
-    (
-        "lost-customer/campaign.yaml",
-        include_str!("../../../../campaigns/lost-customer/campaign.yaml"),
-    ),
-    (
-        "lost-customer/templates/we-miss-you.email.en.mjml",
-        include_str!("../../../../campaigns/lost-customer/templates/we-miss-you.email.en.mjml"),
-    ),
-    (
-        "lost-customer/templates/second-letter.email.en.mjml",
-        include_str!("../../../../campaigns/lost-customer/templates/second-letter.email.en.mjml"),
-    ),
-];
+const SHIPPED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/shipped.rs"));
 
 /// Arguments of the demo.
 #[derive(clap::Args, Debug)]
@@ -91,7 +62,12 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
         days: DAYS + WEEK,
         people: arguments.people,
     });
+    let channels = match Bundle::compile(&files) {
+        Ok((bundle, _)) => bundle.channels(),
+        Err(report) => return Err(Error::Findings(report.to_string())),
+    };
     let setup = Setup {
+        channels,
         config: Config::embedded()?,
         start,
         partitions: 4,

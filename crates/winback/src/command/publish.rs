@@ -41,6 +41,7 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
         return Ok(());
     }
     let log = connect::kafka(config)?;
+    crate::publish::channels_are_there(&log, config, &bundle).await?;
     let now = Timestamp::from_millis(Clock::real().now_millis());
     let hash = crate::publish::publish(&log, &config.names(), config.kafka.partitions, &files, now)
         .await?;

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use winback_bus::Log;
-use winback_contract::{Timestamp, ids::digest};
-use winback_dispatch::{FileProvider, Provider, SmtpProvider};
+use winback_contract::{Channel, Timestamp, ids::digest};
+use winback_dispatch::{FileProvider, HttpProvider, Provider, SmtpProvider};
 use winback_service::{Clock, Health, Metrics, Shutdown, Tasks, http};
 use winback_store::Store;
 
@@ -14,7 +14,7 @@ use super::connect;
 use crate::config::{Config, ProviderKind};
 use crate::error::Error;
 use crate::folder;
-use crate::publish::publish;
+use crate::publish::{channels_are_there, publish};
 use crate::run::machine::{dispatch, evaluator, start_ingest};
 
 /// What can be served.
@@ -142,39 +142,67 @@ async fn start(
     }
     if wanted.contains(&Service::Dispatch) {
         let metrics = winback_dispatch::metrics::Metrics::register(metrics);
-        let service = winback_dispatch::Service::start(
-            dispatch(config),
-            log.clone(),
-            store.clone(),
-            clock.clone(),
-            providers(config),
-            metrics,
-            (shutdown.clone(), token(&clock)),
-        )
-        .await?;
-        tasks.spawn("dispatch", service.run(health.clone()));
+        let channels = match service {
+            Service::All => config.channels(),
+            _ => [config.dispatch.channel].into(),
+        };
+        for channel in channels {
+            let service = winback_dispatch::Service::start(
+                dispatch(config, channel),
+                log.clone(),
+                store.clone(),
+                clock.clone(),
+                providers(config, channel)?,
+                metrics.clone(),
+                (shutdown.clone(), token(&clock, channel)),
+            )
+            .await?;
+            tasks.spawn(format!("dispatch.{channel}"), service.run(health.clone()));
+        }
     }
     Ok(())
 }
 
-fn providers(config: &Config) -> (Arc<dyn Provider>, Arc<dyn Provider>) {
+/// For live messages, and for those that go to files.
+type Providers = (Arc<dyn Provider>, Arc<dyn Provider>);
+
+/// The provider of a channel, and the one for shadow mode.
+fn providers(config: &Config, channel: Channel) -> Result<Providers, Error> {
     let files: Arc<dyn Provider> = Arc::new(FileProvider::new(&config.dispatch.folder));
-    match config.dispatch.provider {
-        ProviderKind::File => (files.clone(), files),
-        ProviderKind::Smtp => (
-            Arc::new(SmtpProvider::new(config.dispatch.smtp.clone())),
-            files,
-        ),
-    }
+    let own = config.dispatch.channels.get(&channel);
+    let kind = own.map_or(config.dispatch.provider, |own| own.provider);
+    let provider: Arc<dyn Provider> = match (kind, own.and_then(|own| own.http.clone())) {
+        (ProviderKind::File, _) => files.clone(),
+        (ProviderKind::Smtp, _) if channel == Channel::Email => {
+            Arc::new(SmtpProvider::new(config.dispatch.smtp.clone()))
+        }
+        (ProviderKind::Smtp, _) => {
+            return Err(Error::Usage(format!(
+                "dispatch.channels.{channel}: smtp carries email only; use file or http"
+            )));
+        }
+        (ProviderKind::Http, Some(http)) => {
+            let made = HttpProvider::new(http)
+                .map_err(|why| Error::Usage(format!("dispatch.channels.{channel}.http: {why}")))?;
+            Arc::new(made)
+        }
+        (ProviderKind::Http, None) => {
+            return Err(Error::Usage(format!(
+                "dispatch.channels.{channel}: provider http needs `http` with url and body"
+            )));
+        }
+    };
+    Ok((provider, files))
 }
 
 /// Tells this process's claims from all others'.
-fn token(clock: &Clock) -> u64 {
+fn token(clock: &Clock, channel: Channel) -> u64 {
     let bytes = digest(
         "claimer",
         &[
             &clock.now_millis().to_be_bytes(),
             &std::process::id().to_be_bytes(),
+            channel.as_str().as_bytes(),
         ],
     );
     let mut first = [0_u8; 8];
@@ -195,6 +223,7 @@ async fn republish(log: &dyn Log, config: &Config, clock: &Clock) -> Result<(), 
     match compiled {
         Ok((bundle, _)) => {
             let now = Timestamp::from_millis(clock.now_millis());
+            channels_are_there(log, config, &bundle).await?;
             publish(log, &config.names(), config.kafka.partitions, &files, now).await?;
             tracing::info!(bundle = %bundle.hash, campaigns = bundle.campaigns.len(), "campaigns published");
             Ok(())

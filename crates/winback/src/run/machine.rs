@@ -2,13 +2,14 @@
 //!
 //! Invariant: INV-10. Nothing here decides anything: it only chooses whose turn it is, always in the same order.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use winback_bus::Outgoing;
 use winback_bus::memory::{Faults, MemoryLog};
 use winback_campaign::Files;
-use winback_contract::{Partition, PartitionCount, SourceKind, Span, Timestamp, Topic};
+use winback_contract::{Channel, Partition, PartitionCount, SourceKind, Span, Timestamp, Topic};
 use winback_dispatch::Provider;
 use winback_ingest::SourceConfig;
 use winback_service::{Clock, Metrics, Shutdown};
@@ -26,7 +27,7 @@ pub(crate) struct Machine {
     ingest: Vec<winback_ingest::Service>,
     sessions: winback_sessions::Service,
     evaluator: winback_evaluator::Service,
-    dispatch: winback_dispatch::Service,
+    dispatch: Vec<winback_dispatch::Service>,
 }
 
 /// How a machine is made.
@@ -35,6 +36,8 @@ pub(crate) struct Setup {
     pub(crate) start: Timestamp,
     pub(crate) partitions: u32,
     pub(crate) provider: Arc<dyn Provider>,
+    /// The channels that campaigns use.
+    pub(crate) channels: BTreeSet<Channel>,
     /// Seed of planted faults, if there are to be any.
     pub(crate) faults: Option<u64>,
 }
@@ -47,6 +50,7 @@ impl Machine {
             start,
             partitions,
             provider,
+            channels,
             faults,
         } = setup;
         config.kafka.partitions =
@@ -77,10 +81,9 @@ impl Machine {
         ] {
             log.create(&names.name(topic), partitions);
         }
-        log.create(
-            &names.name(Topic::Dispatch(config.dispatch.channel)),
-            partitions,
-        );
+        for channel in &channels {
+            log.create(&names.name(Topic::Dispatch(*channel)), partitions);
+        }
         for topic in [Topic::Campaigns, Topic::Failed] {
             log.create(&names.name(topic), 1);
         }
@@ -109,16 +112,22 @@ impl Machine {
             winback_evaluator::metrics::Metrics::register(&registry),
         )
         .await?;
-        let dispatch = winback_dispatch::Service::start(
-            dispatch(&config),
-            shared,
-            states,
-            clock.clone(),
-            (provider.clone(), provider),
-            winback_dispatch::metrics::Metrics::register(&registry),
-            (shutdown, 1),
-        )
-        .await?;
+        let metrics = winback_dispatch::metrics::Metrics::register(&registry);
+        let mut dispatchers = Vec::new();
+        for (place, channel) in channels.iter().enumerate() {
+            let service = winback_dispatch::Service::start(
+                dispatch(&config, *channel),
+                shared.clone(),
+                states.clone(),
+                clock.clone(),
+                (provider.clone(), provider.clone()),
+                metrics.clone(),
+                // Claims of different channels are told apart.
+                (shutdown.clone(), (place as u64 + 1) << 40),
+            )
+            .await?;
+            dispatchers.push(service);
+        }
         Ok(Self {
             clock,
             log,
@@ -126,7 +135,7 @@ impl Machine {
             ingest,
             sessions,
             evaluator,
-            dispatch,
+            dispatch: dispatchers,
         })
     }
 
@@ -217,10 +226,12 @@ impl Machine {
                 self.evaluator.step(Duration::ZERO).await,
                 winback_bus::Error::is_transient,
             )?;
-            done += waited(
-                self.dispatch.step(Duration::ZERO).await,
-                winback_bus::Error::is_transient,
-            )?;
+            for dispatch in &mut self.dispatch {
+                done += waited(
+                    dispatch.step(Duration::ZERO).await,
+                    winback_bus::Error::is_transient,
+                )?;
+            }
             idle = if done == 0 { idle + 1 } else { 0 };
         }
         Ok(())
@@ -274,14 +285,17 @@ pub(crate) fn evaluator(config: &Config) -> winback_evaluator::Config {
 }
 
 /// Dispatch's part of the config.
-pub(crate) fn dispatch(config: &Config) -> winback_dispatch::Config {
+pub(crate) fn dispatch(config: &Config, channel: Channel) -> winback_dispatch::Config {
+    let own = config.dispatch.channels.get(&channel);
     winback_dispatch::Config {
         names: config.names(),
         groups: config.kafka.groups.clone(),
         partitions: config.kafka.partitions,
-        channel: config.dispatch.channel,
+        channel,
         batch: config.dispatch.batch,
-        parallel: config.dispatch.parallel,
+        parallel: own
+            .and_then(|own| own.parallel)
+            .unwrap_or(config.dispatch.parallel),
         claim_timeout: crate::config::span(config.sessions.claim_timeout),
         only_to: config.dispatch.only_to.clone(),
         shadow: config.dispatch.shadow,

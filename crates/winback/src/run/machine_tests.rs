@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use winback_contract::{SourceKind, Span, Timestamp, Transition};
+use winback_contract::{Channel, SourceKind, Span, Timestamp, Transition};
 
 use super::*;
 use crate::folder;
@@ -17,6 +17,7 @@ async fn machine(faults: Option<u64>) -> Machine {
         start,
         partitions: 4,
         provider: Arc::new(Quiet),
+        channels: [Channel::Email].into(),
         faults,
     };
     Machine::new(setup).await.unwrap()
