@@ -9,6 +9,7 @@ pub mod compile;
 pub mod condition;
 pub mod diagnostic;
 pub mod duration;
+pub mod explain;
 pub mod model;
 pub mod names;
 pub mod policy;

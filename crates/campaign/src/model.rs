@@ -109,6 +109,25 @@ impl Campaign {
         self.steps().find(|step| step.name == name)
     }
 
+    /// Names of other campaigns that its starts, relations or conditions speak of.
+    pub fn speaks_of(&self) -> BTreeSet<String> {
+        let mut names: BTreeSet<String> = self.replaces.iter().cloned().collect();
+        for start in &self.starts {
+            if let StartKind::Ended { of, .. } = &start.kind {
+                names.extend(of.iter().cloned());
+            }
+        }
+        for condition in self.conditions() {
+            names.extend(condition.literals("campaign"));
+        }
+        names
+    }
+
+    /// All conditions and expressions.
+    pub fn conditions(&self) -> Vec<&Condition> {
+        crate::compile::conditions(self)
+    }
+
     /// All steps, in the order of the file.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
         self.entries.iter().filter_map(|entry| match entry {

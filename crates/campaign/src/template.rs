@@ -3,6 +3,8 @@
 //! Files are `templates/<step>.<channel>.<locale>.<ext>` beside `campaign.yaml`: `mjml` (and optionally `txt`) for
 //! email, `txt` for the rest. The subject is the `<mj-title>`. Absent on purpose: includes from data, loaders, network.
 
+mod samples;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use minijinja::value::Serde;
@@ -12,6 +14,7 @@ use winback_contract::Channel;
 
 use crate::bundle::Files;
 use crate::diagnostic::{Position, Report};
+use samples::samples;
 
 /// Instructions one rendering may take; a runaway loop ends here.
 const FUEL: u64 = 200_000;
@@ -33,6 +36,30 @@ impl std::fmt::Debug for Email {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Email({} bytes)", self.html.len())
     }
+}
+
+/// A text as it would go out.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Rendered {
+    /// A mail.
+    Email(Email),
+    /// Any other channel.
+    Text(String),
+}
+
+/// A text for a sample customer.
+#[derive(Debug)]
+pub struct Preview {
+    /// Base name of the template.
+    pub step: String,
+    /// Its channel.
+    pub channel: Channel,
+    /// Its locale.
+    pub locale: String,
+    /// Which sample.
+    pub sample: &'static str,
+    /// The text.
+    pub rendered: Result<Rendered, Failure>,
 }
 
 /// A text could not be made; the message names the template and never the person.
@@ -126,7 +153,7 @@ impl Templates {
     fn try_samples(&self, report: &mut Report) {
         for (key, by_locale) in &self.paths {
             for path in by_locale.values() {
-                for sample in samples() {
+                for (_, sample) in samples() {
                     let result = match key.channel {
                         Channel::Email => self.email_at(path, &sample).map(|_| ()),
                         _ => self.text_at(path, &sample).map(|_| ()),
@@ -155,6 +182,34 @@ impl Templates {
                 Some(field.split('.').next().unwrap_or(field).to_owned())
             })
             .collect()
+    }
+
+    /// Every text of a campaign for every sample customer.
+    pub fn previews(&self, campaign: &str) -> Vec<Preview> {
+        let folder = format!("{campaign}/");
+        let mut all = Vec::new();
+        let own = self
+            .paths
+            .iter()
+            .filter(|(key, _)| key.folder == folder || key.folder.ends_with(&format!("/{folder}")));
+        for (key, by_locale) in own {
+            for (locale, path) in by_locale {
+                for (sample, facts) in samples() {
+                    let rendered = match key.channel {
+                        Channel::Email => self.email_at(path, &facts).map(Rendered::Email),
+                        _ => self.text_at(path, &facts).map(Rendered::Text),
+                    };
+                    all.push(Preview {
+                        step: key.name.clone(),
+                        channel: key.channel,
+                        locale: locale.clone(),
+                        sample,
+                        rendered,
+                    });
+                }
+            }
+        }
+        all
     }
 
     /// Whether a step has a text for a channel in any locale.
@@ -358,23 +413,6 @@ fn unescape(text: &str) -> String {
         .replace("&#x27;", "'")
         .replace("&#x2f;", "/")
         .replace("&amp;", "&")
-}
-
-/// Two people: one of whom much is known, one of whom nothing is.
-fn samples() -> [Value; 2] {
-    let item = serde_json::json!({ "product_id": "p1", "name": "Blue mug", "quantity": 2, "price": { "minor": 1_999, "currency": "EUR" }, "url": "https://shop.example/p1", "image_url": "https://shop.example/p1.jpg" });
-    let bare = serde_json::json!({ "product_id": "p2", "quantity": 1 });
-    let cart = serde_json::json!({ "items": [item, bare], "more": 1, "total": { "minor": 3_998, "currency": "EUR" }, "url": "https://shop.example/cart" });
-    let offer = serde_json::json!({ "kind": "coupon", "code": "CART10", "worth": "10%", "expires_at": "2026-12-01T00:00:00Z" });
-    let shop = serde_json::json!({ "name": "shop", "unsubscribe": "https://shop.example/out" });
-    [
-        Value::from(Serde(
-            serde_json::json!({ "customer": { "first_name": "Olha <b>", "last_name": "K", "city": "Kyiv", "locale": "uk" }, "cart": cart, "offer": offer, "orders": 3, "shop": shop }),
-        )),
-        Value::from(Serde(
-            serde_json::json!({ "customer": {}, "orders": 0, "shop": shop }),
-        )),
-    ]
 }
 
 #[cfg(test)]

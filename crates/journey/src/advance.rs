@@ -88,10 +88,7 @@ fn enter(
         return false;
     }
     if is_replaced(customer, index, world) {
-        // Another one of those of which only one runs has this key already.
-        customer.journeys[index].entered_at = Some(at);
-        let entered = record(&customer.journeys[index], world, at, Transition::Entered);
-        out.journeys.push(entered);
+        // Another one of those of which only one runs has this key already: this one never began.
         end(customer, index, Reason::Replaced, at, world, out);
         return false;
     }

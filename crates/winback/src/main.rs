@@ -39,12 +39,23 @@ enum Command {
     Serve(command::serve::Arguments),
     /// Check campaign files
     Check(command::check::Arguments),
+    /// Run the cases beside campaigns
+    Test(command::test::Arguments),
+    /// One person's line of time for given events
+    Simulate(command::simulate::Arguments),
+    /// A campaign in plain sentences
+    Explain(command::explain::Arguments),
+    /// The texts of a step, as a sample customer gets them
+    Preview(command::preview::Arguments),
     /// Check a folder of campaigns and make it live
     Publish(command::publish::Arguments),
     /// Run campaigns over past events, without sending
     Backtest(command::backtest::Arguments),
     /// What was decided about one person, and why
     Why(command::why::Arguments),
+    /// What is kept of one person
+    #[command(subcommand)]
+    Customer(command::customer::Arguments),
     /// What could not be applied
     #[command(subcommand)]
     Failed(command::failed::Arguments),
@@ -90,6 +101,10 @@ async fn run(cli: Cli) -> Result<(), error::Error> {
         Command::Demo(arguments) => return command::demo::run(arguments).await,
         Command::Check(arguments) => return command::check::run(&arguments),
         Command::Backtest(arguments) => return command::backtest::run(arguments).await,
+        Command::Test(arguments) => return command::test::run(arguments).await,
+        Command::Simulate(arguments) => return command::simulate::run(arguments).await,
+        Command::Explain(arguments) => return command::explain::run(&arguments),
+        Command::Preview(arguments) => return command::preview::run(&arguments),
         _ => {}
     }
     let mut flags = Vec::new();
@@ -107,10 +122,11 @@ async fn run(cli: Cli) -> Result<(), error::Error> {
         Command::Publish(arguments) => command::publish::run(arguments, &config).await,
         Command::Health => command::health::run(&config).await,
         Command::Why(arguments) => command::why::run(arguments, &config).await,
+        Command::Customer(arguments) => command::customer::run(arguments, &config).await,
         Command::Failed(arguments) => command::failed::run(arguments, &config).await,
         Command::Import(arguments) => command::import::run(arguments, &config).await,
         Command::Topics(arguments) => command::topics::run(arguments, &config).await,
         Command::Config(arguments) => command::config::run(arguments, &config).await,
-        Command::Demo(_) | Command::Check(_) | Command::Backtest(_) => Ok(()),
+        _ => Ok(()),
     }
 }

@@ -10,6 +10,8 @@ mod step;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+pub(crate) use relations::conditions;
+
 use crate::bundle::Files;
 use crate::condition::{Condition, Wanted};
 use crate::diagnostic::{Position, Report, did_you_mean};

@@ -89,7 +89,7 @@ pub(super) fn entry_fields(
 }
 
 /// All conditions and expressions of a campaign.
-pub(super) fn conditions(campaign: &Campaign) -> impl Iterator<Item = &Condition> {
+pub(crate) fn conditions(campaign: &Campaign) -> Vec<&Condition> {
     let mut found: Vec<&Condition> = Vec::new();
     found.extend(&campaign.audience);
     found.extend(&campaign.over_at);
@@ -135,7 +135,7 @@ pub(super) fn conditions(campaign: &Campaign) -> impl Iterator<Item = &Condition
             Entry::Split { .. } | Entry::Jump(_) | Entry::End(_) => {}
         }
     }
-    found.into_iter()
+    found
 }
 
 fn computed(delay: &Delay) -> Option<&Condition> {

@@ -39,9 +39,10 @@ pub(super) fn names(
     reads: &mut Vec<(String, Option<Vec<String>>)>,
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
+    let bound = super::text::bound(rewritten);
     let references = program.references();
     for name in references.variables() {
-        if name.starts_with('@') || is_call(name) {
+        if name.starts_with('@') || is_call(name) || bound.contains(&name) {
             continue;
         }
         if allowed.contains(&name) {
@@ -63,8 +64,10 @@ pub(super) fn names(
             problems.push(unknown("function", name, &functions));
         }
     }
-    let _ = rewritten;
     for (variable, fields) in asked {
+        if bound.contains(&variable.as_str()) {
+            continue;
+        }
         for field in fields.iter().flatten() {
             if names::VARIABLES.iter().any(|(name, _)| name == variable)
                 && names::kind(variable, field).is_none()

@@ -69,6 +69,24 @@ fn note(asked: &mut Asked, words: &[String]) {
     }
 }
 
+/// Names that macros such as `list.exists(name, …)` bind for their own use.
+pub(super) fn bound(source: &str) -> Vec<&str> {
+    let macros = [".exists(", ".all(", ".filter(", ".map(", ".exists_one("];
+    let mut names = Vec::new();
+    for word in macros {
+        for (place, _) in source.match_indices(word) {
+            let rest = source[place + word.len()..].trim_start();
+            let end = rest
+                .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+                .unwrap_or(rest.len());
+            if end > 0 && rest[end..].trim_start().starts_with(',') {
+                names.push(&rest[..end]);
+            }
+        }
+    }
+    names
+}
+
 /// A call taken out of a condition.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Taken {

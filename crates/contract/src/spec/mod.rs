@@ -137,6 +137,30 @@ pub fn events() -> impl Iterator<Item = &'static EventSpec> + Clone {
 /// Events of the shop, not of a customer: the newest of each name is kept, and campaigns may tell everybody.
 pub const ANNOUNCEMENTS: &[&str] = care::ANNOUNCEMENTS;
 
+/// Events that the shop's own systems tell: the customer was not there.
+const BACK_OFFICE: &[&str] = &[
+    "Order Updated",
+    "Order Cancelled",
+    "Order Refunded",
+    "Order Shipped",
+    "Order Delivered",
+    "Consent Updated",
+    "Points Credited",
+    "Points Spent",
+    "Points Burnt",
+    "Level Reached",
+    "Complaint Opened",
+    "Complaint Settled",
+    "Churn Reason Recorded",
+    "Call Completed",
+    "Task Completed",
+];
+
+/// Whether an event says that the customer was at the storefront: idle delays start anew, and a journey has a visit.
+pub fn is_activity(name: &str) -> bool {
+    !BACK_OFFICE.contains(&name)
+}
+
 /// Finds an event by its canonical name or an alias, ignoring case.
 pub fn lookup(name: &str) -> Option<&'static EventSpec> {
     events().find(|spec| {

@@ -155,7 +155,7 @@ fn storefront(
     let mut begins = false;
     if own {
         profile::identify(customer, event, record.at);
-        if happening.fresh {
+        if happening.fresh && spec::is_activity(&event.name) {
             begins = lately::session(customer, &happening);
             profile::activity(customer, record.arrival, world, out);
         }
@@ -179,7 +179,9 @@ fn storefront(
         start::recount(customer, name, world);
     }
     if own && happening.fresh {
-        start::fold(customer, &happening, world, out);
+        for name in &names {
+            start::fold(customer, &happening, name, world, out);
+        }
     }
     if event.name == spec::ORDER_COMPLETED && mine || happening.fresh && own {
         occasion::silence_after(customer, &event.name, record.arrival, world, out);

@@ -14,16 +14,17 @@ use crate::facts::Facts;
 use crate::state::{EntryFacts, Journey, Reactions, Station};
 use crate::world::World;
 
-/// Arms what the event begins.
+/// Arms what the event begins; `name` differs from the event's own for derived events.
 pub(super) fn fold(
     customer: &mut Customer,
     happening: &Happening<'_>,
+    name: &str,
     world: &World<'_>,
     out: &mut Effects,
 ) {
     let Some(bundle) = world.active else { return };
-    for (name, index) in bundle.begun_by(&happening.event.name) {
-        let Some(campaign) = bundle.campaign(name) else {
+    for (campaign, index) in bundle.begun_by(name) {
+        let Some(campaign) = bundle.campaign(campaign) else {
             continue;
         };
         let start = &campaign.starts[*index];

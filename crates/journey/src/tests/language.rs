@@ -2,8 +2,7 @@
 
 use serde_json::json;
 use winback_contract::{
-    Announcement, Channel, Event, EventId, Outcome, OutcomeStatus, Reason, Span,
-    Transition,
+    Announcement, Channel, Event, EventId, Outcome, OutcomeStatus, Reason, Span, Transition,
 };
 
 use super::world::{CART, LOST, Life, POLICY, added, at, known, ordered, product, viewed};
@@ -561,4 +560,22 @@ fn a_goal_of_its_own_is_recorded_without_ending_anything() {
         life.customer.behaviour.churn_reason.as_deref(),
         Some("price")
     );
+}
+
+#[test]
+fn the_beginning_of_a_session_begins_a_journey() {
+    let barrier = campaign(
+        "barrier",
+        "care",
+        "  enter: { on: Session Started, times: 3, within: 14d, without: Order Completed, after: 1h }
+  cascade: [ { step: barrier, send: [email] } ]
+",
+    );
+    let mut life = live(&[&barrier], "");
+    for _ in 0..3 {
+        life.event(viewed());
+        life.event(viewed());
+        life.wait(Span::from_days(2));
+    }
+    assert_eq!(life.steps(), ["barrier"]);
 }

@@ -9,7 +9,9 @@ use std::time::Duration;
 use winback_bus::Outgoing;
 use winback_bus::memory::{Faults, MemoryLog};
 use winback_campaign::Files;
-use winback_contract::{Channel, Partition, PartitionCount, SourceKind, Span, Timestamp, Topic};
+use winback_contract::{
+    Channel, Outcome, Partition, PartitionCount, SourceKind, Span, Timestamp, Topic,
+};
 use winback_dispatch::Provider;
 use winback_ingest::SourceConfig;
 use winback_service::{Clock, Metrics, Shutdown};
@@ -180,6 +182,18 @@ impl Machine {
             partition: Some(Partition(0)),
             key: key.as_bytes().to_vec(),
             value,
+        };
+        self.log.append(record, Vec::new(), self.now())?;
+        Ok(())
+    }
+
+    /// An outcome arrives, as a gateway would report it.
+    pub(crate) async fn report(&mut self, outcome: &Outcome) -> Result<(), Error> {
+        let record = Outgoing {
+            topic: self.config.names().name(Topic::Outcomes).into(),
+            partition: Some(self.config.kafka.partitions.of(outcome.customer)),
+            key: outcome.customer.to_string().into_bytes(),
+            value: serde_json::to_vec(outcome)?,
         };
         self.log.append(record, Vec::new(), self.now())?;
         Ok(())

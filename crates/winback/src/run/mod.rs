@@ -1,5 +1,6 @@
 //! Runs on virtual time: all services in one process, on the in-process log and store. Demo and backtest use them.
 
+pub(crate) mod case;
 pub(crate) mod machine;
 pub(crate) mod quiet;
 pub(crate) mod report;

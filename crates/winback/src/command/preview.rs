@@ -1,0 +1,85 @@
+//! `winback preview DIR CAMPAIGN`: the texts of its steps in every channel and locale, as sample customers get them.
+
+use std::path::PathBuf;
+
+use winback_campaign::template::Rendered;
+
+use crate::error::Error;
+use crate::folder;
+use crate::output;
+
+/// Arguments of preview.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Arguments {
+    /// The folder with policy.yaml and a folder per campaign
+    folder: PathBuf,
+    /// The campaign
+    campaign: String,
+    /// Only this locale
+    #[arg(long)]
+    locale: Option<String>,
+    /// Write files here instead of printing texts
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+/// Runs it.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
+    let (files, compiled) = folder::compile(&arguments.folder)?;
+    let bundle = match compiled {
+        Ok((bundle, _)) => bundle,
+        Err(report) => {
+            output::print(&super::check::text(&report, &files));
+            return Err(Error::Findings("the campaigns have errors".into()));
+        }
+    };
+    let all = bundle.templates.previews(&arguments.campaign);
+    if all.is_empty() {
+        return Err(Error::Usage(format!(
+            "there is no campaign `{}` with texts",
+            arguments.campaign
+        )));
+    }
+    for preview in all {
+        if arguments
+            .locale
+            .as_ref()
+            .is_some_and(|only| *only != preview.locale)
+        {
+            continue;
+        }
+        let name = format!(
+            "{}.{}.{}.{}",
+            preview.step, preview.channel, preview.locale, preview.sample
+        );
+        let rendered = preview
+            .rendered
+            .map_err(|failure| Error::Findings(failure.to_string()))?;
+        match (&arguments.out, &rendered) {
+            (None, Rendered::Email(mail)) => {
+                output::print(&format!(
+                    "=== {name}\nSubject: {}\n\n{}",
+                    mail.subject, mail.text
+                ));
+            }
+            (None, Rendered::Text(text)) => output::print(&format!("=== {name}\n{text}\n")),
+            (Some(folder), rendered) => {
+                let write = |ending: &str, text: &str| -> std::io::Result<()> {
+                    std::fs::create_dir_all(folder)?;
+                    let path = folder.join(format!("{name}.{ending}"));
+                    std::fs::write(&path, text)?;
+                    output::print(&path.display().to_string());
+                    Ok(())
+                };
+                let written = match rendered {
+                    Rendered::Email(mail) => {
+                        write("html", &mail.html).and_then(|()| write("txt", &mail.text))
+                    }
+                    Rendered::Text(text) => write("txt", text),
+                };
+                written.map_err(|error| Error::Usage(format!("{}: {error}", folder.display())))?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! `winback simulate DIR --events FILE`: one person's line of time for given events, with every "why not".
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+use winback_contract::{Span, Timestamp};
+
+use crate::error::Error;
+use crate::folder;
+use crate::output;
+use crate::run::case::{Case, USER, words};
+
+/// Arguments of simulate.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Arguments {
+    /// The folder with policy.yaml and a folder per campaign
+    folder: PathBuf,
+    /// JSON lines as a storefront sends them, in order of `timestamp`; all of one person
+    #[arg(long)]
+    events: PathBuf,
+    /// Only what this campaign does
+    #[arg(long)]
+    campaign: Option<String>,
+    /// How many days to look on after the last event
+    #[arg(long, default_value_t = 30)]
+    days: i64,
+}
+
+/// Runs it.
+pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
+    let (files, compiled) = folder::compile(&arguments.folder)?;
+    let bundle = match compiled {
+        Ok((bundle, _)) => bundle,
+        Err(report) => {
+            output::print(&super::check::text(&report, &files));
+            return Err(Error::Findings(
+                "the campaigns have errors; nothing was run".into(),
+            ));
+        }
+    };
+    let text = std::fs::read_to_string(&arguments.events)
+        .map_err(|error| Error::Usage(format!("{}: {error}", arguments.events.display())))?;
+    let mut events = Vec::new();
+    for (number, line) in text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty())
+    {
+        let place = || format!("{}:{}", arguments.events.display(), number + 1);
+        let mut body: Value = serde_json::from_str(line)
+            .map_err(|error| Error::Usage(format!("{}: no JSON: {error}", place())))?;
+        let at = body["timestamp"]
+            .as_str()
+            .and_then(|text| Timestamp::parse(text).ok())
+            .ok_or_else(|| {
+                Error::Usage(format!(
+                    "{}: `timestamp` is missing or no time in RFC 3339",
+                    place()
+                ))
+            })?;
+        // All lines are of the one person of the simulation.
+        body["userId"] = USER.into();
+        events.push((at, body));
+    }
+    let Some((first, _)) = events.first() else {
+        return Err(Error::Usage(format!(
+            "{} holds no events",
+            arguments.events.display()
+        )));
+    };
+    if !events.is_sorted_by_key(|(at, _)| *at) {
+        return Err(Error::Usage(
+            "the events are not in order of `timestamp`".into(),
+        ));
+    }
+    let last = events.last().map_or(*first, |(at, _)| *at);
+    let mut case = Case::new(&files, &bundle, USER, *first).await?;
+    let mut lines: Vec<(Timestamp, u8, String)> = Vec::new();
+    for (at, body) in &events {
+        case.until(*at).await?;
+        case.raw(body).await?;
+        let name = body["event"]
+            .as_str()
+            .or(body["type"].as_str())
+            .unwrap_or("?");
+        lines.push((*at, 0, format!("  {name}")));
+    }
+    case.until(last + Span::from_days(arguments.days.clamp(0, 3_650)))
+        .await?;
+    for record in case.records() {
+        if arguments
+            .campaign
+            .as_ref()
+            .is_some_and(|only| *only != record.campaign)
+        {
+            continue;
+        }
+        if let Some(words) = words(&record) {
+            lines.push((record.at, 1, format!("> {words}")));
+        }
+    }
+    lines.sort_by_key(|(at, rank, _)| (*at, *rank));
+    for (at, _, line) in lines {
+        output::print(&format!("{at}  {line}"));
+    }
+    for failure in case.failures() {
+        output::print(&format!("could not be applied: {failure}"));
+    }
+    Ok(())
+}
