@@ -172,11 +172,7 @@ fn demo(arguments: &[&str], folder: &Folder, name: &str) -> String {
     let (code, summary, errors) = run(&mut command).unwrap();
     assert_eq!(code, 0, "{errors}");
     assert!(
-        out.join("abandoned-cart/reminder")
-            .read_dir()
-            .unwrap()
-            .count()
-            > 50,
+        out.join("cart-left/reminder").read_dir().unwrap().count() > 50,
         "mails lie there to open"
     );
     summary.replace(&out.display().to_string(), "OUT")

@@ -38,6 +38,9 @@ pub(crate) struct Arguments {
     /// Which service
     #[arg(value_enum)]
     service: Service,
+    /// With dispatch: every configured channel in this process, not only dispatch.channel
+    #[arg(long)]
+    all_channels: bool,
 }
 
 /// Runs it.
@@ -60,12 +63,7 @@ pub(crate) async fn run(arguments: Arguments, config: Config) -> Result<(), Erro
     );
     health.not_ready("start", "connecting");
     let starting = start(
-        arguments.service,
-        &config,
-        &shutdown,
-        &health,
-        &metrics,
-        &mut tasks,
+        &arguments, &config, &shutdown, &health, &metrics, &mut tasks,
     );
     let started = tokio::select! {
         started = starting => started,
@@ -82,13 +80,14 @@ pub(crate) async fn run(arguments: Arguments, config: Config) -> Result<(), Erro
 }
 
 async fn start(
-    service: Service,
+    arguments: &Arguments,
     config: &Config,
     shutdown: &Shutdown,
     health: &Health,
     metrics: &Metrics,
     tasks: &mut Tasks,
 ) -> Result<(), Error> {
+    let service = arguments.service;
     let (log, store) = connect::both(config, shutdown).await?;
     let (log, store): (Arc<dyn Log>, Arc<dyn Store>) = (log, store);
     let clock = Clock::real();
@@ -143,6 +142,7 @@ async fn start(
     if wanted.contains(&Service::Dispatch) {
         let metrics = winback_dispatch::metrics::Metrics::register(metrics);
         let channels = match service {
+            _ if arguments.all_channels => config.channels(),
             Service::All => config.channels(),
             _ => [config.dispatch.channel].into(),
         };

@@ -47,7 +47,7 @@ async fn reached(faults: Option<u64>) -> Vec<Timestamp> {
         report::journeys(&machine.log, &names).is_empty(),
         "an import triggers nothing at once"
     );
-    let campaigns = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../campaigns");
+    let campaigns = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/campaigns");
     machine
         .publish(&folder::read(&campaigns).unwrap())
         .await
