@@ -76,6 +76,8 @@ pub struct Customer {
     pub trigger: Option<OpenTrigger>,
     /// How many triggers were opened.
     pub triggers_opened: u64,
+    /// How many journeys were armed for dates: a date that goes and comes back makes another journey.
+    pub dates_armed: u64,
     /// Recent decisions, the oldest first.
     pub decisions: Vec<Kept>,
     /// Recent events, the oldest first.

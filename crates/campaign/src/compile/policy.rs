@@ -138,19 +138,7 @@ pub(super) fn compile(path: &str, file: PolicyFile, report: &mut Report) -> Opti
         .into_iter()
         .map(|(name, group)| (name, group.ended_by.map(|event| event.value)))
         .collect();
-    for (name, pool) in &spec.coupons {
-        if pool.code.is_none() {
-            let message = format!(
-                "coupon pool `{name}` has no `code`: single codes are not part of this release"
-            );
-            reader.error(
-                None,
-                message,
-                "give it one code for all, such as { worth: 10%, code: CART10 }",
-            );
-        }
-    }
-    let coupons = coupons(spec.coupons);
+    let coupons = reader.coupons(spec.coupons);
     let policy = Policy {
         name: file.metadata.name.value,
         zone: zone?,
@@ -261,6 +249,26 @@ impl Reader<'_> {
             at_most: cap.at_most.value,
             per: self.span(&cap.per),
         }
+    }
+
+    fn coupons(&mut self, parts: BTreeMap<String, CouponPart>) -> BTreeMap<String, Coupon> {
+        let mut coupons = BTreeMap::new();
+        for (name, part) in parts {
+            if part.code.is_none() {
+                let message = format!(
+                    "coupon pool `{name}` has no `code`: single codes are not part of this release"
+                );
+                let hint = "give it one code for all, such as { worth: 10%, code: CART10 }";
+                self.error(None, message, hint);
+            }
+            let coupon = Coupon {
+                code: part.code,
+                worth: part.worth,
+                low: part.low.unwrap_or(0),
+            };
+            coupons.insert(name, coupon);
+        }
+        coupons
     }
 
     fn caps_name_what_exists(&mut self, policy: &Policy) {
@@ -489,18 +497,6 @@ impl Reader<'_> {
             shop_zone,
         }
     }
-}
-
-fn coupons(parts: BTreeMap<String, CouponPart>) -> BTreeMap<String, Coupon> {
-    let coupon = |part: CouponPart| Coupon {
-        code: part.code,
-        worth: part.worth,
-        low: part.low.unwrap_or(0),
-    };
-    parts
-        .into_iter()
-        .map(|(name, part)| (name, coupon(part)))
-        .collect()
 }
 
 fn senders(senders: Senders) -> BTreeMap<Channel, String> {

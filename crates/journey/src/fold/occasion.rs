@@ -233,7 +233,9 @@ pub fn arm_dates(customer: &mut Customer, now: Timestamp, world: &World<'_>, out
                 ..EntryFacts::default()
             };
             set_date(&mut entry, at);
-            let id = JourneyId::of(&campaign.name, world.customer, b"date", &key);
+            customer.dates_armed += 1;
+            let number = customer.dates_armed.to_be_bytes();
+            let id = JourneyId::of(&campaign.name, world.customer, &number, &key);
             let arming = Arming {
                 campaign,
                 start: index,

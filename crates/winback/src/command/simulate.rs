@@ -81,7 +81,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
         case.raw(body).await?;
         let name = body["event"]
             .as_str()
-            .or(body["type"].as_str())
+            .or_else(|| body["type"].as_str())
             .unwrap_or("?");
         lines.push((*at, 0, format!("  {name}")));
     }
