@@ -160,7 +160,11 @@ impl Templates {
                     };
                     if let Err(failure) = result {
                         let at = failure.line.map(|line| Position { line, column: 1 });
-                        report.error(&failure.template, at, failure.message, Some("a value may be missing: ask first, as in {% if customer.first_name %}".into()));
+                        let missing = failure.message.contains("undefined");
+                        let help = missing.then(|| {
+                            "no such value, or it may be missing: ask first, as in {% if customer.first_name %}".to_owned()
+                        });
+                        report.error(&failure.template, at, failure.message, help);
                         break;
                     }
                 }

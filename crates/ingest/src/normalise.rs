@@ -74,6 +74,7 @@ pub fn normalise(mut envelope: Envelope, currency: Currency) -> Result<(Event, b
         link = url(properties, "url")?;
     }
     let event = Event {
+        properties: extras(&name, properties),
         consent: if name == "Consent Updated" {
             Some(consent(properties)?)
         } else {
@@ -89,7 +90,6 @@ pub fn normalise(mut envelope: Envelope, currency: Currency) -> Result<(Event, b
         total,
         currency: Some(currency),
         url: link,
-        properties: extras(properties),
     };
     Ok((event, known.is_some()))
 }
@@ -332,7 +332,10 @@ fn custom(source: &Map<String, Value>) -> std::collections::BTreeMap<String, Str
 }
 
 /// Scalars that have no place of their own, the first ones by name, each cut to 1 KiB.
-fn extras(properties: &Map<String, Value>) -> std::collections::BTreeMap<String, Value> {
+fn extras(
+    name: &str,
+    properties: &Map<String, Value>,
+) -> std::collections::BTreeMap<String, Value> {
     const PLACED: &[&str] = &[
         "cart_id",
         "order_id",
@@ -354,13 +357,14 @@ fn extras(properties: &Map<String, Value>) -> std::collections::BTreeMap<String,
         "quantity",
         "image_url",
         "in_stock",
-        "channel",
-        "status",
-        "topic",
     ];
+    // What a consent says has its own place; an order has a status too.
+    const OF_CONSENT: &[&str] = &["channel", "status", "topic"];
+    let consent = name == "Consent Updated";
     properties
         .iter()
         .filter(|(name, _)| !PLACED.contains(&name.as_str()) && name.len() <= 64)
+        .filter(|(name, _)| !consent || !OF_CONSENT.contains(&name.as_str()))
         .filter_map(|(name, value)| {
             let kept = match value {
                 Value::Bool(_) | Value::Number(_) => value.clone(),

@@ -54,6 +54,12 @@ pub fn activate(
         });
         if journey.station == Station::Armed && renewed {
             journey.bundle = bundle.hash;
+            // Places in the old cascade mean nothing in the new one.
+            journey.answers.clear();
+            journey.answer = None;
+            journey.met.clear();
+            journey.over_at = None;
+            crate::advance::note_end(customer, index, world);
         }
         index += 1;
     }

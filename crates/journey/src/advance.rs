@@ -85,11 +85,13 @@ fn enter(
     {
         out.count(Count::Reentry);
         customer.journeys.remove(index);
+        next_year(customer, campaign, at, world, out);
         return false;
     }
     if is_replaced(customer, index, world) {
         // Another one of those of which only one runs has this key already: this one never began.
         end(customer, index, Reason::Replaced, at, world, out);
+        next_year(customer, campaign, at, world, out);
         return false;
     }
     let kind = start.map(|start| &start.kind);
@@ -102,7 +104,6 @@ fn enter(
                 | StartKind::Announced { .. }
         )
     );
-    let is_yearly = matches!(kind, Some(StartKind::Date { yearly: true, .. }));
     if has_occasion {
         let journey = &customer.journeys[index];
         let occasion = journey.key.clone();
@@ -115,15 +116,28 @@ fn enter(
     out.journeys
         .push(record(journey, world, at, Transition::Entered));
     let stays = settle(customer, index, 0, at, world, out);
-    if is_yearly {
-        // The next year's is armed at once: nothing else would remember it.
-        arm_dates(customer, at, world, out);
-    }
+    next_year(customer, campaign, at, world, out);
     stays
         && customer
             .journeys
             .get(index)
             .is_some_and(|journey| journey.id == id)
+}
+
+/// The next year's is armed at once: nothing else would remember it.
+fn next_year(
+    customer: &mut Customer,
+    campaign: &winback_campaign::Campaign,
+    at: Timestamp,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
+    let yearly = |start: &winback_campaign::Start| {
+        matches!(start.kind, StartKind::Date { yearly: true, .. })
+    };
+    if campaign.starts.iter().any(yearly) {
+        arm_dates(customer, at, world, out);
+    }
 }
 
 /// Whether a campaign tied to this one by `replaces` has the key: it has sent, or had sent for the same occasion.
@@ -136,9 +150,7 @@ pub(crate) fn is_replaced(customer: &Customer, index: usize, world: &World<'_>) 
             && other.first_message_at.is_some()
     }) || tied.iter().any(|name| {
         customer.history(name).is_some_and(|history| {
-            history.occasion.as_deref() == Some(journey.key.as_str())
-                && !journey.key.is_empty()
-                && history.first_message_at.is_some()
+            !journey.key.is_empty() && history.won.as_deref() == Some(journey.key.as_str())
         })
     })
 }
@@ -224,7 +236,9 @@ fn end_wait(
         end(customer, index, Reason::Reacted, at, world, out);
         return false;
     }
-    let next = customer.journeys[index].at.saturating_add(1);
+    let journey = &mut customer.journeys[index];
+    journey.waited = Some(journey.at);
+    let next = journey.at.saturating_add(1);
     settle(customer, index, next, at, world, out)
 }
 
@@ -251,9 +265,10 @@ pub(crate) fn excuse(customer: &mut Customer, at: Timestamp, world: &World<'_>, 
     let mut index = 0;
     while index < customer.journeys.len() {
         let journey = &customer.journeys[index];
-        let before = journey.at.checked_sub(1);
         let excused = journey.station == Station::Step
-            && before.is_some_and(|before| is_excused(journey, before, world));
+            && journey
+                .waited
+                .is_some_and(|waited| is_excused(journey, waited, world));
         if excused {
             end(customer, index, Reason::Reacted, at, world, out);
         } else {
@@ -335,8 +350,7 @@ pub(crate) fn end_as(
     let campaign = world.bundles.campaign(journey.bundle, &journey.campaign);
     if let Some(last) = journey.last_message_at {
         let within = campaign.map_or(Span::ZERO, |campaign| campaign.goal_within);
-        let open = outcome != Reason::Converted
-            && campaign.is_none_or(|campaign| campaign.goals.is_empty());
+        let open = outcome != Reason::Converted && !journey.goal;
         let goal = open.then_some((journey.id, last + within));
         let history = customer.history_mut(&journey.campaign);
         history.goal = goal;

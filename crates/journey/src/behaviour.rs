@@ -221,6 +221,16 @@ impl Behaviour {
                 None => self.reacted.push((*channel, *count)),
             }
         }
+        for theirs in &other.counters {
+            match self.counters.iter_mut().find(|mine| mine.of == theirs.of) {
+                Some(mine) => {
+                    mine.times.extend(&theirs.times);
+                    mine.times.sort_unstable();
+                    keep_newest(&mut mine.times, limit::SESSIONS);
+                }
+                None => push(&mut self.counters, theirs.clone(), limit::COUNTERS),
+            }
+        }
         self.unanswered = self.unanswered.max(other.unanswered);
         for given in &other.offers {
             if !self.offers.contains(given) {

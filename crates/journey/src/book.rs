@@ -177,6 +177,7 @@ fn send(
     if journey.first_message_at == Some(now) {
         history.count = history.count.saturating_add(1);
         history.first_message_at = Some(now);
+        history.won = Some(journey.key.clone());
         history.firsts.push(now);
         let over = history.firsts.len().saturating_sub(limit::FIRSTS);
         history.firsts.drain(..over);
@@ -237,7 +238,11 @@ fn replace_others(
     out: &mut Effects,
 ) {
     let tied = tied(first, world);
-    if tied.is_empty() {
+    let is_live = world
+        .bundles
+        .campaign(first.bundle, &first.campaign)
+        .is_some_and(|campaign| campaign.mode == winback_campaign::model::Mode::Live);
+    if tied.is_empty() || !is_live {
         return;
     }
     let mut index = 0;
@@ -329,6 +334,7 @@ pub(crate) fn skip(
         // In a holdout it would have been sent: that counts for re-entry.
         customer.journeys[index].first_message_at = Some(now);
         let history = customer.history_mut(&journey.campaign);
+        history.won = Some(journey.key.clone());
         history.count = history.count.saturating_add(1);
         history.first_message_at = Some(now);
     }

@@ -334,6 +334,8 @@ pub struct History {
     pub firsts: Vec<Timestamp>,
     /// How the newest journey that entered ended.
     pub outcome: Option<String>,
+    /// Key of the journey that sent first, or in a holdout would have: those tied by `replaces` leave it alone.
+    pub won: Option<String>,
     /// When a journey last ended as converted.
     pub converted_at: Option<Timestamp>,
     /// What the newest journey began with, for a conversion after its end.
@@ -383,6 +385,7 @@ impl Customer {
                     goal: None,
                     firsts: Vec::new(),
                     outcome: None,
+                    won: None,
                     converted_at: None,
                     cart_id: None,
                 };

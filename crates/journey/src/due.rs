@@ -16,7 +16,7 @@ pub fn ready_at(journey: &Journey) -> Timestamp {
 /// The earliest moment at which time alone changes something. Never absent: at the latest the retention date.
 pub fn next_due(customer: &Customer, limits: &Limits) -> Timestamp {
     // Whoever is in a journey is not forgotten; what ends it lets the retention count again.
-    let idle = customer.journeys.is_empty() && customer.messages.is_empty();
+    let idle = is_idle(customer);
     let mut due = if idle {
         retention(customer, limits)
     } else {
@@ -45,6 +45,14 @@ pub fn next_due(customer: &Customer, limits: &Limits) -> Timestamp {
         due = due.min(trigger.deadline);
     }
     due
+}
+
+/// Whether nothing runs. A date of next year that is armed keeps nobody.
+pub(crate) fn is_idle(customer: &Customer) -> bool {
+    let waits_for_date = |journey: &Journey| {
+        journey.station == Station::Armed && journey.entry.name == crate::fold::DATE
+    };
+    customer.messages.is_empty() && customer.journeys.iter().all(waits_for_date)
 }
 
 /// When the profile may be forgotten.

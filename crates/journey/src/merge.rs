@@ -142,6 +142,7 @@ pub(crate) fn absorb(
     // The absorbed may have ordered before the owner's cart was filled, or the other way round: judge again.
     drop_bought(customer, arrival, world, out);
     crate::fold::arm_silence(customer, arrival, world, out);
+    crate::fold::arm_dates(customer, arrival, world, out);
 }
 
 fn fill(customer: &mut Customer, other: &Customer) {
@@ -228,7 +229,13 @@ fn fill(customer: &mut Customer, other: &Customer) {
         if mine.occasion.is_none() {
             mine.occasion.clone_from(&theirs.occasion);
         }
-        mine.goal = mine.goal.max(theirs.goal);
+        if theirs.goal.map(|(_, until)| until) > mine.goal.map(|(_, until)| until) {
+            mine.goal = theirs.goal;
+            mine.cart_id.clone_from(&theirs.cart_id);
+        }
+        if mine.won.is_none() {
+            mine.won.clone_from(&theirs.won);
+        }
         mine.firsts.extend(&theirs.firsts);
         mine.firsts.sort_unstable();
         let over = mine.firsts.len().saturating_sub(limit::FIRSTS);
@@ -418,7 +425,10 @@ fn drop_bought(customer: &mut Customer, arrival: Timestamp, world: &World<'_>, o
         let newer_order = journey.entry.order_id.is_some()
             && journey.station != Station::Armed
             && orders.last_at.is_some_and(|at| at > journey.entry.at);
-        if about_order && (ordered_since || newer_order) {
+        if about_order
+            && (ordered_since || newer_order)
+            && !crate::fold::exit::is_measured(journey, world)
+        {
             end(customer, index, Reason::Converted, arrival, world, out);
         } else {
             index += 1;

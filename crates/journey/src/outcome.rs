@@ -255,13 +255,28 @@ fn unbook(customer: &mut Customer, pending: &Pending) {
         .journeys
         .iter_mut()
         .find(|journey| journey.id == pending.journey)
+    {
+        journey.sent.retain(|step| *step != pending.step);
+    }
+    if let Some(journey) = customer
+        .journeys
+        .iter_mut()
+        .find(|journey| journey.id == pending.journey)
         && journey.first_message_at == journey.last_message_at
     {
         // Nothing of it went out: it counts neither for re-entry nor for a goal.
         journey.first_message_at = None;
         journey.last_message_at = None;
+        // What was offered with it never reached anybody.
+        journey.offer = None;
+        let id = journey.id;
         let campaign = journey.campaign.clone();
+        customer
+            .behaviour
+            .offers
+            .retain(|given| given.journey != id);
         let history = customer.history_mut(&campaign);
+        history.won = None;
         history.count = history.count.saturating_sub(1);
         history.firsts.pop();
         history.first_message_at = history.firsts.last().copied();

@@ -233,5 +233,8 @@ fn wait_until(
         return base + span;
     }
     // From the same clock time that many days later, back to midnight.
-    calendar::start_of_day(zone, base + span).max(base)
+    let days = i32::try_from(span.as_millis() / day).unwrap_or(i32::MAX);
+    let date = calendar::local(base, zone).date();
+    date.checked_add(jiff::Span::new().days(days))
+        .map_or(base + span, |date| calendar::start_of(date, zone).max(base))
 }

@@ -56,6 +56,8 @@ pub struct Journey {
     pub answer: Option<EntryFacts>,
     /// Waits whose `unless` an event has met.
     pub met: Vec<u16>,
+    /// The last wait that it has passed.
+    pub waited: Option<u16>,
     /// When it is over, whatever happens.
     pub over_at: Option<Timestamp>,
     /// Whether its goal was reached.

@@ -8,7 +8,7 @@ use crate::advance::advance;
 use crate::book;
 use crate::codec::encode;
 use crate::customer::Customer;
-use crate::due::{ready_at, retention};
+use crate::due::{is_idle, ready_at, retention};
 use crate::effects::{Count, Effects};
 use crate::outcome::settle_message;
 use crate::state::{Journey, OpenTrigger, Station};
@@ -42,10 +42,7 @@ pub fn tick(
     world: &World<'_>,
 ) -> Effects {
     let mut out = Effects::default();
-    if retention(customer, world.limits) <= now
-        && customer.journeys.is_empty()
-        && customer.messages.is_empty()
-    {
+    if retention(customer, world.limits) <= now && is_idle(customer) {
         out.delete = true;
         return out;
     }

@@ -52,6 +52,8 @@ pub struct Batch<'a> {
     pub meta: Meta,
     /// The shop's announcements after it.
     pub news: Vec<Announcement>,
+    /// Whether the sweep that ran at the beginning of this batch was replaced.
+    pub restarted: bool,
     sequence: u64,
     epoch: u64,
     /// Each customer that was touched, as it counted before.
@@ -87,6 +89,7 @@ impl<'a> Batch<'a> {
             epoch: meta.epoch,
             meta: meta.clone(),
             news: news.to_vec(),
+            restarted: false,
             touched: HashMap::default(),
             may_open: meta.open_triggers < ground.most_open && meta.in_flight < ground.most_open,
             woken: BTreeSet::new(),
@@ -138,9 +141,13 @@ impl<'a> Batch<'a> {
             if self.meta.bundle != Some(bundle) {
                 self.meta.bundle = Some(bundle);
                 // The newest bundle is for everybody: whoever was reached by the one before is reached again.
+                let ran = self.meta.sweep.is_some()
+                    && self.meta.jobs.first().is_none_or(|job| job == "activate");
                 self.meta.jobs.retain(|job| job != "activate");
-                if self.meta.jobs.is_empty() {
-                    self.meta.sweep = None;
+                if ran {
+                    // The running sweep is over: what is next begins at the beginning.
+                    self.meta.sweep = (!self.meta.jobs.is_empty()).then(String::new);
+                    self.restarted = true;
                 }
                 sweep::add(&mut self.meta, &Job::Activate);
             }
@@ -151,7 +158,12 @@ impl<'a> Batch<'a> {
             return;
         }
         if let Body::Announcement(told) = event.body {
-            self.announced(event.id, event.arrival, *told, event.kind);
+            // What is told of the past was told then.
+            let at = match event.kind {
+                SourceKind::Live => event.arrival,
+                SourceKind::History => event.at,
+            };
+            self.announced(event.id, at, *told, event.kind);
             return;
         }
         if self.ground.partitions.of(event.to) != self.ground.partition {

@@ -400,7 +400,11 @@ impl Service {
             results.push((owned.partition, result));
             self.owned.insert(owned.partition, owned);
         }
-        let records = read?;
+        // An error of reading comes last: a turn that failed must give its partition back first.
+        let (records, unread) = match read {
+            Ok(records) => (records, None),
+            Err(error) => (Vec::new(), Some(Error::from(error))),
+        };
         let mut done = records.len();
         for record in records {
             self.sort_in(record);
@@ -425,7 +429,7 @@ impl Service {
                 }
             }
         }
-        problem.map_or(Ok(done), Err)
+        problem.or(unread).map_or(Ok(done), Err)
     }
 
     /// Kafka's committed offsets are an echo of the positions in the store, for lag and for detecting a rollback.

@@ -173,8 +173,7 @@ pub(crate) fn call(meta: &mut Meta, bundle: &Bundle, now: Timestamp) -> bool {
 }
 
 /// When the next day has to be called out; `None` without schedules.
-pub(crate) fn next_call(meta: &Meta, bundle: &Bundle, now: Timestamp) -> Option<Timestamp> {
-    let today = day_of(now + LEAD);
+pub(crate) fn next_call(meta: &Meta, bundle: &Bundle) -> Option<Timestamp> {
     schedules(bundle)
         .map(|(name, index, _)| {
             let called: Option<Date> = meta
@@ -182,11 +181,12 @@ pub(crate) fn next_call(meta: &Meta, bundle: &Bundle, now: Timestamp) -> Option<
                 .get(&format!("{name}:{index}"))
                 .and_then(|day| day.parse().ok());
             match called {
-                Some(called) if called >= today => {
+                // A fixed moment: one that moved with the clock would always be ahead of the frontier.
+                Some(called) => {
                     let next = called.tomorrow().unwrap_or(called);
                     calendar::start_of(next, &TimeZone::UTC) + Span::from_millis(-LEAD.as_millis())
                 }
-                _ => now,
+                None => Timestamp::default(),
             }
         })
         .min()

@@ -179,8 +179,7 @@ impl Owned {
     /// Notes when the next day has to be called out.
     pub(crate) fn plan_call(&mut self, shared: &Shared) {
         let bundle = self.meta.bundle.and_then(|hash| shared.bundles.get(hash));
-        let now = Timestamp::from_millis(shared.clock.now_millis());
-        self.next_call = bundle.and_then(|bundle| sweep::next_call(&self.meta, bundle, now));
+        self.next_call = bundle.and_then(|bundle| sweep::next_call(&self.meta, bundle));
     }
 
     /// Reads what the batch needs and the cache has not.
@@ -286,7 +285,7 @@ impl Owned {
                 batch.sweep(*id, job);
             }
             // A switch of bundles in this very batch has begun the list anew.
-            if batch.meta.jobs.first() == self_jobs.first() {
+            if !batch.restarted {
                 sweep::got_on(&mut batch.meta, next.clone());
             }
         }

@@ -1,6 +1,7 @@
 //! From files as written to a compiled bundle, gathering every problem on the way instead of the first.
 
 mod cascade;
+mod lint;
 mod policy;
 mod relations;
 mod rules;
@@ -31,6 +32,10 @@ pub(crate) type Parts = (Policy, BTreeMap<String, Campaign>, Templates);
 pub(crate) fn files(files: &Files, report: &mut Report) -> Option<Parts> {
     let mut policies = Vec::new();
     let mut campaigns = Vec::new();
+    let yaml = files.0.iter().filter(|(path, _)| path.ends_with(".yaml"));
+    for (path, text) in yaml.filter(|(path, _)| !path.ends_with("tests.yaml")) {
+        lint::empty_values(path, text, report);
+    }
     for (path, text) in &files.0 {
         if !(path.ends_with(".yaml") || path.ends_with(".yml")) || path.ends_with("tests.yaml") {
             continue;
@@ -85,11 +90,12 @@ pub(crate) fn files(files: &Files, report: &mut Report) -> Option<Parts> {
         };
         let at = position(&file.metadata.name);
         if let Some(campaign) = scope.campaign(file) {
+            lint::folder(path, &campaign.name, at, report);
             if compiled.contains_key(&campaign.name) {
                 report.error(
                     path,
                     at,
-                    format!("there are two campaigns named `{}`", campaign.name),
+                    format!("there is another campaign named `{}`", campaign.name),
                     help("names are unique"),
                 );
             } else {
@@ -97,9 +103,7 @@ pub(crate) fn files(files: &Files, report: &mut Report) -> Option<Parts> {
             }
         }
     }
-    if let Some(policy) = &policy {
-        relations::check(policy, &compiled, &places, report);
-    }
+    relations::check(&compiled, &places, report);
     policy.map(|policy| (policy, compiled, templates))
 }
 
@@ -477,11 +481,11 @@ impl Scope<'_> {
             }
         };
         if let Some(why) = condition.mistyped(wanted, &self.kinds) {
-            self.error(
-                at,
-                format!("`{}` has the wrong type: {why}", text.value.trim()),
-                None,
-            );
+            let hint = why
+                .contains("Duration")
+                .then(|| "durations are written as days(60), hours(2) or minutes(20)".to_owned());
+            let message = format!("`{}` has the wrong type: {why}", text.value.trim());
+            self.error(at, message, hint);
         }
         let policy = self.policy;
         for name in condition.literals("segment") {

@@ -5,11 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::condition::Condition;
 use crate::diagnostic::Report;
 use crate::model::{Campaign, Delay, Entry, StartKind};
-use crate::policy::Policy;
 
-/// Cycles of `ended` and of `replaces`, and channels that Policy has no sender for.
+/// Cycles of `ended` and of `replaces`, and steps that conditions speak of.
 pub(super) fn check(
-    policy: &Policy,
     campaigns: &BTreeMap<String, Campaign>,
     places: &BTreeMap<String, String>,
     report: &mut Report,
@@ -35,7 +33,24 @@ pub(super) fn check(
             }
         }
     }
-    let _ = policy;
+    for campaign in campaigns.values() {
+        let file = places.get(&campaign.name).map_or("", String::as_str);
+        for condition in conditions(campaign) {
+            for step in condition.literals("sent") {
+                if campaign.step(&step).is_none() {
+                    let known: Vec<&str> =
+                        campaign.steps().map(|step| step.name.as_str()).collect();
+                    let message = format!("`journey.sent('{step}')` names no step of the campaign");
+                    report.error(
+                        file,
+                        None,
+                        message,
+                        Some(format!("its steps are: {}", known.join(", "))),
+                    );
+                }
+            }
+        }
+    }
 }
 
 /// Names reached from a campaign over one relation.

@@ -84,6 +84,10 @@ impl Scope<'_> {
                 Some(text) => Some(self.span(text).from),
             },
             limit: part.limit.as_ref().map(|limit| {
+                if !(1..=8).contains(&limit.value.at_most.value) {
+                    let at = position(&limit.value.at_most);
+                    self.error(at, "`at_most` of a limit is a number from 1 to 8", None);
+                }
                 let per = self.positive(&limit.value.per).from;
                 (limit.value.at_most.value, per)
             }),

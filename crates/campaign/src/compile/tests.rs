@@ -172,3 +172,101 @@ fn mistakes_of_a_policy() {
     }
     check(CAMPAIGN, "", "policy.yaml");
 }
+
+#[test]
+fn what_yaml_would_pass_over_is_said() {
+    for (from, to, expect) in [
+        (
+            "audience: cart.open && cart.total >= settings.cart_min",
+            "audience: !cart.open",
+            "put the condition in quotes",
+        ),
+        (
+            "audience: cart.open && cart.total >= settings.cart_min",
+            "audience:",
+            "`audience` is empty",
+        ),
+        ("name: cart,", "name: carts,", "its folder is not"),
+        (
+            "cart.total >= settings.cart_min",
+            "orders.silent > 60",
+            "days(60)",
+        ),
+        (
+            "cart.total >= settings.cart_min",
+            "customer.city == Kyiv",
+            "text goes in quotes: 'Kyiv'",
+        ),
+        (
+            "cart.total >= settings.cart_min",
+            "journey.sent('nostep')",
+            "its steps are: reminder, offer",
+        ),
+        (
+            "cart.open && cart.total >= settings.cart_min",
+            "cart.total = 3",
+            "write `==` to compare",
+        ),
+        (
+            "    - wait: 24h",
+            "    - until: cart.open",
+            "has the wrong type",
+        ),
+        (
+            "    - wait: 24h\n      unless: [clicked, visited]",
+            "    - end: gone",
+            "never reached",
+        ),
+        (
+            "    - wait: 24h\n      unless: [clicked, visited]",
+            "    - await: Order Delivered",
+            "needs `for`",
+        ),
+        (
+            "    - wait: 24h\n      unless: [clicked, visited]",
+            "    - { split: s, into: { a: { share: 70% }, b: { share: 50% } } }",
+            "more than 100%",
+        ),
+        (
+            "offer: { coupon: CART10, valid: 4d }",
+            "offer: { coupon: CART10, points: 3 }",
+            "exactly one thing",
+        ),
+        (
+            "on: [Product Added, Cart Updated], key: event.cart_id, idle: 20m",
+            "ended: carts",
+            "unknown campaign `carts`",
+        ),
+        (
+            "on: [Product Added, Cart Updated], key: event.cart_id, idle: 20m",
+            "ended: cart",
+            "leads back to itself",
+        ),
+        (
+            "on: [Product Added, Cart Updated], key: event.cart_id, idle: 20m",
+            "schedule: { every: week, days: [mondy] }",
+            "is no day of a week",
+        ),
+        (
+            "on: [Product Added, Cart Updated], key: event.cart_id, idle: 20m",
+            "date: orders.count",
+            "has the wrong type",
+        ),
+        (
+            "on: [Product Added, Cart Updated], key: event.cart_id, idle: 20m",
+            "on: News Published, idle: 20m",
+            "does not go with an announcement",
+        ),
+    ] {
+        assert!(CAMPAIGN.contains(from), "{from}");
+        check(&CAMPAIGN.replace(from, to), POLICY, expect);
+    }
+    let policy = POLICY.replace("code: CART10, worth", "worth");
+    check(
+        CAMPAIGN,
+        &policy,
+        "single codes are not part of this release",
+    );
+    let segments = format!("{POLICY}  segments: {{ top: segment('x') }}\n");
+    check(CAMPAIGN, &segments, "can't ask for a segment");
+}

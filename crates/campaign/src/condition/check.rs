@@ -9,11 +9,24 @@ use super::{Condition, Failure, Problem, Variables};
 use crate::diagnostic::{Position, did_you_mean};
 use crate::names::{self, Kind};
 
-pub(super) fn unreadable(errors: &cel::ParseErrors) -> Vec<Problem> {
-    let help = "conditions are CEL, such as `cart.total >= 300 && orders.count > 0`";
+pub(super) fn unreadable(source: &str, errors: &cel::ParseErrors) -> Vec<Problem> {
+    let has = |word: &str| source.contains(word);
+    let help = if has(" = ") {
+        "write `==` to compare"
+    } else if has(" and ") || has(" AND ") {
+        "write `&&` for and"
+    } else if has(" or ") || has(" OR ") {
+        "write `||` for or"
+    } else if has(" not ") {
+        "write `!` for not"
+    } else {
+        "conditions are CEL, such as `cart.total >= 300 && orders.count > 0`"
+    };
+    // One mistake confuses the reader about all that follows: the first is enough.
     errors
         .errors
         .iter()
+        .take(1)
         .map(|error| Problem {
             at: place(error.pos),
             message: format!("the condition can't be read: {}", error.msg),
@@ -93,8 +106,13 @@ fn is_call(name: &str) -> bool {
 }
 
 fn unknown(what: &str, name: &str, known: &[&str]) -> Problem {
-    let help = did_you_mean(name, known.iter().copied())
-        .unwrap_or_else(|| format!("known here: {}", known.join(", ")));
+    let near = did_you_mean(name, known.iter().copied());
+    let quotes = name.starts_with(|c: char| c.is_uppercase() || !c.is_ascii());
+    let help = match near {
+        Some(near) => near,
+        None if quotes => format!("text goes in quotes: '{name}'"),
+        None => format!("known here: {}", known.join(", ")),
+    };
     Problem {
         at: None,
         message: format!("unknown {what} `{name}`"),
@@ -118,6 +136,20 @@ pub enum Wanted {
 impl Condition {
     /// Judges it for sample customers that have everything: what fails then has wrong types.
     pub fn mistyped(&self, wanted: Wanted, settings: &HashMap<String, Kind>) -> Option<String> {
+        if let Some(wrong) = self.wrong_arguments(settings) {
+            return Some(wrong);
+        }
+        // A part that is false hides the mistakes of the others: each is tried by itself.
+        if wanted == Wanted::Answer {
+            let parts = super::text::parts(&self.source);
+            let allowed: Vec<&str> = names::VARIABLES.iter().map(|(name, _)| *name).collect();
+            if parts.len() > 1 {
+                return parts.iter().find_map(|part| {
+                    let part = Self::compile(part, &allowed).ok()?;
+                    part.mistyped(wanted, settings)
+                });
+            }
+        }
         for high in [false, true] {
             let sample = Sample { high, settings };
             let failure = match wanted {
@@ -133,6 +165,49 @@ impl Condition {
                     return Some(format!("values of different types are mixed: {why}"));
                 }
                 Some(Failure::NotJudged(_)) => {}
+            }
+        }
+        None
+    }
+}
+
+impl Condition {
+    /// A call whose arguments have the wrong types.
+    fn wrong_arguments(&self, settings: &HashMap<String, Kind>) -> Option<String> {
+        let sample = Sample {
+            high: false,
+            settings,
+        };
+        for call in &self.calls {
+            let last = match call.function {
+                "bought" | "viewed" | "orders_within" | "sessions_within" => Kind::Duration,
+                "local" => Kind::Time,
+                _ => Kind::Text,
+            };
+            for (place, argument) in call.arguments.iter().enumerate() {
+                if let Some(wrong) = argument.wrong_arguments(settings) {
+                    return Some(wrong);
+                }
+                let is_last = place + 1 == call.arguments.len();
+                let wanted = if is_last { last } else { Kind::Text };
+                let fits = match (argument.value(&sample), wanted) {
+                    (Ok(Value::Duration(_)), Kind::Duration)
+                    | (Ok(Value::Timestamp(_)), Kind::Time)
+                    | (Ok(Value::String(_)), Kind::Text)
+                    | (Err(_), _) => true,
+                    (Ok(_), _) => false,
+                };
+                if !fits {
+                    let what = match wanted {
+                        Kind::Duration => "a duration such as days(90)",
+                        Kind::Time => "a time such as now",
+                        _ => "a text in quotes",
+                    };
+                    return Some(format!(
+                        "`{}` wants {what}, not `{}`",
+                        call.function, argument.source
+                    ));
+                }
             }
         }
         None

@@ -102,12 +102,13 @@ impl Condition {
             ));
         }
         // The text as written is read first: places of mistakes are those of the file.
-        Program::compile(source).map_err(|errors| check::unreadable(&errors))?;
+        Program::compile(source).map_err(|errors| check::unreadable(source, &errors))?;
         let (rewritten, taken) = text::take_calls(source).map_err(|message| {
             let help = "as in segment('top') or bought('coffee', days(90))";
             one(message, Some(help.into()))
         })?;
-        let program = Program::compile(&rewritten).map_err(|errors| check::unreadable(&errors))?;
+        let program =
+            Program::compile(&rewritten).map_err(|errors| check::unreadable(source, &errors))?;
         let mut calls = Vec::new();
         let mut problems = Vec::new();
         for (index, call) in taken.into_iter().enumerate() {

@@ -108,6 +108,10 @@ fn types_are_tried_on_samples() {
         "cart.total > 'many'",
         "orders.silent > 60",
         "cart.items > 3",
+        "orders.silent > 60 && customer.city == 'Kyiv'",
+        "customer.city == 'Kyiv' && (cart.open || orders.silent > '60d')",
+        "bought('coffee', 60) == 0",
+        "segment('top') && viewed(3, days(2)) > 0",
     ] {
         assert!(mistyped(bad, Wanted::Answer).is_some(), "{bad}");
     }

@@ -87,6 +87,57 @@ pub(super) fn bound(source: &str) -> Vec<&str> {
     names
 }
 
+/// The parts of a condition between `&&` and `||`, without parentheses around them and `!` before them: each is a yes
+/// or no of its own.
+pub(super) fn parts(source: &str) -> Vec<String> {
+    let source = source.trim();
+    let mut cuts = Vec::new();
+    let (mut depth, mut at) = (0_i32, 0);
+    while at < source.len() {
+        let rest = &source[at..];
+        let c = rest.chars().next().unwrap_or(' ');
+        match c {
+            '\'' | '"' => {
+                at = end_of_text(source, at);
+                continue;
+            }
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth -= 1,
+            '?' if depth == 0 => return vec![source.to_owned()],
+            _ if depth == 0 && (rest.starts_with("&&") || rest.starts_with("||")) => {
+                cuts.push(at);
+                at += 2;
+                continue;
+            }
+            _ => {}
+        }
+        at += c.len_utf8();
+    }
+    if !cuts.is_empty() {
+        let mut found = Vec::new();
+        let mut from = 0;
+        for cut in cuts {
+            found.extend(parts(&source[from..cut]));
+            from = cut + 2;
+        }
+        found.extend(parts(&source[from..]));
+        return found;
+    }
+    if let Some(inner) = source.strip_prefix('!') {
+        return parts(inner);
+    }
+    let inside = source
+        .strip_prefix('(')
+        .and_then(|rest| rest.strip_suffix(')'));
+    // The parentheses are a pair only if the first is closed by the last.
+    match inside {
+        Some(inner) if arguments(source, 0).is_ok_and(|(_, end)| end == source.len()) => {
+            parts(inner)
+        }
+        _ => vec![source.to_owned()],
+    }
+}
+
 /// A call taken out of a condition.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Taken {
@@ -235,6 +286,15 @@ mod tests {
             take_calls("'segment(1)' == x").unwrap().0,
             "'segment(1)' == x"
         );
+    }
+
+    #[test]
+    fn a_condition_falls_into_its_parts() {
+        assert_eq!(
+            parts("a > 1 && !(b == 'x && y' || c) && f(d && e)"),
+            ["a > 1", "b == 'x && y'", "c", "f(d && e)"]
+        );
+        assert_eq!(parts("(a) && (b || c)"), ["a", "b", "c"]);
     }
 
     #[test]

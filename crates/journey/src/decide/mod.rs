@@ -227,7 +227,15 @@ fn replace(candidates: &mut [Candidate<'_>]) {
                 let replaces = other
                     .campaign
                     .is_some_and(|other| other.replaces.contains(&campaign.name));
-                replaces && other.key == one.key && !matches!(other.verdict, Verdict::Skip { .. })
+                let goes = match other.verdict {
+                    Verdict::Send { .. } => true,
+                    Verdict::Hold { reason, .. } => reason != Reason::Paused,
+                    Verdict::Skip { .. } => false,
+                };
+                let is_live = other
+                    .campaign
+                    .is_some_and(|campaign| campaign.mode == Mode::Live);
+                replaces && other.key == one.key && goes && is_live
             })
         })
         .collect();

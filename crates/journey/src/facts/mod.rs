@@ -119,13 +119,21 @@ pub(crate) fn span(span: Span) -> Option<Value> {
     chrono::Duration::try_milliseconds(span.as_millis()).map(Value::Duration)
 }
 
-/// A scalar of an event's properties; a text in RFC 3339 is a time where the contract says so.
-pub(crate) fn scalar(value: &serde_json::Value, is_time: bool) -> Option<Value> {
+/// A scalar of an event's properties, in the type that the contract says.
+pub(crate) fn scalar(value: &serde_json::Value, name: &str) -> Option<Value> {
+    use winback_campaign::names::{Kind, kind};
+    let kind = kind("event", name);
     match value {
         serde_json::Value::Bool(flag) => Some(Value::Bool(*flag)),
+        serde_json::Value::Number(number) if kind == Some(Kind::Text) => {
+            Some(Value::from(number.to_string()))
+        }
         serde_json::Value::Number(number) => number.as_f64().map(Value::Float),
-        serde_json::Value::String(text) if is_time => Timestamp::parse(text).ok().and_then(time),
-        serde_json::Value::String(text) => Some(Value::from(text.clone())),
+        serde_json::Value::String(text) => match kind {
+            Some(Kind::Time) => Timestamp::parse(text).ok().and_then(time),
+            Some(Kind::Number) => text.trim().parse().ok().map(Value::Float),
+            _ => Some(Value::from(text.clone())),
+        },
         _ => None,
     }
 }
@@ -167,12 +175,12 @@ impl Facts<'_> {
             let properties: HashMap<String, Value> = event
                 .properties
                 .iter()
-                .filter_map(|(name, value)| Some((name.clone(), scalar(value, false)?)))
+                .filter_map(|(name, value)| Some((name.clone(), scalar(value, name)?)))
                 .collect();
             Some(Value::from(properties))
         });
         for (name, value) in &event.properties {
-            map.make(name, || scalar(value, is_time(name)));
+            map.make(name, || scalar(value, name));
         }
         Some(map.value())
     }
@@ -207,7 +215,7 @@ impl Facts<'_> {
         map.time("published_at", Some(newest.at));
         map.text("url", newest.event.url.as_ref());
         for (name, value) in &newest.event.properties {
-            map.make(name, || scalar(value, is_time(name)));
+            map.make(name, || scalar(value, name));
         }
         Some(map.value())
     }
@@ -248,6 +256,14 @@ impl Facts<'_> {
         }
         map.value()
     }
+}
+
+/// Whether the contract calls a field of any event a text: numbers are taken as text there.
+pub(crate) fn is_text(name: &str) -> bool {
+    matches!(
+        winback_campaign::names::kind("event", name),
+        Some(winback_campaign::names::Kind::Text)
+    )
 }
 
 /// Whether the contract calls a field of any event a time.

@@ -1,6 +1,6 @@
 //! Exits: a purchase, or whatever the campaign names, ends journeys at once and takes back permissions (INV-5).
 
-use winback_campaign::model::Pattern;
+use winback_campaign::model::{Pattern, StartKind};
 use winback_contract::{Reason, Transition, spec};
 
 use super::Happening;
@@ -85,16 +85,13 @@ fn verdict(
 ) -> Option<Reason> {
     let bundle = world.bundles.get(journey.bundle)?;
     let campaign = bundle.campaign(&journey.campaign)?;
-    // Silence is measured by the order itself: an armed one is armed anew, not ended.
-    let silent = journey.station == Station::Armed
-        && matches!(
-            campaign
-                .starts
-                .get(usize::from(journey.start))
-                .map(|start| &start.kind),
-            Some(winback_campaign::StartKind::Silence { .. })
-        );
+    // Silence and dates are measured by the state itself: an armed one is armed anew, not ended.
+    let silent = is_measured(journey, world);
     if silent {
+        return None;
+    }
+    // What began by this very event is not ended by it under another name.
+    if journey.entry.name == spec::JOURNEY_ENDED && journey.entry.arrived == happening.arrival {
         return None;
     }
     // What is older than the journey by both clocks can't be its end.
@@ -152,6 +149,19 @@ fn verdict(
     None
 }
 
+/// Whether a journey is armed by the state itself, not by an event: silence, or a date.
+pub(crate) fn is_measured(journey: &Journey, world: &World<'_>) -> bool {
+    let start = world
+        .bundles
+        .campaign(journey.bundle, &journey.campaign)
+        .and_then(|campaign| campaign.starts.get(usize::from(journey.start)));
+    journey.station == Station::Armed
+        && matches!(
+            start.map(|start| &start.kind),
+            Some(StartKind::Silence { .. } | StartKind::Date { .. })
+        )
+}
+
 /// Whether an event matches a pattern for a journey; an error when its condition can't be judged.
 pub(super) fn matches(
     pattern: &Pattern,
@@ -184,12 +194,15 @@ fn goals(
     world: &World<'_>,
     out: &mut Effects,
 ) {
-    if name != spec::ORDER_COMPLETED || !happening.live {
+    if !happening.live {
         return;
     }
     let Some(active) = world.active else { return };
     let mut won = Vec::new();
     for history in &mut customer.history {
+        if history.goal.is_none() || !is_success(&history.campaign, name, active) {
+            continue;
+        }
         let open = history
             .goal
             .take_if(|(_, until)| *until >= happening.arrival);
@@ -221,4 +234,22 @@ fn goals(
         };
         after_end(customer, &ended, world, out);
     }
+}
+
+/// Whether an event of this name is what a campaign is for.
+fn is_success(campaign: &str, name: &str, active: &winback_campaign::Bundle) -> bool {
+    let Some(campaign) = active.campaign(campaign) else {
+        return name == spec::ORDER_COMPLETED;
+    };
+    let plain =
+        |pattern: &Pattern| pattern.when.is_none() && pattern.on.iter().any(|on| on == name);
+    if !campaign.goals.is_empty() {
+        return campaign.goals.iter().any(plain);
+    }
+    let by_group = active.policy.groups.get(&campaign.group);
+    by_group.and_then(Option::as_deref) == Some(name)
+        || campaign
+            .exits
+            .iter()
+            .any(|exit| exit.converted && plain(&exit.pattern))
 }

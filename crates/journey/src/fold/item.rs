@@ -9,7 +9,7 @@ use super::Happening;
 use super::start::line;
 use crate::customer::{Customer, Line};
 use crate::effects::{Count, Effects};
-use crate::facts::{Facts, is_time};
+use crate::facts::{Facts, is_text, is_time};
 use crate::state::Field;
 use crate::world::World;
 
@@ -67,6 +67,7 @@ pub(super) fn values(event: &Event, wanted: &BTreeSet<String>) -> Vec<(String, F
         };
         let of_properties = || match event.properties.get(name)? {
             serde_json::Value::Bool(flag) => Some(Field::Bool(*flag)),
+            serde_json::Value::Number(number) if is_text(name) => Some(short(&number.to_string())),
             serde_json::Value::Number(number) => number.as_f64().map(Field::Number),
             serde_json::Value::String(text) if is_time(name) => {
                 Timestamp::parse(text).ok().map(Field::Time)

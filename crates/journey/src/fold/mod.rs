@@ -22,7 +22,7 @@ use crate::effects::{Count, Effects, Forward};
 use crate::merge;
 use crate::world::World;
 
-pub use occasion::{announce, arm_dates, arm_silence, call_out};
+pub use occasion::{DATE, announce, arm_dates, arm_silence, call_out};
 pub(crate) use profile::{consent, withdraw};
 pub(crate) use start::{Ended, after_end, ends_by_order, is_an_end, line};
 

@@ -5,7 +5,7 @@
 use jiff::civil::Date;
 use winback_campaign::model::{Campaign, Missed, StartKind};
 use winback_campaign::{Moment, calendar};
-use winback_contract::{Announcement, JourneyId, Span, Timestamp, ids::bucket, spec};
+use winback_contract::{Announcement, JourneyId, Reason, Span, Timestamp, ids::bucket, spec};
 
 use super::Happening;
 use super::start::{Arming, arm, entry};
@@ -15,6 +15,9 @@ use crate::effects::Effects;
 use crate::facts::Facts;
 use crate::state::{EntryFacts, Field, Journey, Station};
 use crate::world::World;
+
+/// Name of what begins a journey of a date.
+pub const DATE: &str = "Date";
 
 /// An offset below a span, drawn by the person and the campaign.
 fn spread(width: Span, campaign: &str, world: &World<'_>) -> Span {
@@ -72,14 +75,18 @@ pub fn arm_silence(customer: &mut Customer, now: Timestamp, world: &World<'_>, o
                 ),
                 Missed::Visit => (
                     customer.last_activity,
-                    "visit".to_owned(),
+                    customer
+                        .last_activity
+                        .map(|last| format!("visit:{}", last.as_millis()))
+                        .unwrap_or_default(),
                     spec::SESSION_STARTED,
                 ),
             };
             let Some(last) = last else { continue };
-            let is_old = |journey: &Journey| {
-                journey.campaign == campaign.name && journey.station == Station::Armed
+            let of_start = |journey: &Journey| {
+                journey.campaign == campaign.name && usize::from(journey.start) == index
             };
+            let is_old = |journey: &Journey| of_start(journey) && journey.station == Station::Armed;
             // A newer order is the newer silence: what was armed by an older one is over.
             customer
                 .journeys
@@ -89,46 +96,26 @@ pub fn arm_silence(customer: &mut Customer, now: Timestamp, world: &World<'_>, o
                 .iter()
                 .find(|j| is_old(j) && j.key == occasion)
                 .map(|j| (j.due, j.bundle));
-            let about =
-                |j: &Journey| j.campaign == campaign.name && j.key == occasion && !is_old(j);
-            let done = *without == Missed::Order
-                && customer
-                    .history(&campaign.name)
-                    .and_then(|history| history.occasion.as_ref())
-                    == Some(&occasion);
-            let renewed = *without == Missed::Visit;
+            let about = |j: &Journey| of_start(j) && j.key == occasion && !is_old(j);
+            let done = customer
+                .history(&campaign.name)
+                .and_then(|history| history.occasion.as_ref())
+                == Some(&occasion);
             if done
                 || customer.journeys.iter().any(about)
-                || (old.is_some_and(|(_, version)| version == bundle.hash) && !renewed)
+                || old.is_some_and(|(_, version)| version == bundle.hash)
             {
                 continue;
             }
-            let salt: &[u8] = if renewed {
-                b"visit"
-            } else {
+            let of_order = *without == Missed::Order;
+            // Everybody has a length of silence of its own: by the order, or for all visits.
+            let salt: &[u8] = if of_order {
                 occasion.as_bytes()
+            } else {
+                b"visit"
             };
             let regular = last + span.value(&[world.customer.as_bytes(), salt]);
-            if let Some((_, version)) = old
-                && version == bundle.hash
-            {
-                // The person was there: the silence counts anew.
-                let waiting = customer.journeys.iter_mut().find(|j| is_old(j));
-                if let Some(journey) = waiting {
-                    journey.due = journey.due.max(regular);
-                }
-                continue;
-            }
-            let id = JourneyId::of(
-                &campaign.name,
-                world.customer,
-                name.as_bytes(),
-                &if renewed {
-                    format!("{occasion}{}", last.as_millis())
-                } else {
-                    occasion.clone()
-                },
-            );
+            let id = JourneyId::of(&campaign.name, world.customer, name.as_bytes(), &occasion);
             let taken_in = campaign
                 .existing
                 .map(|existing| now + spread(existing, &campaign.name, world));
@@ -148,9 +135,9 @@ pub fn arm_silence(customer: &mut Customer, now: Timestamp, world: &World<'_>, o
                 arrived: customer
                     .orders
                     .last_arrived
-                    .filter(|_| !renewed)
+                    .filter(|_| of_order)
                     .unwrap_or(last),
-                order_id: (!renewed).then(|| occasion.clone()),
+                order_id: of_order.then(|| occasion.clone()),
                 ..EntryFacts::default()
             };
             let arming = Arming {
@@ -179,8 +166,12 @@ pub fn arm_dates(customer: &mut Customer, now: Timestamp, world: &World<'_>, out
             else {
                 continue;
             };
+            let of_start = |journey: &Journey| {
+                journey.campaign == campaign.name && usize::from(journey.start) == index
+            };
+            // What is due already happens: it is not for a new value to take it away.
             let is_armed = |journey: &Journey| {
-                journey.campaign == campaign.name && journey.station == Station::Armed
+                of_start(journey) && journey.station == Station::Armed && journey.due > now
             };
             let place = zone(customer, &bundle.policy);
             let known = moment
@@ -206,16 +197,21 @@ pub fn arm_dates(customer: &mut Customer, now: Timestamp, world: &World<'_>, out
             customer
                 .journeys
                 .retain(|journey| !is_armed(journey) || journey.key == key);
+            if !yearly {
+                end_stale(customer, of_start, &key, now, world, out);
+            }
             let waiting = customer
                 .journeys
-                .iter_mut()
-                .find(|journey| journey.campaign == campaign.name && journey.key == key);
-            if let Some(journey) = waiting {
+                .iter()
+                .position(|journey| of_start(journey) && journey.key == key);
+            if let Some(place) = waiting {
+                let journey = &mut customer.journeys[place];
                 if journey.station == Station::Armed {
                     journey.due = due;
                 }
                 if journey.first_message_at.is_none() {
                     set_date(&mut journey.entry, at);
+                    crate::advance::note_end(customer, place, world);
                 }
                 continue;
             }
@@ -227,7 +223,7 @@ pub fn arm_dates(customer: &mut Customer, now: Timestamp, world: &World<'_>, out
                 continue;
             }
             let mut entry = EntryFacts {
-                name: "Date".into(),
+                name: DATE.into(),
                 at: now,
                 arrived: now,
                 ..EntryFacts::default()
@@ -245,6 +241,30 @@ pub fn arm_dates(customer: &mut Customer, now: Timestamp, world: &World<'_>, out
                 due,
             };
             arm(customer, arming, world, out);
+        }
+    }
+}
+
+/// What has begun and sent nothing speaks of a date that is no more.
+fn end_stale(
+    customer: &mut Customer,
+    of_start: impl Fn(&Journey) -> bool,
+    key: &str,
+    now: Timestamp,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
+    let mut place = 0;
+    while place < customer.journeys.len() {
+        let journey = &customer.journeys[place];
+        let stale = of_start(journey)
+            && journey.key != key
+            && journey.first_message_at.is_none()
+            && !matches!(journey.station, Station::Armed | Station::Sending);
+        if stale {
+            crate::advance::end(customer, place, Reason::Cancelled, now, world, out);
+        } else {
+            place += 1;
         }
     }
 }

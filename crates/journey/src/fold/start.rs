@@ -288,13 +288,15 @@ pub(super) fn arm(
         id,
         due,
     } = arming;
-    let same = |journey: &&mut Journey| journey.campaign == campaign.name && journey.key == key;
-    if let Some(journey) = customer.journeys.iter_mut().find(same) {
+    let same = |journey: &Journey| journey.campaign == campaign.name && journey.key == key;
+    if let Some(place) = customer.journeys.iter().position(same) {
+        let journey = &mut customer.journeys[place];
         if journey.station == Station::Armed {
             journey.due = journey.due.max(due);
         }
         if journey.first_message_at.is_none() {
             journey.entry = entry;
+            crate::advance::note_end(customer, place, world);
         }
         return;
     }
@@ -336,6 +338,7 @@ pub(super) fn arm(
         answers: Vec::new(),
         answer: None,
         met: Vec::new(),
+        waited: None,
         over_at: None,
         goal: false,
     });

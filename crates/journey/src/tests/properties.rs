@@ -65,7 +65,7 @@ struct Told {
 fn live(seed: u64, active: &Arc<Bundle>) -> Told {
     let mut random = Random::new(seed);
     let mut life = Life::on("2026-02-20T10:00:00Z", active.clone());
-    life.thorough = seed % 10 == 0;
+    life.thorough = seed.is_multiple_of(10);
     let zones = [
         "Europe/Kyiv",
         "Asia/Kolkata",

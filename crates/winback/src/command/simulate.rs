@@ -38,6 +38,14 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
             ));
         }
     };
+    if let Some(only) = &arguments.campaign
+        && bundle.campaign(only).is_none()
+    {
+        return Err(Error::Usage(format!(
+            "there is no campaign `{only}` in {}",
+            arguments.folder.display()
+        )));
+    }
     let text = std::fs::read_to_string(&arguments.events)
         .map_err(|error| Error::Usage(format!("{}: {error}", arguments.events.display())))?;
     let mut events = Vec::new();

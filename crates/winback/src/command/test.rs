@@ -118,6 +118,14 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
             ));
         }
     };
+    if let Some(only) = &arguments.campaign
+        && whole.campaign(only).is_none()
+    {
+        return Err(Error::Usage(format!(
+            "there is no campaign `{only}` in {}",
+            arguments.folder.display()
+        )));
+    }
     let (mut passed, mut failed) = (0, 0);
     for name in whole.campaigns.keys() {
         if arguments.campaign.as_ref().is_some_and(|only| only != name) {
@@ -149,6 +157,12 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
             "{failed} of {} cases failed",
             passed + failed
         )));
+    }
+    if passed == 0 {
+        return Err(Error::Findings(
+            "no case was found: write tests.yaml beside campaign.yaml, see docs/campaigns.md"
+                .into(),
+        ));
     }
     output::print(&format!("{passed} cases passed"));
     Ok(())
