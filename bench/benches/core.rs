@@ -80,6 +80,7 @@ fn core(criterion: &mut Criterion) {
     let mut bundles = Bundles::default();
     bundles.insert(bundle.clone());
     let limits = Limits::default();
+    let sellers = winback_journey::Sellers::default();
     let world = World {
         customer: CustomerId([7; 16]),
         partition: Partition(0),
@@ -87,6 +88,7 @@ fn core(criterion: &mut Criterion) {
         active: Some(&bundle),
         limits: &limits,
         news: &[],
+        sellers: &sellers,
     };
     let start = Timestamp::from_millis(1_780_000_000_000);
     let mut customer = Customer::default();

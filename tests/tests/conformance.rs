@@ -7,7 +7,7 @@ use std::time::Duration;
 use winback_contract::{CustomerId, MessageId, Offset, Partition, Span, Timestamp};
 use winback_scenario::Random;
 use winback_service::Clock;
-use winback_store::{Commit, Committed, GrantWrite, MemoryStore, Meta, RedisStore, Store};
+use winback_store::{Commit, Committed, GrantWrite, MemoryStore, Meta, RedisStore, Store, Watch};
 use winback_testkit::Redis;
 
 const P: Partition = Partition(3);
@@ -78,6 +78,13 @@ fn commit(random: &mut Random, meta: &Meta, number: u64) -> Commit {
             )
         })
         .collect();
+    let watches = (0..random.below(3))
+        .map(|_| Watch {
+            product: format!("p{}", random.below(3)),
+            customer: customer(random),
+            since: Timestamp::from_millis(far + random.between(0, 50)),
+        })
+        .collect();
     Commit {
         epoch: if random.percent(10) {
             meta.epoch.wrapping_sub(1)
@@ -96,6 +103,7 @@ fn commit(random: &mut Random, meta: &Meta, number: u64) -> Commit {
         outbox,
         trim,
         grants,
+        watches,
     }
 }
 
@@ -121,8 +129,17 @@ async fn seen(store: &dyn Store) -> String {
             Some(winback_store::Grant::Claimed { .. }) => "claimed".to_owned(),
             other => format!("{other:?}"),
         });
+    let mut watchers = Vec::new();
+    for product in ["p0", "p1", "p2"] {
+        let mut cursor = Some(String::new());
+        while let Some(at) = cursor {
+            let (slice, next) = store.watchers(P, product, &at, 3).await.unwrap();
+            watchers.push(slice);
+            cursor = next;
+        }
+    }
     format!(
-        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}",
+        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{watchers:?}",
         store.metas(&[P]).await.unwrap(),
         store.load(P, &ids).await.unwrap(),
         store

@@ -9,7 +9,7 @@ use winback_contract::{BundleHash, Channel, ids::digest};
 
 use crate::compile;
 use crate::diagnostic::Report;
-use crate::model::{Campaign, Entry, StartKind};
+use crate::model::{Campaign, Entry, Seen, StartKind};
 use crate::policy::Policy;
 use crate::template::Templates;
 
@@ -43,6 +43,7 @@ pub struct Bundle {
     pub templates: Templates,
     begins: Begins,
     listens: Listens,
+    watched: BTreeSet<Seen>,
 }
 
 impl Bundle {
@@ -57,7 +58,9 @@ impl Bundle {
         match parts {
             Some((policy, campaigns, templates)) if !report.has_errors() => {
                 let (begins, listens) = indexes(&campaigns);
+                let watched = watched(&campaigns);
                 let bundle = Self {
+                    watched,
                     hash: files.hash(),
                     policy,
                     campaigns,
@@ -83,6 +86,11 @@ impl Bundle {
             .is_some_and(|campaigns| campaigns.iter().any(|name| name == campaign))
     }
 
+    /// Ways of knowing a product that a campaign waits for news of.
+    pub fn watched(&self) -> &BTreeSet<Seen> {
+        &self.watched
+    }
+
     /// The channels that its steps use.
     pub fn channels(&self) -> BTreeSet<Channel> {
         let campaigns = self.campaigns.values();
@@ -94,6 +102,15 @@ impl Bundle {
     pub fn campaign(&self, name: &str) -> Option<&Campaign> {
         self.campaigns.get(name)
     }
+}
+
+fn watched(campaigns: &BTreeMap<String, Campaign>) -> BTreeSet<Seen> {
+    let starts = campaigns.values().flat_map(|campaign| &campaign.starts);
+    let kinds = starts.filter_map(|start| match &start.kind {
+        StartKind::Product { seen, .. } => Some(seen.iter().copied()),
+        _ => None,
+    });
+    kinds.flatten().collect()
 }
 
 /// Starts by the event that begins them: campaign, and index of the start.

@@ -5,8 +5,8 @@
 use std::fmt::Write as _;
 
 use crate::model::{
-    Campaign, Delay, Entry, Missed, Mode, OfferKind, Pattern, Schedule, Start, StartKind, Step,
-    Unless,
+    Campaign, Delay, Entry, GoodsChange, Missed, Mode, OfferKind, Pattern, Schedule, Seen, Start,
+    StartKind, Step, Unless,
 };
 use crate::policy::Policy;
 
@@ -99,6 +99,30 @@ fn begins(start: &Start) -> String {
         }
         StartKind::Schedule(schedule) => format!("for everybody {}", days(schedule)),
         StartKind::Announced { on } => format!("for everybody at {}", list(on)),
+        StartKind::Product {
+            change,
+            seen,
+            within,
+            delay,
+        } => {
+            let news = match change {
+                GoodsChange::PriceDrop { by: 0 } => "the price falls".to_owned(),
+                GoodsChange::PriceDrop { by } => {
+                    format!("the price falls by {} % or more", f64::from(*by) / 100.0)
+                }
+                GoodsChange::BackInStock => "it is back in stock".to_owned(),
+            };
+            let words = Seen::ALL.iter().filter(|(_, kind)| seen.contains(kind));
+            let words: Vec<&str> = words.map(|(word, _)| *word).collect();
+            let after = match delay {
+                Delay::Fixed(range) if range.to.as_millis() == 0 => String::new(),
+                delay => format!("{} after ", span(delay)),
+            };
+            format!(
+                "{after}when {news}, of a product {} within {within}",
+                words.join(" or ")
+            )
+        }
         StartKind::Ended { of, delay } => match delay {
             Delay::Fixed(range) if range.to.as_millis() == 0 => {
                 format!("when a journey of {} has ended", list(of))
@@ -186,6 +210,14 @@ fn sends(step: &Step) -> String {
     }
     if let Some(at) = step.at {
         let _ = write!(text, ", at {} local time", at.strftime("%H:%M"));
+    }
+    if let Some(recommend) = &step.recommend {
+        let _ = write!(
+            text,
+            ", with {} products ({})",
+            recommend.count,
+            recommend.kind.word()
+        );
     }
     if let Some(offer) = &step.offer {
         let what = match &offer.kind {

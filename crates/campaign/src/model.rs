@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use jiff::civil::Weekday;
+use serde::{Deserialize, Serialize};
 use winback_contract::{Channel, Span, ids::bucket};
 
 use crate::condition::Condition;
@@ -218,6 +219,17 @@ pub enum StartKind {
         /// Names of announcements.
         on: Vec<String>,
     },
+    /// News of goods that the customer knows.
+    Product {
+        /// Which news.
+        change: GoodsChange,
+        /// How the customer came to know them; any of these.
+        seen: Vec<Seen>,
+        /// Not longer ago.
+        within: Span,
+        /// From the news.
+        delay: Delay,
+    },
     /// A journey of one of these campaigns ended.
     Ended {
         /// Names of campaigns.
@@ -225,6 +237,79 @@ pub enum StartKind {
         /// From the end.
         delay: Delay,
     },
+}
+
+/// A change of goods that begins a journey.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum GoodsChange {
+    /// At least so much below what was seen, in hundredths of a percent.
+    PriceDrop {
+        /// The least fall.
+        by: u32,
+    },
+    /// It can be bought again.
+    BackInStock,
+}
+
+/// How a customer came to know a product.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum Seen {
+    /// Looked at it.
+    Viewed,
+    /// Put it into a cart.
+    Carted,
+    /// Put it on the wish list.
+    Wished,
+    /// Asked to be told.
+    Asked,
+}
+
+impl Seen {
+    /// All, with the word of each.
+    pub const ALL: [(&'static str, Self); 4] = [
+        ("viewed", Self::Viewed),
+        ("carted", Self::Carted),
+        ("wished", Self::Wished),
+        ("asked", Self::Asked),
+    ];
+}
+
+/// Products that a step recommends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Recommend {
+    /// Chosen how.
+    pub kind: RecommendKind,
+    /// How many.
+    pub count: usize,
+}
+
+/// How recommended products are chosen (playbook P1, P9, P82).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RecommendKind {
+    /// What sells most.
+    Popular,
+    /// What others bought together with what the step is about.
+    AlsoBought,
+    /// What sells most in the categories looked at.
+    FromViewed,
+    /// What earns most points.
+    MorePoints,
+}
+
+impl RecommendKind {
+    /// All, with the word of each.
+    pub const ALL: [(&'static str, Self); 4] = [
+        ("popular", Self::Popular),
+        ("also_bought", Self::AlsoBought),
+        ("from_viewed", Self::FromViewed),
+        ("more_points", Self::MorePoints),
+    ];
+
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        let known = Self::ALL.iter().find(|(_, kind)| *kind == self);
+        known.map_or("popular", |(word, _)| *word)
+    }
 }
 
 /// What silence misses.
@@ -399,6 +484,8 @@ pub struct Step {
     pub expires: Span,
     /// Products it is about.
     pub show: Option<Condition>,
+    /// Products it recommends beside them.
+    pub recommend: Option<Recommend>,
     /// What it offers.
     pub offer: Option<Offer>,
     /// Of ads: time in the audience.

@@ -59,6 +59,18 @@ pub const VARIABLES: &[(&str, &[(&str, Kind)])] = &[
         ],
     ),
     (
+        "product",
+        &[
+            ("product_id", Text),
+            ("name", Text),
+            ("category", Text),
+            ("price", Number),
+            ("was", Number),
+            ("seen_price", Number),
+            ("available", Int),
+        ],
+    ),
+    (
         "customer",
         &[
             ("known", Bool),
@@ -184,6 +196,7 @@ const EVENT: &[(&str, Kind)] = &[
     ("properties", Any),
     ("campaign", Text),
     ("outcome", Text),
+    ("was", Number),
 ];
 
 /// What began a journey.

@@ -46,6 +46,37 @@ pub struct Product {
     pub in_stock: Option<bool>,
 }
 
+impl Product {
+    /// One of a product of which nothing else is known.
+    pub fn of(id: &str) -> Self {
+        Self {
+            product_id: id.to_owned(),
+            name: None,
+            category: None,
+            price: None,
+            quantity: 1,
+            url: None,
+            image_url: None,
+            in_stock: None,
+        }
+    }
+
+    /// Takes over what another description of the same product says; what it does not say stays.
+    pub fn overlay(&mut self, newer: &Self) {
+        fn take<T: Clone>(mine: &mut Option<T>, newer: &Option<T>) {
+            if newer.is_some() {
+                mine.clone_from(newer);
+            }
+        }
+        take(&mut self.name, &newer.name);
+        take(&mut self.category, &newer.category);
+        take(&mut self.price, &newer.price);
+        take(&mut self.url, &newer.url);
+        take(&mut self.image_url, &newer.image_url);
+        take(&mut self.in_stock, &newer.in_stock);
+    }
+}
+
 /// What the shop said about the person. Absent fields leave the profile as it is.
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Traits {

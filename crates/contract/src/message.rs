@@ -83,6 +83,12 @@ pub struct Facts {
     /// Products the step is about.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<Product>,
+    /// Products to recommend, filled in when it is rendered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recommended: Vec<Product>,
+    /// How they are chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recommend: Option<Wish>,
     /// What began the journey, and what was awaited, as far as texts ask for it; amounts in minor units.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub entry: BTreeMap<String, serde_json::Value>,
@@ -104,6 +110,24 @@ pub struct Facts {
     /// Of ads: the time in the audience ends then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stay_until: Option<Timestamp>,
+}
+
+/// Which products to recommend: dispatch takes the first that the catalogue sells.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Wish {
+    /// `popular`, `also_bought`, `from_viewed` or `more_points`.
+    pub kind: String,
+    /// How many.
+    pub count: u32,
+    /// Ids, the best first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub candidates: Vec<String>,
+    /// Categories that the person looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub categories: Vec<String>,
+    /// Ids that are no news to the person.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not: Vec<String>,
 }
 
 /// An order as texts show it.

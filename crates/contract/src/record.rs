@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::blob::Blob;
 use crate::event::Event;
+use crate::goods::GoodsNews;
 use crate::identity::IdentityKind;
 use crate::ids::{BundleHash, CustomerId, EventId};
 use crate::outcome::Outcome;
@@ -100,6 +101,8 @@ pub enum Body {
     Outcome(Box<Outcome>),
     /// The shop has something to tell: a copy for every partition.
     Announcement(Box<Event>),
+    /// Price or stock of a product changed: a copy for every partition.
+    Goods(Box<GoodsNews>),
     /// From here on this bundle decides, in this partition.
     Activation {
         /// Its hash.

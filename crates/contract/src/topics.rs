@@ -20,6 +20,8 @@ pub enum Topic {
     Dispatch(Channel),
     /// What became of messages.
     Outcomes,
+    /// Products as the shop last described them.
+    Catalogue,
     /// Bundles.
     Campaigns,
     /// What could not be applied.
@@ -54,6 +56,7 @@ impl Topic {
             Self::Journeys => "journeys".into(),
             Self::Dispatch(channel) => format!("dispatch.{channel}"),
             Self::Outcomes => "outcomes".into(),
+            Self::Catalogue => "catalogue".into(),
             Self::Campaigns => "campaigns".into(),
             Self::Failed => "failed".into(),
         }
@@ -103,6 +106,13 @@ impl Topic {
             },
             Self::Outcomes => Layout {
                 written_by: "dispatch, gateway",
+                ..base
+            },
+            Self::Catalogue => Layout {
+                keyed: false,
+                retention: None,
+                written_by: "ingest",
+                read_by: "ingest, dispatch",
                 ..base
             },
             Self::Campaigns => Layout {

@@ -3,11 +3,13 @@
 //! Invariants: INV-4 and INV-5 (nothing is sent without a claim taken just before), INV-11 (the window of the claim).
 //! Absent on purpose: decisions about whether, when and to whom.
 
+pub mod catalogue;
 pub mod compose;
 pub mod metrics;
 pub mod provider;
 pub mod service;
 
+pub use catalogue::Catalogue;
 pub use provider::{
     FileProvider, HttpConfig, HttpProvider, Provider, Sent, SmtpConfig, SmtpProvider, TlsMode,
 };

@@ -19,6 +19,7 @@ use winback_journey::{Bundles, Offered};
 use winback_service::{Clock, Health, Shutdown, clock};
 use winback_store::{Claim, Store};
 
+use crate::catalogue::Catalogue;
 use crate::compose::{Mail, compose};
 use crate::metrics::Metrics;
 use crate::provider::{Provider, Sent};
@@ -55,6 +56,7 @@ pub struct Service {
     member: Box<dyn Member>,
     campaigns: Follower,
     bundles: Bundles,
+    catalogue: Arc<Catalogue>,
     provider: Arc<dyn Provider>,
     files: Arc<dyn Provider>,
     metrics: Metrics,
@@ -70,6 +72,9 @@ impl std::fmt::Debug for Service {
         write!(f, "dispatch({})", self.config.channel)
     }
 }
+
+/// The provider of live messages, the one of all others, and the goods of the shop.
+pub type Sources = (Arc<dyn Provider>, Arc<dyn Provider>, Arc<Catalogue>);
 
 /// A message, ready to be sent, or what to report instead.
 enum Ready {
@@ -87,7 +92,7 @@ impl Service {
         log: Arc<dyn Log>,
         store: Arc<dyn Store>,
         clock: Clock,
-        (provider, files): (Arc<dyn Provider>, Arc<dyn Provider>),
+        (provider, files, catalogue): Sources,
         metrics: Metrics,
         (shutdown, token): (Shutdown, u64),
     ) -> Result<Self, Error> {
@@ -108,6 +113,7 @@ impl Service {
             member,
             campaigns,
             bundles: Bundles::default(),
+            catalogue,
             provider,
             files,
             metrics,
@@ -129,6 +135,9 @@ impl Service {
                 tracing::error!(reason, "a published bundle is left aside");
             }
         }
+        if !self.catalogue.follow().await? {
+            return Ok(1);
+        }
         // While a bundle is awaited nothing more is taken: what waits is bounded (INV-12). And no more is taken than is
         // sent at the same time: what is sent is reported before the next is claimed, so that a crash leaves few in doubt.
         let most = if self.waiting.is_empty() {
@@ -142,7 +151,7 @@ impl Service {
         let mut taken = polled.records.len();
         let mut ready = Vec::new();
         for record in self.waiting.retry().into_iter().chain(polled.records) {
-            if self.waiting.blocks(&record) || !self.prepare(&record, &mut ready)? {
+            if self.waiting.blocks(&record) || !self.prepare(&record, &mut ready).await? {
                 self.waiting.push(record);
                 taken = taken.saturating_sub(1);
                 continue;
@@ -175,9 +184,9 @@ impl Service {
     }
 
     /// Reads and renders. False when the bundle is not here yet.
-    fn prepare(&mut self, record: &Record, ready: &mut Vec<Ready>) -> Result<bool, Error> {
+    async fn prepare(&mut self, record: &Record, ready: &mut Vec<Ready>) -> Result<bool, Error> {
         let payload = record.value.as_deref().unwrap_or_default();
-        let message: Message = match serde_json::from_slice(payload) {
+        let mut message: Message = match serde_json::from_slice(payload) {
             Ok(message) => message,
             Err(error) => {
                 let detail = format!(
@@ -221,6 +230,15 @@ impl Service {
                 .campaign(&message.campaign)
                 .is_some_and(|campaign| campaign.mode == Mode::Shadow)
             || !self.is_allowed(&message.address);
+        if self.catalogue.refresh(&mut message.facts).await.is_err() {
+            let message = Box::new(message);
+            ready.push(Ready::Report(
+                message,
+                OutcomeStatus::Refused,
+                Reason::NoStock,
+            ));
+            return Ok(true);
+        }
         let composed = if self.provider.reads_texts() {
             compose(bundle, &message)
         } else {

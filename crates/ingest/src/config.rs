@@ -47,4 +47,6 @@ pub struct Config {
     pub max_bytes: usize,
     /// Records taken at once.
     pub batch: usize,
+    /// A price that changed by less is no news to customers, in hundredths of a percent.
+    pub price_change: u32,
 }

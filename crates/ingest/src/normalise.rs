@@ -43,8 +43,8 @@ pub fn normalise(mut envelope: Envelope, currency: Currency) -> Result<(Event, b
         })?,
     };
     let identities = identities(&envelope, &name)?;
-    // An announcement is the shop's own: it is about everybody.
-    if identities.strongest().is_none() && !spec::ANNOUNCEMENTS.contains(&name.as_str()) {
+    // The shop's own words are about everybody.
+    if identities.strongest().is_none() && !spec::is_about_the_shop(&name) {
         let detail = "no userId, anonymousId, email or phone: nobody this could be about";
         return Err(Refusal::new("missing_identity", detail));
     }

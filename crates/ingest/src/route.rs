@@ -32,6 +32,32 @@ pub struct Arrived<'a> {
     pub id: EventId,
 }
 
+impl Arrived<'_> {
+    /// The position of the record's part of this index.
+    pub fn position(&self, index: usize) -> SourcePosition {
+        SourcePosition {
+            stream: self.stream.to_owned(),
+            partition: self.partition,
+            offset: self.offset,
+            index: u32::try_from(index).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// A record of `events` made of it.
+    pub fn record(&self, to: CustomerId, index: usize, body: Body) -> EventRecord {
+        EventRecord {
+            v: EventRecord::VERSION,
+            to,
+            id: self.id,
+            source: self.position(index),
+            kind: self.kind,
+            arrival: self.arrival,
+            at: self.at,
+            body,
+        }
+    }
+}
+
 /// The identity of a raw record: the storefront's message id, else its payload.
 pub fn event_id(message_id: Option<&str>, record: &Record) -> EventId {
     match message_id {
@@ -48,42 +74,15 @@ pub fn route(
     links: &mut Links,
 ) -> Vec<EventRecord> {
     if spec::ANNOUNCEMENTS.contains(&event.name.as_str()) {
-        return vec![EventRecord {
-            v: EventRecord::VERSION,
-            to: EVERYBODY,
-            id: arrived.id,
-            source: SourcePosition {
-                stream: arrived.stream.to_owned(),
-                partition: arrived.partition,
-                offset: arrived.offset,
-                index: 0,
-            },
-            kind: arrived.kind,
-            arrival: arrived.arrival,
-            at: arrived.at,
-            body: Body::Announcement(Box::new(event)),
-        }];
+        let told = Body::Announcement(Box::new(event));
+        return vec![arrived.record(EVERYBODY, 0, told)];
     }
     let identities: Vec<_> = event.identities.iter().collect();
     let Some((strongest, weaker)) = identities.split_first() else {
         return Vec::new();
     };
     let owner = strongest.customer(shop);
-    let record = |to, index: usize, body| EventRecord {
-        v: EventRecord::VERSION,
-        to,
-        id: arrived.id,
-        source: SourcePosition {
-            stream: arrived.stream.to_owned(),
-            partition: arrived.partition,
-            offset: arrived.offset,
-            index: u32::try_from(index).unwrap_or(u32::MAX),
-        },
-        kind: arrived.kind,
-        arrival: arrived.arrival,
-        at: arrived.at,
-        body,
-    };
+    let record = |to, index: usize, body| arrived.record(to, index, body);
     let is_conversion = event.name == spec::ORDER_COMPLETED;
     let mut records = Vec::with_capacity(1 + 2 * weaker.len());
     for (place, identity) in weaker.iter().enumerate() {

@@ -8,18 +8,19 @@ use std::time::Duration;
 
 use winback_bus::{Error, Ledger, Log, Member, Outgoing, Record, Stamp};
 use winback_contract::{
-    Body, Currency, Failed, FailedStage, Partition, PartitionCount, Timestamp, Topic, TopicNames,
-    failed::KEPT_BYTES,
+    Body, Currency, Event, EventRecord, Failed, FailedStage, Partition, PartitionCount, SourceKind,
+    Timestamp, Topic, TopicNames, failed::KEPT_BYTES, spec,
 };
 use winback_service::{Health, Shutdown, clock};
 
+use crate::catalogue::Catalogue;
 use crate::config::{Arrival, Config, SourceConfig};
 use crate::decode::decode;
 use crate::fields::Refusal;
 use crate::links::Links;
 use crate::metrics::Metrics;
 use crate::normalise::normalise;
-use crate::route::{Arrived, event_id, route};
+use crate::route::{Arrived, EVERYBODY, event_id, route};
 
 /// The shop, as far as ingest needs it.
 #[derive(Debug, Clone)]
@@ -33,7 +34,7 @@ pub struct Shop {
 /// One source being ingested.
 pub struct Service {
     source: SourceConfig,
-    stream: String,
+    stream: Arc<str>,
     config: Config,
     shop: Shop,
     log: Arc<dyn Log>,
@@ -41,6 +42,8 @@ pub struct Service {
     partitions: PartitionCount,
     events: Arc<str>,
     failed: Arc<str>,
+    catalogue_topic: Arc<str>,
+    catalogue: Option<Catalogue>,
     links: Links,
     metrics: Metrics,
     ledger: Ledger,
@@ -76,8 +79,24 @@ impl Service {
                 std::slice::from_ref(&source.topic),
             )
             .await?;
+        let catalogue_topic = names.name(Topic::Catalogue);
+        let catalogue = Catalogue::start(
+            log.as_ref(),
+            &catalogue_topic,
+            &group(groups, &source.name),
+            config.price_change,
+        )
+        .await?;
+        if catalogue.is_none() {
+            tracing::warn!(
+                topic = catalogue_topic,
+                "there is no catalogue: `winback topics apply` makes it"
+            );
+        }
         Ok(Self {
-            stream: format!("raw:{}", source.name),
+            catalogue_topic: Arc::from(catalogue_topic),
+            catalogue,
+            stream: Arc::from(format!("raw:{}", source.name)),
             events: Arc::from(names.name(Topic::Events)),
             failed: Arc::from(names.name(Topic::Failed)),
             links: Links::new(100_000),
@@ -98,6 +117,12 @@ impl Service {
     /// Transient ones may be retried by calling again; nothing is lost.
     pub async fn step(&mut self, wait: Duration) -> Result<usize, Error> {
         self.send().await?;
+        if let Some(catalogue) = &mut self.catalogue
+            && !catalogue.follow().await?
+        {
+            // An update is compared with what is known: that comes first.
+            return Ok(1);
+        }
         let polled = self.member.poll(self.config.batch, wait).await?;
         let taken = polled.records.len();
         self.ledger.revoke(&polled.assignments);
@@ -141,7 +166,7 @@ impl Service {
                         Error::Fatal(format!("an event can't be written: {error}"))
                     })?;
                     let to: Vec<Partition> = match event.body {
-                        Body::Announcement(_) => self.partitions.all().collect(),
+                        Body::Announcement(_) | Body::Goods(_) => self.partitions.all().collect(),
                         _ => vec![self.partitions.of(event.to)],
                     };
                     for partition in to {
@@ -159,10 +184,7 @@ impl Service {
         Ok(())
     }
 
-    fn events_of(
-        &mut self,
-        record: &Record,
-    ) -> Result<Vec<winback_contract::EventRecord>, Refusal> {
+    fn events_of(&mut self, record: &Record) -> Result<Vec<EventRecord>, Refusal> {
         let envelope = decode(record, self.config.max_bytes)?;
         let id = event_id(envelope.message_id.as_deref(), record);
         let arrival = record.time;
@@ -179,8 +201,9 @@ impl Service {
                 .with_label_values(&[&self.source.name])
                 .inc();
         }
+        let stream = self.stream.clone();
         let arrived = Arrived {
-            stream: &self.stream,
+            stream: &stream,
             kind: self.source.kind,
             partition: record.partition,
             offset: record.offset,
@@ -188,7 +211,39 @@ impl Service {
             at,
             id,
         };
+        if event.name == spec::PRODUCT_UPDATED {
+            return self.product(&event, &arrived);
+        }
         Ok(route(event, &arrived, &self.shop.id, &mut self.links))
+    }
+
+    /// The shop's word about a product: an entry of the catalogue, and news to every partition if it changed.
+    fn product(
+        &mut self,
+        event: &Event,
+        arrived: &Arrived<'_>,
+    ) -> Result<Vec<EventRecord>, Refusal> {
+        let Some(catalogue) = &mut self.catalogue else {
+            let detail = "there is no topic for the catalogue: run `winback topics apply` and restart ingest";
+            return Err(Refusal::new("no_catalogue", detail));
+        };
+        let source = arrived.position(0);
+        let Some((entry, news)) = catalogue.update(event, source, arrived.at) else {
+            return Ok(Vec::new());
+        };
+        let value = serde_json::to_vec(&entry)
+            .map_err(|error| Refusal::new("wrong_type", format!("not a product: {error}")))?;
+        self.ledger.put(Outgoing {
+            topic: self.catalogue_topic.clone(),
+            partition: None,
+            key: entry.product.product_id.into_bytes(),
+            value,
+        });
+        let told = news.filter(|_| arrived.kind == SourceKind::Live);
+        Ok(told
+            .map(|news| arrived.record(EVERYBODY, 0, Body::Goods(Box::new(news))))
+            .into_iter()
+            .collect())
     }
 
     fn refuse(&mut self, record: &Record, refusal: &Refusal) -> Result<(), Error> {

@@ -3,6 +3,7 @@
 //! Invariant: INV-12, every list has a limit in [`limit`]; the oldest gives way.
 
 use serde::{Deserialize, Serialize};
+use winback_campaign::model::Seen;
 use winback_contract::{Channel, JourneyId, Money, Span, Timestamp};
 
 use crate::customer::Line;
@@ -31,6 +32,8 @@ pub mod limit {
     pub const COUNTERS: usize = 16;
     /// Orders with their facts.
     pub const ORDERS: usize = 8;
+    /// Products of which news is awaited.
+    pub const WANTED: usize = 24;
     /// Products of such an order.
     pub const ORDER_PRODUCTS: usize = 12;
 }
@@ -51,6 +54,8 @@ pub struct Behaviour {
     pub bought: Vec<Touch>,
     /// Ids of products wished for.
     pub wished: Vec<String>,
+    /// Products of which news is awaited; only while a live campaign listens, the oldest first.
+    pub wanted: Vec<Wanted>,
     /// Hashes of open complaints.
     pub complaints: Vec<u64>,
     /// Why the person left, as recorded.
@@ -100,6 +105,21 @@ impl Touch {
     pub fn is(&self, name: &str) -> bool {
         self.product_id == name || self.category.as_deref() == Some(name)
     }
+}
+
+/// A product of which the customer may want news.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Wanted {
+    /// Its id.
+    pub product_id: String,
+    /// How the customer knows it.
+    pub seen: Seen,
+    /// The price that was seen.
+    pub price: Option<Money>,
+    /// Whether it could not be bought then.
+    pub absent: bool,
+    /// When, by event time.
+    pub at: Timestamp,
 }
 
 /// Matches of a start with `times`.
@@ -206,6 +226,17 @@ impl Behaviour {
                 push(&mut self.wished, id.clone(), limit::WISHED);
             }
         }
+        for theirs in &other.wanted {
+            let same =
+                |mine: &Wanted| mine.product_id == theirs.product_id && mine.seen == theirs.seen;
+            self.wanted
+                .retain(|mine| !same(mine) || mine.at > theirs.at);
+            if !self.wanted.iter().any(same) {
+                self.wanted.push(theirs.clone());
+            }
+        }
+        self.wanted.sort_by_key(|wanted| wanted.at);
+        keep_newest(&mut self.wanted, limit::WANTED);
         for id in &other.complaints {
             if !self.complaints.contains(id) {
                 push(&mut self.complaints, *id, limit::COMPLAINTS);

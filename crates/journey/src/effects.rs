@@ -4,6 +4,8 @@ use winback_contract::{
     Body, CustomerId, EventId, JourneyRecord, Message, MessageId, SourceKind, Timestamp, Trigger,
 };
 
+use crate::behaviour::Touch;
+
 /// A change of a grant, in the same commit as the state (INV-2).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum GrantChange {
@@ -125,6 +127,10 @@ pub struct Effects {
     pub triggers: Vec<Trigger>,
     /// For other profiles.
     pub forwards: Vec<Forward>,
+    /// Products of which the customer wants news, and since when.
+    pub watches: Vec<(String, Timestamp)>,
+    /// Orders that counted, with their arrival: what sells is learned from them.
+    pub sold: Vec<(Vec<Touch>, Timestamp)>,
     /// For metrics.
     pub counts: Counts,
     /// The profile is to be forgotten.
@@ -139,6 +145,8 @@ impl Effects {
             && self.messages.is_empty()
             && self.triggers.is_empty()
             && self.forwards.is_empty()
+            && self.watches.is_empty()
+            && self.sold.is_empty()
             && !self.delete
     }
 

@@ -137,6 +137,10 @@ pub(crate) fn absorb(
     }
     orders(customer, &other);
     customer.behaviour.join(&other.behaviour);
+    for wanted in &other.behaviour.wanted {
+        // The lists of watchers name the weaker profile: this one is told from now on.
+        out.watches.push((wanted.product_id.clone(), arrival));
+    }
     carts(customer, &other);
     journeys(customer, other, arrival, world, out);
     // The absorbed may have ordered before the owner's cart was filled, or the other way round: judge again.

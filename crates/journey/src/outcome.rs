@@ -187,20 +187,14 @@ pub(crate) fn settle_message(
                 suppress(customer, pending.channel, Reason::Suppressed, out);
             }
             if let Some(index) = index {
-                let template = reason == Some(Reason::TemplateError);
+                // No other channel would do better with the same text or the same goods.
+                let skipped = reason
+                    .filter(|reason| matches!(reason, Reason::TemplateError | Reason::NoStock));
                 let journey = &mut customer.journeys[index];
                 journey.refused.push(pending.channel);
                 again(journey);
-                if template {
-                    book::skip(
-                        customer,
-                        index,
-                        &pending.step,
-                        Reason::TemplateError,
-                        at,
-                        world,
-                        out,
-                    );
+                if let Some(reason) = skipped {
+                    book::skip(customer, index, &pending.step, reason, at, world, out);
                 }
             }
         }

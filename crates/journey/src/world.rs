@@ -8,6 +8,7 @@ use winback_contract::{Announcement, BundleHash, Channel, CustomerId, Partition,
 
 use crate::customer::Customer;
 use crate::facts::Facts;
+use crate::sellers::Sellers;
 
 /// Bundles by hash: the active one and those that running journeys began with.
 #[derive(Clone, Debug, Default)]
@@ -116,6 +117,8 @@ pub struct World<'a> {
     pub limits: &'a Limits,
     /// The shop's latest announcements.
     pub news: &'a [Announcement],
+    /// What sells.
+    pub sellers: &'a Sellers,
 }
 
 impl<'a> World<'a> {

@@ -3,6 +3,7 @@
 //! Invariants: INV-2 (one commit holds all), INV-8 (each input is applied, dropped by position, or failed).
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use winback_bus::Record;
 use winback_contract::{
@@ -11,10 +12,11 @@ use winback_contract::{
     ids::digest,
 };
 use winback_journey::{
-    Bundles, Counts, Effects, GrantChange, GrantState, Limits, Tally, World, book, encode, fold,
+    Bundles, Counts, Effects, GrantChange, GrantState, Limits, Sellers, Tally, World, book, encode,
+    fold::{self, Told},
     next_due, outcome, tick,
 };
-use winback_store::{Commit, GrantWrite, Meta};
+use winback_store::{Commit, GrantWrite, Meta, Watch};
 
 use crate::cache::{Cache, IdHash};
 use crate::entry::Entry;
@@ -63,6 +65,9 @@ pub struct Batch<'a> {
     deleted: BTreeSet<CustomerId>,
     outbox: Vec<Entry>,
     grants: Vec<GrantWrite>,
+    watches: Vec<Watch>,
+    sellers: Arc<Sellers>,
+    learned: bool,
     forwards: u32,
     /// What left the customers, for metrics after the commit.
     pub effects: Vec<Effects>,
@@ -81,6 +86,7 @@ impl<'a> Batch<'a> {
         cache: &'a mut Cache,
         meta: &Meta,
         news: &[Announcement],
+        sellers: &Arc<Sellers>,
     ) -> Self {
         Self {
             ground,
@@ -96,6 +102,9 @@ impl<'a> Batch<'a> {
             deleted: BTreeSet::new(),
             outbox: Vec::new(),
             grants: Vec::new(),
+            watches: Vec::new(),
+            sellers: Arc::clone(sellers),
+            learned: false,
             forwards: 0,
             effects: Vec::new(),
             counts: Counts::default(),
@@ -120,6 +129,7 @@ impl<'a> Batch<'a> {
             active: active.map(AsRef::as_ref),
             limits: self.ground.limits,
             news: &self.news,
+            sellers: &self.sellers,
         };
         let customer = self.cache.get(id);
         self.touched
@@ -164,6 +174,23 @@ impl<'a> Batch<'a> {
                 SourceKind::History => event.at,
             };
             self.announced(event.id, at, *told, event.kind);
+            return;
+        }
+        if let Body::Goods(news) = event.body {
+            // Without anybody who listens nothing is kept.
+            let listens = self
+                .meta
+                .bundle
+                .and_then(|hash| self.ground.bundles.get(hash))
+                .is_some_and(|bundle| !bundle.watched().is_empty());
+            if listens && event.kind == SourceKind::Live {
+                let told = Told {
+                    id: event.id,
+                    at: event.arrival,
+                    news: *news,
+                };
+                self.restarted |= sweep::keep(&mut self.meta, &told);
+            }
             return;
         }
         if self.ground.partitions.of(event.to) != self.ground.partition {
@@ -267,7 +294,15 @@ impl<'a> Batch<'a> {
     /// A customer whom a sweep reaches.
     pub(crate) fn sweep(&mut self, id: CustomerId, job: &Job) {
         let now = self.ground.frontier;
-        self.with(id, |customer, world| job.run(customer, now, world));
+        let told = match job {
+            // A list of watchers may name those whom it no longer concerns: they are left as they are.
+            Job::Goods(product) if !fold::wants(self.cache.get(id), product) => return,
+            Job::Goods(product) => sweep::told_of(&self.meta, product),
+            _ => None,
+        };
+        self.with(id, |customer, world| {
+            job.run(customer, now, world, told.as_ref())
+        });
     }
 
     fn take(&mut self, id: CustomerId, effects: Effects) {
@@ -346,6 +381,17 @@ impl<'a> Batch<'a> {
                 GrantChange::Remove(message) => GrantWrite::Remove(message),
                 GrantChange::Move(message) => GrantWrite::Move(message),
             }));
+        for (product, since) in &effects.watches {
+            self.watches.push(Watch {
+                product: product.clone(),
+                customer: id,
+                since: *since,
+            });
+        }
+        for (products, at) in &effects.sold {
+            Arc::make_mut(&mut self.sellers).sold(products, *at);
+        }
+        self.learned |= !effects.sold.is_empty();
         if effects.delete {
             self.deleted.insert(id);
         }
@@ -438,6 +484,9 @@ impl<'a> Batch<'a> {
             customers.push((*id, Some(encode(customer))));
         }
         self.count(&difference);
+        if self.learned {
+            self.meta.sellers = serde_json::to_string(self.sellers.as_ref()).unwrap_or_default();
+        }
         self.meta.pushed += self.outbox.len() as u64;
         self.meta.trimmed += trim;
         let id = digest(
@@ -458,6 +507,7 @@ impl<'a> Batch<'a> {
             outbox: self.outbox.iter().map(Entry::encode).collect(),
             trim,
             grants: self.grants,
+            watches: self.watches,
         };
         let finished = Finished {
             effects: self.effects,
@@ -465,6 +515,7 @@ impl<'a> Batch<'a> {
             failures: self.failures,
             repeats: self.repeats,
             news: self.news,
+            sellers: self.sellers,
             earliest,
             woke: !self.woken.is_empty(),
         };
@@ -485,6 +536,8 @@ pub struct Finished {
     pub repeats: u64,
     /// The shop's announcements now.
     pub news: Vec<Announcement>,
+    /// What sells now.
+    pub sellers: Arc<Sellers>,
     /// The earliest timer that was written.
     pub earliest: Option<Timestamp>,
     /// Whether timers were fired, so that the earliest is another one now.

@@ -38,7 +38,11 @@ impl Entry {
             Topic::Journeys => Target::Journeys,
             Topic::Dispatch(channel) => Target::Dispatch(channel),
             Topic::Failed => Target::Failed,
-            Topic::Raw | Topic::Decisions | Topic::Outcomes | Topic::Campaigns => return None,
+            Topic::Raw
+            | Topic::Decisions
+            | Topic::Outcomes
+            | Topic::Catalogue
+            | Topic::Campaigns => return None,
         };
         Some(Self {
             target,

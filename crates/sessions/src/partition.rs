@@ -1,10 +1,11 @@
 //! A partition that is owned: its meta, its inputs, its cache, and what Kafka has not acknowledged yet.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use winback_bus::{Place, Record};
 use winback_contract::{Announcement, Partition, Timestamp, Topic, TopicNames};
-use winback_journey::Bundles;
+use winback_journey::{Bundles, Sellers};
 use winback_store::Meta;
 
 use crate::cache::Cache;
@@ -38,6 +39,8 @@ pub struct Owned {
     pub earliest_is_stale: bool,
     /// The shop's announcements.
     pub news: Vec<Announcement>,
+    /// What sells.
+    pub sellers: Arc<Sellers>,
     /// When the next day of the shop's calendar has to be called out.
     pub next_call: Option<Timestamp>,
     /// When it was acquired.
@@ -57,6 +60,7 @@ impl Owned {
         earliest: Option<Timestamp>,
     ) -> Self {
         let news = sweep::news(&meta);
+        let sellers = Arc::new(serde_json::from_str(&meta.sellers).unwrap_or_default());
         Self {
             partition,
             meta,
@@ -70,6 +74,7 @@ impl Owned {
             earliest,
             earliest_is_stale: false,
             news,
+            sellers,
             next_call: None,
             acquired: Timestamp::default(),
             held: false,

@@ -7,11 +7,16 @@ use winback_campaign::Bundle;
 use winback_campaign::calendar;
 use winback_campaign::model::StartKind;
 use winback_contract::{Announcement, Span, Timestamp};
+use winback_journey::fold::Told;
 use winback_journey::{Customer, Effects, World, activate, fold};
 use winback_store::Meta;
 
 /// Most jobs that wait; announcements of one name replace each other (INV-12).
 const JOBS: usize = 64;
+/// The job of all news of goods: products are taken one by one.
+const GOODS: &str = "goods:";
+/// Most products of which news waits to be told (INV-12).
+const UNTOLD: usize = 1_000;
 /// A day is called out so long before it begins in UTC: it begins up to fourteen hours earlier in the far east.
 const LEAD: Span = Span::from_hours(16);
 /// Days that were missed are called out so far back; what is older has expired.
@@ -24,12 +29,17 @@ pub(crate) enum Job {
     Activate,
     /// An announcement of this name.
     News(String),
+    /// News of a product, for those who wait for it.
+    Goods(String),
     /// A day of the calendar: campaign, index of its start, day.
     Day(String, usize, Date),
 }
 
 impl Job {
     fn parse(text: &str) -> Option<Self> {
+        if let Some(product) = text.strip_prefix(GOODS) {
+            return Some(Self::Goods(product.to_owned()));
+        }
         let mut parts = text.splitn(4, ':');
         match (parts.next()?, parts.next(), parts.next(), parts.next()) {
             ("activate", None, ..) => Some(Self::Activate),
@@ -45,6 +55,7 @@ impl Job {
     fn text(&self) -> String {
         match self {
             Self::Activate => "activate".into(),
+            Self::Goods(product) => format!("{GOODS}{product}"),
             Self::News(name) => format!("news:{name}"),
             Self::Day(campaign, start, day) => format!("day:{campaign}:{start}:{day}"),
         }
@@ -56,9 +67,15 @@ impl Job {
         customer: &mut Customer,
         now: Timestamp,
         world: &World<'_>,
+        told: Option<&Told>,
     ) -> Effects {
         let mut effects = Effects::default();
         match self {
+            Self::Goods(_) => {
+                if let Some(told) = told {
+                    fold::hear(customer, told, now, world, &mut effects);
+                }
+            }
             Self::Activate => {
                 activate::activate(customer, now, world, &mut effects);
             }
@@ -112,9 +129,53 @@ pub(crate) fn running(meta: &Meta) -> Option<Job> {
         .map_or(Some(Job::Activate), |text| Job::parse(text))
 }
 
+/// Keeps news of a product for those who wait for it; what is not yet told of the same product is joined. True when
+/// the running sweep begins anew.
+pub(crate) fn keep(meta: &mut Meta, told: &Told) -> bool {
+    let id = &told.news.product.product_id;
+    let known = told_of(meta, id);
+    if known.is_none() && meta.goods.len() >= UNTOLD {
+        tracing::error!("too much news of goods waits: the newest is left out");
+        return false;
+    }
+    let joined = match known {
+        Some(before) => Told {
+            news: before.news.then(&told.news),
+            ..told.clone()
+        },
+        None => told.clone(),
+    };
+    if let Ok(json) = serde_json::to_string(&joined) {
+        meta.goods.insert(id.clone(), json);
+    }
+    if matches!(running(meta), Some(Job::Goods(first)) if first == *id) {
+        // Those who were told already hear the newer news too.
+        meta.sweep = Some(String::new());
+        return true;
+    }
+    if !meta.jobs.iter().any(|job| job.starts_with(GOODS)) {
+        add(meta, &Job::Goods(id.clone()));
+    }
+    false
+}
+
+/// What is yet to be told of a product.
+pub(crate) fn told_of(meta: &Meta, product: &str) -> Option<Told> {
+    serde_json::from_str(meta.goods.get(product)?).ok()
+}
+
 /// The running job got on to this cursor; without one it is done, and the next begins.
 pub(crate) fn got_on(meta: &mut Meta, cursor: Option<String>) {
     meta.sweep = cursor;
+    if meta.sweep.is_none()
+        && let Some(product) = meta.jobs.first().and_then(|job| job.strip_prefix(GOODS))
+    {
+        meta.goods.remove(product);
+        if let Some(next) = meta.goods.keys().next() {
+            meta.jobs[0] = format!("{GOODS}{next}");
+            meta.sweep = Some(String::new());
+        }
+    }
     if meta.sweep.is_none() {
         if !meta.jobs.is_empty() {
             meta.jobs.remove(0);

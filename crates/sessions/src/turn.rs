@@ -151,16 +151,17 @@ impl Owned {
             && taken.due.len() < shared.config.due_batch
             && frontier > Timestamp::from_millis(i64::MIN);
         if let (true, Some(cursor)) = (keeps_up, &self.meta.sweep) {
-            let (ids, next) = shared
-                .store
-                .roll(self.partition, cursor, shared.config.sweep_batch)
-                .await?;
-            taken.swept = ids;
             // A job that this release does not know is passed over, and said.
             let job = sweep::running(&self.meta).unwrap_or_else(|| {
                 tracing::error!(job = ?self.meta.jobs.first(), "an unknown sweep is passed over");
                 Job::Activate
             });
+            let (place, most) = (self.partition, shared.config.sweep_batch);
+            let (ids, next) = match &job {
+                Job::Goods(product) => shared.store.watchers(place, product, cursor, most).await?,
+                _ => shared.store.roll(place, cursor, most).await?,
+            };
+            taken.swept = ids;
             taken.sweep = Some((job, next));
         }
         if keeps_up && self.next_call.is_some_and(|call| call <= frontier) {
@@ -256,7 +257,13 @@ impl Owned {
             most_open: shared.config.most_open,
         };
         let self_jobs = self.meta.jobs.clone();
-        let mut batch = Batch::new(ground, &mut self.cache, &self.meta, &self.news);
+        let mut batch = Batch::new(
+            ground,
+            &mut self.cache,
+            &self.meta,
+            &self.news,
+            &self.sellers,
+        );
         for (record, decision) in taken.decisions {
             shared
                 .metrics
@@ -376,6 +383,7 @@ impl Owned {
         };
         self.earliest_is_stale |= finished.woke;
         self.news.clone_from(&finished.news);
+        self.sellers = Arc::clone(&finished.sellers);
         self.plan_call(shared);
         self.cache
             .end_turn(shared.config.cache / shared.config.partitions.get().max(1) as usize);

@@ -1,6 +1,6 @@
 //! One commit of a partition: a dumb list of writes under a fence.
 
-use winback_contract::{CustomerId, MessageId, Timestamp};
+use winback_contract::{CustomerId, MessageId, Span, Timestamp};
 
 use crate::meta::Meta;
 
@@ -25,6 +25,24 @@ pub struct Commit {
     pub trim: u64,
     /// Grants.
     pub grants: Vec<GrantWrite>,
+    /// Customers who wait for news of a product.
+    pub watches: Vec<Watch>,
+}
+
+/// Most customers of a partition who wait for news of one product: the newest stay (INV-12).
+pub const WATCHERS: usize = 10_000;
+/// A list of watchers to which nobody was added is forgotten after so long.
+pub const WATCHED_FOR: Span = Span::from_days(90);
+
+/// Somebody waits for news of a product.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Watch {
+    /// The shop's id of it.
+    pub product: String,
+    /// Who.
+    pub customer: CustomerId,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// A write to a grant.

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use winback_contract::{CustomerId, MessageId, Partition, Span, Timestamp};
 use winback_service::Clock;
 
-use crate::commit::{Commit, Committed, GrantWrite};
+use crate::commit::{Commit, Committed, GrantWrite, WATCHERS};
 use crate::error::Error;
 use crate::meta::Meta;
 use crate::port::{Claim, Grant, Store};
@@ -24,6 +24,7 @@ struct Partitioned {
     by_due: BTreeSet<(Timestamp, CustomerId)>,
     outbox: Vec<Vec<u8>>,
     grants: BTreeMap<MessageId, Kept>,
+    watchers: BTreeMap<String, BTreeSet<(Timestamp, CustomerId)>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -137,6 +138,14 @@ fn apply(state: &mut Partitioned, commit: &Commit) {
         .min(state.outbox.len());
     state.outbox.drain(..trim);
     state.outbox.extend(commit.outbox.iter().cloned());
+    for watch in &commit.watches {
+        let list = state.watchers.entry(watch.product.clone()).or_default();
+        list.retain(|(_, customer)| *customer != watch.customer);
+        list.insert((watch.since, watch.customer));
+        while list.len() > WATCHERS {
+            list.pop_first();
+        }
+    }
     for write in &commit.grants {
         match *write {
             GrantWrite::Grant {
@@ -356,6 +365,29 @@ impl Store for MemoryStore {
             .last()
             .filter(|_| slice.len() == most)
             .map(ToString::to_string);
+        Ok((slice, next))
+    }
+
+    async fn watchers(
+        &self,
+        partition: Partition,
+        product: &str,
+        cursor: &str,
+        most: usize,
+    ) -> Result<(Vec<CustomerId>, Option<String>), Error> {
+        let inner = self.lock();
+        let from: usize = cursor.parse().unwrap_or(0);
+        let list = inner
+            .partitions
+            .get(&partition)
+            .and_then(|state| state.watchers.get(product));
+        let newest_first = list.into_iter().flat_map(|list| list.iter().rev());
+        let slice: Vec<CustomerId> = newest_first
+            .skip(from)
+            .take(most)
+            .map(|(_, customer)| *customer)
+            .collect();
+        let next = (slice.len() == most).then(|| (from + most).to_string());
         Ok((slice, next))
     }
 

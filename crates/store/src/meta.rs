@@ -36,6 +36,10 @@ pub struct Meta {
     pub jobs: Vec<String>,
     /// The shop's announcements by name, as JSON.
     pub news: BTreeMap<String, String>,
+    /// News of goods that watchers have yet to hear, by product, as JSON.
+    pub goods: BTreeMap<String, String>,
+    /// What sells, as JSON; empty before the first order.
+    pub sellers: String,
     /// The last day each schedule was called out for.
     pub called: BTreeMap<String, String>,
     /// Entries ever put into the outbox.
@@ -71,6 +75,14 @@ impl Meta {
             ),
         ];
         fields.push(("jobs".into(), self.jobs.join("\n")));
+        // One field for all: what was told to everybody must be gone from it.
+        let goods = if self.goods.is_empty() {
+            String::new()
+        } else {
+            serde_json::to_string(&self.goods).unwrap_or_default()
+        };
+        fields.push(("goods".into(), goods));
+        fields.push(("sellers".into(), self.sellers.clone()));
         for (name, json) in &self.news {
             fields.push((format!("news:{name}"), json.clone()));
         }
@@ -125,6 +137,11 @@ impl Meta {
                 .map(|jobs| jobs.lines().map(str::to_owned).collect())
                 .unwrap_or_default(),
             news: with_prefix(fields, "news:"),
+            goods: fields
+                .get("goods")
+                .and_then(|json| serde_json::from_str(json).ok())
+                .unwrap_or_default(),
+            sellers: fields.get("sellers").cloned().unwrap_or_default(),
             called: with_prefix(fields, "called:"),
             pushed: count("pushed"),
             trimmed: count("trimmed"),
@@ -175,6 +192,8 @@ mod tests {
             news: [("News Published".into(), "{}".into())].into(),
             called: [("holiday:0".into(), "2026-12-25".into())].into(),
             held: [(Reason::QuietHours, 2)].into(),
+            goods: [("p1".into(), "{}".into())].into(),
+            sellers: "[]".into(),
             ..Meta::default()
         };
         meta.positions.events = Offset(42);

@@ -95,6 +95,15 @@ pub trait Store: Send + Sync {
         most: usize,
     ) -> Result<(Vec<CustomerId>, Option<String>), Error>;
 
+    /// A slice of those who wait for news of a product, the newest first, and where to go on; `None` at the end.
+    async fn watchers(
+        &self,
+        partition: Partition,
+        product: &str,
+        cursor: &str,
+        most: usize,
+    ) -> Result<(Vec<CustomerId>, Option<String>), Error>;
+
     /// A fact about the whole installation that is written once and then only compared (partition count, cluster).
     async fn pin(&self, name: &str, value: &str) -> Result<String, Error>;
 

@@ -82,6 +82,7 @@ pub(crate) enum Durability {
 pub(crate) struct Ingest {
     pub(crate) max_bytes: usize,
     pub(crate) batch: usize,
+    pub(crate) price_change_percent: u32,
 }
 
 #[derive(Deserialize, Serialize, Debug, Clone)]

@@ -6,12 +6,14 @@ mod policy;
 mod relations;
 mod rules;
 mod schedule;
+mod scopes;
 mod start;
 mod step;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 pub(crate) use relations::conditions;
+pub(crate) use scopes::{JUDGED, ON_ARRIVAL, ON_DELAY, ON_EXIT};
 
 use crate::bundle::Files;
 use crate::condition::{Condition, Wanted};
@@ -567,23 +569,6 @@ impl Scope<'_> {
         seen.into_iter().collect()
     }
 }
-
-/// Variables when a start is judged, on arrival.
-pub(crate) const ON_ARRIVAL: &[&str] = &["event", "settings", "now"];
-/// Variables of delays and of `each`.
-pub(crate) const ON_DELAY: &[&str] = &[
-    "event", "settings", "now", "cart", "order", "orders", "customer", "points", "session", "item",
-];
-/// Variables when an exit is judged.
-pub(crate) const ON_EXIT: &[&str] = &[
-    "event", "entry", "answer", "item", "settings", "now", "cart", "order", "orders", "customer",
-    "points", "session", "sessions", "journey",
-];
-/// Variables when a due step is judged.
-pub(crate) const JUDGED: &[&str] = &[
-    "entry", "answer", "item", "settings", "now", "news", "cart", "order", "orders", "customer",
-    "points", "session", "sessions", "journey",
-];
 
 #[cfg(test)]
 mod tests;

@@ -113,9 +113,9 @@ pub(crate) fn conditions(campaign: &Campaign) -> Vec<&Condition> {
         found.extend(&start.key);
         found.extend(&start.each);
         match &start.kind {
-            StartKind::After { delay, .. } | StartKind::Ended { delay, .. } => {
-                found.extend(computed(delay))
-            }
+            StartKind::After { delay, .. }
+            | StartKind::Ended { delay, .. }
+            | StartKind::Product { delay, .. } => found.extend(computed(delay)),
             StartKind::Date { moment, .. } => found.push(moment),
             _ => {}
         }

@@ -3,7 +3,7 @@
 use super::{ON_ARRIVAL, ON_DELAY, Scope, help};
 use crate::condition::Wanted;
 use crate::diagnostic::Position;
-use crate::model::{Delay, Missed, SpanRange, Start, StartKind, Times};
+use crate::model::{Delay, GoodsChange, Missed, Seen, SpanRange, Start, StartKind, Times};
 use crate::yaml::campaign::Start as Part;
 use crate::yaml::{self, position};
 use winback_contract::{Span, spec};
@@ -19,6 +19,7 @@ const FITTING: &[(&str, &[&str])] = &[
     ("silence", &["without"]),
     ("date", &["before", "every"]),
     ("schedule", &["spread"]),
+    ("product", &["when", "key", "after", "by", "seen", "within"]),
     ("ended", &["when", "key", "after"]),
 ];
 
@@ -29,6 +30,7 @@ impl Scope<'_> {
             ("silence", part.silence.as_ref().map(position)),
             ("date", part.date.as_ref().map(position)),
             ("schedule", part.schedule.as_ref().map(position)),
+            ("product", part.product.as_ref().map(position)),
             ("ended", part.ended.as_ref().map(position)),
         ]
         .into_iter()
@@ -37,7 +39,7 @@ impl Scope<'_> {
         let word = match words.as_slice() {
             [(word, _)] => *word,
             [] => {
-                let hint = "write `on: EVENT`, or `silence: 90d` with `without: Order Completed`, or `date`, `schedule`, `ended`";
+                let hint = "write `on: EVENT`, or `silence: 90d` with `without: Order Completed`, or `date`, `schedule`, `product`, `ended`";
                 self.error(at, "a start has no start word", help(hint));
                 return None;
             }
@@ -53,6 +55,7 @@ impl Scope<'_> {
             "on" => self.on(part)?,
             "silence" => self.silence(part)?,
             "date" => self.date(part)?,
+            "product" => self.product(part)?,
             "schedule" => StartKind::Schedule(self.schedule(part.schedule.as_ref()?)?),
             _ => StartKind::Ended {
                 of: self.campaigns(part.ended.as_ref()?),
@@ -113,6 +116,8 @@ impl Scope<'_> {
             ("after", part.after.as_ref().map(position)),
             ("times", part.times.as_ref().map(position)),
             ("within", part.within.as_ref().map(position)),
+            ("by", part.by.as_ref().map(position)),
+            ("seen", part.seen.as_ref().map(position)),
             ("each", part.each.as_ref().map(position)),
             ("spread", part.spread.as_ref().map(position)),
         ];
@@ -235,6 +240,65 @@ impl Scope<'_> {
             moment,
             before,
             yearly,
+        })
+    }
+
+    fn product(&mut self, part: &Part) -> Option<StartKind> {
+        let word = part.product.as_ref()?;
+        let by = match &part.by {
+            None => 0,
+            Some(text) => yaml::values::percent(&text.value).unwrap_or_else(|why| {
+                self.error(position(text), why, None);
+                0
+            }),
+        };
+        let (change, usual) = match word.value.as_str() {
+            "price_drop" => (GoodsChange::PriceDrop { by }, "viewed carted wished"),
+            "back_in_stock" => {
+                if let Some(by) = &part.by {
+                    self.error(position(by), "`by` goes with `product: price_drop`", None);
+                }
+                (GoodsChange::BackInStock, "asked wished viewed")
+            }
+            other => {
+                self.error(
+                    position(word),
+                    format!("`{other}` is not news of goods"),
+                    help("it is `price_drop` or `back_in_stock`"),
+                );
+                return None;
+            }
+        };
+        let mut seen = Vec::new();
+        let words: Vec<String> = match &part.seen {
+            Some(words) => words.value.0.clone(),
+            None => usual.split(' ').map(str::to_owned).collect(),
+        };
+        for name in &words {
+            match Seen::ALL.iter().find(|(word, _)| word == name) {
+                Some((_, kind)) => seen.push(*kind),
+                None => {
+                    let at = part.seen.as_ref().and_then(position);
+                    let hint = "it is viewed, carted, wished or asked";
+                    self.error(
+                        at,
+                        format!("`{name}` is no way to know a product"),
+                        help(hint),
+                    );
+                }
+            }
+        }
+        Some(StartKind::Product {
+            change,
+            seen,
+            within: part
+                .within
+                .as_ref()
+                .map_or(Span::from_days(30), |text| self.positive(text).from),
+            delay: part
+                .after
+                .as_ref()
+                .map_or(Delay::NONE, |text| self.delay(text, ON_DELAY)),
         })
     }
 

@@ -3,8 +3,8 @@
 use super::{JUDGED, Scope, help};
 use crate::condition::Wanted;
 use crate::diagnostic::did_you_mean;
-use crate::model::{Offer, OfferKind, Otherwise, Step, Task};
-use crate::yaml::campaign::{EntryPart, OfferPart};
+use crate::model::{Offer, OfferKind, Otherwise, Recommend, RecommendKind, Step, Task};
+use crate::yaml::campaign::{EntryPart, OfferPart, Recommend as RecommendPart};
 use crate::yaml::{Spanned, position};
 use winback_contract::{Channel, Span};
 
@@ -43,13 +43,7 @@ impl Scope<'_> {
             }),
             None => hour,
         };
-        if let Some(recommend) = &part.recommend {
-            self.error(
-                position(recommend),
-                "recommendations are not part of this release",
-                help("leave `recommend` out; `show: cart.items` and `show: session.viewed` work"),
-            );
-        }
+        let recommend = part.recommend.as_ref().map(|part| self.recommend(part));
         let offer = part.offer.as_ref().and_then(|offer| self.offer(offer));
         let task = part.task.as_ref().map(|task| Task {
             team: task.value.team.value.clone(),
@@ -79,12 +73,35 @@ impl Scope<'_> {
                 .show
                 .as_ref()
                 .and_then(|text| self.expression(text, JUDGED, Wanted::List)),
+            recommend,
             offer,
             stay: part
                 .stay
                 .as_ref()
                 .map_or(Span::from_days(14), |text| self.span(text).from),
             task,
+        }
+    }
+
+    fn recommend(&mut self, part: &Spanned<RecommendPart>) -> Recommend {
+        let word = &part.value.kind;
+        let known = RecommendKind::ALL
+            .iter()
+            .find(|(name, _)| *name == word.value);
+        if known.is_none() {
+            let names = RecommendKind::ALL.map(|(name, _)| name);
+            let hint = did_you_mean(&word.value, names)
+                .unwrap_or_else(|| format!("it is one of {}", names.join(", ")));
+            let message = format!("unknown kind of recommendation `{}`", word.value);
+            self.error(position(word), message, Some(hint));
+        }
+        let count = part.value.count.as_ref();
+        if let Some(count) = count.filter(|count| !(1..=12).contains(&count.value)) {
+            self.error(position(count), "`count` is a number from 1 to 12", None);
+        }
+        Recommend {
+            kind: known.map_or(RecommendKind::Popular, |(_, kind)| *kind),
+            count: count.map_or(4, |count| count.value as usize),
         }
     }
 

@@ -18,7 +18,7 @@ pub(super) fn samples() -> [(&'static str, Value); 3] {
     let task = json!({ "team": "care", "due": "2026-11-24T10:00:00Z", "may_offer": ["gift"] });
     let full = json!({
         "customer": { "first_name": "Olha <b>", "last_name": "K", "city": "Kyiv", "level": "gold", "locale": "uk", "traits": { "size": "M" } },
-        "cart": cart, "offer": offer, "orders": 3, "shop": shop, "items": [item, bare], "entry": entry,
+        "cart": cart, "offer": offer, "orders": 3, "shop": shop, "items": [item, bare], "recommended": [item, bare], "entry": entry,
         "answer": { "name": "Call Completed", "agreed": "priority service", "remedy": "discount" },
         "order": order, "points": points, "news": news, "task": task,
     });

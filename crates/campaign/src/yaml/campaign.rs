@@ -81,6 +81,12 @@ pub struct Start {
     pub schedule: Option<Spanned<Schedule>>,
     /// Start word: journeys of other campaigns.
     pub ended: Option<Spanned<OneOrMany>>,
+    /// Start word: `price_drop` or `back_in_stock`.
+    pub product: Option<Spanned<String>>,
+    /// Of product: least fall, as `5%`.
+    pub by: Option<Spanned<String>>,
+    /// Of product: viewed, carted, wished, asked.
+    pub seen: Option<Spanned<OneOrMany>>,
     /// Of silence: the event that is missed; of times: what counts anew.
     pub without: Option<Spanned<String>>,
     /// Of date: so long before it.
@@ -97,7 +103,7 @@ pub struct Start {
     pub after: Option<Spanned<String>>,
     /// The n-th match.
     pub times: Option<Spanned<u32>>,
-    /// Of times: in so long.
+    /// Of times and product: in so long.
     pub within: Option<Spanned<String>>,
     /// One journey per element.
     pub each: Option<Spanned<String>>,

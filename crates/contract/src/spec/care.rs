@@ -1,6 +1,6 @@
 //! Events of points, complaints, answers and announcements (grammar, section 6).
 
-use super::FieldType::{Number, Text, Time};
+use super::FieldType::{Bool, Number, Text, Time};
 use super::{EventSpec, event, may, need};
 
 /// Named by [`super::ANNOUNCEMENTS`].
@@ -136,6 +136,24 @@ pub(super) const EVENTS: &[EventSpec] = &[
         false,
         &[may("gathering_id", Text), may("answer", Text)],
         "stops the invitation",
+    ),
+    event(
+        super::PRODUCT_UPDATED,
+        &[],
+        true,
+        &[
+            may("available", Number),
+            may("points", Number),
+            may("removed", Bool),
+        ],
+        "price and stock of a product, for the catalogue",
+    ),
+    event(
+        "Stock Alert Requested",
+        &["Back In Stock Requested"],
+        true,
+        &[may("email", Text), may("phone", Text)],
+        "wants to know when it is back",
     ),
     event(
         "News Published",

@@ -98,10 +98,24 @@ pub const CART_EMPTIED: &str = "Cart Emptied";
 pub const JOURNEY_ENDED: &str = "Journey Ended";
 /// Name of the event derived when a session begins.
 pub const SESSION_STARTED: &str = "Session Started";
+/// Name of the event derived when a product's price falls.
+pub const PRICE_DROPPED: &str = "Price Dropped";
+/// Name of the event derived when it rises.
+pub const PRICE_RAISED: &str = "Price Raised";
+/// Name of the event derived when a product can be bought again.
+pub const BACK_IN_STOCK: &str = "Back In Stock";
+/// Name of the event derived when it no longer can.
+pub const OUT_OF_STOCK: &str = "Out Of Stock";
+/// Name of the shop's word about a product: about nobody, kept in `catalogue`.
+pub const PRODUCT_UPDATED: &str = "Product Updated";
 /// Names that winback derives itself; a storefront that sends one is refused.
 pub const DERIVED: &[&str] = &[
     CART_EMPTIED,
     SESSION_STARTED,
+    PRICE_DROPPED,
+    PRICE_RAISED,
+    BACK_IN_STOCK,
+    OUT_OF_STOCK,
     "Session Ended",
     "Journey Entered",
     JOURNEY_ENDED,
@@ -136,6 +150,11 @@ pub fn events() -> impl Iterator<Item = &'static EventSpec> + Clone {
 
 /// Events of the shop, not of a customer: the newest of each name is kept, and campaigns may tell everybody.
 pub const ANNOUNCEMENTS: &[&str] = care::ANNOUNCEMENTS;
+
+/// Whether an event is about nobody: the shop itself, or its goods.
+pub fn is_about_the_shop(name: &str) -> bool {
+    name == PRODUCT_UPDATED || ANNOUNCEMENTS.contains(&name)
+}
 
 /// Events that the shop's own systems tell: the customer was not there.
 const BACK_OFFICE: &[&str] = &[

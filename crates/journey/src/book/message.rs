@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use winback_contract::message::{
-    CartFacts, CustomerFacts, Facts, NewsText, OrderText, PointsText, TaskText,
+    CartFacts, CustomerFacts, Facts, NewsText, OrderText, PointsText, TaskText, Wish,
 };
 use winback_contract::{Message, OfferText, Product, Timestamp};
 
@@ -65,6 +65,8 @@ pub fn message(
         cart,
         offer: offer(journey, not_before),
         orders: customer.orders.count,
+        recommend: wish(step, &items, &asked, world),
+        recommended: Vec::new(),
         items,
         entry: values(&journey.entry),
         answer: journey.answer.as_ref().map(values).unwrap_or_default(),
@@ -95,6 +97,56 @@ pub fn message(
         not_before,
         not_after: pending.not_after,
         facts,
+    })
+}
+
+/// What to recommend: chosen by what sells in this partition, and filled in from the catalogue when it is rendered.
+fn wish(
+    step: &winback_campaign::Step,
+    items: &[Product],
+    asked: &facts::Facts<'_>,
+    world: &World<'_>,
+) -> Option<Wish> {
+    let recommend = step.recommend?;
+    let mut about: Vec<String> = items.iter().map(|item| item.product_id.clone()).collect();
+    let cart = asked.cart_of_journey().into_iter();
+    about.extend(
+        cart.flat_map(|cart| &cart.lines)
+            .map(|line| line.product_id.clone()),
+    );
+    let order = asked.order_of_journey().into_iter();
+    about.extend(
+        order
+            .flat_map(|order| &order.products)
+            .map(|touch| touch.product_id.clone()),
+    );
+    about.sort_unstable();
+    about.dedup();
+    let behaviour = &asked.customer.behaviour;
+    let mut categories: Vec<String> = Vec::new();
+    let of_session = behaviour
+        .session
+        .iter()
+        .flat_map(|session| session.categories.iter().rev());
+    let of_views = behaviour
+        .views
+        .iter()
+        .rev()
+        .filter_map(|touch| touch.category.as_ref());
+    for category in of_session.chain(of_views) {
+        if !categories.contains(category) {
+            categories.push(category.clone());
+        }
+    }
+    categories.truncate(SHOWN);
+    Some(Wish {
+        kind: recommend.kind.word().to_owned(),
+        count: u32::try_from(recommend.count).unwrap_or(u32::MAX),
+        candidates: world
+            .sellers
+            .candidates(recommend.kind, &about, &categories),
+        categories,
+        not: about,
     })
 }
 

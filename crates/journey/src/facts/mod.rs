@@ -292,6 +292,7 @@ impl Variables for Facts<'_> {
                 let of_journey = self.journey.and_then(|journey| journey.entry.item.as_ref());
                 self.item.or(of_journey).map(|item| self.product(item))
             }
+            "product" => self.goods(fields),
             "customer" => Some(self.person(fields)),
             "session" => self.session(fields),
             "sessions" => {

@@ -6,6 +6,7 @@ use winback_contract::{Money, Span};
 use super::{Facts, Map, span};
 use crate::behaviour::{OrderFacts, SESSION_GAP, Touch};
 use crate::customer::{Cart, Line};
+use crate::state::Field;
 
 impl Facts<'_> {
     pub(crate) fn product(&self, product: &Line) -> Value {
@@ -18,6 +19,33 @@ impl Facts<'_> {
         map.put("price", self.money(product.price));
         map.put("quantity", Value::Int(i64::from(product.quantity)));
         map.value()
+    }
+
+    /// The product that a `product` start is about: as it is now known, with what the news said.
+    pub(super) fn goods(&self, only: Option<&[String]>) -> Option<Value> {
+        let entry = self.journey.map(|journey| &journey.entry);
+        let item = self
+            .item
+            .or_else(|| entry.and_then(|entry| entry.item.as_ref()))?;
+        let mut map = Map::new(only);
+        map.put("product_id", Value::from(item.product_id.clone()));
+        map.text("name", item.name.as_ref());
+        map.text("category", item.category.as_ref());
+        map.text("url", item.url.as_ref());
+        map.make("price", || self.money(item.price));
+        map.put("quantity", Value::Int(1));
+        for (name, field) in entry.into_iter().flat_map(|entry| &entry.fields) {
+            let known = ["was", "seen_price", "available"].contains(&name.as_str());
+            if let (true, Field::Number(number)) = (known, field) {
+                let value = if name == "available" {
+                    Value::Int(*number as i64)
+                } else {
+                    Value::Float(*number)
+                };
+                map.put(name, value);
+            }
+        }
+        Some(map.value())
     }
 
     fn touch(touch: &Touch) -> Value {

@@ -6,6 +6,7 @@
 mod awaits;
 mod cart;
 pub(crate) mod exit;
+mod goods;
 mod item;
 pub(crate) mod lately;
 mod occasion;
@@ -22,6 +23,7 @@ use crate::effects::{Count, Effects, Forward};
 use crate::merge;
 use crate::world::World;
 
+pub use goods::{Told, hear, wants};
 pub use occasion::{DATE, announce, arm_dates, arm_silence, call_out};
 pub(crate) use profile::{consent, withdraw};
 pub(crate) use start::{Ended, after_end, ends_by_order, is_an_end, line};
@@ -45,7 +47,7 @@ pub fn apply(customer: &mut Customer, record: &EventRecord, world: &World<'_>) -
     let mut out = Effects::default();
     match (&record.body, customer.forward) {
         // These are about the partition, not about a customer.
-        (Body::Activation { .. } | Body::Announcement(_), _) => {}
+        (Body::Activation { .. } | Body::Announcement(_) | Body::Goods(_), _) => {}
         (
             Body::Link {
                 owner,
@@ -163,9 +165,18 @@ fn storefront(
     let emptied = cart::fold(customer, &happening, out);
     let mine =
         own || customer.profile.user.is_none() || customer.profile.user == event.identities.user;
-    order::fold(customer, &happening, mine);
+    if order::fold(customer, &happening, mine)
+        && let Some(order) = customer
+            .orders
+            .list
+            .iter()
+            .find(|order| Some(&order.id) == event.order_id.as_ref())
+    {
+        out.sold.push((order.products.clone(), record.arrival));
+    }
     if own {
         lately::fold(customer, &happening);
+        goods::note(customer, &happening, world, out);
     }
     if let Some(change) = &event.consent {
         consent(customer, change, record.at, out);

@@ -7,17 +7,18 @@ use super::lately::{moment, text};
 use crate::behaviour::{self, OrderFacts, Touch, push};
 use crate::customer::{Customer, limit};
 
-/// Applies an order event; `mine` is false for a copy that another known person caused: it stops, and is not counted.
-pub(super) fn fold(customer: &mut Customer, happening: &Happening<'_>, mine: bool) {
+/// Applies an order event; true when it is an order that counts. `mine` is false for a copy that another known person caused: it stops, and is not counted.
+pub(super) fn fold(customer: &mut Customer, happening: &Happening<'_>, mine: bool) -> bool {
     match happening.event.name.as_str() {
-        spec::ORDER_COMPLETED => completed(customer, happening, mine),
+        spec::ORDER_COMPLETED => return completed(customer, happening, mine),
         "Order Updated" | "Order Shipped" | "Order Delivered" | "Order Cancelled"
         | "Order Refunded" => changed(customer, happening),
         _ => {}
     }
+    false
 }
 
-fn completed(customer: &mut Customer, happening: &Happening<'_>, mine: bool) {
+fn completed(customer: &mut Customer, happening: &Happening<'_>, mine: bool) -> bool {
     let event = happening.event;
     let orders = &mut customer.orders;
     let order_id = event.order_id.as_deref().unwrap_or_default();
@@ -28,7 +29,7 @@ fn completed(customer: &mut Customer, happening: &Happening<'_>, mine: bool) {
             .map_or(happening.arrival, |last| last.max(happening.arrival)),
     );
     if !mine || orders.recent.contains(&hash) {
-        return;
+        return false;
     }
     Customer::push_bounded(&mut orders.recent, hash, limit::ORDERS);
     orders.count = orders.count.saturating_add(1);
@@ -84,6 +85,7 @@ fn completed(customer: &mut Customer, happening: &Happening<'_>, mine: bool) {
     let list = &mut customer.orders.list;
     push(list, facts, behaviour::limit::ORDERS);
     list.sort_by_key(|order| order.placed_at);
+    true
 }
 
 /// Later news of an order that is still known.

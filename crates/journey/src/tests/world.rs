@@ -14,6 +14,7 @@ use winback_contract::{
 
 use crate::customer::Customer;
 use crate::effects::{Effects, GrantChange};
+use crate::sellers::Sellers;
 use crate::tick::GrantState;
 use crate::world::{Bundles, Limits, World};
 use crate::{book, decide, decode, encode, fold, next_due, outcome, tick};
@@ -97,6 +98,11 @@ pub(super) struct Life {
     pub(super) sent: Vec<(Timestamp, Message)>,
     pub(super) forwards: Vec<crate::effects::Forward>,
     events: i64,
+    pub(super) sellers: Sellers,
+    /// Products of which news was asked for.
+    pub(super) watches: Vec<String>,
+    /// What the provider says of why.
+    pub(super) why: Option<winback_contract::Reason>,
     /// Whether every step goes through the blob, and every decision is made twice.
     pub(super) thorough: bool,
     /// Every how many messages the provider does something else than take it.
@@ -134,6 +140,9 @@ impl Life {
             sent: Vec::new(),
             forwards: Vec::new(),
             events: 0,
+            sellers: Sellers::default(),
+            watches: Vec::new(),
+            why: None,
             thorough: true,
             trouble: Vec::new(),
         }
@@ -147,6 +156,7 @@ impl Life {
             active: Some(&self.active),
             limits: &self.limits,
             news: &self.news,
+            sellers: &self.sellers,
         };
         let result = work(&mut self.customer, &world);
         // What is kept is what was encoded: every step goes through the blob.
@@ -180,6 +190,11 @@ impl Life {
         self.dispatched.extend(effects.messages);
         self.triggers.extend(effects.triggers);
         self.forwards.extend(effects.forwards);
+        for (products, at) in effects.sold {
+            self.sellers.sold(&products, at);
+        }
+        let watches = effects.watches.into_iter();
+        self.watches.extend(watches.map(|(product, _)| product));
     }
 
     pub(super) fn body(&mut self, body: Body, event_at: Timestamp, kind: SourceKind) {
@@ -281,7 +296,7 @@ impl Life {
             channel: Channel::Email,
             attempt: message.attempt,
             status,
-            reason: None,
+            reason: self.why.filter(|_| status == OutcomeStatus::Refused),
             provider_id: None,
             bot: false,
             at: self.now,

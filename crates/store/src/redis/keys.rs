@@ -27,6 +27,9 @@ impl Keys {
         key.extend_from_slice(id.as_bytes());
         key
     }
+    pub(crate) fn watchers(&self, p: Partition, product: &str) -> String {
+        format!("{}{{{p}}}:w:{product}", self.0)
+    }
     pub(crate) fn pin(&self, name: &str) -> String {
         format!("{}pin:{name}", self.0)
     }

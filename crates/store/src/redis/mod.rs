@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use redis::{Value, cmd, pipe};
 use winback_contract::{CustomerId, MessageId, Partition, Span, Timestamp};
 
-use crate::commit::{Commit, Committed, GrantWrite};
+use crate::commit::{Commit, Committed, GrantWrite, WATCHED_FOR, WATCHERS};
 use crate::error::Error;
 use crate::memory::GRANT_SLACK;
 use crate::meta::Meta;
@@ -117,7 +117,7 @@ impl Store for RedisStore {
     }
 
     async fn commit(&self, partition: Partition, commit: &Commit) -> Result<Committed, Error> {
-        let keys = 3 + commit.customers.len() + commit.grants.len();
+        let keys = 3 + commit.customers.len() + commit.grants.len() + commit.watches.len();
         let answer: Vec<Value> = self
             .connection
             .call(Call::Commit, keys, |command| {
@@ -131,6 +131,9 @@ impl Store for RedisStore {
                 for write in &commit.grants {
                     command.arg(self.keys.grant(partition, write.message()));
                 }
+                for watch in &commit.watches {
+                    command.arg(self.keys.watchers(partition, &watch.product));
+                }
                 let fields = commit.meta.to_fields();
                 command
                     .arg(commit.epoch)
@@ -141,7 +144,11 @@ impl Store for RedisStore {
                     .arg(fields.len())
                     .arg(commit.customers.len())
                     .arg(commit.timers.len());
-                command.arg(commit.outbox.len()).arg(commit.grants.len());
+                command
+                    .arg(commit.outbox.len())
+                    .arg(commit.grants.len())
+                    .arg(commit.watches.len())
+                    .arg(WATCHERS);
                 for (name, value) in fields {
                     command.arg(name).arg(value);
                 }
@@ -160,6 +167,12 @@ impl Store for RedisStore {
                 }
                 for write in &commit.grants {
                     grant_arguments(command, write);
+                }
+                for watch in &commit.watches {
+                    command
+                        .arg(watch.customer.as_bytes())
+                        .arg(watch.since.as_millis())
+                        .arg((watch.since + WATCHED_FOR).as_millis());
                 }
             })
             .await?;
@@ -298,6 +311,29 @@ impl Store for RedisStore {
             .map(|(id, _)| customer(id))
             .collect::<Result<_, _>>()?;
         Ok((ids, (next != "0").then(|| format!("{run}:{next}"))))
+    }
+
+    async fn watchers(
+        &self,
+        partition: Partition,
+        product: &str,
+        cursor: &str,
+        most: usize,
+    ) -> Result<(Vec<CustomerId>, Option<String>), Error> {
+        // From the newest on: whoever is added meanwhile pushes others back, so that nobody is passed over.
+        let from: usize = cursor.parse().unwrap_or(0);
+        let mut command = cmd("ZREVRANGE");
+        command
+            .arg(self.keys.watchers(partition, product))
+            .arg(from)
+            .arg(from + most.max(1) - 1);
+        let ids: Vec<Vec<u8>> = self.connection.query(&command).await?;
+        let next = (ids.len() == most).then(|| (from + most).to_string());
+        let ids = ids
+            .iter()
+            .map(|id| customer(id))
+            .collect::<Result<_, _>>()?;
+        Ok((ids, next))
     }
 
     async fn pin(&self, name: &str, value: &str) -> Result<String, Error> {

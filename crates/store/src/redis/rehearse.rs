@@ -5,7 +5,7 @@ use winback_contract::{CustomerId, MessageId, Partition, Span, Timestamp};
 
 use super::RedisStore;
 use super::keys::Keys;
-use crate::commit::{Commit, GrantWrite};
+use crate::commit::{Commit, GrantWrite, Watch};
 use crate::error::Error;
 use crate::port::Store as _;
 
@@ -42,6 +42,11 @@ impl RedisStore {
                 not_before: Timestamp::default(),
                 not_after: now + Span::from_mins(1),
             }],
+            watches: vec![Watch {
+                product: "rehearsal".into(),
+                customer: who,
+                since: now,
+            }],
         };
         self.commit(P, &commit).await?;
         self.claim(P, message, 1, 1, Span::from_secs(1)).await?;
@@ -57,6 +62,7 @@ impl RedisStore {
             outbox: Vec::new(),
             trim: 1,
             grants: vec![GrantWrite::Move(message)],
+            watches: Vec::new(),
         };
         self.commit(P, &undo).await?;
         self.load(P, &[who]).await?;
@@ -65,6 +71,7 @@ impl RedisStore {
         self.outbox(P).await?;
         self.grants(&[(P, message)]).await?;
         self.roll(P, "", 1).await?;
+        self.watchers(P, "rehearsal", "", 1).await?;
         self.pin("rehearsal", "x").await.map(|_| ())
     }
 
@@ -77,6 +84,7 @@ impl RedisStore {
             keys.outbox(P).into_bytes(),
             keys.customer(P, who),
             keys.grant(P, message),
+            keys.watchers(P, "rehearsal").into_bytes(),
             keys.pin("rehearsal").into_bytes(),
         ] {
             let mut delete = cmd("DEL");

@@ -7,21 +7,24 @@ local function number(text)
   return n
 end
 
--- KEYS: meta, timers, outbox, then a key per customer write, then a key per grant write.
--- ARGV: epoch, seq, id, trim, #meta, #customers, #timers, #outbox, #grants, then the parts in that order.
+-- KEYS: meta, timers, outbox, then a key per customer write, per grant write, per watch.
+-- ARGV: epoch, seq, id, trim, #meta, #customers, #timers, #outbox, #grants, #watches, most watchers of a product,
+-- then the parts in that order.
 -- Everything is validated before the first write: Lua has no rollback.
 local function commit(keys, argv)
   local epoch, seq, id = number(argv[1]), number(argv[2]), argv[3]
   local trim = number(argv[4])
   local metas, customers, timers, outbox, grants =
     number(argv[5]), number(argv[6]), number(argv[7]), number(argv[8]), number(argv[9])
-  if not (epoch and seq and id and trim and metas and customers and timers and outbox and grants) then
+  local watches, watchers = number(argv[10]), number(argv[11])
+  if not (epoch and seq and id and trim and metas and customers and timers and outbox and grants and watches and watchers) then
     return redis.error_reply('BADCOMMIT malformed head')
   end
-  if #argv ~= 9 + 2 * metas + customers + 2 * timers + outbox + 5 * grants or #keys ~= 3 + customers + grants then
+  if #argv ~= 11 + 2 * metas + customers + 2 * timers + outbox + 5 * grants + 3 * watches
+    or #keys ~= 3 + customers + grants + watches then
     return redis.error_reply('BADCOMMIT wrong number of arguments')
   end
-  local first_timer = 10 + 2 * metas + customers
+  local first_timer = 12 + 2 * metas + customers
   for i = 0, timers - 1 do
     local score = argv[first_timer + 2 * i + 1]
     if score ~= '-' and not number(score) then return redis.error_reply('BADCOMMIT malformed due time') end
@@ -35,6 +38,12 @@ local function commit(keys, argv)
       return redis.error_reply('BADCOMMIT malformed grant')
     end
   end
+  for i = 0, watches - 1 do
+    local at = first_grant + 5 * grants + 3 * i
+    if not (number(argv[at + 1]) and number(argv[at + 2])) then return redis.error_reply('BADCOMMIT malformed watch') end
+    local kind = redis.call('TYPE', keys[3 + customers + grants + i + 1])['ok']
+    if kind ~= 'none' and kind ~= 'zset' then return redis.error_reply('BADCOMMIT key of another type') end
+  end
   for i, want in ipairs({ 'hash', 'zset', 'list' }) do
     local kind = redis.call('TYPE', keys[i])['ok']
     if kind ~= 'none' and kind ~= want then return redis.error_reply('BADCOMMIT key of another type') end
@@ -45,7 +54,7 @@ local function commit(keys, argv)
   if held == epoch and meta[3] == id then return { 'already', held, at } end
   if held ~= epoch or at ~= seq then return { 'fenced', held, at } end
 
-  local arg = 10
+  local arg = 12
   redis.call('HSET', keys[1], 'seq', string.format('%.0f', seq + 1), 'commit', id)
   for _ = 1, metas do
     redis.call('HSET', keys[1], argv[arg], argv[arg + 1])
@@ -81,6 +90,13 @@ local function commit(keys, argv)
       redis.call('PEXPIREAT', key, argv[arg + 4])
     end
     arg = arg + 5
+  end
+  for i = 1, watches do
+    local key = keys[3 + customers + grants + i]
+    redis.call('ZADD', key, argv[arg + 1], argv[arg])
+    redis.call('ZREMRANGEBYRANK', key, 0, -(watchers + 1))
+    redis.call('PEXPIREAT', key, argv[arg + 2])
+    arg = arg + 3
   end
   return { 'ok', held, seq + 1 }
 end

@@ -62,6 +62,7 @@ pub(crate) fn topics(config: &Config) -> Vec<TopicSpec> {
         Topic::Decisions,
         Topic::Journeys,
         Topic::Outcomes,
+        Topic::Catalogue,
         Topic::Campaigns,
         Topic::Failed,
     ];

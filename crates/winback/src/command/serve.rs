@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use winback_bus::Log;
-use winback_contract::{Channel, Timestamp, ids::digest};
-use winback_dispatch::{FileProvider, HttpProvider, Provider, SmtpProvider};
+use winback_contract::{Channel, Timestamp, Topic, ids::digest};
+use winback_dispatch::{Catalogue, FileProvider, HttpProvider, Provider, SmtpProvider};
 use winback_service::{Clock, Health, Metrics, Shutdown, Tasks, http};
 use winback_store::Store;
 
@@ -146,13 +146,17 @@ async fn start(
             Service::All => config.channels(),
             _ => [config.dispatch.channel].into(),
         };
+        let group = format!("{}dispatch", config.kafka.groups);
+        let topic = config.names().name(Topic::Catalogue);
+        let catalogue = Arc::new(Catalogue::start(log.as_ref(), &topic, &group).await?);
         for channel in channels {
+            let (provider, files) = providers(config, channel)?;
             let service = winback_dispatch::Service::start(
                 dispatch(config, channel),
                 log.clone(),
                 store.clone(),
                 clock.clone(),
-                providers(config, channel)?,
+                (provider, files, catalogue.clone()),
                 metrics.clone(),
                 (shutdown.clone(), token(&clock, channel)),
             )

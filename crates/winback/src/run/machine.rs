@@ -12,7 +12,7 @@ use winback_campaign::Files;
 use winback_contract::{
     Channel, Outcome, Partition, PartitionCount, SourceKind, Span, Timestamp, Topic,
 };
-use winback_dispatch::Provider;
+use winback_dispatch::{Catalogue, Provider};
 use winback_ingest::SourceConfig;
 use winback_service::{Clock, Metrics, Shutdown};
 use winback_store::MemoryStore;
@@ -86,7 +86,7 @@ impl Machine {
         for channel in &channels {
             log.create(&names.name(Topic::Dispatch(*channel)), partitions);
         }
-        for topic in [Topic::Campaigns, Topic::Failed] {
+        for topic in [Topic::Campaigns, Topic::Catalogue, Topic::Failed] {
             log.create(&names.name(topic), 1);
         }
         let shared: Arc<dyn winback_bus::Log> = Arc::new(log.clone());
@@ -115,6 +115,8 @@ impl Machine {
         )
         .await?;
         let metrics = winback_dispatch::metrics::Metrics::register(&registry);
+        let topic = names.name(Topic::Catalogue);
+        let catalogue = Arc::new(Catalogue::start(&log, &topic, "dispatch").await?);
         let mut dispatchers = Vec::new();
         for (place, channel) in channels.iter().enumerate() {
             let service = winback_dispatch::Service::start(
@@ -122,7 +124,7 @@ impl Machine {
                 shared.clone(),
                 states.clone(),
                 clock.clone(),
-                (provider.clone(), provider.clone()),
+                (provider.clone(), provider.clone(), catalogue.clone()),
                 metrics.clone(),
                 // Claims of different channels are told apart.
                 (shutdown.clone(), (place as u64 + 1) << 40),
@@ -279,6 +281,7 @@ pub(crate) async fn start_ingest(
         sources: Vec::new(),
         max_bytes: config.ingest.max_bytes,
         batch: config.ingest.batch,
+        price_change: config.ingest.price_change_percent.saturating_mul(100),
     };
     let place = (
         &config.names(),

@@ -1,0 +1,258 @@
+//! News of goods: what a customer wants to hear of, and what begins and ends when it comes (playbook C33, C34).
+//!
+//! Invariants: INV-12 (wants are bounded, and kept only while a live campaign listens), INV-10.
+
+use serde_json::json;
+use winback_campaign::model::{GoodsChange, Seen, StartKind};
+use winback_contract::{
+    Event, EventId, GoodsNews, Identities, JourneyId, Product, Span, Timestamp, spec,
+};
+
+use super::start::{Arming, arm, due_after, entry, judge};
+use super::{Happening, awaits, exit};
+use crate::advance::advance;
+use crate::behaviour::{Wanted, limit, push};
+use crate::customer::{Customer, Line};
+use crate::effects::{Count, Effects};
+use crate::facts::Facts;
+use crate::state::Field;
+use crate::world::World;
+
+/// A list of watchers is told anew of somebody who looks again after so long.
+const RENEWED: Span = Span::from_days(1);
+
+/// Notes which goods an event shows interest in.
+pub(super) fn note(
+    customer: &mut Customer,
+    happening: &Happening<'_>,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
+    let event = happening.event;
+    let lists = &mut customer.behaviour.wanted;
+    let forget = |lists: &mut Vec<Wanted>, seen: Option<Seen>| {
+        lists.retain(|wanted| {
+            let named = |product: &Product| product.product_id == wanted.product_id;
+            seen.is_some_and(|seen| seen != wanted.seen) || !event.products.iter().any(named)
+        });
+    };
+    let seen = match event.name.as_str() {
+        "Product Viewed" | "Product Clicked" => Seen::Viewed,
+        "Product Added" | "Cart Updated" => Seen::Carted,
+        "Product Added to Wishlist" => Seen::Wished,
+        "Stock Alert Requested" => Seen::Asked,
+        "Product Removed" => return forget(lists, Some(Seen::Carted)),
+        "Product Removed from Wishlist" => return forget(lists, Some(Seen::Wished)),
+        // What was bought is not waited for.
+        spec::ORDER_COMPLETED => return forget(lists, None),
+        _ => return,
+    };
+    let is_watched = world
+        .active
+        .is_some_and(|bundle| bundle.watched().contains(&seen));
+    if !is_watched {
+        return;
+    }
+    for product in &event.products {
+        let same = |wanted: &Wanted| wanted.product_id == product.product_id && wanted.seen == seen;
+        let fresh = lists.iter().any(|wanted| {
+            wanted.product_id == product.product_id && wanted.at + RENEWED > happening.at
+        });
+        lists.retain(|wanted| !same(wanted));
+        let wanted = Wanted {
+            product_id: product.product_id.clone(),
+            seen,
+            price: product.price,
+            absent: seen == Seen::Asked || product.in_stock == Some(false),
+            at: happening.at,
+        };
+        push(lists, wanted, limit::WANTED);
+        if !fresh {
+            out.watches
+                .push((product.product_id.clone(), happening.arrival));
+        }
+    }
+}
+
+/// Whether news of a product concerns this customer at all.
+pub fn wants(customer: &Customer, product_id: &str) -> bool {
+    let of_journey = |journey: &crate::state::Journey| {
+        let item = journey.entry.item.as_ref();
+        item.is_some_and(|item| item.product_id == product_id)
+    };
+    customer.forward.is_none()
+        && (customer.journeys.iter().any(of_journey)
+            || customer
+                .behaviour
+                .wanted
+                .iter()
+                .any(|wanted| wanted.product_id == product_id))
+}
+
+/// News that a partition was told.
+#[derive(Clone, PartialEq, Debug, serde::Serialize, serde::Deserialize)]
+pub struct Told {
+    /// Identity of the shop's word.
+    pub id: EventId,
+    /// Its arrival.
+    pub at: Timestamp,
+    /// What changed.
+    pub news: GoodsNews,
+}
+
+/// News of a product comes to this customer.
+pub fn hear(
+    customer: &mut Customer,
+    told: &Told,
+    now: Timestamp,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
+    advance(customer, now, world, out);
+    for name in told.news.names() {
+        let event = event(name, &told.news);
+        let happening = Happening {
+            event: &event,
+            at: told.at,
+            arrival: told.at,
+            live: true,
+            id: told.id,
+            fresh: true,
+        };
+        exit::fold(customer, &happening, name, world, out);
+        awaits::fold(customer, &happening, name, world, out);
+        begin(customer, &happening, &told.news, world, out);
+    }
+}
+
+/// The derived event, as conditions see it.
+fn event(name: &str, news: &GoodsNews) -> Event {
+    let mut properties = serde_json::Map::new();
+    let same = |was: &winback_contract::Money| {
+        news.product
+            .price
+            .is_some_and(|price| price.currency == was.currency)
+    };
+    if let Some(was) = news.before.price.filter(same) {
+        properties.insert("was".into(), json!(was.to_major()));
+    }
+    if let Some(available) = news.available {
+        properties.insert("available".into(), json!(available));
+    }
+    Event {
+        name: name.to_owned(),
+        identities: Identities::default(),
+        cart_id: None,
+        order_id: None,
+        checkout_id: None,
+        products: vec![news.product.clone()],
+        total: None,
+        currency: news.product.price.map(|price| price.currency),
+        url: news.product.url.clone(),
+        traits: None,
+        consent: None,
+        properties: properties.into_iter().collect(),
+    }
+}
+
+fn begin(
+    customer: &mut Customer,
+    happening: &Happening<'_>,
+    news: &GoodsNews,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
+    let Some(bundle) = world.active.filter(|_| news.sold) else {
+        return;
+    };
+    for campaign in bundle.campaigns.values() {
+        for (index, start) in campaign.starts.iter().enumerate() {
+            let StartKind::Product {
+                change,
+                seen,
+                within,
+                delay,
+            } = &start.kind
+            else {
+                continue;
+            };
+            let fits = |wanted: &&Wanted| {
+                wanted.product_id == news.product.product_id
+                    && seen.contains(&wanted.seen)
+                    && wanted.at + *within > happening.at
+            };
+            let mut fitting = customer.behaviour.wanted.iter().rev().filter(fits);
+            let Some(wanted) = fitting
+                .find(|wanted| concerns(wanted, *change, news, happening))
+                .cloned()
+            else {
+                continue;
+            };
+            let Some(key) = judge(customer, start, happening, world, out) else {
+                continue;
+            };
+            let key = if start.key.is_some() {
+                key
+            } else {
+                news.product.product_id.clone()
+            };
+            let item = Line::from(&news.product);
+            let id = JourneyId::of(&campaign.name, world.customer, &happening.id.0, &key);
+            let facts = Facts {
+                event: Some((happening.event, happening.at, happening.arrival)),
+                item: Some(&item),
+                ..world.facts(&bundle.policy, customer, happening.arrival)
+            };
+            let Some(due) = due_after(delay, happening.arrival, id, &facts) else {
+                out.count(Count::ConditionFailed);
+                continue;
+            };
+            let mut entry = entry(happening, campaign);
+            entry.item = Some(item);
+            let mut put = |name: &str, number: Option<f64>| {
+                entry.fields.retain(|(known, _)| known != name);
+                entry
+                    .fields
+                    .extend(number.map(|number| (name.to_owned(), Field::Number(number))));
+            };
+            put("was", news.before.price.map(|price| price.to_major()));
+            put("seen_price", wanted.price.map(|price| price.to_major()));
+            put("available", news.available.map(f64::from));
+            let arming = Arming {
+                campaign,
+                start: index,
+                key,
+                entry,
+                id,
+                due,
+            };
+            arm(customer, arming, world, out);
+        }
+    }
+}
+
+/// Whether this is the change that the start waits for, measured by what this customer saw.
+fn concerns(
+    wanted: &Wanted,
+    change: GoodsChange,
+    news: &GoodsNews,
+    happening: &Happening<'_>,
+) -> bool {
+    match change {
+        GoodsChange::BackInStock => {
+            happening.event.name == spec::BACK_IN_STOCK
+                && (wanted.absent || matches!(wanted.seen, Seen::Wished | Seen::Carted))
+        }
+        GoodsChange::PriceDrop { by } => {
+            let (Some(was), Some(is)) = (wanted.price.or(news.before.price), news.product.price)
+            else {
+                return false;
+            };
+            let fall = i128::from(was.minor) - i128::from(is.minor);
+            happening.event.name == spec::PRICE_DROPPED
+                && was.currency == is.currency
+                && fall > 0
+                && fall * 10_000 >= i128::from(was.minor) * i128::from(by)
+        }
+    }
+}
