@@ -81,6 +81,7 @@ fn core(criterion: &mut Criterion) {
     bundles.insert(bundle.clone());
     let limits = Limits::default();
     let sellers = winback_journey::Sellers::default();
+    let coupons = winback_journey::Coupons::default();
     let world = World {
         customer: CustomerId([7; 16]),
         partition: Partition(0),
@@ -89,6 +90,7 @@ fn core(criterion: &mut Criterion) {
         limits: &limits,
         news: &[],
         sellers: &sellers,
+        coupons: &coupons,
     };
     let start = Timestamp::from_millis(1_780_000_000_000);
     let mut customer = Customer::default();

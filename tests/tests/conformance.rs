@@ -7,7 +7,10 @@ use std::time::Duration;
 use winback_contract::{CustomerId, MessageId, Offset, Partition, Span, Timestamp};
 use winback_scenario::Random;
 use winback_service::Clock;
-use winback_store::{Commit, Committed, GrantWrite, MemoryStore, Meta, RedisStore, Store, Watch};
+use winback_store::{
+    Commit, Committed, CouponChange, CouponWrite, GrantWrite, MemoryStore, Meta, RedisStore, Store,
+    Watch,
+};
 use winback_testkit::Redis;
 
 const P: Partition = Partition(3);
@@ -85,6 +88,18 @@ fn commit(random: &mut Random, meta: &Meta, number: u64) -> Commit {
             since: Timestamp::from_millis(far + random.between(0, 50)),
         })
         .collect();
+    let coupons = (0..random.below(3))
+        .map(|_| {
+            let code = |random: &mut Random| format!("CODE{}", random.below(20));
+            let change = match random.below(3) {
+                0 => CouponChange::Add((0..random.below(4)).map(|_| code(random)).collect()),
+                1 => CouponChange::Take(code(random)),
+                _ => CouponChange::Return(code(random)),
+            };
+            let pool = format!("POOL{}", random.below(2));
+            CouponWrite { pool, change }
+        })
+        .collect();
     Commit {
         epoch: if random.percent(10) {
             meta.epoch.wrapping_sub(1)
@@ -104,6 +119,7 @@ fn commit(random: &mut Random, meta: &Meta, number: u64) -> Commit {
         trim,
         grants,
         watches,
+        coupons,
     }
 }
 
@@ -138,8 +154,14 @@ async fn seen(store: &dyn Store) -> String {
             cursor = next;
         }
     }
+    let mut coupons = Vec::new();
+    for pool in ["POOL0", "POOL1"] {
+        for most in [0, 3] {
+            coupons.push(store.coupons(P, pool, most).await.unwrap());
+        }
+    }
     format!(
-        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{watchers:?}",
+        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{watchers:?}\n{coupons:?}",
         store.metas(&[P]).await.unwrap(),
         store.load(P, &ids).await.unwrap(),
         store

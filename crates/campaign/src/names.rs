@@ -277,6 +277,7 @@ pub fn kind(variable: &str, field: &str) -> Option<Kind> {
             FieldType::Bool => Bool,
             FieldType::Time => Time,
             FieldType::Products => Products,
+            FieldType::Texts => Texts,
         })
 }
 

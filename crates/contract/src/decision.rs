@@ -61,6 +61,9 @@ pub enum Verdict {
         not_after: Timestamp,
         /// Whether the step's offer goes with it.
         offer: bool,
+        /// Why it goes without the offer its step names.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        without: Option<Reason>,
     },
     /// Judge again later.
     Hold {

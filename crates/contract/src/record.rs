@@ -103,6 +103,13 @@ pub enum Body {
     Announcement(Box<Event>),
     /// Price or stock of a product changed: a copy for every partition.
     Goods(Box<GoodsNews>),
+    /// New single-use codes of a coupon pool, for this partition.
+    Coupons {
+        /// Name of the pool in Policy.
+        pool: String,
+        /// The codes.
+        codes: Vec<String>,
+    },
     /// From here on this bundle decides, in this partition.
     Activation {
         /// Its hash.

@@ -94,6 +94,7 @@ fn type_of(kind: FieldType) -> Value {
         }
         FieldType::Bool => json!({ "type": "boolean" }),
         FieldType::Time => json!({ "type": "string", "format": "date-time" }),
+        FieldType::Texts => json!({ "type": "array", "items": { "type": "string" } }),
         FieldType::Products => json!({ "type": "array", "items": object(PRODUCT_FIELDS) }),
     }
 }

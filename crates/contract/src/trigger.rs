@@ -30,6 +30,12 @@ pub struct Trigger {
     /// The shop's latest announcements, one of each name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub news: Vec<Announcement>,
+    /// Coupon pools that have no code left.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dry: Vec<String>,
+    /// What is paused by hand or by a fuse: `all`, `campaign:NAME`, `channel:NAME`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paused: Vec<String>,
     /// The encoded customer.
     pub snapshot: Blob,
 }

@@ -5,6 +5,7 @@
 
 pub mod catalogue;
 pub mod compose;
+pub mod fuse;
 pub mod metrics;
 pub mod provider;
 pub mod service;

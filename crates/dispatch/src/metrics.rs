@@ -14,6 +14,8 @@ pub struct Metrics {
     pub dead_letters: IntCounterVec,
     /// Counter: texts that could not be made.
     pub template_errors: IntCounterVec,
+    /// Counter: fuses that have blown.
+    pub fuses: IntCounterVec,
     /// Histogram: seconds of one send.
     pub send_seconds: HistogramVec,
     /// Histogram: seconds from decided to accepted.
@@ -42,6 +44,11 @@ impl Metrics {
             template_errors: registry.counter(
                 "template_errors_total",
                 "texts that could not be made",
+                &["channel"],
+            ),
+            fuses: registry.counter(
+                "fuses_blown_total",
+                "channels stopped because of too many messages in an hour",
                 &["channel"],
             ),
             send_seconds: registry.seconds(

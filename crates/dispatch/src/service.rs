@@ -4,16 +4,16 @@
 //! after a crash finds its claim taken and is left alone: sessions finds out and follows the channel's policy.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt as _};
 use winback_bus::{Error, Follower, Ledger, Log, Member, Outgoing, Record, Waiting};
 use winback_campaign::model::Mode;
 use winback_contract::{
-    Channel, Failed, FailedStage, Message, Outcome, OutcomeStatus, PartitionCount, Reason, Span,
-    Timestamp, Topic, TopicNames,
+    Channel, Failed, FailedStage, Message, Outcome, OutcomeStatus, PartitionCount, Reason, Scope,
+    Span, Switch, SwitchRecord, ThrownBy, Timestamp, Topic, TopicNames, is_paused,
 };
 use winback_journey::{Bundles, Offered};
 use winback_service::{Clock, Health, Shutdown, clock};
@@ -21,6 +21,7 @@ use winback_store::{Claim, Store};
 
 use crate::catalogue::Catalogue;
 use crate::compose::{Mail, compose};
+use crate::fuse::Fuse;
 use crate::metrics::Metrics;
 use crate::provider::{Provider, Sent};
 
@@ -45,6 +46,8 @@ pub struct Config {
     pub only_to: BTreeSet<String>,
     /// Everything goes to files.
     pub shadow: bool,
+    /// More messages than this in an hour stop the channel.
+    pub fuse: Option<u32>,
 }
 
 /// See the module.
@@ -65,6 +68,7 @@ pub struct Service {
     /// What waits for its bundle.
     waiting: Waiting,
     ledger: Ledger,
+    fuse: Mutex<Fuse>,
 }
 
 impl std::fmt::Debug for Service {
@@ -105,7 +109,9 @@ impl Service {
             .await?;
         let campaigns =
             Follower::start(log.as_ref(), &config.names.name(Topic::Campaigns), &group).await?;
+        let fuse = Mutex::new(Fuse::new(config.fuse));
         Ok(Self {
+            fuse,
             config,
             log,
             store,
@@ -131,8 +137,21 @@ impl Service {
     pub async fn step(&mut self, wait: Duration) -> Result<usize, Error> {
         self.send().await?;
         for value in self.campaigns.poll(Duration::ZERO).await? {
-            if let Offered::Refused(reason) = self.bundles.offer(&value) {
-                tracing::error!(reason, "a published bundle is left aside");
+            match self.bundles.offer(&value) {
+                Offered::Refused(reason) => {
+                    tracing::error!(reason, "a published bundle is left aside");
+                }
+                Offered::Switched(switch) => {
+                    tracing::warn!(
+                        scope = switch.scope,
+                        paused = switch.paused,
+                        "a switch was thrown"
+                    );
+                    if !switch.paused && switch.scope == self.scope().to_string() {
+                        self.fuse().mend();
+                    }
+                }
+                Offered::Taken(_) | Offered::Known => {}
             }
         }
         if !self.catalogue.follow().await? {
@@ -165,6 +184,7 @@ impl Service {
             .buffered(parallel)
             .collect()
             .await;
+        self.tell_of_fuse()?;
         let mut problem = None;
         for outcome in outcomes {
             match outcome {
@@ -255,6 +275,42 @@ impl Service {
         Ok(true)
     }
 
+    fn scope(&self) -> Scope {
+        Scope::Channel(self.config.channel)
+    }
+
+    fn fuse(&self) -> MutexGuard<'_, Fuse> {
+        self.fuse.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A fuse that has blown stops the channel everywhere, as a person would.
+    fn tell_of_fuse(&mut self) -> Result<(), Error> {
+        if !self.fuse().has_just_blown() {
+            return Ok(());
+        }
+        let channel = self.config.channel;
+        self.metrics
+            .fuses
+            .with_label_values(&[channel.as_str()])
+            .inc();
+        tracing::error!(
+            %channel,
+            most = self.config.fuse,
+            "more messages in an hour than dispatch allows: the channel is paused until `winback resume --channel {channel}`"
+        );
+        let switch = Switch {
+            v: Switch::VERSION,
+            scope: self.scope().to_string(),
+            paused: true,
+            by: ThrownBy::Fuse,
+            at: Timestamp::from_millis(self.clock.now_millis()),
+        };
+        let topic = self.config.names.name(Topic::Campaigns);
+        let key = switch.key();
+        let value = serde_json::to_vec(&SwitchRecord { switch });
+        self.put(&topic, None, key, value)
+    }
+
     fn is_allowed(&self, address: &str) -> bool {
         let domain = address
             .rsplit('@')
@@ -272,6 +328,16 @@ impl Service {
             }
             Ready::Mail(parts) => *parts,
         };
+        let paused = is_paused(
+            &self.bundles.paused(),
+            &message.campaign,
+            Some(self.config.channel),
+        );
+        // Its step is judged again, and held until the pause is over.
+        if paused || !shadow && !self.fuse().allows(self.clock.now_millis()) {
+            let (status, reason) = (OutcomeStatus::Deferred, Some(Reason::Paused));
+            return Ok(Some(self.outcome(&message, status, reason, None)));
+        }
         let token = self.token.fetch_add(1, Ordering::SeqCst);
         let claim = self.claim(&message, token).await?;
         let word = match claim {

@@ -6,6 +6,7 @@
 pub mod catalogue;
 pub mod cloudevents;
 pub mod config;
+pub mod coupons;
 pub mod decode;
 pub mod fields;
 pub mod links;

@@ -202,7 +202,7 @@ fn require(
         .filter(|field| field.need == Need::Required)
     {
         let missing = match field.kind {
-            FieldType::Products => !properties.contains_key(field.name),
+            FieldType::Products | FieldType::Texts => !properties.contains_key(field.name),
             FieldType::Amount | FieldType::Number => number(properties, field.name)?.is_none(),
             _ => text(properties, field.name)?.is_none(),
         };
@@ -361,6 +361,8 @@ fn extras(
     // What a consent says has its own place; an order has a status too.
     const OF_CONSENT: &[&str] = &["channel", "status", "topic"];
     let consent = name == "Consent Updated";
+    // The codes are looked at one by one where they are dealt out; they go no further as a list.
+    let codes = name == spec::COUPONS_ADDED;
     properties
         .iter()
         .filter(|(name, _)| !PLACED.contains(&name.as_str()) && name.len() <= 64)
@@ -369,6 +371,7 @@ fn extras(
             let kept = match value {
                 Value::Bool(_) | Value::Number(_) => value.clone(),
                 Value::String(text) => Value::String(clean(text)?),
+                Value::Array(_) if codes && name == "codes" => value.clone(),
                 _ => return None,
             };
             Some((name.clone(), kept))

@@ -15,6 +15,7 @@ use winback_service::{Health, Shutdown, clock};
 
 use crate::catalogue::Catalogue;
 use crate::config::{Arrival, Config, SourceConfig};
+use crate::coupons;
 use crate::decode::decode;
 use crate::fields::Refusal;
 use crate::links::Links;
@@ -167,6 +168,7 @@ impl Service {
                     })?;
                     let to: Vec<Partition> = match event.body {
                         Body::Announcement(_) | Body::Goods(_) => self.partitions.all().collect(),
+                        Body::Coupons { .. } => vec![coupons::partition(&event)],
                         _ => vec![self.partitions.of(event.to)],
                     };
                     for partition in to {
@@ -213,6 +215,9 @@ impl Service {
         };
         if event.name == spec::PRODUCT_UPDATED {
             return self.product(&event, &arrived);
+        }
+        if event.name == spec::COUPONS_ADDED {
+            return coupons::deal(&event, &arrived, self.partitions);
         }
         Ok(route(event, &arrived, &self.shop.id, &mut self.links))
     }

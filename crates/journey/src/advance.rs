@@ -7,6 +7,7 @@ use winback_campaign::calendar;
 use winback_campaign::model::{Entry, Reaction, StartKind};
 use winback_contract::{JourneyRecord, Reason, Span, Timestamp, Transition};
 
+use crate::book::offer;
 use crate::customer::Customer;
 use crate::effects::{Count, Effects};
 use crate::facts::Facts;
@@ -346,6 +347,7 @@ pub(crate) fn end_as(
         out.grants
             .push(crate::effects::GrantChange::Remove(pending.message));
     }
+    offer::take_back(customer, journey.id, out);
     let word = ending.name.unwrap_or(outcome.as_str());
     let campaign = world.bundles.campaign(journey.bundle, &journey.campaign);
     if let Some(last) = journey.last_message_at {

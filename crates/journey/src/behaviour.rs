@@ -142,6 +142,10 @@ pub struct Given {
     pub until: Timestamp,
     /// Whether the guard counts it.
     pub counts: bool,
+    /// Whether it reached the person, as far as anybody knows.
+    pub shown: bool,
+    /// Pool and code, of a single-use code.
+    pub coupon: Option<(String, String)>,
 }
 
 /// Points of the loyalty programme, as the shop last said.

@@ -15,7 +15,7 @@ use crate::state::{Hold, Pending, Station, What};
 use crate::world::World;
 
 mod message;
-mod offer;
+pub(crate) mod offer;
 
 pub use message::message;
 
@@ -61,12 +61,13 @@ fn apply_step(
             not_before,
             not_after,
             offer,
+            without,
         } => {
             send(
                 customer,
                 index,
                 &step.step,
-                (*channel, *not_before, *not_after, *offer),
+                (*channel, *not_before, *not_after, *offer, *without),
                 now,
                 world,
                 out,
@@ -115,11 +116,14 @@ pub(crate) fn current_step<'w>(
     }
 }
 
+/// What a decision to send says: the channel, its window, whether the offer goes along, and why not.
+type Sends = (Channel, Timestamp, Timestamp, bool, Option<Reason>);
+
 fn send(
     customer: &mut Customer,
     index: usize,
     step: &str,
-    (channel, not_before, not_after, offer): (Channel, Timestamp, Timestamp, bool),
+    (channel, not_before, not_after, offer, mut without): Sends,
     now: Timestamp,
     world: &World<'_>,
     out: &mut Effects,
@@ -150,13 +154,14 @@ fn send(
     let journey = &customer.journeys[index];
     let id = MessageId::of(journey.id, step);
     if offer && journey.offer.is_none() {
-        match offer::issue(customer, index, step, now, world) {
-            Some(made) => offer::give(customer, index, made, now),
+        // The pool may have run dry since the decision.
+        match offer::issue(customer, index, step, now, world, out) {
+            Some(made) => offer::give(customer, index, made, now, out),
             None if offer::is_vital(customer, index, step, world) => {
                 skip(customer, index, step, Reason::NoCoupon, now, world, out);
                 return;
             }
-            None => {}
+            None => without = Some(Reason::NoCoupon),
         }
     }
     let counts = counts(customer, index, world);
@@ -208,6 +213,13 @@ fn send(
         What::Send(channel),
         now,
     );
+    if let Some(reason) = without {
+        if reason == Reason::NoCoupon {
+            out.count(Count::CouponMissing);
+        }
+        let what = What::Without(reason);
+        keep(customer, &journey, step.to_owned(), what, now);
+    }
     customer.bookings.retain(|booking| booking.message != id);
     if Customer::push_bounded(
         &mut customer.bookings,
@@ -324,6 +336,9 @@ pub(crate) fn skip(
         },
     ));
     keep(customer, &journey, step.to_owned(), What::Skip(reason), now);
+    if reason == Reason::NoCoupon {
+        out.count(Count::CouponMissing);
+    }
     let refused = matches!(reason, Reason::OfferGuard | Reason::NoCoupon)
         && offer::ends(customer, index, step, world);
     if refused || matches!(reason, Reason::Audience | Reason::Erased | Reason::Replaced) {

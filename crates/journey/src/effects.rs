@@ -26,6 +26,15 @@ pub enum GrantChange {
     Move(MessageId),
 }
 
+/// A single-use code changes hands, in the same commit as the state (INV-2).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CouponMove {
+    /// It was given to somebody: pool and code.
+    Taken(String, String),
+    /// It reached nobody.
+    Returned(String, String),
+}
+
 /// A record for another profile.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Forward {
@@ -70,11 +79,21 @@ pub enum Count {
     Resent,
     /// A step was due while too many triggers were open: it waits.
     PutOff,
+    /// A code was set aside for somebody.
+    CouponReserved,
+    /// A message with it went out.
+    CouponAttached,
+    /// An order named it.
+    CouponRedeemed,
+    /// It reached nobody and went back.
+    CouponReturned,
+    /// There was none left.
+    CouponMissing,
 }
 
 impl Count {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 17] = [
         Self::Applied,
         Self::Duplicate,
         Self::Late,
@@ -87,6 +106,11 @@ impl Count {
         Self::Unknown,
         Self::Resent,
         Self::PutOff,
+        Self::CouponReserved,
+        Self::CouponAttached,
+        Self::CouponRedeemed,
+        Self::CouponReturned,
+        Self::CouponMissing,
     ];
 }
 
@@ -131,6 +155,8 @@ pub struct Effects {
     pub watches: Vec<(String, Timestamp)>,
     /// Orders that counted, with their arrival: what sells is learned from them.
     pub sold: Vec<(Vec<Touch>, Timestamp)>,
+    /// Codes of coupon pools.
+    pub coupons: Vec<CouponMove>,
     /// For metrics.
     pub counts: Counts,
     /// The profile is to be forgotten.
@@ -147,6 +173,7 @@ impl Effects {
             && self.forwards.is_empty()
             && self.watches.is_empty()
             && self.sold.is_empty()
+            && self.coupons.is_empty()
             && !self.delete
     }
 

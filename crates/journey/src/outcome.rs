@@ -88,6 +88,15 @@ fn hand_over(customer: &mut Customer, outcome: &Outcome, world: &World<'_>, out:
         world,
         out,
     );
+    // Dispatch says that it did not send it. That nobody answered would not be enough to give its code to another.
+    if !customer
+        .journeys
+        .iter()
+        .any(|journey| journey.id == pending.journey)
+        && outcome.status != OutcomeStatus::Moved
+    {
+        book::offer::take_back(customer, pending.journey, out);
+    }
 }
 
 /// A message went out that was thought not to: its step must not be sent again (INV-4).
@@ -140,6 +149,9 @@ pub(crate) fn settle_message(
         .journeys
         .iter()
         .position(|journey| journey.id == pending.journey);
+    if matches!(status, OutcomeStatus::Sent | OutcomeStatus::Unknown) {
+        book::offer::shown(customer, pending.journey, out);
+    }
     match status {
         OutcomeStatus::Sent => {
             if let Some(index) = index {
@@ -164,7 +176,7 @@ pub(crate) fn settle_message(
             match (index, policy) {
                 (Some(index), Ambiguous::Resend) => {
                     out.count(Count::Resent);
-                    unbook(customer, pending);
+                    unbook(customer, pending, out);
                     again(&mut customer.journeys[index]);
                 }
                 (Some(index), Ambiguous::Drop) => {
@@ -182,7 +194,7 @@ pub(crate) fn settle_message(
             }
         }
         OutcomeStatus::Refused => {
-            unbook(customer, pending);
+            unbook(customer, pending, out);
             if reason == Some(Reason::Suppressed) {
                 suppress(customer, pending.channel, Reason::Suppressed, out);
             }
@@ -200,15 +212,16 @@ pub(crate) fn settle_message(
         }
         // The step is judged again, with all that has been said since; its message id stays the same.
         OutcomeStatus::Deferred | OutcomeStatus::Moved => {
-            unbook(customer, pending);
+            unbook(customer, pending, out);
             if let Some(index) = index {
                 let journey = &mut customer.journeys[index];
                 again(journey);
-                if reason == Some(Reason::ProviderDown) && journey.station == Station::Step {
+                let again_soon = matches!(reason, Some(Reason::ProviderDown | Reason::Paused));
+                if again_soon && journey.station == Station::Step {
                     let until = at + world.limits.claim_timeout;
                     journey.hold = Some(crate::state::Hold {
                         until,
-                        reason: Reason::ProviderDown,
+                        reason: reason.unwrap_or(Reason::ProviderDown),
                     });
                 }
             }
@@ -241,7 +254,7 @@ fn again(journey: &mut crate::state::Journey) {
     }
 }
 
-fn unbook(customer: &mut Customer, pending: &Pending) {
+fn unbook(customer: &mut Customer, pending: &Pending, out: &mut Effects) {
     customer
         .bookings
         .retain(|booking| booking.message != pending.message);
@@ -261,19 +274,27 @@ fn unbook(customer: &mut Customer, pending: &Pending) {
         // Nothing of it went out: it counts neither for re-entry nor for a goal.
         journey.first_message_at = None;
         journey.last_message_at = None;
-        // What was offered with it never reached anybody.
-        journey.offer = None;
         let id = journey.id;
         let campaign = journey.campaign.clone();
-        customer
-            .behaviour
-            .offers
-            .retain(|given| given.journey != id);
+        book::offer::take_back(customer, id, out);
         let history = customer.history_mut(&campaign);
         history.won = None;
         history.count = history.count.saturating_sub(1);
         history.firsts.pop();
         history.first_message_at = history.firsts.last().copied();
+        // What was offered with it never reached anybody, unless an earlier attempt of it may have.
+        let is_kept = customer
+            .behaviour
+            .offers
+            .iter()
+            .any(|given| given.journey == id);
+        let journey = customer
+            .journeys
+            .iter_mut()
+            .find(|journey| journey.id == id);
+        if let Some(journey) = journey.filter(|_| !is_kept) {
+            journey.offer = None;
+        }
     }
 }
 

@@ -228,4 +228,6 @@ pub enum What {
     Skip(Reason),
     /// The journey ended.
     Ended(Reason),
+    /// It was sent without the offer its step names.
+    Without(Reason),
 }

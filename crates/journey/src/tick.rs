@@ -189,6 +189,8 @@ fn emit(customer: &Customer, trigger: &OpenTrigger, world: &World<'_>, out: &mut
         steps: due.chain(competitors).collect(),
         seen: customer.seen.clone(),
         news: world.news.to_vec(),
+        dry: world.coupons.dry(),
+        paused: world.bundles.paused(),
         snapshot: Blob(encode(customer)),
     });
 }

@@ -1,18 +1,28 @@
 //! What the pure functions may know beside the customer: bundles, the active one, limits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use winback_campaign::{Bundle, Campaign, Files};
-use winback_contract::{Announcement, BundleHash, Channel, CustomerId, Partition, Span, Timestamp};
+use winback_contract::{
+    Activations, Announcement, BundleHash, Channel, CustomerId, Partition, Span, Switch,
+    SwitchRecord, Timestamp,
+};
 
+use crate::coupons::Coupons;
 use crate::customer::Customer;
 use crate::facts::Facts;
 use crate::sellers::Sellers;
 
 /// Bundles by hash: the active one and those that running journeys began with.
 #[derive(Clone, Debug, Default)]
-pub struct Bundles(BTreeMap<BundleHash, Arc<Bundle>>);
+pub struct Bundles {
+    all: BTreeMap<BundleHash, Arc<Bundle>>,
+    /// Coupon pools of single-use codes, of all of them.
+    pools: BTreeSet<String>,
+    /// The kill switches, by scope.
+    switches: BTreeMap<String, Switch>,
+}
 
 /// What became of a published bundle.
 #[derive(Debug)]
@@ -21,6 +31,8 @@ pub enum Offered {
     Taken(BundleHash),
     /// It was here already.
     Known,
+    /// It is no bundle but a switch.
+    Switched(Switch),
     /// It can't be used, and why.
     Refused(String),
 }
@@ -29,10 +41,17 @@ impl Bundles {
     /// Takes a record of the `campaigns` topic: reads and compiles it.
     pub fn offer(&mut self, value: &[u8]) -> Offered {
         let Ok(files) = serde_json::from_slice::<Files>(value) else {
+            if let Ok(SwitchRecord { switch }) = serde_json::from_slice(value) {
+                self.switches.insert(switch.scope.clone(), switch.clone());
+                return Offered::Switched(switch);
+            }
+            if serde_json::from_slice::<Activations>(value).is_ok() {
+                return Offered::Known;
+            }
             return Offered::Refused("a record of campaigns is no bundle".into());
         };
         let hash = files.hash();
-        if self.0.contains_key(&hash) {
+        if self.all.contains_key(&hash) {
             return Offered::Known;
         }
         match Bundle::compile(&files) {
@@ -48,17 +67,41 @@ impl Bundles {
 
     /// Keeps a bundle.
     pub fn insert(&mut self, bundle: Arc<Bundle>) {
-        self.0.insert(bundle.hash, bundle);
+        let pools = bundle.policy.coupons.iter();
+        let single_use = pools.filter(|(_, coupon)| coupon.code.is_none());
+        self.pools.extend(single_use.map(|(name, _)| name.clone()));
+        self.all.insert(bundle.hash, bundle);
     }
 
     /// The bundle of a hash.
     pub fn get(&self, hash: BundleHash) -> Option<&Arc<Bundle>> {
-        self.0.get(&hash)
+        self.all.get(&hash)
+    }
+
+    /// Scopes that are paused, as texts.
+    pub fn paused(&self) -> Vec<String> {
+        let switches = self.switches.values().filter(|switch| switch.paused);
+        switches.map(|switch| switch.scope.clone()).collect()
+    }
+
+    /// All switches that were ever thrown, in the order of scopes.
+    pub fn switches(&self) -> impl Iterator<Item = &Switch> {
+        self.switches.values()
+    }
+
+    /// All bundles.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Bundle>> {
+        self.all.values()
+    }
+
+    /// Coupon pools of single-use codes, of all bundles.
+    pub fn pools(&self) -> &BTreeSet<String> {
+        &self.pools
     }
 
     /// A campaign of a bundle.
     pub fn campaign(&self, hash: BundleHash, name: &str) -> Option<&Campaign> {
-        self.0.get(&hash)?.campaign(name)
+        self.all.get(&hash)?.campaign(name)
     }
 }
 
@@ -119,6 +162,8 @@ pub struct World<'a> {
     pub news: &'a [Announcement],
     /// What sells.
     pub sellers: &'a Sellers,
+    /// Codes of coupon pools.
+    pub coupons: &'a Coupons,
 }
 
 impl<'a> World<'a> {

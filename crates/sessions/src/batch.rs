@@ -12,11 +12,12 @@ use winback_contract::{
     ids::digest,
 };
 use winback_journey::{
-    Bundles, Counts, Effects, GrantChange, GrantState, Limits, Sellers, Tally, World, book, encode,
+    Bundles, Counts, CouponMove, Coupons, Effects, GrantChange, GrantState, Limits, Sellers, Tally,
+    World, book, encode,
     fold::{self, Told},
     next_due, outcome, tick,
 };
-use winback_store::{Commit, GrantWrite, Meta, Watch};
+use winback_store::{Commit, CouponChange, CouponWrite, GrantWrite, Meta, Watch};
 
 use crate::cache::{Cache, IdHash};
 use crate::entry::Entry;
@@ -67,6 +68,8 @@ pub struct Batch<'a> {
     grants: Vec<GrantWrite>,
     watches: Vec<Watch>,
     sellers: Arc<Sellers>,
+    coupons: &'a mut Coupons,
+    coupon_writes: Vec<CouponWrite>,
     learned: bool,
     forwards: u32,
     /// What left the customers, for metrics after the commit.
@@ -87,6 +90,7 @@ impl<'a> Batch<'a> {
         meta: &Meta,
         news: &[Announcement],
         sellers: &Arc<Sellers>,
+        coupons: &'a mut Coupons,
     ) -> Self {
         Self {
             ground,
@@ -104,6 +108,8 @@ impl<'a> Batch<'a> {
             grants: Vec::new(),
             watches: Vec::new(),
             sellers: Arc::clone(sellers),
+            coupons,
+            coupon_writes: Vec::new(),
             learned: false,
             forwards: 0,
             effects: Vec::new(),
@@ -130,6 +136,7 @@ impl<'a> Batch<'a> {
             limits: self.ground.limits,
             news: &self.news,
             sellers: &self.sellers,
+            coupons: self.coupons,
         };
         let customer = self.cache.get(id);
         self.touched
@@ -174,6 +181,13 @@ impl<'a> Batch<'a> {
                 SourceKind::History => event.at,
             };
             self.announced(event.id, at, *told, event.kind);
+            return;
+        }
+        if let Body::Coupons { pool, codes } = event.body {
+            // Which of them are new is known to the store alone.
+            self.coupons.forget(&pool);
+            let change = CouponChange::Add(codes);
+            self.coupon_writes.push(CouponWrite { pool, change });
             return;
         }
         if let Body::Goods(news) = event.body {
@@ -388,6 +402,19 @@ impl<'a> Batch<'a> {
                 since: *since,
             });
         }
+        for moved in &effects.coupons {
+            let (pool, change) = match moved {
+                CouponMove::Taken(pool, code) => {
+                    self.coupons.take(pool, code);
+                    (pool.clone(), CouponChange::Take(code.clone()))
+                }
+                CouponMove::Returned(pool, code) => {
+                    self.coupons.put_back(pool, code);
+                    (pool.clone(), CouponChange::Return(code.clone()))
+                }
+            };
+            self.coupon_writes.push(CouponWrite { pool, change });
+        }
         for (products, at) in &effects.sold {
             Arc::make_mut(&mut self.sellers).sold(products, *at);
         }
@@ -508,6 +535,7 @@ impl<'a> Batch<'a> {
             trim,
             grants: self.grants,
             watches: self.watches,
+            coupons: self.coupon_writes,
         };
         let finished = Finished {
             effects: self.effects,

@@ -29,6 +29,8 @@ pub struct Config {
     pub cache: usize,
     /// Least time between two probes of the frontier.
     pub probe_every: Duration,
+    /// Coupon pools never run dry, with codes made up: for backtests and cases.
+    pub sample_coupons: bool,
     /// Numbers of the core.
     pub limits: Limits,
 }

@@ -13,6 +13,7 @@ pub mod metrics;
 pub mod partition;
 pub mod probe;
 pub mod service;
+pub mod stops;
 mod sweep;
 pub mod turn;
 

@@ -5,6 +5,8 @@ use winback_contract::Transition;
 use winback_journey::{Count, Counts, Effects, GrantChange};
 use winback_service::Metrics as Registry;
 
+use crate::stops::Stops;
+
 /// All of them; labels are bounded by partitions, reasons, channels and campaigns.
 #[derive(Debug, Clone)]
 pub struct Metrics {
@@ -26,6 +28,8 @@ pub struct Metrics {
     pub grants: IntCounterVec,
     /// Counter: messages whose answer was lost, and of them those sent again.
     pub unknown: IntCounterVec,
+    /// What stops messages.
+    pub stops: Stops,
     /// Counter: commits refused because of another owner.
     pub fences: IntCounterVec,
     /// Counter: commits that had been applied before.
@@ -101,6 +105,7 @@ impl Metrics {
                 "messages whose answer was lost, and those of them that were sent again",
                 &["what"],
             ),
+            stops: Stops::register(registry),
             fences: registry.counter(
                 "redis_script_conflicts_total",
                 "commits refused by the fence",
@@ -182,6 +187,11 @@ impl Metrics {
                 Count::Resent => self.unknown.with_label_values(&["resent"]),
                 Count::Reemitted => self.triggers.with_label_values(&["emitted_again"]),
                 Count::PutOff => self.triggers.with_label_values(&["put_off"]),
+                Count::CouponReserved => self.stops.coupons.with_label_values(&["reserved"]),
+                Count::CouponAttached => self.stops.coupons.with_label_values(&["attached"]),
+                Count::CouponRedeemed => self.stops.coupons.with_label_values(&["redeemed"]),
+                Count::CouponReturned => self.stops.coupons.with_label_values(&["returned"]),
+                Count::CouponMissing => self.stops.coupons.with_label_values(&["missing"]),
                 other => self.inputs.with_label_values(&[word(other)]),
             };
             counter.inc_by(times);
@@ -240,6 +250,7 @@ fn word(count: Count) -> &'static str {
         Count::ConditionFailed => "condition_failed",
         Count::Reentry => "reentry",
         Count::Forwarded => "forwarded",
-        Count::Reemitted | Count::Unknown | Count::Resent | Count::PutOff => "other",
+        // Counted elsewhere.
+        _ => "other",
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use winback_bus::{Place, Record};
 use winback_contract::{Announcement, Partition, Timestamp, Topic, TopicNames};
-use winback_journey::{Bundles, Sellers};
+use winback_journey::{Bundles, Coupons, Sellers};
 use winback_store::Meta;
 
 use crate::cache::Cache;
@@ -41,6 +41,8 @@ pub struct Owned {
     pub news: Vec<Announcement>,
     /// What sells.
     pub sellers: Arc<Sellers>,
+    /// Codes of coupon pools.
+    pub coupons: Coupons,
     /// When the next day of the shop's calendar has to be called out.
     pub next_call: Option<Timestamp>,
     /// When it was acquired.
@@ -75,6 +77,7 @@ impl Owned {
             earliest_is_stale: false,
             news,
             sellers,
+            coupons: Coupons::default(),
             next_call: None,
             acquired: Timestamp::default(),
             held: false,

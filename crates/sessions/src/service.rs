@@ -110,6 +110,13 @@ impl Service {
                     tracing::error!(reason, "a published bundle is left aside")
                 }
                 Offered::Taken(hash) => tracing::info!(bundle = %hash, "bundle loaded"),
+                Offered::Switched(switch) => {
+                    tracing::warn!(
+                        scope = switch.scope,
+                        paused = switch.paused,
+                        "a switch was thrown"
+                    );
+                }
                 Offered::Known => {}
             }
         }
@@ -320,6 +327,9 @@ impl Service {
             metrics.frontier_age.with_label_values(&[source]).set(age);
         }
         metrics.bundle.reset();
+        let active = self.owned.values().find_map(|owned| owned.meta.bundle);
+        let pools = self.owned.values().flat_map(|owned| owned.coupons.left());
+        metrics.stops.show(pools, active, &self.shared.bundles);
         let mut held: BTreeMap<Reason, i64> = BTreeMap::new();
         for owned in self.owned.values() {
             let label = owned.partition.to_string();

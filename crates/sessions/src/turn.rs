@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use winback_bus::{Log, Record};
 use winback_contract::{Body, CustomerId, Decision, EventRecord, MessageId, Outcome, Timestamp};
-use winback_journey::{Bundles, GrantState, decode};
+use winback_journey::{Bundles, Coupons, GrantState, decode};
 use winback_service::{Clock, Shutdown, clock};
 use winback_store::{Commit, Committed, Grant, Meta, Store};
 
@@ -66,6 +66,7 @@ impl Owned {
     /// [`Error::Fenced`] when the partition is lost; the caller drops it.
     pub async fn turn(&mut self, shared: &Shared, frontier: Timestamp) -> Result<usize, Error> {
         self.produce(shared).await?;
+        self.count_coupons(shared).await?;
         let taken = self.take(shared, frontier).await?;
         let work = taken.events.len()
             + taken.decisions.len()
@@ -241,6 +242,22 @@ impl Owned {
             .collect())
     }
 
+    /// Knows enough codes of every pool for the decisions of a batch.
+    async fn count_coupons(&mut self, shared: &Shared) -> Result<(), Error> {
+        if shared.config.sample_coupons {
+            self.coupons = Coupons::endless();
+            return Ok(());
+        }
+        for pool in shared.bundles.pools() {
+            if self.coupons.lacks(pool, shared.config.batch) {
+                let most = 2 * shared.config.batch;
+                let (front, left) = shared.store.coupons(self.partition, pool, most).await?;
+                self.coupons.learn(pool, front, left);
+            }
+        }
+        Ok(())
+    }
+
     fn fold(
         &mut self,
         shared: &Shared,
@@ -263,6 +280,7 @@ impl Owned {
             &self.meta,
             &self.news,
             &self.sellers,
+            &mut self.coupons,
         );
         for (record, decision) in taken.decisions {
             shared

@@ -27,6 +27,8 @@ pub struct Commit {
     pub grants: Vec<GrantWrite>,
     /// Customers who wait for news of a product.
     pub watches: Vec<Watch>,
+    /// Coupon codes, in the order given.
+    pub coupons: Vec<CouponWrite>,
 }
 
 /// Most customers of a partition who wait for news of one product: the newest stay (INV-12).
@@ -43,6 +45,36 @@ pub struct Watch {
     pub customer: CustomerId,
     /// Since when.
     pub since: Timestamp,
+}
+
+/// A write to a pool of coupon codes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CouponWrite {
+    /// Which pool.
+    pub pool: String,
+    /// What becomes of it.
+    pub change: CouponChange,
+}
+
+/// What becomes of a pool.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CouponChange {
+    /// New codes go to its end; one that was ever added before is passed over.
+    Add(Vec<String>),
+    /// A code was given to somebody.
+    Take(String),
+    /// A code reached nobody: it goes to the end.
+    Return(String),
+}
+
+impl CouponChange {
+    /// The codes it is about.
+    pub fn codes(&self) -> &[String] {
+        match self {
+            Self::Add(codes) => codes,
+            Self::Take(code) | Self::Return(code) => std::slice::from_ref(code),
+        }
+    }
 }
 
 /// A write to a grant.

@@ -11,7 +11,7 @@ pub mod port;
 pub mod redis;
 
 pub use self::redis::RedisStore;
-pub use commit::{Commit, Committed, GrantWrite, Watch};
+pub use commit::{Commit, Committed, CouponChange, CouponWrite, GrantWrite, Watch};
 pub use error::Error;
 pub use memory::MemoryStore;
 pub use meta::{Meta, Positions};

@@ -1,13 +1,13 @@
 //! The store in process: the same answers as Redis, no disk. Faults make commits and claims ambiguous, and reads fail.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use winback_contract::{CustomerId, MessageId, Partition, Span, Timestamp};
 use winback_service::Clock;
 
-use crate::commit::{Commit, Committed, GrantWrite, WATCHERS};
+use crate::commit::{Commit, Committed, CouponChange, GrantWrite, WATCHERS};
 use crate::error::Error;
 use crate::meta::Meta;
 use crate::port::{Claim, Grant, Store};
@@ -25,6 +25,13 @@ struct Partitioned {
     outbox: Vec<Vec<u8>>,
     grants: BTreeMap<MessageId, Kept>,
     watchers: BTreeMap<String, BTreeSet<(Timestamp, CustomerId)>>,
+    coupons: BTreeMap<String, Pool>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Pool {
+    free: VecDeque<String>,
+    known: BTreeSet<String>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -144,6 +151,23 @@ fn apply(state: &mut Partitioned, commit: &Commit) {
         list.insert((watch.since, watch.customer));
         while list.len() > WATCHERS {
             list.pop_first();
+        }
+    }
+    for write in &commit.coupons {
+        let pool = state.coupons.entry(write.pool.clone()).or_default();
+        match &write.change {
+            CouponChange::Add(codes) => {
+                let new = codes
+                    .iter()
+                    .filter(|code| pool.known.insert((*code).clone()));
+                pool.free.extend(new.cloned());
+            }
+            CouponChange::Take(code) => {
+                if let Some(place) = pool.free.iter().position(|free| free == code) {
+                    pool.free.remove(place);
+                }
+            }
+            CouponChange::Return(code) => pool.free.push_back(code.clone()),
         }
     }
     for write in &commit.grants {
@@ -389,6 +413,22 @@ impl Store for MemoryStore {
             .collect();
         let next = (slice.len() == most).then(|| (from + most).to_string());
         Ok((slice, next))
+    }
+
+    async fn coupons(
+        &self,
+        partition: Partition,
+        pool: &str,
+        most: usize,
+    ) -> Result<(Vec<String>, u64), Error> {
+        let mut inner = self.lock();
+        inner.may_fail()?;
+        let state = inner.partitions.get(&partition);
+        let Some(pool) = state.and_then(|state| state.coupons.get(pool)) else {
+            return Ok((Vec::new(), 0));
+        };
+        let front = pool.free.iter().take(most).cloned().collect();
+        Ok((front, pool.free.len() as u64))
     }
 
     async fn pin(&self, name: &str, value: &str) -> Result<String, Error> {

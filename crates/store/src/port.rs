@@ -104,6 +104,14 @@ pub trait Store: Send + Sync {
         most: usize,
     ) -> Result<(Vec<CustomerId>, Option<String>), Error>;
 
+    /// The codes at the front of a coupon pool, and how many it has in all.
+    async fn coupons(
+        &self,
+        partition: Partition,
+        pool: &str,
+        most: usize,
+    ) -> Result<(Vec<String>, u64), Error>;
+
     /// A fact about the whole installation that is written once and then only compared (partition count, cluster).
     async fn pin(&self, name: &str, value: &str) -> Result<String, Error>;
 

@@ -123,6 +123,8 @@ pub(crate) struct Dispatch {
     pub(crate) parallel: usize,
     pub(crate) only_to: BTreeSet<String>,
     pub(crate) shadow: bool,
+    /// More messages of a channel than this in an hour stop it.
+    pub(crate) fuse: Option<u32>,
     pub(crate) on_ambiguous: OnAmbiguous,
     pub(crate) smtp: SmtpConfig,
     /// Other channels than email, and overrides of it.
@@ -140,6 +142,9 @@ pub(crate) struct ChannelConfig {
     pub(crate) parallel: Option<usize>,
     #[serde(default)]
     pub(crate) on_ambiguous: Option<OnAmbiguous>,
+    /// More messages than this in an hour stop the channel.
+    #[serde(default)]
+    pub(crate) fuse: Option<u32>,
 }
 
 #[derive(Deserialize, Serialize, Debug, Clone, Copy, PartialEq, Eq)]
@@ -237,6 +242,7 @@ impl Config {
             most_open: self.sessions.most_open,
             cache: self.sessions.cache,
             probe_every: self.sessions.probe_every,
+            sample_coupons: false,
             limits: self.limits(),
         }
     }

@@ -51,6 +51,13 @@ enum Command {
     Publish(command::publish::Arguments),
     /// Run campaigns over past events, without sending
     Backtest(command::backtest::Arguments),
+    /// Hold everything, a campaign or a channel at once, without a publication
+    Pause(command::pause::Arguments),
+    /// End a pause
+    Resume(command::pause::Arguments),
+    /// Single-use codes of coupon pools
+    #[command(subcommand)]
+    Coupons(command::coupons::Arguments),
     /// What was decided about one person, and why
     Why(command::why::Arguments),
     /// What is kept of one person
@@ -120,6 +127,9 @@ async fn run(cli: Cli) -> Result<(), error::Error> {
     match cli.command {
         Command::Serve(arguments) => command::serve::run(arguments, config).await,
         Command::Publish(arguments) => command::publish::run(arguments, &config).await,
+        Command::Pause(arguments) => command::pause::run(arguments, true, &config).await,
+        Command::Resume(arguments) => command::pause::run(arguments, false, &config).await,
+        Command::Coupons(arguments) => command::coupons::run(arguments, &config).await,
         Command::Health => command::health::run(&config).await,
         Command::Why(arguments) => command::why::run(arguments, &config).await,
         Command::Customer(arguments) => command::customer::run(arguments, &config).await,

@@ -1,13 +1,16 @@
-//! Publishing: the bundle by its hash into `campaigns`, then a switch into every partition of `events`, in order.
+//! Publishing: the bundle by its hash into `campaigns`, then a switch into every partition of `events`, in order. What
+//! was active before is remembered beside the bundles, so that one can go back.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use winback_bus::{Log, Outgoing};
+use winback_bus::{Follower, Log, Outgoing};
 use winback_campaign::{Bundle, Files};
 use winback_contract::{
-    Body, BundleHash, CustomerId, EventId, EventRecord, Offset, PartitionCount, SourceKind,
-    SourcePosition, Timestamp, Topic, TopicNames,
+    Activations, Body, BundleHash, CustomerId, EventId, EventRecord, Offset, PartitionCount,
+    SourceKind, SourcePosition, Timestamp, Topic, TopicNames,
 };
+use winback_journey::Bundles;
 
 use crate::config::Config;
 use crate::error::Error;
@@ -28,6 +31,31 @@ pub(crate) async fn publish(
         value: serde_json::to_vec(files)?,
     };
     log.produce(vec![bundle]).await?;
+    activate(log, names, partitions, hash, now).await?;
+    Ok(hash)
+}
+
+/// Makes a bundle that was published before the one that decides, from here on, in every partition.
+pub(crate) async fn activate(
+    log: &dyn Log,
+    names: &TopicNames,
+    partitions: PartitionCount,
+    hash: BundleHash,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let mut past = published(log, names).await?.activations;
+    if past.activations.last().map(|(last, _)| *last) != Some(hash) {
+        past.activations.push((hash, now));
+        let over = past.activations.len().saturating_sub(Activations::KEPT);
+        past.activations.drain(..over);
+        let record = Outgoing {
+            topic: Arc::from(names.name(Topic::Campaigns)),
+            partition: None,
+            key: Activations::KEY.as_bytes().to_vec(),
+            value: serde_json::to_vec(&past)?,
+        };
+        log.produce(vec![record]).await?;
+    }
     let mut switches = Vec::new();
     for partition in partitions.all() {
         let record = EventRecord {
@@ -53,7 +81,32 @@ pub(crate) async fn publish(
         });
     }
     log.produce(switches).await?;
-    Ok(hash)
+    Ok(())
+}
+
+/// What lies in `campaigns`.
+#[derive(Debug, Default)]
+pub(crate) struct Published {
+    /// Bundles and switches.
+    pub(crate) bundles: Bundles,
+    /// What was active, the newest last.
+    pub(crate) activations: Activations,
+}
+
+/// Reads all of `campaigns`.
+pub(crate) async fn published(log: &dyn Log, names: &TopicNames) -> Result<Published, Error> {
+    let topic = names.name(Topic::Campaigns);
+    let mut found = Published::default();
+    let mut follower = Follower::start(log, &topic, "publish").await?;
+    while !follower.has_caught_up() {
+        for value in follower.poll(Duration::from_millis(100)).await? {
+            found.bundles.offer(&value);
+            if let Ok(activations) = serde_json::from_slice::<Activations>(&value) {
+                found.activations = activations;
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Every channel that a step uses has its topic: else a decided message would have nowhere to go.

@@ -254,17 +254,20 @@ impl Reader<'_> {
     fn coupons(&mut self, parts: BTreeMap<String, CouponPart>) -> BTreeMap<String, Coupon> {
         let mut coupons = BTreeMap::new();
         for (name, part) in parts {
-            if part.code.is_none() {
-                let message = format!(
-                    "coupon pool `{name}` has no `code`: single codes are not part of this release"
+            if name.is_empty()
+                || name.len() > 64
+                || name.chars().any(|c| c.is_control() || c == ' ')
+            {
+                self.error(
+                    None,
+                    format!("coupon pool `{name}` has no proper name"),
+                    "1 to 64 letters, digits and dashes",
                 );
-                let hint = "give it one code for all, such as { worth: 10%, code: CART10 }";
-                self.error(None, message, hint);
             }
             let coupon = Coupon {
                 code: part.code,
-                worth: part.worth,
                 low: part.low.unwrap_or(0),
+                worth: part.worth,
             };
             coupons.insert(name, coupon);
         }

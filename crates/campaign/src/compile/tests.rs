@@ -262,11 +262,12 @@ fn what_yaml_would_pass_over_is_said() {
         check(&CAMPAIGN.replace(from, to), POLICY, expect);
     }
     let policy = POLICY.replace("code: CART10, worth", "worth");
-    check(
-        CAMPAIGN,
-        &policy,
-        "single codes are not part of this release",
+    check(CAMPAIGN, &policy, "");
+    let nameless = POLICY.replace(
+        "coupons: { CART10:",
+        "coupons: { \"A B\": { worth: 5% }, CART10:",
     );
+    check(CAMPAIGN, &nameless, "has no proper name");
     let segments = format!("{POLICY}  segments: {{ top: segment('x') }}\n");
     check(CAMPAIGN, &segments, "can't ask for a segment");
 }

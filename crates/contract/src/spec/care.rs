@@ -1,6 +1,6 @@
 //! Events of points, complaints, answers and announcements (grammar, section 6).
 
-use super::FieldType::{Bool, Number, Text, Time};
+use super::FieldType::{Bool, Number, Text, Texts, Time};
 use super::{EventSpec, event, may, need};
 
 /// Named by [`super::ANNOUNCEMENTS`].
@@ -147,6 +147,13 @@ pub(super) const EVENTS: &[EventSpec] = &[
             may("removed", Bool),
         ],
         "price and stock of a product, for the catalogue",
+    ),
+    event(
+        super::COUPONS_ADDED,
+        &[],
+        false,
+        &[need("pool", Text), need("codes", Texts)],
+        "single-use codes for a coupon pool",
     ),
     event(
         "Stock Alert Requested",

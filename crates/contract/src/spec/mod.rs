@@ -30,6 +30,8 @@ pub enum FieldType {
     Products,
     /// RFC 3339.
     Time,
+    /// A list of texts.
+    Texts,
 }
 
 /// One field of an event.
@@ -108,6 +110,8 @@ pub const BACK_IN_STOCK: &str = "Back In Stock";
 pub const OUT_OF_STOCK: &str = "Out Of Stock";
 /// Name of the shop's word about a product: about nobody, kept in `catalogue`.
 pub const PRODUCT_UPDATED: &str = "Product Updated";
+/// Name of the shop's new single-use codes for a coupon pool: about nobody.
+pub const COUPONS_ADDED: &str = "Coupons Added";
 /// Names that winback derives itself; a storefront that sends one is refused.
 pub const DERIVED: &[&str] = &[
     CART_EMPTIED,
@@ -153,7 +157,7 @@ pub const ANNOUNCEMENTS: &[&str] = care::ANNOUNCEMENTS;
 
 /// Whether an event is about nobody: the shop itself, or its goods.
 pub fn is_about_the_shop(name: &str) -> bool {
-    name == PRODUCT_UPDATED || ANNOUNCEMENTS.contains(&name)
+    name == PRODUCT_UPDATED || name == COUPONS_ADDED || ANNOUNCEMENTS.contains(&name)
 }
 
 /// Events that the shop's own systems tell: the customer was not there.

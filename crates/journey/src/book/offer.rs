@@ -1,11 +1,13 @@
-//! Offers: made with the first step that names them, kept by the journey, remembered for the guard.
+//! Offers: made with the first step that names them, kept by the journey, remembered for the guard. What reached
+//! nobody is taken back: the code to its pool, the offer out of the guard's sight.
 
 use winback_campaign::model::{Offer, OfferKind, Otherwise};
-use winback_contract::Timestamp;
+use winback_contract::{JourneyId, Timestamp};
 
 use crate::behaviour::{Given, limit, push};
 use crate::customer::Customer;
 use crate::decide;
+use crate::effects::{Count, CouponMove, Effects};
 use crate::state::KeptOffer;
 use crate::world::World;
 
@@ -15,24 +17,42 @@ fn part<'w>(customer: &Customer, index: usize, step: &str, world: &World<'w>) ->
     campaign.step(step)?.offer.as_ref()
 }
 
-/// The offer of a step, and whether the guard counts it; `None` when there is nothing to give.
+/// What is given.
+pub(super) struct Made {
+    kept: KeptOffer,
+    counts: bool,
+    /// Its code is nobody else's.
+    single_use: bool,
+}
+
+/// The offer of a step; `None` when there is nothing to give.
 pub(super) fn issue(
     customer: &Customer,
     index: usize,
     step: &str,
     now: Timestamp,
     world: &World<'_>,
-) -> Option<(KeptOffer, bool)> {
+    out: &Effects,
+) -> Option<Made> {
     let offer = part(customer, index, step, world)?;
     let policy = &world.bundles.get(customer.journeys[index].bundle)?.policy;
+    let mut single_use = false;
     let (pool, code, worth) = match &offer.kind {
         OfferKind::Coupon(pool) => {
             let coupon = policy.coupons.get(pool)?;
-            (
-                pool.clone(),
-                Some(coupon.code.clone()?),
-                coupon.worth.clone(),
-            )
+            single_use = coupon.code.is_none();
+            let code = match &coupon.code {
+                Some(code) => code.clone(),
+                None => {
+                    let taken = out.coupons.iter().filter(
+                        |moved| matches!(moved, CouponMove::Taken(other, _) if other == pool),
+                    );
+                    let journey = customer.journeys[index].id.to_string();
+                    let made_up = format!("{pool}-{}", &journey[..journey.len().min(8)]);
+                    world.coupons.next(pool, taken.count(), &made_up)?
+                }
+            };
+            (pool.clone(), Some(code), coupon.worth.clone())
         }
         OfferKind::Points(points) => (points.to_string(), None, Some(points.to_string())),
         OfferKind::FreeDelivery => (String::new(), None, None),
@@ -45,21 +65,35 @@ pub(super) fn issue(
         worth,
         expires_at: now + offer.valid,
     };
-    Some((kept, decide::offer::counts(offer, policy)))
+    Some(Made {
+        kept,
+        counts: decide::offer::counts(offer, policy),
+        single_use,
+    })
 }
 
 /// The journey keeps it, and the guard remembers it.
 pub(super) fn give(
     customer: &mut Customer,
     index: usize,
-    (kept, counts): (KeptOffer, bool),
+    made: Made,
     now: Timestamp,
+    out: &mut Effects,
 ) {
+    let kept = made.kept;
+    let code = kept.code.clone().filter(|_| made.single_use);
+    let coupon = code.map(|code| (kept.pool.clone(), code));
+    if let Some((pool, code)) = coupon.clone() {
+        out.coupons.push(CouponMove::Taken(pool, code));
+        out.count(Count::CouponReserved);
+    }
     let given = Given {
         journey: customer.journeys[index].id,
         at: now,
         until: kept.expires_at,
-        counts,
+        counts: made.counts,
+        shown: false,
+        coupon,
     };
     push(&mut customer.behaviour.offers, given, limit::OFFERS);
     customer.journeys[index].offer = Some(kept);
@@ -73,4 +107,40 @@ pub(super) fn is_vital(customer: &Customer, index: usize, step: &str, world: &Wo
 /// Whether the journey ends when the offer is refused.
 pub(super) fn ends(customer: &Customer, index: usize, step: &str, world: &World<'_>) -> bool {
     part(customer, index, step, world).is_some_and(|offer| offer.otherwise == Otherwise::End)
+}
+
+/// A message of the journey went out, or may have: what it offered is in the person's hands.
+pub(crate) fn shown(customer: &mut Customer, journey: JourneyId, out: &mut Effects) {
+    let given = customer.behaviour.offers.iter_mut();
+    for given in given.filter(|given| given.journey == journey && !given.shown) {
+        given.shown = true;
+        if given.coupon.is_some() {
+            out.count(Count::CouponAttached);
+        }
+    }
+}
+
+/// What the journey offered is taken back if it reached nobody and no message of it is on its way.
+pub(crate) fn take_back(customer: &mut Customer, journey: JourneyId, out: &mut Effects) {
+    let on_its_way = |pending: &crate::state::Pending| pending.journey == journey;
+    if customer.messages.iter().any(on_its_way) {
+        return;
+    }
+    customer.behaviour.offers.retain(|given| {
+        let back = given.journey == journey && !given.shown;
+        if let (true, Some((pool, code))) = (back, &given.coupon) {
+            let moved = CouponMove::Returned(pool.clone(), code.clone());
+            out.coupons.push(moved);
+            out.count(Count::CouponReturned);
+        }
+        !back
+    });
+}
+
+/// An order named this code.
+pub(crate) fn redeemed(customer: &Customer, code: &str, out: &mut Effects) {
+    let of = |given: &Given| given.coupon.as_ref().is_some_and(|(_, own)| own == code);
+    if customer.behaviour.offers.iter().any(of) {
+        out.count(Count::CouponRedeemed);
+    }
 }

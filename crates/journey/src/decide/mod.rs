@@ -11,8 +11,10 @@ use winback_campaign::model::{Campaign, Mode};
 use winback_campaign::{Bundle, calendar};
 use winback_contract::{
     Decision, DueStep, Reason, Span, StepDecision, Timestamp, Trigger, Verdict, ids::bucket,
+    is_paused,
 };
 
+use self::offer::Judged;
 use crate::advance::zone;
 use crate::codec;
 use crate::customer::Customer;
@@ -22,6 +24,9 @@ use crate::world::Bundles;
 
 /// A step that would be sent this much after it was due, in a campaign that does not wait for lagging input.
 const LAG_ALLOWED: Span = Span::from_mins(10);
+
+/// What a kill switch holds is looked at again so much later.
+const SWITCHED: Span = Span::from_mins(1);
 
 /// Why no decision can be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -144,6 +149,9 @@ fn judge(
     if paused {
         return hold(now + Span::from_hours(1), Reason::Paused);
     }
+    if is_paused(&trigger.paused, &campaign.name, None) {
+        return hold(now + SWITCHED, Reason::Paused);
+    }
     let ready = crate::due::ready_at(journey);
     if campaign.lag_expires && now.since(ready) > LAG_ALLOWED {
         return skip(Reason::InputLag);
@@ -181,12 +189,17 @@ fn judge(
         Ok(channel) => channel,
         Err(reason) => return skip(reason),
     };
-    let offers = match &part.offer {
-        None => false,
-        Some(offer) => match offer::judge(offer, customer, journey, &facts, now) {
-            Ok(offers) => offers,
-            Err(reason) => return skip(reason),
-        },
+    if is_paused(&trigger.paused, &campaign.name, Some(channel)) {
+        return hold(now + SWITCHED, Reason::Paused);
+    }
+    let judged = part
+        .offer
+        .as_ref()
+        .map(|offer| offer::judge(offer, customer, journey, &facts, &trigger.dry, now));
+    let without = match judged {
+        None | Some(Judged::Given) => None,
+        Some(Judged::Without(reason)) => Some(reason),
+        Some(Judged::Refused(reason)) => return skip(reason),
     };
     let zone = zone(customer, &active.policy);
     if !topic.quiet_exempt
@@ -211,7 +224,8 @@ fn judge(
         channel,
         not_before: now,
         not_after,
-        offer: offers,
+        offer: judged == Some(Judged::Given),
+        without,
     }
 }
 

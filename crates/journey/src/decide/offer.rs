@@ -1,6 +1,7 @@
-//! The offer guard G (playbook P56 to P58): not too many offers, and none for those who wait for them.
+//! The offer guard G (playbook P56 to P58): not too many offers, and none for those who wait for them; and pools that
+//! have run dry.
 
-use winback_campaign::model::{Offer, Otherwise};
+use winback_campaign::model::{Offer, OfferKind, Otherwise};
 use winback_campaign::policy::Policy;
 use winback_contract::{Reason, Timestamp};
 
@@ -8,24 +9,44 @@ use crate::customer::Customer;
 use crate::facts::Facts;
 use crate::state::Journey;
 
-/// Whether the offer goes with the step; if not, what becomes of the step.
+/// What becomes of a step's offer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Judged {
+    /// It goes with the step.
+    Given,
+    /// The step goes without it, and why.
+    Without(Reason),
+    /// The step does not go.
+    Refused(Reason),
+}
+
+/// Whether the offer goes with the step; if not, what becomes of the step. `dry` are the pools without a code.
 pub(super) fn judge(
     offer: &Offer,
     customer: &Customer,
     journey: &Journey,
     facts: &Facts<'_>,
+    dry: &[String],
     now: Timestamp,
-) -> Result<bool, Reason> {
+) -> Judged {
     // An offer belongs to the journey: what was made is not made again, past its end there is none.
     if let Some(made) = &journey.offer {
-        return Ok(made.expires_at > now);
+        return if made.expires_at > now {
+            Judged::Given
+        } else {
+            Judged::Without(Reason::Expired)
+        };
     }
-    if !is_refused(offer, customer, facts, now) {
-        return Ok(true);
-    }
+    let reason = if is_refused(offer, customer, facts, now) {
+        Reason::OfferGuard
+    } else if matches!(&offer.kind, OfferKind::Coupon(pool) if dry.contains(pool)) {
+        Reason::NoCoupon
+    } else {
+        return Judged::Given;
+    };
     match offer.otherwise {
-        Otherwise::Without => Ok(false),
-        Otherwise::Skip | Otherwise::End => Err(Reason::OfferGuard),
+        Otherwise::Without => Judged::Without(reason),
+        Otherwise::Skip | Otherwise::End => Judged::Refused(reason),
     }
 }
 

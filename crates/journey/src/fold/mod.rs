@@ -47,7 +47,10 @@ pub fn apply(customer: &mut Customer, record: &EventRecord, world: &World<'_>) -
     let mut out = Effects::default();
     match (&record.body, customer.forward) {
         // These are about the partition, not about a customer.
-        (Body::Activation { .. } | Body::Announcement(_) | Body::Goods(_), _) => {}
+        (
+            Body::Activation { .. } | Body::Announcement(_) | Body::Goods(_) | Body::Coupons { .. },
+            _,
+        ) => {}
         (
             Body::Link {
                 owner,
@@ -173,6 +176,9 @@ fn storefront(
             .find(|order| Some(&order.id) == event.order_id.as_ref())
     {
         out.sold.push((order.products.clone(), record.arrival));
+        if let Some(code) = &order.coupon {
+            crate::book::offer::redeemed(customer, code, out);
+        }
     }
     if own {
         lately::fold(customer, &happening);

@@ -4,6 +4,7 @@ mod cascade;
 mod goods;
 mod identity;
 mod language;
+mod offers;
 mod properties;
 mod review;
 mod world;

@@ -12,8 +12,9 @@ use winback_contract::{
     SourcePosition, Span, Timestamp, Trigger,
 };
 
+use crate::coupons::Coupons;
 use crate::customer::Customer;
-use crate::effects::{Effects, GrantChange};
+use crate::effects::{CouponMove, Effects, GrantChange};
 use crate::sellers::Sellers;
 use crate::tick::GrantState;
 use crate::world::{Bundles, Limits, World};
@@ -99,6 +100,7 @@ pub(super) struct Life {
     pub(super) forwards: Vec<crate::effects::Forward>,
     events: i64,
     pub(super) sellers: Sellers,
+    pub(super) coupons: Coupons,
     /// Products of which news was asked for.
     pub(super) watches: Vec<String>,
     /// What the provider says of why.
@@ -141,6 +143,7 @@ impl Life {
             forwards: Vec::new(),
             events: 0,
             sellers: Sellers::default(),
+            coupons: Coupons::default(),
             watches: Vec::new(),
             why: None,
             thorough: true,
@@ -157,6 +160,7 @@ impl Life {
             limits: &self.limits,
             news: &self.news,
             sellers: &self.sellers,
+            coupons: &self.coupons,
         };
         let result = work(&mut self.customer, &world);
         // What is kept is what was encoded: every step goes through the blob.
@@ -190,6 +194,12 @@ impl Life {
         self.dispatched.extend(effects.messages);
         self.triggers.extend(effects.triggers);
         self.forwards.extend(effects.forwards);
+        for moved in &effects.coupons {
+            match moved {
+                CouponMove::Taken(pool, code) => self.coupons.take(pool, code),
+                CouponMove::Returned(pool, code) => self.coupons.put_back(pool, code),
+            }
+        }
         for (products, at) in effects.sold {
             self.sellers.sold(&products, at);
         }
@@ -296,7 +306,9 @@ impl Life {
             channel: Channel::Email,
             attempt: message.attempt,
             status,
-            reason: self.why.filter(|_| status == OutcomeStatus::Refused),
+            reason: self
+                .why
+                .filter(|_| matches!(status, OutcomeStatus::Refused | OutcomeStatus::Deferred)),
             provider_id: None,
             bot: false,
             at: self.now,

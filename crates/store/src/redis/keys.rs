@@ -30,6 +30,14 @@ impl Keys {
     pub(crate) fn watchers(&self, p: Partition, product: &str) -> String {
         format!("{}{{{p}}}:w:{product}", self.0)
     }
+    /// Codes that are free.
+    pub(crate) fn coupons(&self, p: Partition, pool: &str) -> String {
+        format!("{}{{{p}}}:coupons:{pool}", self.0)
+    }
+    /// Codes that were ever added: none comes back by being loaded twice.
+    pub(crate) fn coupons_known(&self, p: Partition, pool: &str) -> String {
+        format!("{}{{{p}}}:coupons-known:{pool}", self.0)
+    }
     pub(crate) fn pin(&self, name: &str) -> String {
         format!("{}pin:{name}", self.0)
     }

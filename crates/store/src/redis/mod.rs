@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use redis::{Value, cmd, pipe};
 use winback_contract::{CustomerId, MessageId, Partition, Span, Timestamp};
 
-use crate::commit::{Commit, Committed, GrantWrite, WATCHED_FOR, WATCHERS};
+use crate::commit::{Commit, Committed, CouponChange, GrantWrite, WATCHED_FOR, WATCHERS};
 use crate::error::Error;
 use crate::memory::GRANT_SLACK;
 use crate::meta::Meta;
@@ -117,7 +117,11 @@ impl Store for RedisStore {
     }
 
     async fn commit(&self, partition: Partition, commit: &Commit) -> Result<Committed, Error> {
-        let keys = 3 + commit.customers.len() + commit.grants.len() + commit.watches.len();
+        let keys = 3
+            + commit.customers.len()
+            + commit.grants.len()
+            + commit.watches.len()
+            + 2 * commit.coupons.len();
         let answer: Vec<Value> = self
             .connection
             .call(Call::Commit, keys, |command| {
@@ -134,6 +138,11 @@ impl Store for RedisStore {
                 for watch in &commit.watches {
                     command.arg(self.keys.watchers(partition, &watch.product));
                 }
+                for write in &commit.coupons {
+                    command
+                        .arg(self.keys.coupons(partition, &write.pool))
+                        .arg(self.keys.coupons_known(partition, &write.pool));
+                }
                 let fields = commit.meta.to_fields();
                 command
                     .arg(commit.epoch)
@@ -148,7 +157,8 @@ impl Store for RedisStore {
                     .arg(commit.outbox.len())
                     .arg(commit.grants.len())
                     .arg(commit.watches.len())
-                    .arg(WATCHERS);
+                    .arg(WATCHERS)
+                    .arg(commit.coupons.len());
                 for (name, value) in fields {
                     command.arg(name).arg(value);
                 }
@@ -173,6 +183,9 @@ impl Store for RedisStore {
                         .arg(watch.customer.as_bytes())
                         .arg(watch.since.as_millis())
                         .arg((watch.since + WATCHED_FOR).as_millis());
+                }
+                for write in &commit.coupons {
+                    coupon_arguments(command, &write.change);
                 }
             })
             .await?;
@@ -336,6 +349,25 @@ impl Store for RedisStore {
         Ok((ids, next))
     }
 
+    async fn coupons(
+        &self,
+        partition: Partition,
+        pool: &str,
+        most: usize,
+    ) -> Result<(Vec<String>, u64), Error> {
+        let key = self.keys.coupons(partition, pool);
+        let mut batch = pipe();
+        batch.cmd("LLEN").arg(&key);
+        // An end before the beginning is an empty answer.
+        let last = i64::try_from(most).unwrap_or(i64::MAX) - 1;
+        match last {
+            -1 => batch.cmd("LRANGE").arg(&key).arg(1).arg(0),
+            last => batch.cmd("LRANGE").arg(&key).arg(0).arg(last),
+        };
+        let (left, codes): (u64, Vec<String>) = self.connection.pipeline(&batch).await?;
+        Ok((codes, left))
+    }
+
     async fn pin(&self, name: &str, value: &str) -> Result<String, Error> {
         let key = self.keys.pin(name);
         let mut set = cmd("SETNX");
@@ -355,6 +387,19 @@ fn customer(bytes: &[u8]) -> Result<CustomerId, Error> {
     <[u8; 16]>::try_from(bytes)
         .map(CustomerId)
         .map_err(|_| malformed("a read of timers"))
+}
+
+fn coupon_arguments(command: &mut redis::Cmd, change: &CouponChange) {
+    let verb = match change {
+        CouponChange::Add(_) => "add",
+        CouponChange::Take(_) => "take",
+        CouponChange::Return(_) => "return",
+    };
+    let codes = change.codes();
+    command.arg(verb).arg(codes.len());
+    for code in codes {
+        command.arg(code);
+    }
 }
 
 fn grant_arguments(command: &mut redis::Cmd, write: &GrantWrite) {

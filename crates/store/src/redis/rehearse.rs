@@ -5,11 +5,22 @@ use winback_contract::{CustomerId, MessageId, Partition, Span, Timestamp};
 
 use super::RedisStore;
 use super::keys::Keys;
-use crate::commit::{Commit, GrantWrite, Watch};
+use crate::commit::{Commit, CouponChange, CouponWrite, GrantWrite, Watch};
 use crate::error::Error;
 use crate::port::Store as _;
 
 const P: Partition = Partition(0);
+
+fn rehearsed(verb: &str) -> CouponWrite {
+    let code = "rehearsal".to_owned();
+    let change = match verb {
+        "add" => CouponChange::Add(vec![code]),
+        "take" => CouponChange::Take(code),
+        _ => CouponChange::Return(code),
+    };
+    let pool = "rehearsal".into();
+    CouponWrite { pool, change }
+}
 
 impl RedisStore {
     /// Runs every call of the port against keys that nobody else uses, and deletes them.
@@ -47,6 +58,7 @@ impl RedisStore {
                 customer: who,
                 since: now,
             }],
+            coupons: ["add", "return", "take"].map(rehearsed).into(),
         };
         self.commit(P, &commit).await?;
         self.claim(P, message, 1, 1, Span::from_secs(1)).await?;
@@ -63,6 +75,7 @@ impl RedisStore {
             trim: 1,
             grants: vec![GrantWrite::Move(message)],
             watches: Vec::new(),
+            coupons: Vec::new(),
         };
         self.commit(P, &undo).await?;
         self.load(P, &[who]).await?;
@@ -72,6 +85,7 @@ impl RedisStore {
         self.grants(&[(P, message)]).await?;
         self.roll(P, "", 1).await?;
         self.watchers(P, "rehearsal", "", 1).await?;
+        self.coupons(P, "rehearsal", 1).await?;
         self.pin("rehearsal", "x").await.map(|_| ())
     }
 
@@ -85,6 +99,8 @@ impl RedisStore {
             keys.customer(P, who),
             keys.grant(P, message),
             keys.watchers(P, "rehearsal").into_bytes(),
+            keys.coupons(P, "rehearsal").into_bytes(),
+            keys.coupons_known(P, "rehearsal").into_bytes(),
             keys.pin("rehearsal").into_bytes(),
         ] {
             let mut delete = cmd("DEL");

@@ -7,9 +7,10 @@ local function number(text)
   return n
 end
 
--- KEYS: meta, timers, outbox, then a key per customer write, per grant write, per watch.
+-- KEYS: meta, timers, outbox, then a key per customer write, per grant write, per watch, and two per coupon write:
+-- the free codes, and all codes ever.
 -- ARGV: epoch, seq, id, trim, #meta, #customers, #timers, #outbox, #grants, #watches, most watchers of a product,
--- then the parts in that order.
+-- #coupons, then the parts in that order; a coupon write is verb, #codes, codes.
 -- Everything is validated before the first write: Lua has no rollback.
 local function commit(keys, argv)
   local epoch, seq, id = number(argv[1]), number(argv[2]), argv[3]
@@ -17,14 +18,27 @@ local function commit(keys, argv)
   local metas, customers, timers, outbox, grants =
     number(argv[5]), number(argv[6]), number(argv[7]), number(argv[8]), number(argv[9])
   local watches, watchers = number(argv[10]), number(argv[11])
-  if not (epoch and seq and id and trim and metas and customers and timers and outbox and grants and watches and watchers) then
+  local coupons = number(argv[12])
+  if not (epoch and seq and id and trim and metas and customers and timers and outbox and grants and watches and watchers and coupons) then
     return redis.error_reply('BADCOMMIT malformed head')
   end
-  if #argv ~= 11 + 2 * metas + customers + 2 * timers + outbox + 5 * grants + 3 * watches
-    or #keys ~= 3 + customers + grants + watches then
+  local first_coupon = 13 + 2 * metas + customers + 2 * timers + outbox + 5 * grants + 3 * watches
+  local behind = first_coupon
+  for i = 1, coupons do
+    local verb, codes = argv[behind], number(argv[behind + 1] or '')
+    if verb ~= 'add' and verb ~= 'take' and verb ~= 'return' then return redis.error_reply('BADCOMMIT unknown coupon write') end
+    if not codes or codes < 0 then return redis.error_reply('BADCOMMIT malformed coupon write') end
+    behind = behind + 2 + codes
+    local at = 3 + customers + grants + watches + 2 * i
+    for offset, want in ipairs({ 'list', 'set' }) do
+      local kind = redis.call('TYPE', keys[at - 2 + offset])['ok']
+      if kind ~= 'none' and kind ~= want then return redis.error_reply('BADCOMMIT key of another type') end
+    end
+  end
+  if #argv ~= behind - 1 or #keys ~= 3 + customers + grants + watches + 2 * coupons then
     return redis.error_reply('BADCOMMIT wrong number of arguments')
   end
-  local first_timer = 12 + 2 * metas + customers
+  local first_timer = 13 + 2 * metas + customers
   for i = 0, timers - 1 do
     local score = argv[first_timer + 2 * i + 1]
     if score ~= '-' and not number(score) then return redis.error_reply('BADCOMMIT malformed due time') end
@@ -54,7 +68,7 @@ local function commit(keys, argv)
   if held == epoch and meta[3] == id then return { 'already', held, at } end
   if held ~= epoch or at ~= seq then return { 'fenced', held, at } end
 
-  local arg = 12
+  local arg = 13
   redis.call('HSET', keys[1], 'seq', string.format('%.0f', seq + 1), 'commit', id)
   for _ = 1, metas do
     redis.call('HSET', keys[1], argv[arg], argv[arg + 1])
@@ -97,6 +111,19 @@ local function commit(keys, argv)
     redis.call('ZREMRANGEBYRANK', key, 0, -(watchers + 1))
     redis.call('PEXPIREAT', key, argv[arg + 2])
     arg = arg + 3
+  end
+  for i = 1, coupons do
+    local at = 3 + customers + grants + watches + 2 * i
+    local free, known = keys[at - 1], keys[at]
+    local verb, codes = argv[arg], number(argv[arg + 1])
+    for j = arg + 2, arg + 1 + codes do
+      if verb == 'take' then
+        redis.call('LREM', free, 1, argv[j])
+      elseif verb == 'return' or redis.call('SADD', known, argv[j]) == 1 then
+        redis.call('RPUSH', free, argv[j])
+      end
+    end
+    arg = arg + 2 + codes
   end
   return { 'ok', held, seq + 1 }
 end

@@ -1,28 +1,58 @@
-//! `winback publish DIR`: checks the folder, writes the bundle and switches every partition to it, in order.
+//! `winback publish DIR`: checks the folder, writes the bundle and switches every partition to it, in order. It tells
+//! beforehand whom that touches, shows what every partition decides by, and can go back to the bundle before.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
-use winback_contract::Timestamp;
-use winback_service::Clock;
+use winback_campaign::Bundle;
+use winback_contract::{BundleHash, Timestamp};
+use winback_service::{Clock, clock};
 
+use super::reach::{self, Reached};
 use super::{check, connect};
 use crate::config::Config;
 use crate::error::Error;
+use crate::publish::{Published, activate, channels_are_there, publish, published};
 use crate::{folder, output};
+
+/// So long the partitions are given to switch before their state is shown.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Arguments of publish.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Arguments {
     /// The folder with policy.yaml and a folder per campaign
-    folder: PathBuf,
-    /// Check only; publish nothing
+    #[arg(required_unless_present_any = ["back", "status"])]
+    folder: Option<PathBuf>,
+    /// Check, and tell how many people it would touch; publish nothing
     #[arg(long)]
     dry_run: bool,
+    /// Make the bundle before the active one active again
+    #[arg(long, conflicts_with_all = ["folder", "dry_run"])]
+    back: bool,
+    /// Show the bundle every partition decides by, and what was active before
+    #[arg(long, conflicts_with_all = ["folder", "dry_run", "back"])]
+    status: bool,
 }
 
 /// Runs it.
 pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Error> {
-    let (files, compiled) = folder::compile(&arguments.folder)?;
+    let now = Timestamp::from_millis(Clock::real().now_millis());
+    let Some(folder) = arguments.folder else {
+        let log = connect::kafka(config)?;
+        let found = published(&log, &config.names()).await?;
+        if arguments.status {
+            return status(&found, config, None).await;
+        }
+        let hash = before(&found)?;
+        let (names, partitions) = (config.names(), config.kafka.partitions);
+        activate(&log, &names, partitions, hash, now).await?;
+        output::print(&format!("back to bundle {hash}"));
+        let found = published(&log, &config.names()).await?;
+        return status(&found, config, Some(hash)).await;
+    };
+    let (files, compiled) = folder::compile(&folder)?;
     let (bundle, warnings) = match compiled {
         Ok(parts) => parts,
         Err(report) => {
@@ -33,21 +63,137 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
         }
     };
     output::print(&check::text(&warnings, &files));
+    if arguments.dry_run {
+        return dry_run(Arc::new(bundle), config, now).await;
+    }
     for campaign in bundle.campaigns.values() {
         output::print(&format!("{:<24} {}", campaign.name, campaign.title));
     }
-    if arguments.dry_run {
-        output::print(&format!("bundle {} would be published", bundle.hash));
-        return Ok(());
-    }
     let log = connect::kafka(config)?;
-    crate::publish::channels_are_there(&log, config, &bundle).await?;
-    let now = Timestamp::from_millis(Clock::real().now_millis());
-    let hash = crate::publish::publish(&log, &config.names(), config.kafka.partitions, &files, now)
-        .await?;
+    channels_are_there(&log, config, &bundle).await?;
+    let hash = publish(&log, &config.names(), config.kafka.partitions, &files, now).await?;
     output::print(&format!(
         "bundle {hash} is published to {} partitions",
         config.kafka.partitions.get()
     ));
+    let found = published(&log, &config.names()).await?;
+    status(&found, config, Some(hash)).await
+}
+
+/// The bundle that was active before the one that is.
+fn before(found: &Published) -> Result<BundleHash, Error> {
+    let past = &found.activations.activations;
+    let active = past.last().map(|(hash, _)| *hash);
+    let earlier = past.iter().rev().map(|(hash, _)| *hash);
+    let usable = |hash: &BundleHash| found.bundles.get(*hash).is_some();
+    earlier
+        .filter(|hash| Some(*hash) != active)
+        .find(usable)
+        .ok_or_else(|| {
+            Error::Findings("nothing was active before: there is nothing to go back to".into())
+        })
+}
+
+/// The bundle of every partition; waits a little for those that have yet to switch to `to`.
+async fn status(found: &Published, config: &Config, to: Option<BundleHash>) -> Result<(), Error> {
+    let store = match connect::redis_now(config).await {
+        Ok(store) => store,
+        Err(error) if to.is_some() => {
+            output::note(&format!(
+                "whether the partitions have switched is not known: {error}"
+            ));
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let watch = clock::Stopwatch::start();
+    let active = loop {
+        let active = reach::active(&store, config.kafka.partitions).await?;
+        let switched = |(_, hash): &(_, Option<BundleHash>)| to.is_none() || *hash == to;
+        // Where nobody has ever served there is nothing to wait for.
+        let is_new = active.iter().all(|(_, hash)| hash.is_none());
+        if is_new || active.iter().all(switched) || watch.elapsed() > PATIENCE {
+            break active;
+        }
+        clock::pause(Duration::from_millis(100)).await;
+    };
+    for (partition, hash) in &active {
+        let hash = hash.map_or("none yet".to_owned(), |hash| hash.to_string());
+        output::print(&format!("partition {partition:<4} {hash}"));
+    }
+    let waiting = active
+        .iter()
+        .filter(|(_, hash)| to.is_some() && *hash != to)
+        .count();
+    if waiting > 0 {
+        output::print(&format!(
+            "{waiting} partitions have not switched yet: each does when sessions has read up to here"
+        ));
+    }
+    if to.is_none() {
+        for (hash, at) in found.activations.activations.iter().rev() {
+            output::print(&format!("{at}  {hash}"));
+        }
+    }
     Ok(())
+}
+
+async fn dry_run(bundle: Arc<Bundle>, config: &Config, now: Timestamp) -> Result<(), Error> {
+    let log = connect::kafka(config)?;
+    let found = published(&log, &config.names()).await?;
+    let store = connect::redis_now(config).await?;
+    let partitions = config.kafka.partitions;
+    let limits = config.limits();
+    let reached = reach::reach(&store, partitions, &found.bundles, &bundle, (&limits, now)).await?;
+    output::print(&table(&reached));
+    let is_active =
+        found.activations.activations.last().map(|(hash, _)| *hash) == Some(bundle.hash);
+    output::print(&format!(
+        "bundle {} would be published{}; nothing was",
+        bundle.hash,
+        if is_active {
+            " and is active already"
+        } else {
+            ""
+        }
+    ));
+    Ok(())
+}
+
+/// Whom it would touch, in lines.
+fn table(reached: &Reached) -> String {
+    let mut lines = vec![
+        format!(
+            "{} customers are known. Whom this bundle would touch:",
+            reached.customers
+        ),
+        format!(
+            "{:<28} {:>9} {:>9} {:>9} {:>9} {:>9}  at the next call",
+            "campaign", "running", "would end", "in a day", "in a week", "later"
+        ),
+    ];
+    for (name, reach) in &reached.campaigns {
+        let mut calls = Vec::new();
+        if let Some((day, count)) = reach.called {
+            calls.push(format!("{count} on {day}"));
+        }
+        if let Some(count) = reach.announced {
+            calls.push(format!("{count} at an announcement"));
+        }
+        lines.push(format!(
+            "{name:<28} {:>9} {:>9} {:>9} {:>9} {:>9}  {}",
+            reach.running,
+            reach.ended,
+            reach.day,
+            reach.week,
+            reach.later,
+            calls.join(", ")
+        ));
+    }
+    lines.push(
+        "Journeys are begun behind live input, spread as each campaign says. What is sent of them is decided then, by \
+         audience, consent, caps and quiet hours; news of goods goes to whoever waits for the product."
+            .to_owned(),
+    );
+    lines.join("\n")
 }

@@ -101,6 +101,12 @@ fn tell(customer: &Customer, only: Option<&str>) -> String {
                 reason.explanation().trim()
             ),
             What::Skip(reason) => format!("not sent [{reason}] {}", reason.explanation().trim()),
+            What::Without(reason) => {
+                format!(
+                    "without its offer [{reason}] {}",
+                    reason.explanation().trim()
+                )
+            }
             What::Ended(reason) => format!("over [{reason}] {}", reason.explanation().trim()),
         };
         let step = if kept.step.is_empty() {

@@ -100,7 +100,11 @@ impl Machine {
                 .push(start_ingest(&config, source, shared.clone(), ingest_metrics.clone()).await?);
         }
         let sessions = winback_sessions::Service::start(
-            config.sessions(),
+            winback_sessions::Config {
+                // No shop has loaded codes into a machine in memory.
+                sample_coupons: true,
+                ..config.sessions()
+            },
             shared.clone(),
             states.clone(),
             clock.clone(),
@@ -316,6 +320,7 @@ pub(crate) fn dispatch(config: &Config, channel: Channel) -> winback_dispatch::C
         claim_timeout: crate::config::span(config.sessions.claim_timeout),
         only_to: config.dispatch.only_to.clone(),
         shadow: config.dispatch.shadow,
+        fuse: own.and_then(|own| own.fuse).or(config.dispatch.fuse),
     }
 }
 

@@ -1,0 +1,79 @@
+//! Metrics of what stops messages: coupon pools that run dry, and what is paused.
+
+use std::collections::BTreeMap;
+
+use prometheus::{IntCounterVec, IntGaugeVec};
+use winback_contract::BundleHash;
+use winback_journey::Bundles;
+use winback_service::Metrics as Registry;
+
+/// See the module. Labels are bounded by pools of Policy, campaigns and channels.
+#[derive(Debug, Clone)]
+pub struct Stops {
+    /// Counter: single-use codes by what became of them.
+    pub coupons: IntCounterVec,
+    /// Gauge: codes left, by pool, over the partitions owned here.
+    pub left: IntGaugeVec,
+    /// Gauge: the number of codes under which a pool is to be filled, by pool.
+    pub low: IntGaugeVec,
+    /// Gauge: 1 for what is paused by hand or by a fuse.
+    pub paused: IntGaugeVec,
+}
+
+impl Stops {
+    /// Registers all.
+    pub fn register(registry: &Registry) -> Self {
+        Self {
+            coupons: registry.counter(
+                "coupons_total",
+                "single-use codes by what became of them",
+                &["result"],
+            ),
+            left: registry.gauge(
+                "coupons_left",
+                "codes left in the partitions owned here",
+                &["pool"],
+            ),
+            low: registry.gauge(
+                "coupons_low",
+                "codes under which a pool is to be filled",
+                &["pool"],
+            ),
+            paused: registry.gauge(
+                "paused",
+                "1 for what is paused by hand or by a fuse",
+                &["scope"],
+            ),
+        }
+    }
+
+    /// Sets the gauges: codes left by pool and partition, and what the active bundle and the switches say.
+    pub fn show<'a>(
+        &self,
+        pools: impl Iterator<Item = (&'a str, u64)>,
+        active: Option<BundleHash>,
+        bundles: &Bundles,
+    ) {
+        let mut left: BTreeMap<&str, u64> = BTreeMap::new();
+        for (pool, count) in pools {
+            *left.entry(pool).or_default() += count;
+        }
+        self.left.reset();
+        for (pool, count) in left {
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            self.left.with_label_values(&[pool]).set(count);
+        }
+        self.low.reset();
+        let active = active.and_then(|hash| bundles.get(hash));
+        for (pool, coupon) in active.iter().flat_map(|bundle| &bundle.policy.coupons) {
+            if coupon.code.is_none() {
+                let low = i64::from(coupon.low);
+                self.low.with_label_values(&[pool]).set(low);
+            }
+        }
+        self.paused.reset();
+        for scope in bundles.paused() {
+            self.paused.with_label_values(&[&scope]).set(1);
+        }
+    }
+}
