@@ -6,47 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use winback_testkit::files::Folder;
+use winback_tests::cdnow::{python, transactions};
 use winback_tests::{binary, run};
-
-/// The purchases: the file of the environment, else the one beside the checkout, else from the Python package.
-fn transactions(folder: &Folder) -> PathBuf {
-    if let Ok(file) = std::env::var("CDNOW_FILE") {
-        return file.into();
-    }
-    let beside =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/cdnow/transactions.txt");
-    if beside.exists() {
-        return beside;
-    }
-    let target = folder.path().join("lifetimes");
-    let pip = Command::new("python3")
-        .args(["-m", "pip", "install", "--quiet", "--no-deps", "--target"])
-        .arg(&target)
-        .arg("lifetimes==0.11.3")
-        .status();
-    assert!(
-        pip.is_ok_and(|status| status.success()),
-        "pip can't fetch lifetimes 0.11.3; set CDNOW_FILE"
-    );
-    target.join("lifetimes/datasets/CDNOW_master.txt")
-}
-
-fn python(script: &str, arguments: &[&str]) -> Vec<u8> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("oracles")
-        .join(script);
-    let output = Command::new("python3")
-        .arg(script)
-        .args(arguments)
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    output.stdout
-}
 
 /// The number behind a line of the summary.
 fn count(summary: &str, line: &str) -> u64 {

@@ -107,7 +107,9 @@ async fn run(cli: Cli) -> Result<(), error::Error> {
     match cli.command {
         Command::Demo(arguments) => return command::demo::run(arguments).await,
         Command::Check(arguments) => return command::check::run(&arguments),
-        Command::Backtest(arguments) => return command::backtest::run(arguments).await,
+        Command::Backtest(arguments) if !arguments.needs_config() => {
+            return command::backtest::run(arguments, None).await;
+        }
         Command::Test(arguments) => return command::test::run(arguments).await,
         Command::Simulate(arguments) => return command::simulate::run(arguments).await,
         Command::Explain(arguments) => return command::explain::run(&arguments),
@@ -130,6 +132,7 @@ async fn run(cli: Cli) -> Result<(), error::Error> {
         Command::Pause(arguments) => command::pause::run(arguments, true, &config).await,
         Command::Resume(arguments) => command::pause::run(arguments, false, &config).await,
         Command::Coupons(arguments) => command::coupons::run(arguments, &config).await,
+        Command::Backtest(arguments) => command::backtest::run(arguments, Some(&config)).await,
         Command::Health => command::health::run(&config).await,
         Command::Why(arguments) => command::why::run(arguments, &config).await,
         Command::Customer(arguments) => command::customer::run(arguments, &config).await,

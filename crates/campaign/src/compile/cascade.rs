@@ -32,7 +32,7 @@ const FITTING: &[(&str, &[&str])] = &[
 /// What is known while a cascade is laid out.
 pub(super) struct Layout<'c> {
     pub(super) campaign: &'c str,
-    /// The hour of the first step, where the start has none of its own.
+    /// The hour of the first step on a path, where the start has none of its own; gone behind that step.
     pub(super) hour: Option<jiff::civil::Time>,
     pub(super) topic: &'c str,
     pub(super) entries: Vec<Entry>,
@@ -154,7 +154,7 @@ impl Scope<'_> {
                     self.error(position(name), message, help("a step is known by its name"));
                 }
                 self.name(name);
-                let hour = layout.hour.filter(|_| layout.steps.len() == 1);
+                let hour = layout.hour.take();
                 let step = self.step(name, part, hour, layout.campaign);
                 layout.entries.push(Entry::Step(step));
             }
@@ -255,9 +255,11 @@ impl Scope<'_> {
             otherwise: 0,
             behind: 0,
         });
+        let hour = layout.hour;
         if let Some(then) = &part.then {
             self.block(&then.value, layout);
         }
+        let behind_then = std::mem::replace(&mut layout.hour, hour);
         let jump = part.else_.as_ref().map(|_| {
             layout.entries.push(Entry::Jump(0));
             layout.entries.len() - 1
@@ -266,6 +268,7 @@ impl Scope<'_> {
         if let Some(otherwise) = &part.else_ {
             self.block(&otherwise.value, layout);
         }
+        layout.hour = layout.hour.and(behind_then);
         let end = index(layout.entries.len());
         if let Some(Entry::Jump(to)) = jump.and_then(|jump| layout.entries.get_mut(jump)) {
             *to = end;
@@ -291,6 +294,7 @@ impl Scope<'_> {
         self.name(name);
         let place = layout.entries.len();
         layout.entries.push(Entry::Jump(0));
+        let (hour, mut behind) = (layout.hour, layout.hour);
         let (mut branches, mut jumps, mut sum) = (Vec::new(), Vec::new(), 0);
         for (branch_name, branch) in &into.value {
             let Branch { share, then } = branch;
@@ -301,9 +305,12 @@ impl Scope<'_> {
             sum += hundredths;
             branches.push((branch_name.clone(), hundredths, index(layout.entries.len())));
             self.block(then, layout);
+            let behind_branch = std::mem::replace(&mut layout.hour, hour);
+            behind = behind.and(behind_branch);
             layout.entries.push(Entry::Jump(0));
             jumps.push(layout.entries.len() - 1);
         }
+        layout.hour = behind;
         if sum > 10_000 {
             self.error(
                 position(into),

@@ -1,22 +1,27 @@
 //! `winback backtest`: the same loops on a clock driven by the events of a file. No network, no mail.
 //!
 //! Input is in order of time to within 72 hours, else it is refused with the line. The same input gives the same
-//! bytes (INV-10).
+//! bytes (INV-10). What it found goes to the terminal, to JSON lines, to CSV and to a page with charts.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use winback_bus::{Follower, Log as _};
+use winback_campaign::{Bundle, Files};
 use winback_contract::{SourceKind, Span, Timestamp, Topic, TopicNames};
 
 use super::import::lines;
 use crate::config::Config;
 use crate::error::Error;
+use crate::folder;
+use crate::output::{self, Progress};
+use crate::run::findings::Findings;
 use crate::run::machine::Setup;
 use crate::run::quiet::Quiet;
-use crate::run::{Machine, report};
-use crate::{folder, output};
+use crate::run::{Machine, compare, page, report};
 
 /// How far out of order the input may be.
 const DISORDER: Span = Span::from_hours(72);
@@ -26,43 +31,54 @@ const DISORDER: Span = Span::from_hours(72);
 pub(crate) struct Arguments {
     /// The folder with policy.yaml and a folder per campaign
     campaigns: PathBuf,
-    /// A file with one raw record (JSON) a line, in order of time; `-` is stdin
+    /// A file with one raw record (JSON) a line, in order of time; `-` is stdin; `kafka:TOPIC` reads what a raw topic
+    /// still holds
     #[arg(long)]
     events: PathBuf,
     /// Horizon: a time in RFC 3339; without it the last event
     #[arg(long)]
     until: Option<String>,
-    /// Folder for decisions.jsonl and journeys.jsonl
+    /// Folder for decisions.jsonl, journeys.jsonl, CSV files and report.html
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Another folder of campaigns over the same events: what would be different
+    #[arg(long)]
+    against: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// Whether the events come from Kafka.
+    pub(crate) fn needs_config(&self) -> bool {
+        self.topic().is_some()
+    }
+
+    fn topic(&self) -> Option<&str> {
+        self.events.to_str()?.strip_prefix("kafka:")
+    }
 }
 
 struct Line {
     at: Timestamp,
     number: usize,
     key: String,
-    text: String,
+    text: Vec<u8>,
+    headers: Vec<(String, Vec<u8>)>,
 }
 
 /// Runs it.
-pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
-    let (files, compiled) = folder::compile(&arguments.campaigns)?;
-    let channels = match compiled {
-        Ok((bundle, _)) => bundle.channels(),
-        Err(report) => {
-            output::print(&super::check::text(&report, &files));
-            return Err(Error::Findings(
-                "the campaigns have errors; nothing was run".into(),
-            ));
-        }
-    };
+pub(crate) async fn run(arguments: Arguments, config: Option<&Config>) -> Result<(), Error> {
     let horizon = match &arguments.until {
         None => None,
         Some(text) => Some(
             Timestamp::parse(text).map_err(|error| Error::Usage(format!("--until: {error}")))?,
         ),
     };
-    let events = read(&arguments.events)?;
+    let (campaigns, bundle) = checked(&arguments.campaigns)?;
+    let other = arguments.against.as_deref().map(checked).transpose()?;
+    let events = match (arguments.topic(), config) {
+        (Some(topic), Some(config)) => retained(topic, config).await?,
+        _ => read(&arguments.events)?,
+    };
     let (Some(first), Some(last)) = (
         events.first().map(|line| line.at),
         events.last().map(|line| line.at),
@@ -73,55 +89,114 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
         )));
     };
     let until = horizon.unwrap_or(last).max(last);
+    let (machine, names) = play(&campaigns, &bundle, &events, (first, until)).await?;
+    let found = Findings::of(&machine.log, &names, &bundle, until);
+    output::print(&by_day(&found.sums));
+    output::print(&found.text());
+    let failed = machine.log.dump(&names.name(Topic::Failed)).len();
+    if failed > 0 {
+        output::note(&format!(
+            "{failed} of {} records could not be used",
+            events.len()
+        ));
+    }
+    let mut difference = None;
+    if let Some((files, bundle)) = &other {
+        output::note("the other folder over the same events");
+        let (machine, names) = play(files, bundle, &events, (first, until)).await?;
+        let theirs = Findings::of(&machine.log, &names, bundle, until);
+        let rows = compare::rows(&found, &theirs);
+        output::print(&compare::text(&rows));
+        difference = Some(rows);
+    }
+    if let Some(out) = &arguments.out {
+        write(&machine, &names, out)?;
+        for (name, text) in found.csv() {
+            std::fs::write(out.join(name), text)?;
+        }
+        if let Some(rows) = &difference {
+            std::fs::write(out.join("difference.csv"), compare::csv(rows))?;
+        }
+        let page = page::html(&found, difference.as_deref(), (first, until));
+        std::fs::write(out.join("report.html"), page)?;
+        output::note(&format!(
+            "report.html, CSV and JSON lines are in {}",
+            out.display()
+        ));
+    }
+    Ok(())
+}
+
+/// A folder that compiles.
+fn checked(folder: &Path) -> Result<(Files, Bundle), Error> {
+    let (files, compiled) = folder::compile(folder)?;
+    match compiled {
+        Ok((bundle, _)) => Ok((files, bundle)),
+        Err(report) => {
+            output::print(&super::check::text(&report, &files));
+            Err(Error::Findings(
+                "the campaigns have errors; nothing was run".into(),
+            ))
+        }
+    }
+}
+
+/// Plays the events on a machine of their own.
+async fn play(
+    files: &Files,
+    bundle: &Bundle,
+    events: &[Line],
+    (start, until): (Timestamp, Timestamp),
+) -> Result<(Machine, TopicNames), Error> {
     let setup = Setup {
         config: Config::embedded()?,
-        start: first,
+        start,
         partitions: 4,
         provider: Arc::new(Quiet),
-        channels,
+        channels: bundle.channels(),
         faults: None,
     };
     let names = setup.config.names();
     let mut machine = Machine::new(setup).await?;
-    machine.publish(&files).await?;
-    let total = events.len();
-    let mut shown = 0;
+    machine.publish(files).await?;
+    let mut progress = Progress::new(events.len());
     let mut index = 0;
-    while index < total {
+    while index < events.len() {
         let at = events[index].at;
         machine.run_until(at).await?;
         while let Some(line) = events.get(index).filter(|line| line.at == at) {
-            machine.arrive(
-                SourceKind::Live,
-                &line.key,
-                line.text.clone().into_bytes(),
-                at,
-            )?;
+            let (value, headers) = (line.text.clone(), line.headers.clone());
+            machine.arrive_with(SourceKind::Live, &line.key, value, headers, at)?;
             index += 1;
         }
-        let tenth = index * 10 / total;
-        if tenth > shown {
-            shown = tenth;
-            output::note(&format!(
-                "{:>3} %  {}  {index} of {total} events",
-                tenth * 10,
-                report::day(at)
-            ));
-        }
+        progress.show(index, &report::day(at));
     }
     machine.run_until(until).await?;
-    let records = report::journeys(&machine.log, &names);
-    let sums = report::sums(&records);
-    output::print(&by_day(&sums));
-    output::print(&report::text(&sums));
-    let failed = machine.log.dump(&names.name(Topic::Failed)).len();
-    if failed > 0 {
-        output::note(&format!("{failed} of {total} records could not be used"));
+    Ok((machine, names))
+}
+
+/// What a raw topic still holds, in the order of its arrival.
+async fn retained(topic: &str, config: &Config) -> Result<Vec<Line>, Error> {
+    let log = super::connect::kafka(config)?;
+    if log.partitions(topic).await?.is_none() {
+        return Err(Error::Usage(format!("there is no topic {topic}")));
     }
-    if let Some(out) = &arguments.out {
-        write(&machine, &names, out)?;
+    let mut follower = Follower::start(&log, topic, "backtest").await?;
+    let mut events = Vec::new();
+    while !follower.has_caught_up() {
+        for record in follower.records(Duration::from_millis(200)).await? {
+            let key = String::from_utf8_lossy(&record.key);
+            events.push(Line {
+                at: record.time,
+                number: usize::try_from(record.offset.0).unwrap_or(0),
+                key: key.into_owned(),
+                text: record.value.unwrap_or_default(),
+                headers: record.headers,
+            });
+        }
     }
-    Ok(())
+    events.sort_by_key(|line| line.at);
+    Ok(events)
 }
 
 /// Reads, checks the order, and sorts what is out of order within the limit (equal times keep their order).
@@ -157,7 +232,8 @@ fn read(file: &Path) -> Result<Vec<Line>, Error> {
             at,
             number,
             key,
-            text,
+            text: text.into_bytes(),
+            headers: Vec::new(),
         });
     }
     events.sort_by_key(|line| (line.at, line.number));
@@ -197,9 +273,5 @@ fn write(machine: &Machine, names: &TopicNames, folder: &Path) -> Result<(), Err
         }
         out.flush()?;
     }
-    output::note(&format!(
-        "decisions and journeys are in {}",
-        folder.display()
-    ));
     Ok(())
 }

@@ -173,6 +173,18 @@ impl Machine {
         value: Vec<u8>,
         at: Timestamp,
     ) -> Result<(), Error> {
+        self.arrive_with(kind, key, value, Vec::new(), at)
+    }
+
+    /// The same with headers.
+    pub(crate) fn arrive_with(
+        &mut self,
+        kind: SourceKind,
+        key: &str,
+        value: Vec<u8>,
+        headers: Vec<(String, Vec<u8>)>,
+        at: Timestamp,
+    ) -> Result<(), Error> {
         self.clock.advance_to(at.as_millis());
         let source = self
             .config
@@ -189,7 +201,7 @@ impl Machine {
             key: key.as_bytes().to_vec(),
             value,
         };
-        self.log.append(record, Vec::new(), self.now())?;
+        self.log.append(record, headers, self.now())?;
         Ok(())
     }
 
