@@ -34,6 +34,27 @@ fn schemas_are_what_the_types_say() {
     }
 }
 
+#[test]
+fn schemas_of_campaign_files_are_what_the_reader_takes() {
+    for kind in ["campaign", "policy"] {
+        let mut command = std::process::Command::new(winback_tests::binary().unwrap());
+        command.args(["check", "--schema", kind]);
+        let (code, text, errors) = winback_tests::run(&mut command).unwrap();
+        assert_eq!(code, 0, "{errors}");
+        let path = folder(kind).join("v1.json");
+        if std::env::var("WINBACK_GENERATE").is_ok() {
+            std::fs::create_dir_all(folder(kind)).unwrap();
+            std::fs::write(&path, &text).unwrap();
+        }
+        let committed = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            committed == text,
+            "{} differs from the types: run `make generate` and review",
+            path.display()
+        );
+    }
+}
+
 fn examples(topic: &str) -> Vec<(PathBuf, Value)> {
     let mut all = Vec::new();
     for entry in std::fs::read_dir(folder(topic).join("examples")).unwrap() {

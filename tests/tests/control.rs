@@ -138,6 +138,16 @@ fn codes_fuses_pauses_and_the_way_back() {
     assert_eq!(codes(&shop).len(), FUSE + 2);
     let why = shop.expect(&["why", "user:u99"]).unwrap();
     assert!(why.contains("paused"), "{why}");
+    let all = shop.expect(&["why", "user:u0", "--all"]).unwrap();
+    for part in [
+        "entered",
+        "send by email",
+        "with its offer",
+        "sent as",
+        ", input ",
+    ] {
+        assert!(all.contains(part), "`{part}` is not in: {all}");
+    }
 
     publications(&shop, &folder);
 }

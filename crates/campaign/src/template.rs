@@ -3,6 +3,8 @@
 //! Files are `templates/<step>.<channel>.<locale>.<ext>` beside `campaign.yaml`: `mjml` (and optionally `txt`) for
 //! email, `txt` for the rest. The subject is the `<mj-title>`. Absent on purpose: includes from data, loaders, network.
 
+mod names;
+mod plural;
 mod samples;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +16,7 @@ use winback_contract::Channel;
 
 use crate::bundle::Files;
 use crate::diagnostic::{Position, Report};
-use samples::samples;
+use samples::{samples, samples_with};
 
 /// Instructions one rendering may take; a runaway loop ends here.
 const FUEL: u64 = 200_000;
@@ -108,6 +110,7 @@ impl Templates {
             }
         });
         environment.add_filter("money", money);
+        environment.add_filter("plural", plural::plural);
         let mut paths: BTreeMap<Key, BTreeMap<String, String>> = BTreeMap::new();
         // Layouts that templates of all campaigns may extend or import.
         for (path, text) in files
@@ -146,6 +149,12 @@ impl Templates {
         }
         let templates = Self { environment, paths };
         templates.try_samples(report);
+        // A layout has the names of whoever includes it.
+        for path in files.0.keys().filter(|path| !path.starts_with("shared/")) {
+            if let Ok(template) = templates.environment.get_template(path) {
+                names::check(path, template.undeclared_variables(true), report);
+            }
+        }
         templates
     }
 
@@ -188,8 +197,8 @@ impl Templates {
             .collect()
     }
 
-    /// Every text of a campaign for every sample customer.
-    pub fn previews(&self, campaign: &str) -> Vec<Preview> {
+    /// Every text of a campaign for every sample customer, with the offer that the campaign makes.
+    pub fn previews(&self, campaign: &str, offer: Option<&serde_json::Value>) -> Vec<Preview> {
         let folder = format!("{campaign}/");
         let mut all = Vec::new();
         let own = self
@@ -198,7 +207,7 @@ impl Templates {
             .filter(|(key, _)| key.folder == folder || key.folder.ends_with(&format!("/{folder}")));
         for (key, by_locale) in own {
             for (locale, path) in by_locale {
-                for (sample, facts) in samples() {
+                for (sample, facts) in samples_with(offer) {
                     let rendered = match key.channel {
                         Channel::Email => self.email_at(path, &facts).map(Rendered::Email),
                         _ => self.text_at(path, &facts).map(Rendered::Text),

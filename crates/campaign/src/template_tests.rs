@@ -92,3 +92,97 @@ fn a_broken_template_is_reported_with_its_line() {
     let (_, report) = compile(&[("cart/templates/a.mail.en.mjml", GOOD)]);
     assert!(report.to_string().contains("not a name of a template"));
 }
+
+#[test]
+fn words_go_with_numbers_by_the_rules_of_the_language() {
+    let text = |locale: &str, source: &str| {
+        let path = format!("c/templates/x.sms.{locale}.txt");
+        let files = Files([(path, source.to_owned())].into());
+        let mut report = Report::default();
+        let templates = Templates::compile(&files, &mut report);
+        (templates, report)
+    };
+    let uk = "{{ orders }} {{ orders | plural(one=\"замовлення\", few=\"замовлення-2\", many=\"замовлень\") }}";
+    let (templates, report) = text("uk", uk);
+    assert!(!report.has_errors(), "{report}");
+    for (orders, wanted) in [
+        (1, "1 замовлення"),
+        (3, "3 замовлення-2"),
+        (5, "5 замовлень"),
+        (11, "11 замовлень"),
+        (21, "21 замовлення"),
+    ] {
+        let facts = serde_json::json!({ "orders": orders });
+        let made = templates.text("c", "x", Channel::Sms, &["uk"], &facts);
+        assert_eq!(made.unwrap(), wanted);
+    }
+    for (locale, source, expect) in [
+        (
+            "uk",
+            "{{ orders | plural(one=\"a\", many=\"b\") }}",
+            "needs `few`",
+        ),
+        (
+            "en",
+            "{{ orders | plural(one=\"order\") }}",
+            "needs `other`",
+        ),
+        (
+            "en",
+            "{{ orders | plural(one=\"order\", other=\"orders\", mny=\"x\") }}",
+            "no form `mny`",
+        ),
+        (
+            "en",
+            "{{ shop.name | plural(one=\"order\", other=\"orders\") }}",
+            "wants a number",
+        ),
+        (
+            "xx",
+            "{{ orders | plural(one=\"a\", other=\"b\") }}",
+            "no plural rules",
+        ),
+    ] {
+        let (_, report) = text(locale, source);
+        assert!(
+            report.to_string().contains(expect),
+            "`{expect}` is not in: {report}"
+        );
+    }
+}
+
+#[test]
+fn a_misspelt_name_inside_an_if_is_found() {
+    for (source, expect) in [
+        (
+            "{% if customer.fist_name %}x{% endif %}",
+            "`customer` has no `fist_name`",
+        ),
+        ("{% if custmer %}x{% endif %}", "texts know no `custmer`"),
+        (
+            "{% if offer and offer.cod %}x{% endif %}",
+            "did you mean `code`?",
+        ),
+        (
+            "{% if entry.anything %}{{ customer.traits.size }}{% endif %}",
+            "",
+        ),
+        (
+            "{% for item in items %}{{ item.name | default(\"x\") }}{% endfor %}",
+            "",
+        ),
+    ] {
+        let files = Files([("c/templates/x.sms.en.txt".to_owned(), source.to_owned())].into());
+        let mut report = Report::default();
+        Templates::compile(&files, &mut report);
+        let text = report.to_string();
+        if expect.is_empty() {
+            assert!(
+                !text.contains("has no") && !text.contains("know no"),
+                "{source}: {text}"
+            );
+        } else {
+            assert!(text.contains(expect), "{source}: {text}");
+        }
+    }
+}

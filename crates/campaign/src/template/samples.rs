@@ -2,10 +2,33 @@
 
 use minijinja::Value;
 use minijinja::value::Serde;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 /// Three people: one of whom much is known, one with a name and little else, one of whom nothing is known.
-pub(super) fn samples() -> [(&'static str, Value); 3] {
+pub(super) fn samples() -> Vec<(&'static str, Value)> {
+    let names = ["full", "some", "none"].into_iter().zip(values());
+    names
+        .map(|(name, value)| (name, Value::from(Serde(value))))
+        .collect()
+}
+
+/// The same people with the offer a campaign makes, or without one.
+pub(super) fn samples_with(offer: Option<&Json>) -> Vec<(&'static str, Value)> {
+    let names = ["full", "some", "none"].into_iter().zip(values());
+    let with = |(name, mut value): (&'static str, Json)| {
+        if let Some(map) = value.as_object_mut() {
+            let had = map.remove("offer").is_some();
+            if let Some(offer) = offer.filter(|_| had) {
+                map.insert("offer".to_owned(), offer.clone());
+            }
+        }
+        (name, Value::from(Serde(value)))
+    };
+    names.map(with).collect()
+}
+
+/// What is known of them.
+pub(super) fn values() -> [Json; 3] {
     let item = json!({ "product_id": "p1", "name": "Blue mug", "quantity": 2, "price": { "minor": 1_999, "currency": "EUR" }, "url": "https://shop.example/p1", "image_url": "https://shop.example/p1.jpg" });
     let bare = json!({ "product_id": "p2", "quantity": 1 });
     let cart = json!({ "items": [item, bare], "more": 1, "total": { "minor": 3_998, "currency": "EUR" }, "url": "https://shop.example/cart" });
@@ -25,9 +48,5 @@ pub(super) fn samples() -> [(&'static str, Value); 3] {
     let gift = json!({ "kind": "gift", "what": "unique-goods", "expires_at": "2026-12-01T00:00:00Z", "expires_on": "2026-12-01" });
     let some = json!({ "customer": { "first_name": "Ann", "traits": {} }, "offer": gift, "orders": 1, "shop": shop, "items": [], "entry": { "name": "Session Ended" }, "answer": {}, "task": task });
     let none = json!({ "customer": { "traits": {} }, "orders": 0, "shop": shop, "items": [], "entry": { "name": "x" }, "answer": {} });
-    [
-        ("full", Value::from(Serde(full))),
-        ("some", Value::from(Serde(some))),
-        ("none", Value::from(Serde(none))),
-    ]
+    [full, some, none]
 }

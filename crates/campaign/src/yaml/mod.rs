@@ -4,6 +4,7 @@
 
 pub mod campaign;
 pub mod policy;
+pub mod schema;
 pub mod values;
 
 pub use campaign::CampaignFile;

@@ -69,12 +69,13 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for StructOrList<T> {
 }
 
 /// `{ on, when }`.
-#[derive(Deserialize, Debug, Clone)]
+#[derive(Deserialize, schemars::JsonSchema, Debug, Clone)]
 #[serde(deny_unknown_fields)]
 pub struct PatternMap {
     /// Names of events.
     pub on: OneOrMany,
     /// A condition.
+    #[schemars(with = "Option<String>")]
     pub when: Option<Spanned<String>>,
 }
 

@@ -1,6 +1,6 @@
 //! `winback check`: everything that is wrong in a folder of campaigns, with file, line, column and a way out.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use miette::{
     GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Severity,
@@ -18,13 +18,37 @@ pub(crate) enum Format {
     Text,
     /// For scripts.
     Json,
+    /// Annotations of GitHub Actions
+    Github,
+}
+
+/// Kinds of files.
+#[derive(clap::ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// campaign.yaml
+    Campaign,
+    /// policy.yaml
+    Policy,
+}
+
+impl From<Kind> for winback_campaign::yaml::schema::Kind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Campaign => Self::Campaign,
+            Kind::Policy => Self::Policy,
+        }
+    }
 }
 
 /// Arguments of check.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Arguments {
     /// The folder with policy.yaml and a folder per campaign
-    folder: PathBuf,
+    #[arg(required_unless_present = "schema")]
+    folder: Option<PathBuf>,
+    /// Print the JSON Schema of a kind of file instead, for editors
+    #[arg(long, value_enum)]
+    schema: Option<Kind>,
     /// How findings are printed
     #[arg(short, long, value_enum, default_value_t = Format::Text)]
     output: Format,
@@ -32,35 +56,82 @@ pub(crate) struct Arguments {
 
 /// Runs it.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
-    let (files, compiled) = folder::compile(&arguments.folder)?;
-    let (report, summary) = match &compiled {
+    if let Some(schema) = arguments.schema {
+        let schema = winback_campaign::yaml::schema::of(schema.into());
+        output::print(&serde_json::to_string_pretty(&schema)?);
+        return Ok(());
+    }
+    let Some(folder) = &arguments.folder else {
+        return Err(Error::Usage("which folder?".into()));
+    };
+    let (files, compiled) = folder::compile(folder)?;
+    let (mut report, summary) = match &compiled {
         Ok((bundle, warnings)) => (
-            warnings,
+            warnings.clone(),
             Some(format!(
                 "{} campaigns are good to go (bundle {})",
                 bundle.campaigns.len(),
                 bundle.hash
             )),
         ),
-        Err(report) => (report, None),
+        Err(report) => (report.clone(), None),
     };
+    super::test::look(&files, &mut report);
     match arguments.output {
-        Format::Json => output::print(&serde_json::to_string_pretty(report)?),
+        Format::Json => output::print(&serde_json::to_string_pretty(&report)?),
+        Format::Github => output::print(&annotations(&report, folder)),
         Format::Text => {
-            output::print(&text(report, &files));
-            if let Some(summary) = &summary {
-                output::print(summary);
+            output::print(&text(&report, &files));
+            if let Some(summary) = summary.filter(|_| !report.has_errors()) {
+                output::print(&summary);
             }
         }
     }
-    if compiled.is_err() {
+    if report.has_errors() {
         return Err(Error::Findings(format!(
             "{} findings in {}",
             report.findings.len(),
-            arguments.folder.display()
+            folder.display()
         )));
     }
     Ok(())
+}
+
+/// Workflow commands of GitHub Actions, a line each: `::error file=…,line=…,col=…::message`.
+fn annotations(report: &Report, folder: &Path) -> String {
+    // The characters that end a property or a command.
+    let escape = |text: &str, property: bool| {
+        let text = text
+            .replace('%', "%25")
+            .replace('\r', "%0D")
+            .replace('\n', "%0A");
+        if property {
+            text.replace(':', "%3A").replace(',', "%2C")
+        } else {
+            text
+        }
+    };
+    let mut out = String::new();
+    for finding in &report.findings {
+        let word = match finding.severity {
+            winback_campaign::Severity::Error => "error",
+            winback_campaign::Severity::Warning => "warning",
+        };
+        let file = folder.join(&finding.file).display().to_string();
+        let place = finding.position.map_or(String::new(), |position| {
+            format!(",line={},col={}", position.line, position.column)
+        });
+        let message = match &finding.help {
+            Some(help) => format!("{} ({help})", finding.message),
+            None => finding.message.clone(),
+        };
+        out.push_str(&format!(
+            "::{word} file={}{place}::{}\n",
+            escape(&file, true),
+            escape(&message, false)
+        ));
+    }
+    out
 }
 
 /// All findings with their lines, without colours.
@@ -126,4 +197,27 @@ fn bytes(text: &str, position: winback_campaign::diagnostic::Position) -> (usize
         .unwrap_or(rest.len())
         .max(usize::from(!rest.is_empty()));
     (start + inside, length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn annotations_are_workflow_commands() {
+        let mut report = Report::default();
+        let at = winback_campaign::diagnostic::Position { line: 3, column: 5 };
+        report.error(
+            "a,b/x.yaml",
+            Some(at),
+            "50% is\nwrong",
+            Some("do: this".to_owned()),
+        );
+        report.warning("policy.yaml", None, "look", None);
+        let text = annotations(&report, Path::new("shop"));
+        assert_eq!(
+            text,
+            "::error file=shop/a%2Cb/x.yaml,line=3,col=5::50%25 is%0Awrong (do: this)\n::warning file=shop/policy.yaml::look\n"
+        );
+    }
 }

@@ -11,6 +11,7 @@ pub(crate) mod explain;
 pub(crate) mod failed;
 pub(crate) mod health;
 pub(crate) mod import;
+pub(crate) mod past;
 pub(crate) mod pause;
 pub(crate) mod preview;
 pub(crate) mod publish;

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use winback_campaign::template::Rendered;
+use serde_json::{Value, json};
+use winback_campaign::model::{Entry, OfferKind};
+use winback_campaign::{Bundle, template::Rendered};
 
 use crate::error::Error;
 use crate::folder;
@@ -33,7 +35,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
             return Err(Error::Findings("the campaigns have errors".into()));
         }
     };
-    let all = bundle.templates.previews(&arguments.campaign);
+    let offer = offer(&bundle, &arguments.campaign);
+    let all = bundle
+        .templates
+        .previews(&arguments.campaign, offer.as_ref());
     if all.is_empty() {
         return Err(Error::Usage(format!(
             "there is no campaign `{}` with texts",
@@ -82,4 +87,42 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// The first offer of a campaign, as its texts would see it.
+fn offer(bundle: &Bundle, campaign: &str) -> Option<Value> {
+    let steps = bundle.campaign(campaign)?.entries.iter();
+    let offer = steps.filter_map(|entry| match entry {
+        Entry::Step(step) => step.offer.as_ref(),
+        _ => None,
+    });
+    let offer = offer.into_iter().next()?;
+    let coupon = match &offer.kind {
+        OfferKind::Coupon(pool) => bundle.policy.coupons.get(pool),
+        _ => None,
+    };
+    let (what, worth) = match &offer.kind {
+        OfferKind::Coupon(pool) => (pool.clone(), coupon.and_then(|coupon| coupon.worth.clone())),
+        OfferKind::Points(points) => (points.to_string(), Some(points.to_string())),
+        OfferKind::FreeDelivery => (String::new(), None),
+        OfferKind::Gift(name) | OfferKind::Terms(name) => (name.clone(), None),
+    };
+    let mut shown = json!({
+        "kind": offer.kind.word(),
+        "what": what,
+        "expires_at": "2026-12-01T00:00:00Z",
+        "expires_on": "2026-12-01",
+    });
+    if let Some(worth) = worth {
+        shown["worth"] = json!(worth);
+    }
+    if let Some(coupon) = coupon {
+        // A code of a pool is made up; nobody has it.
+        let code = coupon
+            .code
+            .clone()
+            .unwrap_or_else(|| format!("{what}-7K3M9Q"));
+        shown["code"] = json!(code);
+    }
+    Some(shown)
 }

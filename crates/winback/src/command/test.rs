@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use winback_campaign::{Bundle, Files};
+use winback_campaign::{Bundle, Files, Report};
 use winback_contract::{Channel, OutcomeStatus, Span, Timestamp, Transition};
 
 use crate::error::Error;
@@ -177,6 +177,27 @@ fn tests_of(files: &Files, campaign: &str) -> Option<String> {
         .keys()
         .find(|known| **known == path || known.ends_with(&nested))
         .cloned()
+}
+
+/// Reports files of cases that can't be read, beside a campaign or not.
+pub(crate) fn look(files: &Files, report: &mut Report) {
+    for (path, text) in &files.0 {
+        let Some(folder) = path.strip_suffix("tests.yaml") else {
+            continue;
+        };
+        if let Err((place, message)) = winback_campaign::yaml::read::<Cases>(text) {
+            let help = "docs/campaigns.md shows a case".to_owned();
+            report.error(path, place, message, Some(help));
+        } else if !files.0.contains_key(&format!("{folder}campaign.yaml")) {
+            let help = "cases lie beside the campaign.yaml they are about".to_owned();
+            report.warning(
+                path,
+                None,
+                "there is no campaign beside these cases",
+                Some(help),
+            );
+        }
+    }
 }
 
 fn read(files: &Files, path: &str) -> Result<Cases, Error> {

@@ -1,4 +1,4 @@
-//! `winback why PROFILE`: what was decided about one person, and why, read from the customer itself.
+//! `winback why PROFILE`: what was decided about one person, and why, read from the customer itself, or from the topics.
 
 use winback_contract::{Identity, IdentityKind, Timestamp};
 use winback_journey::customer::Customer;
@@ -6,7 +6,7 @@ use winback_journey::state::{Station, What};
 use winback_journey::{decode, due};
 use winback_store::Store as _;
 
-use super::connect;
+use super::{connect, past};
 use crate::config::Config;
 use crate::error::Error;
 use crate::output;
@@ -19,12 +19,16 @@ pub(crate) struct Arguments {
     /// Only this campaign
     #[arg(long)]
     campaign: Option<String>,
+    /// Everything the topics still hold, not only what the customer keeps
+    #[arg(long)]
+    all: bool,
 }
 
 /// Runs it.
 pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Error> {
     let store = connect::redis_now(config).await?;
     let mut id = profile(&arguments.profile, &config.shop.id)?;
+    let mut profiles = vec![id];
     for _hop in 0..4 {
         let partition = config.kafka.partitions.of(id);
         let blob = store.load(partition, &[id]).await?.pop().flatten();
@@ -39,6 +43,21 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
             Some(mark) => {
                 output::print(&format!("{id} was joined with {}", mark.owner));
                 id = mark.owner;
+                profiles.push(id);
+            }
+            None if arguments.all => {
+                output::print(&format!("profile {id}, partition {partition}"));
+                let (log, names) = (connect::kafka(config)?, config.names());
+                let only = arguments.campaign.as_deref();
+                let partitions = config.kafka.partitions;
+                let lines = past::of(&log, &names, partitions, &profiles, only).await?;
+                if lines.is_empty() {
+                    output::print("the topics hold nothing about this person");
+                }
+                for (at, line) in lines {
+                    output::print(&format!("{at}  {line}"));
+                }
+                return Ok(());
             }
             None => {
                 output::print(&format!("profile {id}, partition {partition}"));

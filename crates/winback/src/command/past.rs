@@ -1,0 +1,180 @@
+//! `winback why PROFILE --all`: everything the topics still hold of one person, with versions and input positions.
+//!
+//! The customer itself keeps the newest decisions only; `journeys` and `decisions` keep them for as long as Kafka does.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use winback_bus::{Log, Place, Record};
+use winback_contract::{
+    CustomerId, Decision, JourneyRecord, Offset, PartitionCount, SourcePosition, Timestamp, Topic,
+    TopicNames, Transition, Verdict,
+};
+
+use crate::error::Error;
+
+/// A line with its time; equal times keep the order of their topic.
+type Line = (Timestamp, String);
+
+/// What the topics say of the profiles, the oldest first.
+pub(crate) async fn of(
+    log: &dyn Log,
+    names: &TopicNames,
+    partitions: PartitionCount,
+    profiles: &[CustomerId],
+    only: Option<&str>,
+) -> Result<Vec<Line>, Error> {
+    let mut lines: Vec<Line> = Vec::new();
+    for profile in profiles {
+        let partition = partitions.of(*profile);
+        for topic in [Topic::Journeys, Topic::Decisions] {
+            let place = Place::new(&names.name(topic), partition);
+            let mut seen = BTreeSet::new();
+            for record in whole(log, &place).await? {
+                let bytes = record.value.unwrap_or_default();
+                // What is delivered twice is the same to the byte.
+                if !seen.insert(bytes.clone()) {
+                    continue;
+                }
+                if topic == Topic::Journeys {
+                    journey(&bytes, *profile, only, &mut lines);
+                } else {
+                    decision(&bytes, *profile, only, &mut lines);
+                }
+            }
+        }
+    }
+    lines.sort_by_key(|(at, _)| *at);
+    Ok(lines)
+}
+
+/// All records of a place.
+async fn whole(log: &dyn Log, place: &Place) -> Result<Vec<Record>, Error> {
+    let index = place.partition.0 as usize;
+    let at = |offsets: &[Offset]| {
+        offsets
+            .get(index)
+            .copied()
+            .unwrap_or(Offset(0))
+            .max(Offset(0))
+    };
+    let start = at(&log.starts(&place.topic).await?);
+    let end = at(&log.ends(&place.topic).await?);
+    let mut reader = log.read("why").await?;
+    reader.start(place, start).await?;
+    let (mut next, mut records) = (start, Vec::new());
+    let mut idle = 0;
+    while next < end && idle < 50 {
+        let found = reader.poll(1_000, Duration::from_millis(100)).await?;
+        // A mark of a transaction at the end is no record: nothing more comes.
+        idle = if found.is_empty() { idle + 1 } else { 0 };
+        if let Some(last) = found.last() {
+            next = last.offset.next();
+        }
+        records.extend(found);
+    }
+    Ok(records)
+}
+
+fn journey(bytes: &[u8], profile: CustomerId, only: Option<&str>, lines: &mut Vec<Line>) {
+    let Ok(record) = serde_json::from_slice::<JourneyRecord>(bytes) else {
+        return;
+    };
+    if record.customer != profile || only.is_some_and(|only| only != record.campaign) {
+        return;
+    }
+    let what = match &record.transition {
+        Transition::Entered => "entered".to_owned(),
+        Transition::Booked {
+            step,
+            channel,
+            message,
+        } => {
+            format!("`{step}` handed over for {channel} as {message}")
+        }
+        Transition::Sent { step, message } => format!("`{step}` sent as {message}"),
+        Transition::Skipped { step, reason } => format!("`{step}` not sent [{reason}]"),
+        Transition::Held {
+            step,
+            reason,
+            until,
+        } => format!("`{step}` held until {until} [{reason}]"),
+        Transition::Ended {
+            outcome,
+            name,
+            entered,
+        } => {
+            let name = name
+                .as_ref()
+                .map_or(String::new(), |name| format!(" as {name}"));
+            let early = if *entered { "" } else { ", before it began" };
+            format!("over{name} [{outcome}]{early}")
+        }
+        Transition::Goal => "its goal was reached".to_owned(),
+    };
+    lines.push((
+        record.at,
+        format!(
+            "{}: {what}  (bundle {}{})",
+            record.campaign,
+            short(&record.bundle.to_string()),
+            by(record.input.as_ref())
+        ),
+    ));
+}
+
+fn decision(bytes: &[u8], profile: CustomerId, only: Option<&str>, lines: &mut Vec<Line>) {
+    let Ok(record) = serde_json::from_slice::<Decision>(bytes) else {
+        return;
+    };
+    if record.customer != profile {
+        return;
+    }
+    for step in &record.steps {
+        if only.is_some_and(|only| only != step.campaign) {
+            continue;
+        }
+        let verdict = match &step.verdict {
+            Verdict::Send {
+                channel,
+                not_after,
+                offer,
+                without,
+                ..
+            } => {
+                let offer = match (offer, without) {
+                    (true, _) => ", with its offer".to_owned(),
+                    (false, Some(reason)) => format!(", without its offer [{reason}]"),
+                    (false, None) => String::new(),
+                };
+                format!("send by {channel} until {not_after}{offer}")
+            }
+            Verdict::Hold { until, reason } => format!("hold until {until} [{reason}]"),
+            Verdict::Skip { reason } => format!("skip [{reason}]"),
+        };
+        lines.push((
+            record.now,
+            format!(
+                "{}: `{}` judged: {verdict}  (bundle {}{})",
+                step.campaign,
+                step.step,
+                short(&record.bundle.to_string()),
+                by(record.seen.as_ref())
+            ),
+        ));
+    }
+}
+
+/// The position of an input, as people look it up.
+fn by(input: Option<&SourcePosition>) -> String {
+    input.map_or(String::new(), |input| {
+        format!(
+            ", input {}/{}@{}",
+            input.stream, input.partition, input.offset
+        )
+    })
+}
+
+fn short(text: &str) -> &str {
+    text.get(..8).unwrap_or(text)
+}
