@@ -17,6 +17,10 @@ use winback_contract::{
 };
 use winback_journey::{Bundles, Customer, GrantState, Limits, World, decide, fold, tick};
 
+/// As in the product.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn files(folder: &Path, root: &Path, found: &mut BTreeMap<String, String>) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();

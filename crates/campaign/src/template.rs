@@ -3,6 +3,7 @@
 //! Files are `templates/<step>.<channel>.<locale>.<ext>` beside `campaign.yaml`: `mjml` (and optionally `txt`) for
 //! email, `txt` for the rest. The subject is the `<mj-title>`. Absent on purpose: includes from data, loaders, network.
 
+mod links;
 mod names;
 mod plural;
 mod samples;
@@ -149,6 +150,7 @@ impl Templates {
         }
         let templates = Self { environment, paths };
         templates.try_samples(report);
+        templates.compare_locales(report);
         // A layout has the names of whoever includes it.
         for path in files.0.keys().filter(|path| !path.starts_with("shared/")) {
             if let Ok(template) = templates.environment.get_template(path) {
@@ -164,7 +166,17 @@ impl Templates {
             for path in by_locale.values() {
                 for (_, sample) in samples() {
                     let result = match key.channel {
-                        Channel::Email => self.email_at(path, &sample).map(|_| ()),
+                        Channel::Email => match self.email_at(path, &sample) {
+                            Ok(mail) => {
+                                if let Some(problem) = links::broken(&mail.html) {
+                                    let help = "write the whole address, such as https://shop.example/cart; ask first for what may be missing";
+                                    report.error(path, None, problem, Some(help.to_owned()));
+                                    break;
+                                }
+                                Ok(())
+                            }
+                            Err(failure) => Err(failure),
+                        },
                         _ => self.text_at(path, &sample).map(|_| ()),
                     };
                     if let Err(failure) = result {
@@ -176,6 +188,30 @@ impl Templates {
                         report.error(&failure.template, at, failure.message, help);
                         break;
                     }
+                }
+            }
+        }
+    }
+
+    /// A campaign that speaks a language in one text and not in another would change it on the way.
+    fn compare_locales(&self, report: &mut Report) {
+        let mut of_folder: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for (key, by_locale) in &self.paths {
+            let all = of_folder.entry(&key.folder).or_default();
+            all.extend(by_locale.keys().map(String::as_str));
+        }
+        for (key, by_locale) in &self.paths {
+            for locale in &of_folder[key.folder.as_str()] {
+                if !by_locale.contains_key(*locale) {
+                    let text = format!("{}templates/{}.{}", key.folder, key.name, key.channel);
+                    let message = format!(
+                        "there is no text in `{locale}`, as other steps of the campaign have"
+                    );
+                    let help = format!(
+                        "add {text}.{locale}; until then its readers get the shop's language"
+                    );
+                    let path = by_locale.values().next().map_or(text, Clone::clone);
+                    report.warning(&path, None, message, Some(help));
                 }
             }
         }

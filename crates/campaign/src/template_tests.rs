@@ -186,3 +186,22 @@ fn a_misspelt_name_inside_an_if_is_found() {
         }
     }
 }
+
+#[test]
+fn links_and_languages_are_looked_at() {
+    let mail = |link: &str| {
+        format!(
+            "<mjml><mj-head><mj-title>x</mj-title></mj-head><mj-body><mj-section><mj-column><mj-button href=\"{link}\">x</mj-button></mj-column></mj-section></mj-body></mjml>"
+        )
+    };
+    let (_, report) = compile(&[("c/templates/a.email.en.mjml", &mail("shop.example/cart"))]);
+    assert!(report.to_string().contains("leads nowhere"), "{report}");
+    let good = mail("https://shop.example/cart");
+    let (_, report) = compile(&[
+        ("c/templates/a.email.en.mjml", &good),
+        ("c/templates/a.email.uk.mjml", &good),
+        ("c/templates/b.email.en.mjml", &good),
+    ]);
+    assert!(!report.has_errors(), "{report}");
+    assert!(report.to_string().contains("no text in `uk`"), "{report}");
+}

@@ -30,6 +30,8 @@ pub struct Condition {
     /// Variables it reads, and of which only fields.
     reads: Vec<(String, Option<Vec<String>>)>,
     calls: Vec<Call>,
+    /// Variable and field, of an expression that is nothing else: keys, mostly. It is answered without an interpreter.
+    plain: Option<(String, String)>,
 }
 
 struct Call {
@@ -132,6 +134,7 @@ impl Condition {
         ));
         if problems.is_empty() {
             Ok(Self {
+                plain: plain(source, &reads),
                 source: source.to_owned(),
                 program,
                 reads,
@@ -205,6 +208,14 @@ impl Condition {
     /// # Errors
     /// [`Failure`] when a value is absent.
     pub fn value(&self, variables: &dyn Variables) -> Result<Value, Failure> {
+        if let Some((name, field)) = &self.plain
+            && let Some(Value::Map(map)) = variables.get(name, Some(std::slice::from_ref(field)))
+        {
+            let value = map.get(&cel::objects::KeyRef::String(field));
+            return value
+                .cloned()
+                .ok_or_else(|| Failure::NotJudged(format!("No such key: {field}")));
+        }
         thread_local! {
             static BASE: Context<'static, 'static> = base();
         }
@@ -283,6 +294,17 @@ impl Condition {
             Value::List(list) => Ok(list.iter().cloned().collect()),
             other => Err(wrong(&other, "a list")),
         }
+    }
+}
+
+/// `variable.field`, if the source is just that.
+fn plain(source: &str, reads: &[(String, Option<Vec<String>>)]) -> Option<(String, String)> {
+    let (name, field) = source.trim().split_once('.')?;
+    match reads {
+        [(read, Some(fields))] if read == name && fields.iter().eq([field]) => {
+            Some((name.to_owned(), field.to_owned()))
+        }
+        _ => None,
     }
 }
 
