@@ -31,7 +31,7 @@ pub struct Condition {
     reads: Vec<(String, Option<Vec<String>>)>,
     calls: Vec<Call>,
     /// Variable and field, of an expression that is nothing else: keys, mostly. It is answered without an interpreter.
-    plain: Option<(String, String)>,
+    plain: Option<Box<(String, String)>>,
 }
 
 struct Call {
@@ -208,7 +208,7 @@ impl Condition {
     /// # Errors
     /// [`Failure`] when a value is absent.
     pub fn value(&self, variables: &dyn Variables) -> Result<Value, Failure> {
-        if let Some((name, field)) = &self.plain
+        if let Some((name, field)) = self.plain.as_deref()
             && let Some(Value::Map(map)) = variables.get(name, Some(std::slice::from_ref(field)))
         {
             let value = map.get(&cel::objects::KeyRef::String(field));
@@ -298,11 +298,11 @@ impl Condition {
 }
 
 /// `variable.field`, if the source is just that.
-fn plain(source: &str, reads: &[(String, Option<Vec<String>>)]) -> Option<(String, String)> {
+fn plain(source: &str, reads: &[(String, Option<Vec<String>>)]) -> Option<Box<(String, String)>> {
     let (name, field) = source.trim().split_once('.')?;
     match reads {
         [(read, Some(fields))] if read == name && fields.iter().eq([field]) => {
-            Some((name.to_owned(), field.to_owned()))
+            Some(Box::new((name.to_owned(), field.to_owned())))
         }
         _ => None,
     }
