@@ -50,9 +50,10 @@ fn commit(random: &mut Random, meta: &Meta, number: u64) -> Commit {
     next.trimmed += trim;
     let far = 4_000_000_000_000_i64;
     let grants = (0..random.below(3))
-        .map(|_| match random.below(4) {
+        .map(|_| match random.below(5) {
             0 => GrantWrite::Remove(message(random)),
             1 => GrantWrite::Move(message(random)),
+            2 => GrantWrite::Withdraw(message(random)),
             _ => GrantWrite::Grant {
                 message: message(random),
                 attempt: u32::try_from(random.below(2)).unwrap() + 1,

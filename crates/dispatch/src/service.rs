@@ -154,7 +154,8 @@ impl Service {
                 Offered::Taken(_) | Offered::Known => {}
             }
         }
-        if !self.catalogue.follow().await? {
+        // Before all switches are read a pause might be passed over.
+        if !self.catalogue.follow().await? || !self.campaigns.has_caught_up() {
             return Ok(1);
         }
         // While a bundle is awaited nothing more is taken: what waits is bounded (INV-12). And no more is taken than is
@@ -322,24 +323,14 @@ impl Service {
     }
 
     async fn handle(&self, ready: Ready) -> Result<Option<Outcome>, Error> {
-        let (message, mail, shadow) = match ready {
-            Ready::Report(message, status, reason) => {
-                return Ok(Some(self.outcome(&message, status, Some(reason), None)));
-            }
-            Ready::Mail(parts) => *parts,
+        let message = match &ready {
+            Ready::Report(message, ..) => message.as_ref(),
+            Ready::Mail(parts) => &parts.0,
         };
-        let paused = is_paused(
-            &self.bundles.paused(),
-            &message.campaign,
-            Some(self.config.channel),
-        );
-        // Its step is judged again, and held until the pause is over.
-        if paused || !shadow && !self.fuse().allows(self.clock.now_millis()) {
-            let (status, reason) = (OutcomeStatus::Deferred, Some(Reason::Paused));
-            return Ok(Some(self.outcome(&message, status, reason, None)));
-        }
+        // Whatever is to be said of a message is said under its claim: a copy that is read again after it went out
+        // must not say that it did not (INV-4).
         let token = self.token.fetch_add(1, Ordering::SeqCst);
-        let claim = self.claim(&message, token).await?;
+        let claim = self.claim(message, token).await?;
         let word = match claim {
             Claim::Claimed => "claimed",
             Claim::Gone => "gone",
@@ -353,16 +344,16 @@ impl Service {
             .with_label_values(&[self.config.channel.as_str(), word])
             .inc();
         match claim {
-            Claim::Claimed => Ok(Some(self.deliver(&message, &mail, shadow).await?)),
+            Claim::Claimed => Ok(Some(self.claimed(ready).await?)),
             Claim::Moved => Ok(Some(self.outcome(
-                &message,
+                message,
                 OutcomeStatus::Moved,
                 Some(Reason::Moved),
                 None,
             ))),
             // The permission was taken back, or the window is over: if the step is still wanted it is judged again.
             Claim::Gone | Claim::OutsideWindow => Ok(Some(self.outcome(
-                &message,
+                message,
                 OutcomeStatus::Deferred,
                 None,
                 None,
@@ -370,6 +361,27 @@ impl Service {
             // Somebody else sends it, or a newer attempt was granted.
             Claim::Taken | Claim::Stale => Ok(None),
         }
+    }
+
+    /// What becomes of a message that may be sent now.
+    async fn claimed(&self, ready: Ready) -> Result<Outcome, Error> {
+        let (message, mail, shadow) = match ready {
+            Ready::Report(message, status, reason) => {
+                return Ok(self.outcome(&message, status, Some(reason), None));
+            }
+            Ready::Mail(parts) => *parts,
+        };
+        let paused = is_paused(
+            &self.bundles.paused(),
+            &message.campaign,
+            Some(self.config.channel),
+        );
+        // Its step is judged again, and held until the pause is over.
+        if paused || !shadow && !self.fuse().allows(self.clock.now_millis()) {
+            let (status, reason) = (OutcomeStatus::Deferred, Some(Reason::Paused));
+            return Ok(self.outcome(&message, status, reason, None));
+        }
+        self.deliver(&message, &mail, shadow).await
     }
 
     async fn claim(&self, message: &Message, token: u64) -> Result<Claim, Error> {

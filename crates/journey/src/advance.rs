@@ -345,7 +345,7 @@ pub(crate) fn end_as(
         .filter(|pending| pending.journey == journey.id)
     {
         out.grants
-            .push(crate::effects::GrantChange::Remove(pending.message));
+            .push(crate::effects::GrantChange::Withdraw(pending.message));
     }
     offer::take_back(customer, journey.id, out);
     let word = ending.name.unwrap_or(outcome.as_str());

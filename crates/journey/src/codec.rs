@@ -5,7 +5,7 @@
 use crate::customer::Customer;
 
 /// The version that is written.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// A blob that can't be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -13,6 +13,11 @@ pub enum Error {
     /// Written by a newer release.
     #[error("the state has version {0}, this release knows up to {VERSION}: run the newer release")]
     Newer(u8),
+    /// Written before the first release.
+    #[error(
+        "the state has version {0}, of before the first release, and is not read: use a new store.prefix and import the customers"
+    )]
+    Older(u8),
     /// Damaged.
     #[error("the state of a customer is damaged")]
     Damaged,
@@ -35,6 +40,7 @@ pub fn decode(blob: &[u8]) -> Result<Customer, Error> {
             _ => Err(Error::Damaged),
         },
         Some((&version, _)) if version > VERSION => Err(Error::Newer(version)),
+        Some((&version, _)) if version > 0 => Err(Error::Older(version)),
         _ => Err(Error::Damaged),
     }
 }

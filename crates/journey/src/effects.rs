@@ -20,8 +20,11 @@ pub enum GrantChange {
         /// Not after.
         not_after: Timestamp,
     },
-    /// Nobody may claim it any more (INV-5).
+    /// It is settled: the grant is forgotten, claimed or not.
     Remove(MessageId),
+    /// Nobody may claim it any more (INV-5). A claim that came first stays until its answer: a copy read again must not
+    /// take it for unsent.
+    Withdraw(MessageId),
     /// The journey went to another profile: a claim answers `moved`.
     Move(MessageId),
 }

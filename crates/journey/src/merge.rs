@@ -361,6 +361,16 @@ fn journeys(
     world: &World<'_>,
     out: &mut Effects,
 ) {
+    // First of all what is on its way: a journey that is retired must see its own messages.
+    for pending in other.messages {
+        if !customer
+            .messages
+            .iter()
+            .any(|mine| mine.message == pending.message)
+        {
+            customer.messages.push(pending);
+        }
+    }
     for theirs in other.journeys {
         let twin = customer
             .journeys
@@ -382,15 +392,6 @@ fn journeys(
             }
             None if customer.journeys.len() < limit::JOURNEYS => customer.journeys.push(theirs),
             None => out.count(Count::Truncated),
-        }
-    }
-    for pending in other.messages {
-        if !customer
-            .messages
-            .iter()
-            .any(|mine| mine.message == pending.message)
-        {
-            customer.messages.push(pending);
         }
     }
 }

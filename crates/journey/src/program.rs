@@ -127,7 +127,7 @@ fn run(
                 let answer = journey.answers.iter().find(|(place, _)| *place == to);
                 if let Some((_, answer)) = answer {
                     let answer = answer.clone();
-                    customer.journeys[index].answer = Some(answer);
+                    customer.journeys[index].answer = Some(Box::new(answer));
                     to = *came;
                     continue;
                 }

@@ -43,7 +43,7 @@ pub struct Journey {
     /// Messages booked so far: reactions name them.
     pub messages: Vec<MessageId>,
     /// The offer, kept for later steps.
-    pub offer: Option<KeptOffer>,
+    pub offer: Option<Box<KeptOffer>>,
     /// What the person did about the messages.
     pub reactions: Reactions,
     /// Steps that were sent.
@@ -53,7 +53,7 @@ pub struct Journey {
     /// What came for entries that await: their index, and what it was.
     pub answers: Vec<(u16, EntryFacts)>,
     /// What was awaited last.
-    pub answer: Option<EntryFacts>,
+    pub answer: Option<Box<EntryFacts>>,
     /// Waits whose `unless` an event has met.
     pub met: Vec<u16>,
     /// The last wait that it has passed.
@@ -125,7 +125,7 @@ pub struct EntryFacts {
     /// What else the campaign asks of it.
     pub fields: Vec<(String, Field)>,
     /// The element it is about, of a start with `each`.
-    pub item: Option<Line>,
+    pub item: Option<Box<Line>>,
 }
 
 /// A value of an event that conditions and texts may ask for.

@@ -203,7 +203,10 @@ impl<'a> Batch<'a> {
                     at: event.arrival,
                     news: *news,
                 };
-                self.restarted |= sweep::keep(&mut self.meta, &told);
+                match sweep::keep(&mut self.meta, &told) {
+                    Some(restarted) => self.restarted |= restarted,
+                    None => self.counts.add(winback_journey::Count::Truncated),
+                }
             }
             return;
         }
@@ -393,6 +396,7 @@ impl<'a> Batch<'a> {
                     not_after,
                 },
                 GrantChange::Remove(message) => GrantWrite::Remove(message),
+                GrantChange::Withdraw(message) => GrantWrite::Withdraw(message),
                 GrantChange::Move(message) => GrantWrite::Move(message),
             }));
         for (product, since) in &effects.watches {

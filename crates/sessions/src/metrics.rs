@@ -207,6 +207,7 @@ impl Metrics {
             let word = match change {
                 GrantChange::Grant { .. } => "granted",
                 GrantChange::Remove(_) => "removed",
+                GrantChange::Withdraw(_) => "withdrawn",
                 GrantChange::Move(_) => "moved",
             };
             self.grants.with_label_values(&[word]).inc();

@@ -130,13 +130,13 @@ pub(crate) fn running(meta: &Meta) -> Option<Job> {
 }
 
 /// Keeps news of a product for those who wait for it; what is not yet told of the same product is joined. True when
-/// the running sweep begins anew.
-pub(crate) fn keep(meta: &mut Meta, told: &Told) -> bool {
+/// the running sweep begins anew; `None` when too much waits, and it is left out.
+pub(crate) fn keep(meta: &mut Meta, told: &Told) -> Option<bool> {
     let id = &told.news.product.product_id;
     let known = told_of(meta, id);
     if known.is_none() && meta.goods.len() >= UNTOLD {
         tracing::error!("too much news of goods waits: the newest is left out");
-        return false;
+        return None;
     }
     let joined = match known {
         Some(before) => Told {
@@ -151,12 +151,12 @@ pub(crate) fn keep(meta: &mut Meta, told: &Told) -> bool {
     if matches!(running(meta), Some(Job::Goods(first)) if first == *id) {
         // Those who were told already hear the newer news too.
         meta.sweep = Some(String::new());
-        return true;
+        return Some(true);
     }
     if !meta.jobs.iter().any(|job| job.starts_with(GOODS)) {
         add(meta, &Job::Goods(id.clone()));
     }
-    false
+    Some(false)
 }
 
 /// What is yet to be told of a product.
@@ -172,7 +172,10 @@ pub(crate) fn got_on(meta: &mut Meta, cursor: Option<String>) {
     {
         meta.goods.remove(product);
         if let Some(next) = meta.goods.keys().next() {
-            meta.jobs[0] = format!("{GOODS}{next}");
+            // Behind what waits: a feed of prices must not keep an activation from its turn.
+            let next = format!("{GOODS}{next}");
+            meta.jobs.remove(0);
+            meta.jobs.push(next);
             meta.sweep = Some(String::new());
         }
     }

@@ -91,8 +91,10 @@ pub enum GrantWrite {
         /// Not after.
         not_after: Timestamp,
     },
-    /// It may not be claimed any more.
+    /// It is forgotten.
     Remove(MessageId),
+    /// It may not be claimed any more; a claimed one stays.
+    Withdraw(MessageId),
     /// An unclaimed one answers `moved` from now on; a claimed one stays.
     Move(MessageId),
 }
@@ -101,7 +103,10 @@ impl GrantWrite {
     /// The message it is about.
     pub fn message(&self) -> MessageId {
         match self {
-            Self::Grant { message, .. } | Self::Remove(message) | Self::Move(message) => *message,
+            Self::Grant { message, .. }
+            | Self::Remove(message)
+            | Self::Withdraw(message)
+            | Self::Move(message) => *message,
         }
     }
 }

@@ -190,6 +190,15 @@ fn apply(state: &mut Partitioned, commit: &Commit) {
             GrantWrite::Remove(message) => {
                 state.grants.remove(&message);
             }
+            GrantWrite::Withdraw(message) => {
+                let claimed = state
+                    .grants
+                    .get(&message)
+                    .is_some_and(|kept| kept.claimed.is_some());
+                if !claimed {
+                    state.grants.remove(&message);
+                }
+            }
             GrantWrite::Move(message) => {
                 if let Some(kept) = state
                     .grants

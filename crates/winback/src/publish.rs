@@ -31,7 +31,7 @@ pub(crate) async fn publish(
         value: serde_json::to_vec(files)?,
     };
     log.produce(vec![bundle]).await?;
-    activate(log, names, partitions, hash, now).await?;
+    activate(log, names, partitions, hash, (now, false)).await?;
     Ok(hash)
 }
 
@@ -41,11 +41,19 @@ pub(crate) async fn activate(
     names: &TopicNames,
     partitions: PartitionCount,
     hash: BundleHash,
-    now: Timestamp,
+    (now, going_back): (Timestamp, bool),
 ) -> Result<(), Error> {
     let mut past = published(log, names).await?.activations;
     if past.activations.last().map(|(last, _)| *last) != Some(hash) {
-        past.activations.push((hash, now));
+        match past
+            .activations
+            .iter()
+            .rposition(|(earlier, _)| going_back && *earlier == hash)
+        {
+            // What was taken back is not what one goes back to next.
+            Some(place) => past.activations.truncate(place + 1),
+            None => past.activations.push((hash, now)),
+        }
         let over = past.activations.len().saturating_sub(Activations::KEPT);
         past.activations.drain(..over);
         let record = Outgoing {

@@ -8,7 +8,11 @@ const SCHEMES: [&str; 4] = ["https://", "http://", "mailto:", "tel:"];
 /// What is wrong with the links of an HTML part; the first of each kind is enough.
 pub(super) fn broken(html: &str) -> Option<String> {
     let mut rest = html;
-    while let Some(found) = rest.find("href=\"").or_else(|| rest.find("src=\"")) {
+    while let Some(found) = [rest.find("href=\""), rest.find("src=\"")]
+        .into_iter()
+        .flatten()
+        .min()
+    {
         let behind = &rest[found..];
         let start = behind.find('"').map_or(behind.len(), |quote| quote + 1);
         let value = &behind[start..];
@@ -53,6 +57,7 @@ mod tests {
             ("<a href=\"shop.example/x\">", Some("shop.example/x")),
             ("<a href=\"JavaScript:alert(1)\">", Some("leads nowhere")),
             ("<a href=\"https://a\"><img src=\" \">", Some("no address")),
+            ("<img src=\"\"><a href=\"https://a\">", Some("no address")),
         ] {
             match (broken(html), expect) {
                 (None, None) => {}

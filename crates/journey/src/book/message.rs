@@ -69,7 +69,7 @@ pub fn message(
         recommended: Vec::new(),
         items,
         entry: values(&journey.entry),
-        answer: journey.answer.as_ref().map(values).unwrap_or_default(),
+        answer: journey.answer.as_deref().map(values).unwrap_or_default(),
         order,
         points: points(customer),
         news: news(journey, world),
@@ -241,7 +241,7 @@ fn values(entry: &EntryFacts) -> BTreeMap<String, Value> {
         };
         map.insert(name.clone(), value);
     }
-    if let Some(item) = &entry.item {
+    if let Some(item) = entry.item.as_deref() {
         map.insert("item".to_owned(), json!(Product::from(item)));
     }
     map

@@ -1,7 +1,7 @@
 //! Offers: made with the first step that names them, kept by the journey, remembered for the guard. What reached
 //! nobody is taken back: the code to its pool, the offer out of the guard's sight.
 
-use winback_campaign::model::{Offer, OfferKind, Otherwise};
+use winback_campaign::model::{Mode, Offer, OfferKind, Otherwise};
 use winback_contract::{JourneyId, Timestamp};
 
 use crate::behaviour::{Given, limit, push};
@@ -40,9 +40,18 @@ pub(super) fn issue(
     let (pool, code, worth) = match &offer.kind {
         OfferKind::Coupon(pool) => {
             let coupon = policy.coupons.get(pool)?;
-            single_use = coupon.code.is_none();
+            // A campaign that is rehearsed takes nobody's code.
+            let is_live = world
+                .bundles
+                .campaign(
+                    customer.journeys[index].bundle,
+                    &customer.journeys[index].campaign,
+                )
+                .is_some_and(|campaign| campaign.mode != Mode::Shadow);
+            single_use = is_live && coupon.code.is_none();
             let code = match &coupon.code {
                 Some(code) => code.clone(),
+                None if !is_live => format!("{pool}-SHADOW"),
                 None => {
                     let taken = out.coupons.iter().filter(
                         |moved| matches!(moved, CouponMove::Taken(other, _) if other == pool),
@@ -96,7 +105,7 @@ pub(super) fn give(
         coupon,
     };
     push(&mut customer.behaviour.offers, given, limit::OFFERS);
-    customer.journeys[index].offer = Some(kept);
+    customer.journeys[index].offer = Some(Box::new(kept));
 }
 
 /// Whether a step without its offer is not sent.

@@ -25,8 +25,12 @@ use crate::world::Bundles;
 /// A step that would be sent this much after it was due, in a campaign that does not wait for lagging input.
 const LAG_ALLOWED: Span = Span::from_mins(10);
 
-/// What a kill switch holds is looked at again so much later.
-const SWITCHED: Span = Span::from_mins(1);
+/// What a kill switch holds is looked at again a minute later, and the longer it waits the later, up to a quarter of an
+/// hour: a pause of everything must not make a decision of everybody every minute.
+fn look_again(due: Timestamp, now: Timestamp) -> Timestamp {
+    let waited = now.since(due).as_millis() / 4;
+    now + Span::from_millis(waited.clamp(60_000, 900_000))
+}
 
 /// Why no decision can be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -150,7 +154,7 @@ fn judge(
         return hold(now + Span::from_hours(1), Reason::Paused);
     }
     if is_paused(&trigger.paused, &campaign.name, None) {
-        return hold(now + SWITCHED, Reason::Paused);
+        return hold(look_again(step.due, now), Reason::Paused);
     }
     let ready = crate::due::ready_at(journey);
     if campaign.lag_expires && now.since(ready) > LAG_ALLOWED {
@@ -190,7 +194,7 @@ fn judge(
         Err(reason) => return skip(reason),
     };
     if is_paused(&trigger.paused, &campaign.name, Some(channel)) {
-        return hold(now + SWITCHED, Reason::Paused);
+        return hold(look_again(step.due, now), Reason::Paused);
     }
     let judged = part
         .offer

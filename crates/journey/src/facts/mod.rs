@@ -285,11 +285,13 @@ impl Variables for Facts<'_> {
                 .journey
                 .map(|journey| self.entry(&journey.entry, fields)),
             "answer" => {
-                let answer = self.journey?.answer.as_ref()?;
+                let answer = self.journey?.answer.as_deref()?;
                 Some(self.entry(answer, fields))
             }
             "item" => {
-                let of_journey = self.journey.and_then(|journey| journey.entry.item.as_ref());
+                let of_journey = self
+                    .journey
+                    .and_then(|journey| journey.entry.item.as_deref());
                 self.item.or(of_journey).map(|item| self.product(item))
             }
             "product" => self.goods(fields),

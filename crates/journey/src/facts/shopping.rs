@@ -26,7 +26,7 @@ impl Facts<'_> {
         let entry = self.journey.map(|journey| &journey.entry);
         let item = self
             .item
-            .or_else(|| entry.and_then(|entry| entry.item.as_ref()))?;
+            .or_else(|| entry.and_then(|entry| entry.item.as_deref()))?;
         let mut map = Map::new(only);
         map.put("product_id", Value::from(item.product_id.clone()));
         map.text("name", item.name.as_ref());

@@ -47,7 +47,7 @@ pub(super) fn fold(
                     journey.answers.retain(|(known, _)| *known != place);
                     journey.answers.push((place, answer.clone()));
                     if journey.station == Station::Await && journey.at == place {
-                        journey.answer = Some(answer);
+                        journey.answer = Some(Box::new(answer));
                         settle(customer, index, *came, happening.arrival, world, out);
                         break;
                     }

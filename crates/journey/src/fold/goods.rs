@@ -77,7 +77,7 @@ pub(super) fn note(
 /// Whether news of a product concerns this customer at all.
 pub fn wants(customer: &Customer, product_id: &str) -> bool {
     let of_journey = |journey: &crate::state::Journey| {
-        let item = journey.entry.item.as_ref();
+        let item = journey.entry.item.as_deref();
         item.is_some_and(|item| item.product_id == product_id)
     };
     customer.forward.is_none()
@@ -208,7 +208,7 @@ fn begin(
                 continue;
             };
             let mut entry = entry(happening, campaign);
-            entry.item = Some(item);
+            entry.item = Some(Box::new(item));
             let mut put = |name: &str, number: Option<f64>| {
                 entry.fields.retain(|(known, _)| known != name);
                 entry

@@ -140,6 +140,6 @@ pub(crate) fn withdraw(customer: &Customer, channel: winback_contract::Channel, 
         .iter()
         .filter(|pending| pending.channel == channel)
     {
-        out.grants.push(GrantChange::Remove(pending.message));
+        out.grants.push(GrantChange::Withdraw(pending.message));
     }
 }

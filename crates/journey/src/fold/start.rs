@@ -66,7 +66,7 @@ pub(super) fn fold(
                 continue;
             };
             let entry = EntryFacts {
-                item,
+                item: item.map(Box::new),
                 ..entry(happening, campaign)
             };
             let arming = Arming {

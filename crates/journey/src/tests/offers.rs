@@ -1,9 +1,13 @@
 //! Single-use codes: one for a journey, back when it reached nobody, and a stated way when there is none left.
 
-use winback_contract::{OutcomeStatus, Reason, Span, Transition};
+use winback_contract::{
+    Body, CustomerId, IdentityKind, OutcomeStatus, Reason, SourceKind, Span, Transition,
+};
 
 use super::world::{Life, POLICY, added, ordered};
 use crate::state::What;
+use crate::tick::{self, GrantState};
+use crate::{book, decide};
 
 const MORNING: &str = "2026-01-05T10:00:00Z";
 
@@ -134,6 +138,55 @@ fn an_empty_pool_has_a_stated_way() {
     }
 }
 
+/// Everything up to the booking; the message is on its way and nobody has answered.
+fn book(life: &mut Life, span: Span) {
+    life.now = life.now + span;
+    let now = life.now;
+    let ask = |_| GrantState::NotAsked;
+    let effects = life.with(|customer, world| tick::tick(customer, now, &ask, true, world));
+    life.take(effects);
+    for trigger in std::mem::take(&mut life.triggers) {
+        let decision = decide(&life.bundles, &trigger).unwrap();
+        let effects = life.with(|customer, world| book::apply(customer, &decision, world));
+        life.take(effects);
+    }
+}
+
+#[test]
+fn a_merged_journey_keeps_its_code_while_its_mail_is_on_its_way() {
+    let (mut device, mut user) = (life("", &["D"]), life("", &["U"]));
+    (device.me, user.me) = (CustomerId([1; 16]), CustomerId([2; 16]));
+    for one in [&mut device, &mut user] {
+        one.event(added("c1"));
+        book(one, Span::from_mins(20));
+        assert_eq!(left(one), 0);
+    }
+    let link = Body::Link {
+        owner: user.me,
+        owner_kind: IdentityKind::User,
+        kind: IdentityKind::Anonymous,
+    };
+    let now = device.now;
+    device.body(link, now, SourceKind::Live);
+    for forward in std::mem::take(&mut device.forwards) {
+        user.body(forward.body, forward.at, forward.kind);
+    }
+    assert_eq!(user.customer.messages.len(), 2, "both are on their way");
+    assert_eq!(left(&user), 0, "neither code may go to somebody else");
+}
+
+#[test]
+fn a_rehearsal_takes_nobody_s_code() {
+    let policy = POLICY.replace("coupons: {", "coupons: { TEN: { worth: 10% },");
+    let shadow = campaign("").replace("spec:", "spec:\n  mode: shadow");
+    let mut life = Life::with_policy(MORNING, &policy, &[&shadow]);
+    life.coupons.learn("TEN", vec!["A".into()], 1);
+    life.event(added("c1"));
+    life.wait(Span::from_days(2));
+    assert_eq!(codes(&life), [Some("TEN-SHADOW"), Some("TEN-SHADOW")]);
+    assert_eq!(left(&life), 1);
+}
+
 #[test]
 fn two_of_one_decision_get_two_codes_and_the_third_none() {
     // The pool runs dry between the question and the booking.
@@ -182,6 +235,7 @@ fn what_is_paused_waits_and_goes_on() {
             life.wait(Span::from_mins(5));
         }
     }
-    life.wait(Span::from_mins(2));
+    // What has waited for long is looked at less often.
+    life.wait(Span::from_mins(16));
     assert_eq!(life.steps(), ["offer"]);
 }

@@ -93,7 +93,7 @@ pub(super) struct Life {
     pub(super) now: Timestamp,
     grants: BTreeMap<MessageId, (u32, Timestamp, Timestamp)>,
     dispatched: Vec<Message>,
-    triggers: Vec<Trigger>,
+    pub(super) triggers: Vec<Trigger>,
     pub(super) records: Vec<JourneyRecord>,
     /// Claims: when, and what was sent.
     pub(super) sent: Vec<(Timestamp, Message)>,
@@ -182,7 +182,9 @@ impl Life {
                     self.grants
                         .insert(message, (attempt, not_before, not_after));
                 }
-                GrantChange::Remove(message) | GrantChange::Move(message) => {
+                GrantChange::Remove(message)
+                | GrantChange::Withdraw(message)
+                | GrantChange::Move(message) => {
                     self.grants.remove(&message);
                 }
             }

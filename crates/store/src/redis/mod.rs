@@ -420,6 +420,9 @@ fn grant_arguments(command: &mut redis::Cmd, write: &GrantWrite) {
         GrantWrite::Remove(_) => {
             command.arg("remove").arg("").arg("").arg("").arg("");
         }
+        GrantWrite::Withdraw(_) => {
+            command.arg("withdraw").arg("").arg("").arg("").arg("");
+        }
         GrantWrite::Move(_) => {
             command.arg("move").arg("").arg("").arg("").arg("");
         }

@@ -47,7 +47,7 @@ local function commit(keys, argv)
   for i = 0, grants - 1 do
     local at = first_grant + 5 * i
     local verb = argv[at]
-    if verb ~= 'grant' and verb ~= 'remove' and verb ~= 'move' then return redis.error_reply('BADCOMMIT unknown grant write') end
+    if verb ~= 'grant' and verb ~= 'remove' and verb ~= 'withdraw' and verb ~= 'move' then return redis.error_reply('BADCOMMIT unknown grant write') end
     if verb == 'grant' and not (number(argv[at + 1]) and number(argv[at + 2]) and number(argv[at + 3]) and number(argv[at + 4])) then
       return redis.error_reply('BADCOMMIT malformed grant')
     end
@@ -96,6 +96,8 @@ local function commit(keys, argv)
     local key, verb = keys[3 + customers + i], argv[arg]
     if verb == 'remove' then
       redis.call('DEL', key)
+    elseif verb == 'withdraw' then
+      if redis.call('HGET', key, 's') ~= 'claimed' then redis.call('DEL', key) end
     elseif verb == 'move' then
       if redis.call('HGET', key, 's') == 'granted' then redis.call('HSET', key, 's', 'moved') end
     else

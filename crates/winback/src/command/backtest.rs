@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use winback_bus::{Follower, Log as _};
 use winback_campaign::{Bundle, Files};
-use winback_contract::{SourceKind, Span, Timestamp, Topic, TopicNames};
+use winback_contract::{Partition, SourceKind, Span, Timestamp, Topic, TopicNames};
 
 use super::import::lines;
 use crate::config::Config;
@@ -60,6 +60,7 @@ impl Arguments {
 struct Line {
     at: Timestamp,
     number: usize,
+    partition: Partition,
     key: String,
     text: Vec<u8>,
     headers: Vec<(String, Vec<u8>)>,
@@ -183,19 +184,24 @@ async fn retained(topic: &str, config: &Config) -> Result<Vec<Line>, Error> {
     }
     let mut follower = Follower::start(&log, topic, "backtest").await?;
     let mut events = Vec::new();
-    while !follower.has_caught_up() {
-        for record in follower.records(Duration::from_millis(200)).await? {
+    // The mark of a transaction at the end of a partition is no record: where nothing more comes, all is read.
+    let mut idle = 0;
+    while !follower.has_caught_up() && idle < 25 {
+        let records = follower.records(Duration::from_millis(200)).await?;
+        idle = if records.is_empty() { idle + 1 } else { 0 };
+        for record in records {
             let key = String::from_utf8_lossy(&record.key);
             events.push(Line {
                 at: record.time,
                 number: usize::try_from(record.offset.0).unwrap_or(0),
+                partition: record.partition,
                 key: key.into_owned(),
                 text: record.value.unwrap_or_default(),
                 headers: record.headers,
             });
         }
     }
-    events.sort_by_key(|line| line.at);
+    events.sort_by_key(|line| (line.at, line.partition, line.number));
     Ok(events)
 }
 
@@ -231,6 +237,7 @@ fn read(file: &Path) -> Result<Vec<Line>, Error> {
         events.push(Line {
             at,
             number,
+            partition: Partition(0),
             key,
             text: text.into_bytes(),
             headers: Vec::new(),

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use winback_bus::{Log, Place, Record};
+use winback_bus::{Log, Place};
 use winback_contract::{
     CustomerId, Decision, JourneyRecord, Offset, PartitionCount, SourcePosition, Timestamp, Topic,
     TopicNames, Transition, Verdict,
@@ -30,8 +30,7 @@ pub(crate) async fn of(
         for topic in [Topic::Journeys, Topic::Decisions] {
             let place = Place::new(&names.name(topic), partition);
             let mut seen = BTreeSet::new();
-            for record in whole(log, &place).await? {
-                let bytes = record.value.unwrap_or_default();
+            for bytes in whole(log, &place, *profile).await? {
                 // What is delivered twice is the same to the byte.
                 if !seen.insert(bytes.clone()) {
                     continue;
@@ -48,8 +47,14 @@ pub(crate) async fn of(
     Ok(lines)
 }
 
-/// All records of a place.
-async fn whole(log: &dyn Log, place: &Place) -> Result<Vec<Record>, Error> {
+/// Values of a place that speak of somebody; the others are not kept.
+async fn whole(log: &dyn Log, place: &Place, who: CustomerId) -> Result<Vec<Vec<u8>>, Error> {
+    let name = who.to_string();
+    let speaks = |bytes: &Vec<u8>| {
+        bytes
+            .windows(name.len())
+            .any(|window| window == name.as_bytes())
+    };
     let index = place.partition.0 as usize;
     let at = |offsets: &[Offset]| {
         offsets
@@ -71,7 +76,12 @@ async fn whole(log: &dyn Log, place: &Place) -> Result<Vec<Record>, Error> {
         if let Some(last) = found.last() {
             next = last.offset.next();
         }
-        records.extend(found);
+        records.extend(
+            found
+                .into_iter()
+                .filter_map(|record| record.value)
+                .filter(speaks),
+        );
     }
     Ok(records)
 }

@@ -65,7 +65,9 @@ pub(crate) async fn run(arguments: Arguments, pauses: bool, config: &Config) -> 
             "{scope} is paused: nothing of it is claimed for sending from now on; due steps wait, or expire"
         )
     } else {
-        format!("{scope} goes on: what waits is judged again within a minute")
+        format!(
+            "{scope} goes on: what waits is judged again in a minute, what has waited for long within a quarter of an hour"
+        )
     });
     Ok(())
 }

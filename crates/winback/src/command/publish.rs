@@ -47,7 +47,7 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
         }
         let hash = before(&found)?;
         let (names, partitions) = (config.names(), config.kafka.partitions);
-        activate(&log, &names, partitions, hash, now).await?;
+        activate(&log, &names, partitions, hash, (now, true)).await?;
         output::print(&format!("back to bundle {hash}"));
         let found = published(&log, &config.names()).await?;
         return status(&found, config, Some(hash)).await;

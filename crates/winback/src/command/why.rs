@@ -49,6 +49,7 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
                 output::print(&format!("profile {id}, partition {partition}"));
                 let (log, names) = (connect::kafka(config)?, config.names());
                 let only = arguments.campaign.as_deref();
+                profiles.extend(customer.absorbed.iter().map(|known| known.customer));
                 let partitions = config.kafka.partitions;
                 let lines = past::of(&log, &names, partitions, &profiles, only).await?;
                 if lines.is_empty() {
