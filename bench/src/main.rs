@@ -4,7 +4,7 @@
 //! of the shipped config: `appendfsync always`.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,7 +52,10 @@ fn say(line: &str) {
 async fn drain(events: u64, customers: u64) -> Result<()> {
     let folder = Folder::new("bench")?;
     let (kafka, redis) = (Kafka::start()?, Redis::start()?);
-    let campaigns = Path::new(env!("CARGO_MANIFEST_DIR")).join("../campaigns");
+    let campaigns = std::env::var_os("WINBACK_BENCH_CAMPAIGNS").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../campaigns"),
+        PathBuf::from,
+    );
     let winback = |arguments: &[&str]| -> Result<Command> {
         let me = std::env::current_exe().map_err(|error| error.to_string())?;
         let mut command = Command::new(me.with_file_name("winback"));
