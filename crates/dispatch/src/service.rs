@@ -546,3 +546,8 @@ impl Service {
         self.send().await
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail")]
+#[path = "service_tests.rs"]
+mod tests;

@@ -1,0 +1,236 @@
+//! What dispatch says of a message, it says under its claim: a copy that is read again after it went out says nothing.
+
+use std::sync::atomic::AtomicU32;
+
+use async_trait::async_trait;
+use winback_bus::memory::MemoryLog;
+use winback_campaign::Files;
+use winback_contract::message::Facts;
+use winback_contract::{BundleHash, CustomerId, JourneyId, MessageId, Partition};
+use winback_store::{Commit, GrantWrite, MemoryStore, Meta};
+
+use super::*;
+
+const P: Partition = Partition(0);
+const ID: MessageId = MessageId([5; 16]);
+
+/// Takes everything, and counts.
+#[derive(Default)]
+struct Counting(AtomicU32);
+
+#[async_trait]
+impl Provider for Counting {
+    fn name(&self) -> &'static str {
+        "counting"
+    }
+    async fn send(&self, _: &Mail) -> Sent {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Sent::Accepted { provider_id: None }
+    }
+}
+
+struct Stage {
+    log: MemoryLog,
+    store: MemoryStore,
+    service: Service,
+    provider: Arc<Counting>,
+    names: TopicNames,
+}
+
+impl Stage {
+    /// A channel with one message on its topic and a grant for it.
+    async fn new(fuse: Option<u32>) -> Self {
+        let clock = Clock::at(1_000_000);
+        let (log, store) = (
+            MemoryLog::new(clock.clone()),
+            MemoryStore::new(clock.clone()),
+        );
+        let names = TopicNames::new("t.");
+        for topic in [
+            Topic::Campaigns,
+            Topic::Catalogue,
+            Topic::Outcomes,
+            Topic::Failed,
+            Topic::Dispatch(Channel::Sms),
+        ] {
+            log.create(&names.name(topic), 1);
+        }
+        let bundle = publish(&log, &names).await;
+        let meta = store.acquire(P).await.unwrap();
+        let commit = Commit {
+            epoch: meta.epoch,
+            sequence: meta.sequence,
+            id: [1; 16],
+            meta: Meta::default(),
+            grants: vec![GrantWrite::Grant {
+                message: ID,
+                attempt: 1,
+                not_before: Timestamp::default(),
+                not_after: Timestamp::from_millis(9_000_000),
+            }],
+            ..Commit::default()
+        };
+        store.commit(P, &commit).await.unwrap();
+        let provider = Arc::new(Counting::default());
+        let config = Config {
+            names: names.clone(),
+            groups: "t.".into(),
+            partitions: PartitionCount::new(1).unwrap(),
+            channel: Channel::Sms,
+            batch: 10,
+            parallel: 1,
+            claim_timeout: Span::from_secs(60),
+            only_to: BTreeSet::new(),
+            shadow: false,
+            fuse,
+        };
+        let catalogue = Catalogue::start(&log, &names.name(Topic::Catalogue), "t")
+            .await
+            .unwrap();
+        let registry = winback_service::Metrics::new();
+        let service = Service::start(
+            config,
+            Arc::new(log.clone()),
+            Arc::new(store.clone()),
+            clock,
+            (provider.clone(), provider.clone(), Arc::new(catalogue)),
+            Metrics::register(&registry),
+            (Shutdown::new(), 1),
+        )
+        .await
+        .unwrap();
+        let stage = Self {
+            log,
+            store,
+            service,
+            provider,
+            names,
+        };
+        stage
+            .put(
+                Topic::Dispatch(Channel::Sms),
+                &serde_json::to_value(message(bundle)).unwrap(),
+            )
+            .await;
+        stage
+    }
+
+    async fn put(&self, topic: Topic, value: &serde_json::Value) {
+        let record = Outgoing {
+            topic: Arc::from(self.names.name(topic)),
+            partition: Some(P),
+            key: Vec::new(),
+            value: serde_json::to_vec(value).unwrap(),
+        };
+        self.log.produce(vec![record]).await.unwrap();
+    }
+
+    async fn pause(&self, paused: bool) {
+        let switch = serde_json::json!({ "v": 1, "scope": "channel:sms", "paused": paused, "by": "person", "at": 1 });
+        self.put(Topic::Campaigns, &serde_json::json!({ "switch": switch }))
+            .await;
+    }
+
+    async fn run(&mut self) -> Vec<Outcome> {
+        for _ in 0..10 {
+            self.service.step(Duration::ZERO).await.unwrap();
+        }
+        let outcomes = self.log.dump(&self.names.name(Topic::Outcomes));
+        let read = |record: Record| serde_json::from_slice(&record.value.unwrap()).unwrap();
+        outcomes.into_iter().map(read).collect()
+    }
+
+    fn sent(&self) -> u32 {
+        self.provider.0.load(Ordering::SeqCst)
+    }
+}
+
+async fn publish(log: &MemoryLog, names: &TopicNames) -> BundleHash {
+    let policy = "apiVersion: winback/v1\nkind: Policy\nmetadata: { name: shop }\nspec:\n  shop: { zone: Europe/Kyiv, locale: en, currency: EUR }\n  topics: { marketing: { consent: not_denied } }\n  groups: { cart: {} }\n  senders: { sms: { from: SHOP } }\n";
+    let campaign = "apiVersion: winback/v1\nkind: Campaign\nmetadata: { name: cart, group: cart }\nspec:\n  enter: { on: Product Added, idle: 20m }\n  exit: { converted: Order Completed }\n  cascade: [ { step: reminder, send: [sms] } ]\n";
+    let files = [
+        ("policy.yaml", policy),
+        ("cart/campaign.yaml", campaign),
+        ("cart/templates/reminder.sms.en.txt", "Your cart waits"),
+    ];
+    let files = Files(
+        files
+            .map(|(path, text)| (path.to_owned(), text.to_owned()))
+            .into(),
+    );
+    let record = Outgoing {
+        topic: Arc::from(names.name(Topic::Campaigns)),
+        partition: None,
+        key: b"bundle".to_vec(),
+        value: serde_json::to_vec(&files).unwrap(),
+    };
+    log.produce(vec![record]).await.unwrap();
+    files.hash()
+}
+
+fn message(bundle: BundleHash) -> Message {
+    Message {
+        v: Message::VERSION,
+        id: ID,
+        attempt: 1,
+        customer: CustomerId([7; 16]),
+        partition: P,
+        journey: JourneyId([9; 16]),
+        campaign: "cart".into(),
+        step: "reminder".into(),
+        template: "reminder".into(),
+        channel: Channel::Sms,
+        address: "+380501234567".into(),
+        bundle,
+        not_before: Timestamp::default(),
+        not_after: Timestamp::from_millis(9_000_000),
+        facts: Facts::default(),
+    }
+}
+
+#[tokio::test]
+async fn a_paused_message_is_deferred_and_not_sent() {
+    let mut stage = Stage::new(None).await;
+    stage.pause(true).await;
+    let outcomes = stage.run().await;
+    assert_eq!(stage.sent(), 0);
+    let said: Vec<_> = outcomes
+        .iter()
+        .map(|outcome| (outcome.status, outcome.reason))
+        .collect();
+    assert_eq!(said, [(OutcomeStatus::Deferred, Some(Reason::Paused))]);
+}
+
+#[tokio::test]
+async fn a_copy_of_what_went_out_says_nothing_while_it_is_paused() {
+    let mut stage = Stage::new(None).await;
+    // Another process has claimed it, and died before it could report.
+    let timeout = Span::from_secs(60);
+    let claim = stage.store.claim(P, ID, 1, 99, timeout).await.unwrap();
+    assert_eq!(claim, Claim::Claimed);
+    stage.pause(true).await;
+    assert_eq!(stage.run().await, [], "that it was not sent is not known");
+    assert_eq!(stage.sent(), 0);
+}
+
+#[tokio::test]
+async fn a_fuse_of_nothing_lets_nothing_through_until_it_is_mended() {
+    let mut stage = Stage::new(Some(0)).await;
+    let outcomes = stage.run().await;
+    assert_eq!(outcomes.len(), 1);
+    assert_eq!(outcomes[0].reason, Some(Reason::Paused));
+    let switches = stage.log.dump(&stage.names.name(Topic::Campaigns));
+    let text = String::from_utf8(switches.last().unwrap().value.clone().unwrap()).unwrap();
+    assert!(
+        text.contains("channel:sms") && text.contains("fuse"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn a_message_goes_out_once() {
+    let mut stage = Stage::new(Some(5)).await;
+    let outcomes = stage.run().await;
+    assert_eq!(stage.sent(), 1);
+    assert_eq!(outcomes[0].status, OutcomeStatus::Sent);
+}
