@@ -437,6 +437,22 @@ fn a_storefront_with_transactions_is_not_waited_for() {
     .unwrap();
     let failed = shop.expect(&["failed", "list"]).unwrap();
     assert!(!failed.contains("duplicate"), "{failed}");
+    // What the topic still holds is read to its end, past the marks.
+    let folder = shop.folder.path().join("campaigns").display().to_string();
+    let until = "2100-01-01T00:00:00Z";
+    let told = shop
+        .expect(&[
+            "backtest",
+            &folder,
+            "--events",
+            "kafka:winback.raw",
+            "--until",
+            until,
+        ])
+        .unwrap();
+    assert!(told.contains("sent: reminder"), "{told}");
+    let sent = told.lines().find(|line| line.contains("sent: reminder"));
+    assert_eq!(sent.unwrap().split_whitespace().last(), Some("3"), "{told}");
 }
 
 #[test]

@@ -15,21 +15,27 @@ fn folder(topic: &str) -> PathBuf {
         .join(topic)
 }
 
+/// The schema of a topic or a kind of file is what is committed; written first, if that is asked for.
+fn is_committed(name: &str, text: &str) {
+    let path = folder(name).join("v1.json");
+    if std::env::var("WINBACK_GENERATE").is_ok() {
+        std::fs::create_dir_all(folder(name)).unwrap();
+        std::fs::write(&path, text).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        committed == text,
+        "{} differs from the types: run `make generate` and review",
+        path.display()
+    );
+}
+
 #[test]
 fn schemas_are_what_the_types_say() {
-    let generate = std::env::var("WINBACK_GENERATE").is_ok();
     for (topic, schema) in schema::public() {
-        let path = folder(topic).join("v1.json");
-        let text = format!("{}\n", serde_json::to_string_pretty(&schema).unwrap());
-        if generate {
-            std::fs::create_dir_all(folder(topic)).unwrap();
-            std::fs::write(&path, &text).unwrap();
-        }
-        let committed = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(
-            committed == text,
-            "{} differs from the types: run `make generate` and review",
-            path.display()
+        is_committed(
+            topic,
+            &format!("{}\n", serde_json::to_string_pretty(&schema).unwrap()),
         );
     }
 }
@@ -41,17 +47,7 @@ fn schemas_of_campaign_files_are_what_the_reader_takes() {
         command.args(["check", "--schema", kind]);
         let (code, text, errors) = winback_tests::run(&mut command).unwrap();
         assert_eq!(code, 0, "{errors}");
-        let path = folder(kind).join("v1.json");
-        if std::env::var("WINBACK_GENERATE").is_ok() {
-            std::fs::create_dir_all(folder(kind)).unwrap();
-            std::fs::write(&path, &text).unwrap();
-        }
-        let committed = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(
-            committed == text,
-            "{} differs from the types: run `make generate` and review",
-            path.display()
-        );
+        is_committed(kind, &text);
     }
 }
 

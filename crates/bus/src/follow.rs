@@ -7,7 +7,6 @@ use winback_contract::{Offset, Partition};
 
 use crate::error::Error;
 use crate::log::{Log, Place, Reader};
-use crate::record::Record;
 
 /// See the module.
 pub struct Follower {
@@ -47,18 +46,6 @@ impl Follower {
     /// # Errors
     /// When the log does not answer.
     pub async fn poll(&mut self, wait: Duration) -> Result<Vec<Vec<u8>>, Error> {
-        let records = self.records(wait).await?;
-        Ok(records
-            .into_iter()
-            .filter_map(|record| record.value)
-            .collect())
-    }
-
-    /// Records that came, within `wait`.
-    ///
-    /// # Errors
-    /// When the log does not answer.
-    pub async fn records(&mut self, wait: Duration) -> Result<Vec<Record>, Error> {
         let records = self.reader.poll(100, wait).await?;
         for record in &records {
             if self
@@ -69,7 +56,10 @@ impl Follower {
                 self.ahead.remove(&record.partition);
             }
         }
-        Ok(records)
+        Ok(records
+            .into_iter()
+            .filter_map(|record| record.value)
+            .collect())
     }
 
     /// Whether everything has been read that was there at the start.

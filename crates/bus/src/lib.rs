@@ -3,6 +3,7 @@
 //! Invariants: INV-3 (a produce returns when every record is acknowledged, in order per partition), INV-6 (the
 //! [`frontier`] probe). Absent on purpose: state, rules, and any meaning of a record's bytes.
 
+pub mod between;
 pub mod error;
 pub mod follow;
 pub mod frontier;
@@ -12,6 +13,7 @@ pub mod log;
 pub mod memory;
 pub mod record;
 
+pub use between::between;
 pub use error::Error;
 pub use follow::Follower;
 pub use ledger::{Ledger, Waiting};

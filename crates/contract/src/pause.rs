@@ -30,8 +30,13 @@ impl std::fmt::Display for Scope {
 }
 
 /// Whether scopes, written as texts, pause a campaign, or a message of it on a channel.
-pub fn is_paused(scopes: &[String], campaign: &str, channel: Option<Channel>) -> bool {
-    scopes.iter().any(|scope| match scope.split_once(':') {
+pub fn is_paused<'s>(
+    scopes: impl IntoIterator<Item = &'s String>,
+    campaign: &str,
+    channel: Option<Channel>,
+) -> bool {
+    let mut scopes = scopes.into_iter();
+    scopes.any(|scope| match scope.split_once(':') {
         None => scope == "all",
         Some(("campaign", name)) => name == campaign,
         Some(("channel", name)) => channel.is_some_and(|channel| channel.as_str() == name),
@@ -85,6 +90,11 @@ impl Activations {
     pub const KEY: &str = "activations";
     /// How many are remembered.
     pub const KEPT: usize = 50;
+
+    /// The one that was made active last.
+    pub fn newest(&self) -> Option<BundleHash> {
+        self.activations.last().map(|(hash, _)| *hash)
+    }
 }
 
 impl Switch {

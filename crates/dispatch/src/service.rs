@@ -151,7 +151,7 @@ impl Service {
                         self.fuse().mend();
                     }
                 }
-                Offered::Taken(_) | Offered::Known => {}
+                Offered::Taken(_) | Offered::Known | Offered::Activated(_) => {}
             }
         }
         // Before all switches are read a pause might be passed over.
@@ -372,7 +372,7 @@ impl Service {
             Ready::Mail(parts) => *parts,
         };
         let paused = is_paused(
-            &self.bundles.paused(),
+            self.bundles.paused(),
             &message.campaign,
             Some(self.config.channel),
         );

@@ -40,6 +40,11 @@ struct Stage {
 impl Stage {
     /// A channel with one message on its topic and a grant for it.
     async fn new(fuse: Option<u32>) -> Self {
+        Self::behind(fuse, &[]).await
+    }
+
+    /// The same where switches lie behind the bundle when the service starts.
+    async fn behind(fuse: Option<u32>, switches: &[bool]) -> Self {
         let clock = Clock::at(1_000_000);
         let (log, store) = (
             MemoryLog::new(clock.clone()),
@@ -56,6 +61,9 @@ impl Stage {
             log.create(&names.name(topic), 1);
         }
         let bundle = publish(&log, &names).await;
+        for paused in switches {
+            put(&log, &names, Topic::Campaigns, &switch(*paused)).await;
+        }
         let meta = store.acquire(P).await.unwrap();
         let commit = Commit {
             epoch: meta.epoch,
@@ -106,29 +114,14 @@ impl Stage {
             provider,
             names,
         };
+        let message = serde_json::to_value(message(bundle)).unwrap();
+        let topic = Topic::Dispatch(Channel::Sms);
+        put(&stage.log, &stage.names, topic, &message).await;
         stage
-            .put(
-                Topic::Dispatch(Channel::Sms),
-                &serde_json::to_value(message(bundle)).unwrap(),
-            )
-            .await;
-        stage
-    }
-
-    async fn put(&self, topic: Topic, value: &serde_json::Value) {
-        let record = Outgoing {
-            topic: Arc::from(self.names.name(topic)),
-            partition: Some(P),
-            key: Vec::new(),
-            value: serde_json::to_vec(value).unwrap(),
-        };
-        self.log.produce(vec![record]).await.unwrap();
     }
 
     async fn pause(&self, paused: bool) {
-        let switch = serde_json::json!({ "v": 1, "scope": "channel:sms", "paused": paused, "by": "person", "at": 1 });
-        self.put(Topic::Campaigns, &serde_json::json!({ "switch": switch }))
-            .await;
+        put(&self.log, &self.names, Topic::Campaigns, &switch(paused)).await;
     }
 
     async fn run(&mut self) -> Vec<Outcome> {
@@ -143,6 +136,20 @@ impl Stage {
     fn sent(&self) -> u32 {
         self.provider.0.load(Ordering::SeqCst)
     }
+}
+
+fn switch(paused: bool) -> serde_json::Value {
+    serde_json::json!({ "switch": { "v": 1, "scope": "channel:sms", "paused": paused, "by": "person", "at": 1 } })
+}
+
+async fn put(log: &MemoryLog, names: &TopicNames, topic: Topic, value: &serde_json::Value) {
+    let record = Outgoing {
+        topic: Arc::from(names.name(topic)),
+        partition: Some(P),
+        key: Vec::new(),
+        value: serde_json::to_vec(value).unwrap(),
+    };
+    log.produce(vec![record]).await.unwrap();
 }
 
 async fn publish(log: &MemoryLog, names: &TopicNames) -> BundleHash {
@@ -211,6 +218,17 @@ async fn a_copy_of_what_went_out_says_nothing_while_it_is_paused() {
     stage.pause(true).await;
     assert_eq!(stage.run().await, [], "that it was not sent is not known");
     assert_eq!(stage.sent(), 0);
+}
+
+#[tokio::test]
+async fn nothing_goes_out_before_all_switches_are_read() {
+    // More than one read brings, between the bundle and the pause.
+    let mut switches = [false; 250];
+    switches[249] = true;
+    let mut stage = Stage::behind(None, &switches).await;
+    let outcomes = stage.run().await;
+    assert_eq!(stage.sent(), 0);
+    assert_eq!(outcomes[0].reason, Some(Reason::Paused));
 }
 
 #[tokio::test]

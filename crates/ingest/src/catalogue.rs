@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use winback_bus::{Error, Follower, Log};
 use winback_contract::{
-    Before, CatalogueEntry, Event, GoodsNews, Money, Product, SourcePosition, Timestamp, spec,
+    Before, CatalogueEntry, Event, GoodsNews, Money, Product, SourcePosition, Timestamp,
 };
 
 /// Most products kept in memory (INV-12); updates of others are written and make no news.
@@ -157,16 +157,7 @@ impl Catalogue {
         if is_small {
             news.before.price = entry.product.price;
         }
-        let names = news.names();
-        let worth_telling = names.iter().any(|name| {
-            [
-                spec::PRICE_DROPPED,
-                spec::PRICE_RAISED,
-                spec::BACK_IN_STOCK,
-                spec::OUT_OF_STOCK,
-            ]
-            .contains(name)
-        });
+        let worth_telling = !news.names().is_empty();
         (entry, worth_telling.then_some(news))
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use winback_bus::memory::MemoryLog;
-use winback_contract::{Currency, Offset, Partition, Product};
+use winback_contract::{Currency, Offset, Partition, Product, spec};
 use winback_service::Clock;
 
 use super::*;

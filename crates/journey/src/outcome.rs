@@ -258,43 +258,33 @@ fn unbook(customer: &mut Customer, pending: &Pending, out: &mut Effects) {
     customer
         .bookings
         .retain(|booking| booking.message != pending.message);
-    if let Some(journey) = customer
+    let id = pending.journey;
+    let Some(index) = customer
         .journeys
-        .iter_mut()
-        .find(|journey| journey.id == pending.journey)
-    {
-        journey.sent.retain(|step| *step != pending.step);
+        .iter()
+        .position(|journey| journey.id == id)
+    else {
+        return;
+    };
+    let journey = &mut customer.journeys[index];
+    journey.sent.retain(|step| *step != pending.step);
+    if journey.first_message_at != journey.last_message_at {
+        return;
     }
-    if let Some(journey) = customer
-        .journeys
-        .iter_mut()
-        .find(|journey| journey.id == pending.journey)
-        && journey.first_message_at == journey.last_message_at
-    {
-        // Nothing of it went out: it counts neither for re-entry nor for a goal.
-        journey.first_message_at = None;
-        journey.last_message_at = None;
-        let id = journey.id;
-        let campaign = journey.campaign.clone();
-        book::offer::take_back(customer, id, out);
-        let history = customer.history_mut(&campaign);
-        history.won = None;
-        history.count = history.count.saturating_sub(1);
-        history.firsts.pop();
-        history.first_message_at = history.firsts.last().copied();
-        // What was offered with it never reached anybody, unless an earlier attempt of it may have.
-        let is_kept = customer
-            .behaviour
-            .offers
-            .iter()
-            .any(|given| given.journey == id);
-        let journey = customer
-            .journeys
-            .iter_mut()
-            .find(|journey| journey.id == id);
-        if let Some(journey) = journey.filter(|_| !is_kept) {
-            journey.offer = None;
-        }
+    // Nothing of it went out: it counts neither for re-entry nor for a goal.
+    journey.first_message_at = None;
+    journey.last_message_at = None;
+    let campaign = journey.campaign.clone();
+    let history = customer.history_mut(&campaign);
+    history.won = None;
+    history.count = history.count.saturating_sub(1);
+    history.firsts.pop();
+    history.first_message_at = history.firsts.last().copied();
+    // What was offered with it never reached anybody, unless an earlier attempt of it may have.
+    book::offer::take_back(customer, id, out);
+    let offers = &customer.behaviour.offers;
+    if !offers.iter().any(|given| given.journey == id) {
+        customer.journeys[index].offer = None;
     }
 }
 

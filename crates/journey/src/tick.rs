@@ -190,7 +190,7 @@ fn emit(customer: &Customer, trigger: &OpenTrigger, world: &World<'_>, out: &mut
         seen: customer.seen.clone(),
         news: world.news.to_vec(),
         dry: world.coupons.dry(),
-        paused: world.bundles.paused(),
+        paused: world.bundles.paused().cloned().collect(),
         snapshot: Blob(encode(customer)),
     });
 }

@@ -33,6 +33,8 @@ pub enum Offered {
     Known,
     /// It is no bundle but a switch.
     Switched(Switch),
+    /// It is no bundle but the list of those that were active.
+    Activated(Activations),
     /// It can't be used, and why.
     Refused(String),
 }
@@ -45,8 +47,8 @@ impl Bundles {
                 self.switches.insert(switch.scope.clone(), switch.clone());
                 return Offered::Switched(switch);
             }
-            if serde_json::from_slice::<Activations>(value).is_ok() {
-                return Offered::Known;
+            if let Ok(activations) = serde_json::from_slice(value) {
+                return Offered::Activated(activations);
             }
             return Offered::Refused("a record of campaigns is no bundle".into());
         };
@@ -79,9 +81,9 @@ impl Bundles {
     }
 
     /// Scopes that are paused, as texts.
-    pub fn paused(&self) -> Vec<String> {
+    pub fn paused(&self) -> impl Iterator<Item = &String> {
         let switches = self.switches.values().filter(|switch| switch.paused);
-        switches.map(|switch| switch.scope.clone()).collect()
+        switches.map(|switch| &switch.scope)
     }
 
     /// All switches that were ever thrown, in the order of scopes.

@@ -308,18 +308,23 @@ impl<'a> Batch<'a> {
         });
     }
 
-    /// A customer whom a sweep reaches.
-    pub(crate) fn sweep(&mut self, id: CustomerId, job: &Job) {
+    /// The customers whom a sweep reaches.
+    pub(crate) fn sweep(&mut self, ids: &[CustomerId], job: &Job) {
         let now = self.ground.frontier;
-        let told = match job {
-            // A list of watchers may name those whom it no longer concerns: they are left as they are.
-            Job::Goods(product) if !fold::wants(self.cache.get(id), product) => return,
-            Job::Goods(product) => sweep::told_of(&self.meta, product),
+        let product = match job {
+            Job::Goods(product) => Some(product),
             _ => None,
         };
-        self.with(id, |customer, world| {
-            job.run(customer, now, world, told.as_ref())
-        });
+        let told = product.and_then(|product| sweep::told_of(&self.meta, product));
+        for id in ids {
+            // A list of watchers may name those whom it no longer concerns: they are left as they are.
+            if product.is_some_and(|product| !fold::wants(self.cache.get(*id), product)) {
+                continue;
+            }
+            self.with(*id, |customer, world| {
+                job.run(customer, now, world, told.as_ref())
+            });
+        }
     }
 
     fn take(&mut self, id: CustomerId, effects: Effects) {

@@ -117,7 +117,7 @@ impl Service {
                         "a switch was thrown"
                     );
                 }
-                Offered::Known => {}
+                Offered::Known | Offered::Activated(_) => {}
             }
         }
         self.ownership().await?;

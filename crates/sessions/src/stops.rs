@@ -73,7 +73,7 @@ impl Stops {
         }
         self.paused.reset();
         for scope in bundles.paused() {
-            self.paused.with_label_values(&[&scope]).set(1);
+            self.paused.with_label_values(&[scope]).set(1);
         }
     }
 }

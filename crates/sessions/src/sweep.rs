@@ -263,3 +263,24 @@ pub(crate) fn news(meta: &Meta) -> Vec<Announcement> {
         .filter_map(|json| serde_json::from_str(json).ok())
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_feed_of_goods_lets_others_have_their_turn() {
+        let mut meta = Meta::default();
+        for product in ["a", "b"] {
+            meta.goods.insert(product.to_owned(), String::new());
+        }
+        add(&mut meta, &Job::Goods("a".into()));
+        add(&mut meta, &Job::Activate);
+        got_on(&mut meta, None);
+        assert_eq!(running(&meta), Some(Job::Activate));
+        got_on(&mut meta, None);
+        assert_eq!(running(&meta), Some(Job::Goods("b".into())));
+        got_on(&mut meta, None);
+        assert_eq!((running(&meta), meta.goods.len()), (None, 0));
+    }
+}

@@ -306,9 +306,7 @@ impl Owned {
             batch.due(*id, &grant);
         }
         if let Some((job, next)) = &taken.sweep {
-            for id in &taken.swept {
-                batch.sweep(*id, job);
-            }
+            batch.sweep(&taken.swept, job);
             // A switch of bundles in this very batch has begun the list anew.
             if !batch.restarted {
                 sweep::got_on(&mut batch.meta, next.clone());

@@ -10,7 +10,7 @@ use winback_contract::{
     Activations, Body, BundleHash, CustomerId, EventId, EventRecord, Offset, PartitionCount,
     SourceKind, SourcePosition, Timestamp, Topic, TopicNames,
 };
-use winback_journey::Bundles;
+use winback_journey::{Bundles, Offered};
 
 use crate::config::Config;
 use crate::error::Error;
@@ -43,8 +43,8 @@ pub(crate) async fn activate(
     hash: BundleHash,
     (now, going_back): (Timestamp, bool),
 ) -> Result<(), Error> {
-    let mut past = published(log, names).await?.activations;
-    if past.activations.last().map(|(last, _)| *last) != Some(hash) {
+    let mut past = activations(log, names).await?;
+    if past.newest() != Some(hash) {
         match past
             .activations
             .iter()
@@ -108,13 +108,26 @@ pub(crate) async fn published(log: &dyn Log, names: &TopicNames) -> Result<Publi
     let mut follower = Follower::start(log, &topic, "publish").await?;
     while !follower.has_caught_up() {
         for value in follower.poll(Duration::from_millis(100)).await? {
-            found.bundles.offer(&value);
-            if let Ok(activations) = serde_json::from_slice::<Activations>(&value) {
+            if let Offered::Activated(activations) = found.bundles.offer(&value) {
                 found.activations = activations;
             }
         }
     }
     Ok(found)
+}
+
+/// What was active, without compiling what is published.
+async fn activations(log: &dyn Log, names: &TopicNames) -> Result<Activations, Error> {
+    let mut newest = Activations::default();
+    let mut follower = Follower::start(log, &names.name(Topic::Campaigns), "publish").await?;
+    while !follower.has_caught_up() {
+        for value in follower.poll(Duration::from_millis(100)).await? {
+            if let Ok(activations) = serde_json::from_slice(&value) {
+                newest = activations;
+            }
+        }
+    }
+    Ok(newest)
 }
 
 /// Every channel that a step uses has its topic: else a decided message would have nowhere to go.

@@ -1,8 +1,7 @@
 //! Goods: who hears of a fallen price and of what is back, who does not, and what is recommended.
 
 use winback_contract::{
-    Before, Body, CustomerId, Event, EventId, GoodsNews, IdentityKind, OutcomeStatus, Product,
-    Reason, SourceKind, Span, Transition,
+    Before, CustomerId, Event, EventId, GoodsNews, OutcomeStatus, Product, Reason, Span, Transition,
 };
 
 use super::world::{Life, POLICY, known, ordered, product};
@@ -173,16 +172,7 @@ fn wants_go_along_when_a_device_turns_out_to_be_a_person() {
     device.event(event);
     let mut user = Life::new(MORNING, &[FELL]);
     user.me = CustomerId([2; 16]);
-    let link = Body::Link {
-        owner: user.me,
-        owner_kind: IdentityKind::User,
-        kind: IdentityKind::Anonymous,
-    };
-    let now = device.now;
-    device.body(link, now, SourceKind::Live);
-    for forward in std::mem::take(&mut device.forwards) {
-        user.body(forward.body, forward.at, forward.kind);
-    }
+    device.link_to(&mut user);
     assert_eq!(user.watches, ["p1"]);
     assert!(fold::wants(&user.customer, "p1") && !fold::wants(&device.customer, "p1"));
 }

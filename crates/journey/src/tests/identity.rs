@@ -30,21 +30,11 @@ impl Two {
     }
 
     fn link(&mut self) {
-        let link = Body::Link {
-            owner: self.user.me,
-            owner_kind: IdentityKind::User,
-            kind: IdentityKind::Anonymous,
-        };
-        let now = self.device.now;
-        self.device.body(link, now, SourceKind::Live);
-        self.deliver();
+        self.device.link_to(&mut self.user);
     }
 
     fn deliver(&mut self) {
-        for forward in std::mem::take(&mut self.device.forwards) {
-            assert_eq!(forward.to, self.user.me);
-            self.user.body(forward.body, forward.at, forward.kind);
-        }
+        self.device.deliver_to(&mut self.user);
     }
 
     fn anonymous_cart(&mut self) {

@@ -1,8 +1,6 @@
 //! Single-use codes: one for a journey, back when it reached nobody, and a stated way when there is none left.
 
-use winback_contract::{
-    Body, CustomerId, IdentityKind, OutcomeStatus, Reason, SourceKind, Span, Transition,
-};
+use winback_contract::{CustomerId, OutcomeStatus, Reason, Span, Transition};
 
 use super::world::{Life, POLICY, added, ordered};
 use crate::state::What;
@@ -161,18 +159,24 @@ fn a_merged_journey_keeps_its_code_while_its_mail_is_on_its_way() {
         book(one, Span::from_mins(20));
         assert_eq!(left(one), 0);
     }
-    let link = Body::Link {
-        owner: user.me,
-        owner_kind: IdentityKind::User,
-        kind: IdentityKind::Anonymous,
-    };
-    let now = device.now;
-    device.body(link, now, SourceKind::Live);
-    for forward in std::mem::take(&mut device.forwards) {
-        user.body(forward.body, forward.at, forward.kind);
-    }
+    device.link_to(&mut user);
     assert_eq!(user.customer.messages.len(), 2, "both are on their way");
     assert_eq!(left(&user), 0, "neither code may go to somebody else");
+}
+
+#[test]
+fn a_purchase_takes_the_permission_back_and_leaves_a_claim() {
+    let mut life = life("", &["A"]);
+    life.event(added("c1"));
+    book(&mut life, Span::from_mins(20));
+    let message = life.customer.messages[0].message;
+    life.event(ordered("o1"));
+    assert_eq!(
+        life.withdrawn,
+        [message],
+        "a copy read again must not take it for unsent"
+    );
+    assert_eq!(left(&life), 0, "its mail may be on its way");
 }
 
 #[test]
@@ -197,6 +201,20 @@ fn two_of_one_decision_get_two_codes_and_the_third_none() {
     let given: Vec<_> = codes(&life).into_iter().flatten().collect();
     assert!(given.iter().all(|code| *code == "A"), "{given:?}");
     assert_eq!(left(&life), 0);
+}
+
+#[test]
+fn a_long_pause_asks_less_and_less() {
+    let mut life = life("", &["A"]);
+    let record = r#"{"switch":{"v":1,"scope":"all","paused":true,"by":"person","at":0}}"#;
+    life.bundles.offer(record.as_bytes());
+    life.event(added("c1"));
+    life.wait(Span::from_days(1));
+    let asked = life.customer.triggers_opened;
+    assert!(
+        (10..150).contains(&asked),
+        "{asked} in a day, not one every minute"
+    );
 }
 
 #[test]

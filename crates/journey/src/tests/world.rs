@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use winback_campaign::{Bundle, Files};
 use winback_contract::{
-    Body, BundleHash, Channel, Event, EventId, EventRecord, Identities, JourneyRecord, Message,
-    MessageId, Money, Offset, Outcome, OutcomeStatus, Partition, Product, SourceKind,
-    SourcePosition, Span, Timestamp, Trigger,
+    Body, BundleHash, Channel, Event, EventId, EventRecord, Identities, IdentityKind,
+    JourneyRecord, Message, MessageId, Money, Offset, Outcome, OutcomeStatus, Partition, Product,
+    SourceKind, SourcePosition, Span, Timestamp, Trigger,
 };
 
 use crate::coupons::Coupons;
@@ -101,6 +101,8 @@ pub(super) struct Life {
     events: i64,
     pub(super) sellers: Sellers,
     pub(super) coupons: Coupons,
+    /// Messages that nobody may claim any more, though a claim that came first stays.
+    pub(super) withdrawn: Vec<MessageId>,
     /// Products of which news was asked for.
     pub(super) watches: Vec<String>,
     /// What the provider says of why.
@@ -144,6 +146,7 @@ impl Life {
             events: 0,
             sellers: Sellers::default(),
             coupons: Coupons::default(),
+            withdrawn: Vec::new(),
             watches: Vec::new(),
             why: None,
             thorough: true,
@@ -182,9 +185,11 @@ impl Life {
                     self.grants
                         .insert(message, (attempt, not_before, not_after));
                 }
-                GrantChange::Remove(message)
-                | GrantChange::Withdraw(message)
-                | GrantChange::Move(message) => {
+                GrantChange::Withdraw(message) => {
+                    self.withdrawn.push(message);
+                    self.grants.remove(&message);
+                }
+                GrantChange::Remove(message) | GrantChange::Move(message) => {
                     self.grants.remove(&message);
                 }
             }
@@ -332,6 +337,26 @@ impl Life {
         }
         self.now = until;
         self.settle();
+    }
+
+    /// This profile turns out to be that person's: what it says is heard there.
+    pub(super) fn link_to(&mut self, user: &mut Self) {
+        let link = Body::Link {
+            owner: user.me,
+            owner_kind: IdentityKind::User,
+            kind: IdentityKind::Anonymous,
+        };
+        let now = self.now;
+        self.body(link, now, SourceKind::Live);
+        self.deliver_to(user);
+    }
+
+    /// What was passed on arrives.
+    pub(super) fn deliver_to(&mut self, user: &mut Self) {
+        for forward in std::mem::take(&mut self.forwards) {
+            assert_eq!(forward.to, user.me);
+            user.body(forward.body, forward.at, forward.kind);
+        }
     }
 
     pub(super) fn steps(&self) -> Vec<&str> {

@@ -7,16 +7,15 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use winback_bus::{Follower, Log as _};
+use winback_bus::{Log as _, Place, between};
 use winback_campaign::{Bundle, Files};
 use winback_contract::{Partition, SourceKind, Span, Timestamp, Topic, TopicNames};
 
+use super::check;
 use super::import::lines;
 use crate::config::Config;
 use crate::error::Error;
-use crate::folder;
 use crate::output::{self, Progress};
 use crate::run::findings::Findings;
 use crate::run::machine::Setup;
@@ -74,7 +73,9 @@ pub(crate) async fn run(arguments: Arguments, config: Option<&Config>) -> Result
             Timestamp::parse(text).map_err(|error| Error::Usage(format!("--until: {error}")))?,
         ),
     };
-    let (campaigns, bundle) = checked(&arguments.campaigns)?;
+    let checked =
+        |folder: &Path| check::compiled(folder, "the campaigns have errors; nothing was run");
+    let (campaigns, bundle, _) = checked(&arguments.campaigns)?;
     let other = arguments.against.as_deref().map(checked).transpose()?;
     let events = match (arguments.topic(), config) {
         (Some(topic), Some(config)) => retained(topic, config).await?,
@@ -102,7 +103,7 @@ pub(crate) async fn run(arguments: Arguments, config: Option<&Config>) -> Result
         ));
     }
     let mut difference = None;
-    if let Some((files, bundle)) = &other {
+    if let Some((files, bundle, _)) = &other {
         output::note("the other folder over the same events");
         let (machine, names) = play(files, bundle, &events, (first, until)).await?;
         let theirs = Findings::of(&machine.log, &names, bundle, until);
@@ -126,20 +127,6 @@ pub(crate) async fn run(arguments: Arguments, config: Option<&Config>) -> Result
         ));
     }
     Ok(())
-}
-
-/// A folder that compiles.
-fn checked(folder: &Path) -> Result<(Files, Bundle), Error> {
-    let (files, compiled) = folder::compile(folder)?;
-    match compiled {
-        Ok((bundle, _)) => Ok((files, bundle)),
-        Err(report) => {
-            output::print(&super::check::text(&report, &files));
-            Err(Error::Findings(
-                "the campaigns have errors; nothing was run".into(),
-            ))
-        }
-    }
 }
 
 /// Plays the events on a machine of their own.
@@ -182,24 +169,23 @@ async fn retained(topic: &str, config: &Config) -> Result<Vec<Line>, Error> {
     if log.partitions(topic).await?.is_none() {
         return Err(Error::Usage(format!("there is no topic {topic}")));
     }
-    let mut follower = Follower::start(&log, topic, "backtest").await?;
+    let starts = log.starts(topic).await?.into_iter();
+    let span = starts.zip(log.ends(topic).await?);
     let mut events = Vec::new();
-    // The mark of a transaction at the end of a partition is no record: where nothing more comes, all is read.
-    let mut idle = 0;
-    while !follower.has_caught_up() && idle < 25 {
-        let records = follower.records(Duration::from_millis(200)).await?;
-        idle = if records.is_empty() { idle + 1 } else { 0 };
-        for record in records {
+    for (partition, span) in (0..).map(Partition).zip(span) {
+        let place = Place::new(topic, partition);
+        between(&log, "backtest", &place, span, |record| {
             let key = String::from_utf8_lossy(&record.key);
             events.push(Line {
                 at: record.time,
                 number: usize::try_from(record.offset.0).unwrap_or(0),
-                partition: record.partition,
+                partition,
                 key: key.into_owned(),
                 text: record.value.unwrap_or_default(),
                 headers: record.headers,
             });
-        }
+        })
+        .await?;
     }
     events.sort_by_key(|line| (line.at, line.partition, line.number));
     Ok(events)

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use miette::{
     GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Severity,
 };
-use winback_campaign::{Diagnostic, Files, Report};
+use winback_campaign::{Bundle, Diagnostic, Files, Report};
 
 use crate::error::Error;
 use crate::folder;
@@ -95,6 +95,29 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
         )));
     }
     Ok(())
+}
+
+/// A folder that must compile, with its warnings. Its findings are printed, and `otherwise` says what that means here.
+pub(crate) fn compiled(folder: &Path, otherwise: &str) -> Result<(Files, Bundle, Report), Error> {
+    let (files, compiled) = folder::compile(folder)?;
+    match compiled {
+        Ok((bundle, warnings)) => Ok((files, bundle, warnings)),
+        Err(report) => {
+            output::print(&text(&report, &files));
+            Err(Error::Findings(otherwise.to_owned()))
+        }
+    }
+}
+
+/// Whether a folder has the one campaign that is asked for.
+pub(crate) fn has(bundle: &Bundle, folder: &Path, only: Option<&str>) -> Result<(), Error> {
+    match only.filter(|only| bundle.campaign(only).is_none()) {
+        None => Ok(()),
+        Some(only) => Err(Error::Usage(format!(
+            "there is no campaign `{only}` in {}",
+            folder.display()
+        ))),
+    }
 }
 
 /// Workflow commands of GitHub Actions, a line each: `::error file=…,line=…,col=…::message`.

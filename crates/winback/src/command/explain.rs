@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use winback_campaign::explain::{mermaid, sentences};
 
 use crate::error::Error;
-use crate::folder;
 use crate::output;
 
 /// Arguments of explain.
@@ -22,14 +21,7 @@ pub(crate) struct Arguments {
 
 /// Runs it.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
-    let (files, compiled) = folder::compile(&arguments.folder)?;
-    let bundle = match compiled {
-        Ok((bundle, _)) => bundle,
-        Err(report) => {
-            output::print(&super::check::text(&report, &files));
-            return Err(Error::Findings("the campaigns have errors".into()));
-        }
-    };
+    let (_, bundle, _) = super::check::compiled(&arguments.folder, "the campaigns have errors")?;
     let wanted = bundle.campaigns.values().filter(|campaign| {
         arguments
             .campaign

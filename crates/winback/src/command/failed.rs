@@ -1,8 +1,6 @@
 //! `winback failed list|show`: what could not be applied, with the reason and the payload as it came.
 
-use std::time::Duration;
-
-use winback_bus::{Log as _, Place, Record};
+use winback_bus::{Log as _, Place, Record, between};
 use winback_contract::{Failed, Offset, Partition, Topic};
 
 use super::connect;
@@ -100,15 +98,12 @@ async fn read(
     from: Offset,
     end: Offset,
 ) -> Result<Vec<Record>, Error> {
-    let mut reader = log.read(&format!("{}failed", config.kafka.groups)).await?;
-    reader.start(&Place::new(topic, Partition(0)), from).await?;
-    let mut records: Vec<Record> = Vec::new();
-    while records.last().map_or(from, |record| record.offset.next()) < end {
-        let more = reader.poll(1_000, Duration::from_secs(10)).await?;
-        if more.is_empty() {
-            return Err(Error::Environment(format!("topic {topic} does not answer")));
-        }
-        records.extend(more.into_iter().filter(|record| record.offset < end));
-    }
+    let place = Place::new(topic, Partition(0));
+    let group = format!("{}failed", config.kafka.groups);
+    let mut records = Vec::new();
+    between(log, &group, &place, (from, end), |record| {
+        records.push(record)
+    })
+    .await?;
     Ok(records)
 }

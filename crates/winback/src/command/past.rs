@@ -3,14 +3,14 @@
 //! The customer itself keeps the newest decisions only; `journeys` and `decisions` keep them for as long as Kafka does.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-use winback_bus::{Log, Place};
+use winback_bus::{Log, Place, between};
 use winback_contract::{
     CustomerId, Decision, JourneyRecord, Offset, PartitionCount, SourcePosition, Timestamp, Topic,
     TopicNames, Transition, Verdict,
 };
 
+use super::why::short;
 use crate::error::Error;
 
 /// A line with its time; equal times keep the order of their topic.
@@ -65,25 +65,12 @@ async fn whole(log: &dyn Log, place: &Place, who: CustomerId) -> Result<Vec<Vec<
     };
     let start = at(&log.starts(&place.topic).await?);
     let end = at(&log.ends(&place.topic).await?);
-    let mut reader = log.read("why").await?;
-    reader.start(place, start).await?;
-    let (mut next, mut records) = (start, Vec::new());
-    let mut idle = 0;
-    while next < end && idle < 50 {
-        let found = reader.poll(1_000, Duration::from_millis(100)).await?;
-        // A mark of a transaction at the end is no record: nothing more comes.
-        idle = if found.is_empty() { idle + 1 } else { 0 };
-        if let Some(last) = found.last() {
-            next = last.offset.next();
-        }
-        records.extend(
-            found
-                .into_iter()
-                .filter_map(|record| record.value)
-                .filter(speaks),
-        );
-    }
-    Ok(records)
+    let mut values = Vec::new();
+    between(log, "why", place, (start, end), |record| {
+        values.extend(record.value.filter(speaks));
+    })
+    .await?;
+    Ok(values)
 }
 
 fn journey(bytes: &[u8], profile: CustomerId, only: Option<&str>, lines: &mut Vec<Line>) {
@@ -183,8 +170,4 @@ fn by(input: Option<&SourcePosition>) -> String {
             input.stream, input.partition, input.offset
         )
     })
-}
-
-fn short(text: &str) -> &str {
-    text.get(..8).unwrap_or(text)
 }

@@ -79,11 +79,17 @@ fn campaign(found: &Published, name: String, pauses: bool) -> Result<Scope, Erro
         .bundles
         .all()
         .any(|bundle| bundle.campaign(&name).is_some());
-    if known || (!pauses && found.bundles.paused().contains(&scope.to_string())) {
+    if known
+        || (!pauses
+            && found
+                .bundles
+                .paused()
+                .any(|paused| *paused == scope.to_string()))
+    {
         return Ok(scope);
     }
-    let newest = found.activations.activations.last();
-    let newest = newest.and_then(|(hash, _)| found.bundles.get(*hash));
+    let newest = found.activations.newest();
+    let newest = newest.and_then(|hash| found.bundles.get(hash));
     let names: Vec<_> = newest
         .iter()
         .flat_map(|bundle| bundle.campaigns.keys())

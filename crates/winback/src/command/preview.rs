@@ -3,11 +3,10 @@
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use winback_campaign::model::{Entry, OfferKind};
+use winback_campaign::model::OfferKind;
 use winback_campaign::{Bundle, template::Rendered};
 
 use crate::error::Error;
-use crate::folder;
 use crate::output;
 
 /// Arguments of preview.
@@ -27,14 +26,7 @@ pub(crate) struct Arguments {
 
 /// Runs it.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
-    let (files, compiled) = folder::compile(&arguments.folder)?;
-    let bundle = match compiled {
-        Ok((bundle, _)) => bundle,
-        Err(report) => {
-            output::print(&super::check::text(&report, &files));
-            return Err(Error::Findings("the campaigns have errors".into()));
-        }
-    };
+    let (_, bundle, _) = super::check::compiled(&arguments.folder, "the campaigns have errors")?;
     let offer = offer(&bundle, &arguments.campaign);
     let all = bundle
         .templates
@@ -91,12 +83,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
 
 /// The first offer of a campaign, as its texts would see it.
 fn offer(bundle: &Bundle, campaign: &str) -> Option<Value> {
-    let steps = bundle.campaign(campaign)?.entries.iter();
-    let offer = steps.filter_map(|entry| match entry {
-        Entry::Step(step) => step.offer.as_ref(),
-        _ => None,
-    });
-    let offer = offer.into_iter().next()?;
+    let mut steps = bundle.campaign(campaign)?.steps();
+    let offer = steps.find_map(|step| step.offer.as_ref())?;
     let coupon = match &offer.kind {
         OfferKind::Coupon(pool) => bundle.policy.coupons.get(pool),
         _ => None,

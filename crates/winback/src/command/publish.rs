@@ -13,8 +13,8 @@ use super::reach::{self, Reached};
 use super::{check, connect};
 use crate::config::Config;
 use crate::error::Error;
+use crate::output;
 use crate::publish::{Published, activate, channels_are_there, publish, published};
-use crate::{folder, output};
 
 /// So long the partitions are given to switch before their state is shown.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -43,25 +43,20 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
         let log = connect::kafka(config)?;
         let found = published(&log, &config.names()).await?;
         if arguments.status {
-            return status(&found, config, None).await;
+            status(config, None).await?;
+            for (hash, at) in found.activations.activations.iter().rev() {
+                output::print(&format!("{at}  {hash}"));
+            }
+            return Ok(());
         }
         let hash = before(&found)?;
         let (names, partitions) = (config.names(), config.kafka.partitions);
         activate(&log, &names, partitions, hash, (now, true)).await?;
         output::print(&format!("back to bundle {hash}"));
-        let found = published(&log, &config.names()).await?;
-        return status(&found, config, Some(hash)).await;
+        return status(config, Some(hash)).await;
     };
-    let (files, compiled) = folder::compile(&folder)?;
-    let (bundle, warnings) = match compiled {
-        Ok(parts) => parts,
-        Err(report) => {
-            output::print(&check::text(&report, &files));
-            return Err(Error::Findings(
-                "nothing was published: what runs goes on".into(),
-            ));
-        }
-    };
+    let (files, bundle, warnings) =
+        check::compiled(&folder, "nothing was published: what runs goes on")?;
     output::print(&check::text(&warnings, &files));
     if arguments.dry_run {
         return dry_run(Arc::new(bundle), config, now).await;
@@ -76,14 +71,13 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
         "bundle {hash} is published to {} partitions",
         config.kafka.partitions.get()
     ));
-    let found = published(&log, &config.names()).await?;
-    status(&found, config, Some(hash)).await
+    status(config, Some(hash)).await
 }
 
 /// The bundle that was active before the one that is.
 fn before(found: &Published) -> Result<BundleHash, Error> {
     let past = &found.activations.activations;
-    let active = past.last().map(|(hash, _)| *hash);
+    let active = found.activations.newest();
     let earlier = past.iter().rev().map(|(hash, _)| *hash);
     let usable = |hash: &BundleHash| found.bundles.get(*hash).is_some();
     earlier
@@ -95,7 +89,7 @@ fn before(found: &Published) -> Result<BundleHash, Error> {
 }
 
 /// The bundle of every partition; waits a little for those that have yet to switch to `to`.
-async fn status(found: &Published, config: &Config, to: Option<BundleHash>) -> Result<(), Error> {
+async fn status(config: &Config, to: Option<BundleHash>) -> Result<(), Error> {
     let store = match connect::redis_now(config).await {
         Ok(store) => store,
         Err(error) if to.is_some() => {
@@ -130,11 +124,6 @@ async fn status(found: &Published, config: &Config, to: Option<BundleHash>) -> R
             "{waiting} partitions have not switched yet: each does when sessions has read up to here"
         ));
     }
-    if to.is_none() {
-        for (hash, at) in found.activations.activations.iter().rev() {
-            output::print(&format!("{at}  {hash}"));
-        }
-    }
     Ok(())
 }
 
@@ -146,8 +135,7 @@ async fn dry_run(bundle: Arc<Bundle>, config: &Config, now: Timestamp) -> Result
     let limits = config.limits();
     let reached = reach::reach(&store, partitions, &found.bundles, &bundle, (&limits, now)).await?;
     output::print(&table(&reached));
-    let is_active =
-        found.activations.activations.last().map(|(hash, _)| *hash) == Some(bundle.hash);
+    let is_active = found.activations.newest() == Some(bundle.hash);
     output::print(&format!(
         "bundle {} would be published{}; nothing was",
         bundle.hash,

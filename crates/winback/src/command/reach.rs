@@ -122,7 +122,6 @@ impl Reached {
         for campaign in bundle.campaigns.values() {
             for (index, start) in campaign.starts.iter().enumerate() {
                 let before = after.journeys.len();
-                let mut told = after.clone();
                 let mut out = Effects::default();
                 match &start.kind {
                     StartKind::Schedule(schedule) => {
@@ -130,6 +129,7 @@ impl Reached {
                             continue;
                         };
                         let at = calendar::start_of(day, &TimeZone::UTC).max(now);
+                        let mut told = after.clone();
                         fold::call_out(&mut told, campaign, index, day, at, world, &mut out);
                         let reach = self.campaigns.entry(campaign.name.clone()).or_default();
                         let count = reach.called.map_or(0, |(_, count)| count);
@@ -137,6 +137,7 @@ impl Reached {
                     }
                     StartKind::Announced { on } => {
                         let news = announcement(on.first().map_or("", String::as_str), now);
+                        let mut told = after.clone();
                         fold::announce(&mut told, campaign, index, &news, world, &mut out);
                         let reach = self.campaigns.entry(campaign.name.clone()).or_default();
                         *reach.announced.get_or_insert(0) +=

@@ -6,7 +6,6 @@ use serde_json::Value;
 use winback_contract::{Span, Timestamp};
 
 use crate::error::Error;
-use crate::folder;
 use crate::output;
 use crate::run::case::{Case, USER, words};
 
@@ -28,24 +27,11 @@ pub(crate) struct Arguments {
 
 /// Runs it.
 pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
-    let (files, compiled) = folder::compile(&arguments.folder)?;
-    let bundle = match compiled {
-        Ok((bundle, _)) => bundle,
-        Err(report) => {
-            output::print(&super::check::text(&report, &files));
-            return Err(Error::Findings(
-                "the campaigns have errors; nothing was run".into(),
-            ));
-        }
-    };
-    if let Some(only) = &arguments.campaign
-        && bundle.campaign(only).is_none()
-    {
-        return Err(Error::Usage(format!(
-            "there is no campaign `{only}` in {}",
-            arguments.folder.display()
-        )));
-    }
+    let (files, bundle, _) = super::check::compiled(
+        &arguments.folder,
+        "the campaigns have errors; nothing was run",
+    )?;
+    super::check::has(&bundle, &arguments.folder, arguments.campaign.as_deref())?;
     let text = std::fs::read_to_string(&arguments.events)
         .map_err(|error| Error::Usage(format!("{}: {error}", arguments.events.display())))?;
     let mut events = Vec::new();

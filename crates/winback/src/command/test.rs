@@ -10,7 +10,6 @@ use winback_campaign::{Bundle, Files, Report};
 use winback_contract::{Channel, OutcomeStatus, Span, Timestamp, Transition};
 
 use crate::error::Error;
-use crate::folder;
 use crate::output;
 use crate::run::case::{Case, USER, words};
 
@@ -108,24 +107,11 @@ fn ten_days() -> String {
 
 /// Runs it.
 pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
-    let (files, compiled) = folder::compile(&arguments.folder)?;
-    let whole = match compiled {
-        Ok((bundle, _)) => bundle,
-        Err(report) => {
-            output::print(&super::check::text(&report, &files));
-            return Err(Error::Findings(
-                "the campaigns have errors; nothing was run".into(),
-            ));
-        }
-    };
-    if let Some(only) = &arguments.campaign
-        && whole.campaign(only).is_none()
-    {
-        return Err(Error::Usage(format!(
-            "there is no campaign `{only}` in {}",
-            arguments.folder.display()
-        )));
-    }
+    let (files, whole, _) = super::check::compiled(
+        &arguments.folder,
+        "the campaigns have errors; nothing was run",
+    )?;
+    super::check::has(&whole, &arguments.folder, arguments.campaign.as_deref())?;
     let (mut passed, mut failed) = (0, 0);
     for name in whole.campaigns.keys() {
         if arguments.campaign.as_ref().is_some_and(|only| only != name) {

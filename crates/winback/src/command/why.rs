@@ -168,6 +168,6 @@ fn tell(customer: &Customer, only: Option<&str>) -> String {
     lines.join("\n")
 }
 
-fn short(text: &str) -> &str {
+pub(super) fn short(text: &str) -> &str {
     text.get(..8).unwrap_or(text)
 }
