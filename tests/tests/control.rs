@@ -118,7 +118,9 @@ fn codes_fuses_pauses_and_the_way_back() {
         paused.contains("channel:email") && paused.contains("by its fuse"),
         "{paused}"
     );
-    assert!(metric("winback_paused{scope=\"channel:email\"} 1"));
+    wait("sessions has heard of it", || {
+        metric("winback_paused{scope=\"channel:email\"} 1")
+    });
     shop.expect(&["resume", "--channel", "email"]).unwrap();
     wait("the others go out", || codes(&shop).len() == FUSE + 2);
     let given: BTreeSet<String> = codes(&shop).into_iter().collect();
