@@ -2,14 +2,15 @@
 //!
 //! The hash is over paths and bytes alone, so every service that compiles the same files gets the same bundle.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use winback_contract::{BundleHash, Channel, ids::digest};
 
 use crate::compile;
 use crate::diagnostic::Report;
-use crate::model::{Campaign, Entry, Seen, StartKind};
+use crate::index::{Concerns, Index};
+use crate::model::{Campaign, Seen};
 use crate::policy::Policy;
 use crate::template::Templates;
 
@@ -41,9 +42,7 @@ pub struct Bundle {
     pub campaigns: BTreeMap<String, Campaign>,
     /// Texts.
     pub templates: Templates,
-    begins: Begins,
-    listens: Listens,
-    watched: BTreeSet<Seen>,
+    index: Index,
 }
 
 impl Bundle {
@@ -57,16 +56,12 @@ impl Bundle {
         report.sort();
         match parts {
             Some((policy, campaigns, templates)) if !report.has_errors() => {
-                let (begins, listens) = indexes(&campaigns);
-                let watched = watched(&campaigns);
                 let bundle = Self {
-                    watched,
                     hash: files.hash(),
+                    index: Index::of(&campaigns, &policy),
                     policy,
                     campaigns,
                     templates,
-                    begins,
-                    listens,
                 };
                 Ok((bundle, report))
             }
@@ -74,21 +69,53 @@ impl Bundle {
         }
     }
 
-    /// Starts that an event of this name may begin: campaign and index of the start.
-    pub fn begun_by(&self, event: &str) -> &[(String, usize)] {
-        self.begins.get(event).map_or(&[], Vec::as_slice)
+    /// What an event of this name concerns.
+    pub fn concerns(&self, event: &str) -> &Concerns {
+        self.index.concerns(event)
     }
 
-    /// Whether a journey of this campaign waits for an event of this name, or is excused by it.
-    pub fn listens(&self, campaign: &str, event: &str) -> bool {
-        self.listens
-            .get(event)
-            .is_some_and(|campaigns| campaigns.iter().any(|name| name == campaign))
+    /// Whether a journey of this campaign may wait for inactivity.
+    pub fn is_idle(&self, campaign: &str) -> bool {
+        self.index.idle.contains(campaign)
+    }
+
+    /// Starts by silence, whether of orders or of visits.
+    pub fn silences(&self) -> impl Iterator<Item = (&Campaign, usize)> {
+        self.starts(&self.index.silences)
+    }
+
+    /// Whether a start waits for visits to stop.
+    pub fn misses_visits(&self) -> bool {
+        self.index.misses_visits
+    }
+
+    /// Starts by a date of the customer.
+    pub fn dates(&self) -> impl Iterator<Item = (&Campaign, usize)> {
+        self.starts(&self.index.dates)
+    }
+
+    /// Starts by news of goods.
+    pub fn goods(&self) -> impl Iterator<Item = (&Campaign, usize)> {
+        self.starts(&self.index.goods)
+    }
+
+    /// Starts by the end of a journey of this campaign.
+    pub fn begun_by_end(&self, campaign: &str) -> impl Iterator<Item = (&Campaign, usize)> {
+        self.starts(self.index.ended(campaign))
+    }
+
+    /// The campaigns of starts, with the index of the start.
+    pub fn starts<'b>(
+        &'b self,
+        starts: &'b [(String, usize)],
+    ) -> impl Iterator<Item = (&'b Campaign, usize)> {
+        let found = |(name, start): &'b (String, usize)| Some((self.campaign(name)?, *start));
+        starts.iter().filter_map(found)
     }
 
     /// Ways of knowing a product that a campaign waits for news of.
     pub fn watched(&self) -> &BTreeSet<Seen> {
-        &self.watched
+        &self.index.watched
     }
 
     /// The channels that its steps use.
@@ -102,52 +129,4 @@ impl Bundle {
     pub fn campaign(&self, name: &str) -> Option<&Campaign> {
         self.campaigns.get(name)
     }
-}
-
-fn watched(campaigns: &BTreeMap<String, Campaign>) -> BTreeSet<Seen> {
-    let starts = campaigns.values().flat_map(|campaign| &campaign.starts);
-    let kinds = starts.filter_map(|start| match &start.kind {
-        StartKind::Product { seen, .. } => Some(seen.iter().copied()),
-        _ => None,
-    });
-    kinds.flatten().collect()
-}
-
-/// Starts by the event that begins them: campaign, and index of the start.
-type Begins = HashMap<String, Vec<(String, usize)>>;
-/// Campaigns by the event that their waiting journeys listen for.
-type Listens = HashMap<String, Vec<String>>;
-
-/// Which starts and which waiting entries an event name concerns: an event looks at these alone.
-fn indexes(campaigns: &BTreeMap<String, Campaign>) -> (Begins, Listens) {
-    let mut begins = Begins::new();
-    let mut listens = Listens::new();
-    for (name, campaign) in campaigns {
-        for (index, start) in campaign.starts.iter().enumerate() {
-            let on = match &start.kind {
-                StartKind::After { on, .. } | StartKind::Idle { on, .. } => on,
-                _ => continue,
-            };
-            for event in on {
-                begins
-                    .entry(event.clone())
-                    .or_default()
-                    .push((name.clone(), index));
-            }
-        }
-        for entry in &campaign.entries {
-            let patterns = match entry {
-                Entry::Await { patterns, .. } => patterns,
-                Entry::Wait { unless, .. } => &unless.patterns,
-                _ => continue,
-            };
-            for event in patterns.iter().flat_map(|pattern| &pattern.on) {
-                let names = listens.entry(event.clone()).or_default();
-                if !names.contains(name) {
-                    names.push(name.clone());
-                }
-            }
-        }
-    }
-    (begins, listens)
 }

@@ -38,6 +38,10 @@ pub fn advance(customer: &mut Customer, now: Timestamp, world: &World<'_>, out: 
             journey.station,
             Station::Armed | Station::Wait | Station::Await
         ) && journey.due <= now;
+        if !due && over.is_none() {
+            index += 1;
+            continue;
+        }
         let known = world
             .bundles
             .campaign(journey.bundle, &journey.campaign)

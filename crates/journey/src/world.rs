@@ -169,6 +169,14 @@ pub struct World<'a> {
 }
 
 impl<'a> World<'a> {
+    /// The bundle of a hash: the active one, nearly always.
+    pub fn bundle(&self, hash: BundleHash) -> Option<&'a Bundle> {
+        match self.active {
+            Some(active) if active.hash == hash => Some(active),
+            _ => self.bundles.get(hash).map(AsRef::as_ref),
+        }
+    }
+
     /// What conditions may ask of a customer here.
     pub fn facts<'f>(
         &self,

@@ -19,6 +19,11 @@ pub trait Variables {
     /// The value, if there is one. Only `fields` are asked for; `None` asks for all.
     fn get(&self, name: &str, fields: Option<&[String]>) -> Option<Value>;
 
+    /// A field that can be told without making its variable; `None` when it is absent or has to be made.
+    fn direct(&self, _name: &str, _field: &str) -> Option<Value> {
+        None
+    }
+
     /// The answer of one of winback's functions; `None` when it has none.
     fn call(&self, function: &str, arguments: &[Value]) -> Option<Value>;
 }
@@ -208,13 +213,16 @@ impl Condition {
     /// # Errors
     /// [`Failure`] when a value is absent.
     pub fn value(&self, variables: &dyn Variables) -> Result<Value, Failure> {
-        if let Some((name, field)) = self.plain.as_deref()
-            && let Some(Value::Map(map)) = variables.get(name, Some(std::slice::from_ref(field)))
-        {
-            let value = map.get(&cel::objects::KeyRef::String(field));
-            return value
-                .cloned()
-                .ok_or_else(|| Failure::NotJudged(format!("No such key: {field}")));
+        if let Some((name, field)) = self.plain.as_deref() {
+            if let Some(value) = variables.direct(name, field) {
+                return Ok(value);
+            }
+            if let Some(Value::Map(map)) = variables.get(name, Some(std::slice::from_ref(field))) {
+                let value = map.get(&cel::objects::KeyRef::String(field));
+                return value
+                    .cloned()
+                    .ok_or_else(|| Failure::NotJudged(format!("No such key: {field}")));
+            }
         }
         thread_local! {
             static BASE: Context<'static, 'static> = base();

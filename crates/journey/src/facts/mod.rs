@@ -312,6 +312,20 @@ impl Variables for Facts<'_> {
         }
     }
 
+    fn direct(&self, name: &str, field: &str) -> Option<Value> {
+        // Keys of journeys, judged for every event that may begin one.
+        let ("event", Some((event, ..))) = (name, self.event) else {
+            return None;
+        };
+        let id = match field {
+            "cart_id" => &event.cart_id,
+            "order_id" => &event.order_id,
+            "checkout_id" => &event.checkout_id,
+            _ => return None,
+        };
+        id.clone().map(Value::from)
+    }
+
     fn call(&self, function: &str, arguments: &[Value]) -> Option<Value> {
         self.answer(function, arguments)
     }

@@ -1,8 +1,10 @@
 //! Events that running journeys listen for: what an `await` waits for, and what a wait's `unless` names.
 
+use winback_campaign::Concerns;
 use winback_campaign::model::{Entry, Pattern};
 
 use super::Happening;
+use super::named::Named;
 use crate::advance::{excuse, settle};
 use crate::customer::Customer;
 use crate::effects::Effects;
@@ -14,12 +16,12 @@ use crate::world::World;
 pub(super) fn fold(
     customer: &mut Customer,
     happening: &Happening<'_>,
-    name: &str,
+    named: &Named<'_>,
     world: &World<'_>,
     out: &mut Effects,
 ) {
-    let ids: Vec<_> = customer.journeys.iter().map(|journey| journey.id).collect();
-    for id in ids {
+    let name = named.name;
+    for id in named.journeys(customer, world, Concerns::listens) {
         let Some(index) = customer
             .journeys
             .iter()
@@ -33,9 +35,6 @@ pub(super) fn fold(
         let Some(campaign) = bundle.campaign(&customer.journeys[index].campaign) else {
             continue;
         };
-        if !bundle.listens(&campaign.name, name) {
-            continue;
-        }
         for (place, entry) in campaign.entries.iter().enumerate() {
             let place = u16::try_from(place).unwrap_or(u16::MAX);
             match entry {

@@ -1,9 +1,11 @@
 //! Exits: a purchase, or whatever the campaign names, ends journeys at once and takes back permissions (INV-5).
 
+use winback_campaign::Concerns;
 use winback_campaign::model::{Pattern, StartKind};
 use winback_contract::{Reason, Transition, spec};
 
 use super::Happening;
+use super::named::Named;
 use super::start::{Ended, after_end};
 use crate::advance::{Ending, end_as, record};
 use crate::customer::Customer;
@@ -12,18 +14,18 @@ use crate::facts::Facts;
 use crate::state::{Journey, Station};
 use crate::world::World;
 
-/// Ends the journeys that an event of this name ends. `name` differs from the event's own for derived events.
+/// Ends the journeys that an event of this name ends. The name differs from the event's own for derived events.
 pub(super) fn fold(
     customer: &mut Customer,
     happening: &Happening<'_>,
-    name: &str,
+    named: &Named<'_>,
     world: &World<'_>,
     out: &mut Effects,
 ) {
+    let name = named.name;
     goals(customer, happening, name, world, out);
     // What begins because something ends here is not ended by the same event.
-    let ids: Vec<_> = customer.journeys.iter().map(|journey| journey.id).collect();
-    for id in ids {
+    for id in named.journeys(customer, world, Concerns::ends) {
         let Some(index) = customer
             .journeys
             .iter()

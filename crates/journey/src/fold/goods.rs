@@ -8,6 +8,7 @@ use winback_contract::{
     Event, EventId, GoodsNews, Identities, JourneyId, Product, Span, Timestamp, spec,
 };
 
+use super::named::Named;
 use super::start::{Arming, arm, due_after, entry, judge};
 use super::{Happening, awaits, exit};
 use crate::advance::advance;
@@ -119,8 +120,9 @@ pub fn hear(
             id: told.id,
             fresh: true,
         };
-        exit::fold(customer, &happening, name, world, out);
-        awaits::fold(customer, &happening, name, world, out);
+        let named = Named::new(name, world);
+        exit::fold(customer, &happening, &named, world, out);
+        awaits::fold(customer, &happening, &named, world, out);
         begin(customer, &happening, &told.news, world, out);
     }
 }
@@ -165,69 +167,68 @@ fn begin(
     let Some(bundle) = world.active.filter(|_| news.sold) else {
         return;
     };
-    for campaign in bundle.campaigns.values() {
-        for (index, start) in campaign.starts.iter().enumerate() {
-            let StartKind::Product {
-                change,
-                seen,
-                within,
-                delay,
-            } = &start.kind
-            else {
-                continue;
-            };
-            let fits = |wanted: &&Wanted| {
-                wanted.product_id == news.product.product_id
-                    && seen.contains(&wanted.seen)
-                    && wanted.at + *within > happening.at
-            };
-            let mut fitting = customer.behaviour.wanted.iter().rev().filter(fits);
-            let Some(wanted) = fitting
-                .find(|wanted| concerns(wanted, *change, news, happening))
-                .cloned()
-            else {
-                continue;
-            };
-            let Some(key) = judge(customer, start, happening, world, out) else {
-                continue;
-            };
-            let key = if start.key.is_some() {
-                key
-            } else {
-                news.product.product_id.clone()
-            };
-            let item = Line::from(&news.product);
-            let id = JourneyId::of(&campaign.name, world.customer, &happening.id.0, &key);
-            let facts = Facts {
-                event: Some((happening.event, happening.at, happening.arrival)),
-                item: Some(&item),
-                ..world.facts(&bundle.policy, customer, happening.arrival)
-            };
-            let Some(due) = due_after(delay, happening.arrival, id, &facts) else {
-                out.count(Count::ConditionFailed);
-                continue;
-            };
-            let mut entry = entry(happening, campaign);
-            entry.item = Some(Box::new(item));
-            let mut put = |name: &str, number: Option<f64>| {
-                entry.fields.retain(|(known, _)| known != name);
-                entry
-                    .fields
-                    .extend(number.map(|number| (name.to_owned(), Field::Number(number))));
-            };
-            put("was", news.before.price.map(|price| price.to_major()));
-            put("seen_price", wanted.price.map(|price| price.to_major()));
-            put("available", news.available.map(f64::from));
-            let arming = Arming {
-                campaign,
-                start: index,
-                key,
-                entry,
-                id,
-                due,
-            };
-            arm(customer, arming, world, out);
-        }
+    for (campaign, index) in bundle.goods() {
+        let start = &campaign.starts[index];
+        let StartKind::Product {
+            change,
+            seen,
+            within,
+            delay,
+        } = &start.kind
+        else {
+            continue;
+        };
+        let fits = |wanted: &&Wanted| {
+            wanted.product_id == news.product.product_id
+                && seen.contains(&wanted.seen)
+                && wanted.at + *within > happening.at
+        };
+        let mut fitting = customer.behaviour.wanted.iter().rev().filter(fits);
+        let Some(wanted) = fitting
+            .find(|wanted| concerns(wanted, *change, news, happening))
+            .cloned()
+        else {
+            continue;
+        };
+        let Some(key) = judge(customer, start, happening, world, out) else {
+            continue;
+        };
+        let key = if start.key.is_some() {
+            key
+        } else {
+            news.product.product_id.clone()
+        };
+        let item = Line::from(&news.product);
+        let id = JourneyId::of(&campaign.name, world.customer, &happening.id.0, &key);
+        let facts = Facts {
+            event: Some((happening.event, happening.at, happening.arrival)),
+            item: Some(&item),
+            ..world.facts(&bundle.policy, customer, happening.arrival)
+        };
+        let Some(due) = due_after(delay, happening.arrival, id, &facts) else {
+            out.count(Count::ConditionFailed);
+            continue;
+        };
+        let mut entry = entry(happening, campaign);
+        entry.item = Some(Box::new(item));
+        let mut put = |name: &str, number: Option<f64>| {
+            entry.fields.retain(|(known, _)| known != name);
+            entry
+                .fields
+                .extend(number.map(|number| (name.to_owned(), Field::Number(number))));
+        };
+        put("was", news.before.price.map(|price| price.to_major()));
+        put("seen_price", wanted.price.map(|price| price.to_major()));
+        put("available", news.available.map(f64::from));
+        let arming = Arming {
+            campaign,
+            start: index,
+            key,
+            entry,
+            id,
+            due,
+        };
+        arm(customer, arming, world, out);
     }
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod exit;
 mod goods;
 mod item;
 pub(crate) mod lately;
+mod named;
 mod occasion;
 mod order;
 mod profile;
@@ -22,6 +23,8 @@ use crate::customer::{Customer, limit};
 use crate::effects::{Count, Effects, Forward};
 use crate::merge;
 use crate::world::World;
+
+use named::Named;
 
 pub use goods::{Told, hear, wants};
 pub use occasion::{DATE, announce, arm_dates, arm_silence, call_out};
@@ -187,17 +190,20 @@ fn storefront(
     if let Some(change) = &event.consent {
         consent(customer, change, record.at, out);
     }
-    let mut names = vec![event.name.as_str()];
-    names.extend(emptied.then_some(spec::CART_EMPTIED));
-    names.extend(begins.then_some(spec::SESSION_STARTED));
-    for name in &names {
-        exit::fold(customer, &happening, name, world, out);
-        awaits::fold(customer, &happening, name, world, out);
-        start::recount(customer, name, world);
+    let names = [
+        Some(event.name.as_str()),
+        emptied.then_some(spec::CART_EMPTIED),
+        begins.then_some(spec::SESSION_STARTED),
+    ];
+    let names = names.map(|name| name.map(|name| Named::new(name, world)));
+    for named in names.iter().flatten() {
+        exit::fold(customer, &happening, named, world, out);
+        awaits::fold(customer, &happening, named, world, out);
+        start::recount(customer, named);
     }
     if own && happening.fresh {
-        for name in &names {
-            start::fold(customer, &happening, name, world, out);
+        for named in names.iter().flatten() {
+            start::fold(customer, &happening, named, world, out);
         }
     }
     if event.name == spec::ORDER_COMPLETED && mine || happening.fresh && own {

@@ -37,23 +37,7 @@ pub(super) fn silence_after(
 ) {
     let Some(bundle) = world.active else { return };
     let of_order = name == spec::ORDER_COMPLETED;
-    let of_visit = || {
-        let starts = bundle
-            .campaigns
-            .values()
-            .flat_map(|campaign| &campaign.starts);
-        let mut kinds = starts.map(|start| &start.kind);
-        kinds.any(|kind| {
-            matches!(
-                kind,
-                StartKind::Silence {
-                    without: Missed::Visit,
-                    ..
-                }
-            )
-        })
-    };
-    if of_order || of_visit() {
+    if of_order || bundle.misses_visits() {
         arm_silence(customer, now, world, out);
     }
 }
@@ -62,186 +46,182 @@ pub(super) fn silence_after(
 /// campaign's `existing` span, counted from `now`, or left out.
 pub fn arm_silence(customer: &mut Customer, now: Timestamp, world: &World<'_>, out: &mut Effects) {
     let Some(bundle) = world.active else { return };
-    for campaign in bundle.campaigns.values() {
-        for (index, start) in campaign.starts.iter().enumerate() {
-            let StartKind::Silence { span, without } = &start.kind else {
-                continue;
-            };
-            let (last, occasion, name) = match without {
-                Missed::Order => (
-                    customer.orders.last_at,
-                    customer.orders.last_id.clone().unwrap_or_default(),
-                    spec::ORDER_COMPLETED,
-                ),
-                Missed::Visit => (
-                    customer.last_activity,
-                    customer
-                        .last_activity
-                        .map(|last| format!("visit:{}", last.as_millis()))
-                        .unwrap_or_default(),
-                    spec::SESSION_STARTED,
-                ),
-            };
-            let Some(last) = last else { continue };
-            let of_start = |journey: &Journey| {
-                journey.campaign == campaign.name && usize::from(journey.start) == index
-            };
-            let is_old = |journey: &Journey| of_start(journey) && journey.station == Station::Armed;
-            // A newer order is the newer silence: what was armed by an older one is over.
-            customer
-                .journeys
-                .retain(|journey| !is_old(journey) || journey.key == occasion);
-            let old = customer
-                .journeys
-                .iter()
-                .find(|j| is_old(j) && j.key == occasion)
-                .map(|j| (j.due, j.bundle));
-            let about = |j: &Journey| of_start(j) && j.key == occasion && !is_old(j);
-            let done = customer
-                .history(&campaign.name)
-                .and_then(|history| history.occasion.as_ref())
-                == Some(&occasion);
-            if done
-                || customer.journeys.iter().any(about)
-                || old.is_some_and(|(_, version)| version == bundle.hash)
-            {
-                continue;
-            }
-            let of_order = *without == Missed::Order;
-            // Everybody has a length of silence of its own: by the order, or for all visits.
-            let salt: &[u8] = if of_order {
-                occasion.as_bytes()
-            } else {
-                b"visit"
-            };
-            let regular = last + span.value(&[world.customer.as_bytes(), salt]);
-            let id = JourneyId::of(&campaign.name, world.customer, name.as_bytes(), &occasion);
-            let taken_in = campaign
-                .existing
-                .map(|existing| now + spread(existing, &campaign.name, world));
-            let due = if regular > now {
-                Some(regular)
-            } else {
-                [taken_in, old.map(|(due, _)| due)]
-                    .into_iter()
-                    .flatten()
-                    .min()
-            };
-            customer.journeys.retain(|journey| !is_old(journey));
-            let Some(due) = due else { continue };
-            let entry = EntryFacts {
-                name: name.into(),
-                at: last,
-                arrived: customer
-                    .orders
-                    .last_arrived
-                    .filter(|_| of_order)
-                    .unwrap_or(last),
-                order_id: of_order.then(|| occasion.clone()),
-                ..EntryFacts::default()
-            };
-            let arming = Arming {
-                campaign,
-                start: index,
-                key: occasion,
-                entry,
-                id,
-                due,
-            };
-            arm(customer, arming, world, out);
+    for (campaign, index) in bundle.silences() {
+        let StartKind::Silence { span, without } = &campaign.starts[index].kind else {
+            continue;
+        };
+        let (last, occasion, name) = match without {
+            Missed::Order => (
+                customer.orders.last_at,
+                customer.orders.last_id.clone().unwrap_or_default(),
+                spec::ORDER_COMPLETED,
+            ),
+            Missed::Visit => (
+                customer.last_activity,
+                customer
+                    .last_activity
+                    .map(|last| format!("visit:{}", last.as_millis()))
+                    .unwrap_or_default(),
+                spec::SESSION_STARTED,
+            ),
+        };
+        let Some(last) = last else { continue };
+        let of_start = |journey: &Journey| {
+            journey.campaign == campaign.name && usize::from(journey.start) == index
+        };
+        let is_old = |journey: &Journey| of_start(journey) && journey.station == Station::Armed;
+        // A newer order is the newer silence: what was armed by an older one is over.
+        customer
+            .journeys
+            .retain(|journey| !is_old(journey) || journey.key == occasion);
+        let old = customer
+            .journeys
+            .iter()
+            .find(|j| is_old(j) && j.key == occasion)
+            .map(|j| (j.due, j.bundle));
+        let about = |j: &Journey| of_start(j) && j.key == occasion && !is_old(j);
+        let done = customer
+            .history(&campaign.name)
+            .and_then(|history| history.occasion.as_ref())
+            == Some(&occasion);
+        if done
+            || customer.journeys.iter().any(about)
+            || old.is_some_and(|(_, version)| version == bundle.hash)
+        {
+            continue;
         }
+        let of_order = *without == Missed::Order;
+        // Everybody has a length of silence of its own: by the order, or for all visits.
+        let salt: &[u8] = if of_order {
+            occasion.as_bytes()
+        } else {
+            b"visit"
+        };
+        let regular = last + span.value(&[world.customer.as_bytes(), salt]);
+        let id = JourneyId::of(&campaign.name, world.customer, name.as_bytes(), &occasion);
+        let taken_in = campaign
+            .existing
+            .map(|existing| now + spread(existing, &campaign.name, world));
+        let due = if regular > now {
+            Some(regular)
+        } else {
+            [taken_in, old.map(|(due, _)| due)]
+                .into_iter()
+                .flatten()
+                .min()
+        };
+        customer.journeys.retain(|journey| !is_old(journey));
+        let Some(due) = due else { continue };
+        let entry = EntryFacts {
+            name: name.into(),
+            at: last,
+            arrived: customer
+                .orders
+                .last_arrived
+                .filter(|_| of_order)
+                .unwrap_or(last),
+            order_id: of_order.then(|| occasion.clone()),
+            ..EntryFacts::default()
+        };
+        let arming = Arming {
+            campaign,
+            start: index,
+            key: occasion,
+            entry,
+            id,
+            due,
+        };
+        arm(customer, arming, world, out);
     }
 }
 
 /// Arms, or moves, every campaign that counts to a date of the customer.
 pub fn arm_dates(customer: &mut Customer, now: Timestamp, world: &World<'_>, out: &mut Effects) {
     let Some(bundle) = world.active else { return };
-    for campaign in bundle.campaigns.values() {
-        for (index, start) in campaign.starts.iter().enumerate() {
-            let StartKind::Date {
-                moment,
-                before,
-                yearly,
-            } = &start.kind
-            else {
-                continue;
-            };
-            let of_start = |journey: &Journey| {
-                journey.campaign == campaign.name && usize::from(journey.start) == index
-            };
-            // What is due already happens: it is not for a new value to take it away.
-            let is_armed = |journey: &Journey| {
-                of_start(journey) && journey.station == Station::Armed && journey.due > now
-            };
-            let place = zone(customer, &bundle.policy);
-            let known = moment
-                .moment(&world.facts(&bundle.policy, customer, now))
-                .ok();
-            let found = known.and_then(|known| match (known, yearly) {
-                (Moment::Day(day), true) => next_year_day(day, *before, &place, now),
-                (Moment::Day(day), false) => Some(calendar::start_of(day, &place)),
-                (Moment::At(at), false) => Some(at),
-                (Moment::At(at), true) => {
-                    next_year_day(calendar::local(at, &place).date(), *before, &place, now)
-                }
-                (Moment::After(_), _) => None,
-            });
-            let Some(at) = found.filter(|at| *at > now) else {
-                // The date is gone, or past: what has not begun does not begin.
-                customer.journeys.retain(|journey| !is_armed(journey));
-                continue;
-            };
-            let key = calendar::local(at, &place).date().to_string();
-            let due = (at + Span::from_millis(-before.as_millis())).max(now);
-            // The value moved: what was armed for the old one moves with it.
-            customer
-                .journeys
-                .retain(|journey| !is_armed(journey) || journey.key == key);
-            if !yearly {
-                end_stale(customer, of_start, &key, now, world, out);
+    for (campaign, index) in bundle.dates() {
+        let StartKind::Date {
+            moment,
+            before,
+            yearly,
+        } = &campaign.starts[index].kind
+        else {
+            continue;
+        };
+        let of_start = |journey: &Journey| {
+            journey.campaign == campaign.name && usize::from(journey.start) == index
+        };
+        // What is due already happens: it is not for a new value to take it away.
+        let is_armed = |journey: &Journey| {
+            of_start(journey) && journey.station == Station::Armed && journey.due > now
+        };
+        let place = zone(customer, &bundle.policy);
+        let known = moment
+            .moment(&world.facts(&bundle.policy, customer, now))
+            .ok();
+        let found = known.and_then(|known| match (known, yearly) {
+            (Moment::Day(day), true) => next_year_day(day, *before, &place, now),
+            (Moment::Day(day), false) => Some(calendar::start_of(day, &place)),
+            (Moment::At(at), false) => Some(at),
+            (Moment::At(at), true) => {
+                next_year_day(calendar::local(at, &place).date(), *before, &place, now)
             }
-            let waiting = customer
-                .journeys
-                .iter()
-                .position(|journey| of_start(journey) && journey.key == key);
-            if let Some(place) = waiting {
-                let journey = &mut customer.journeys[place];
-                if journey.station == Station::Armed {
-                    journey.due = due;
-                }
-                if journey.first_message_at.is_none() {
-                    set_date(&mut journey.entry, at);
-                    crate::advance::note_end(customer, place, world);
-                }
-                continue;
-            }
-            let done = customer
-                .history(&campaign.name)
-                .and_then(|history| history.occasion.as_deref())
-                == Some(key.as_str());
-            if done {
-                continue;
-            }
-            let mut entry = EntryFacts {
-                name: DATE.into(),
-                at: now,
-                arrived: now,
-                ..EntryFacts::default()
-            };
-            set_date(&mut entry, at);
-            customer.dates_armed += 1;
-            let number = customer.dates_armed.to_be_bytes();
-            let id = JourneyId::of(&campaign.name, world.customer, &number, &key);
-            let arming = Arming {
-                campaign,
-                start: index,
-                key,
-                entry,
-                id,
-                due,
-            };
-            arm(customer, arming, world, out);
+            (Moment::After(_), _) => None,
+        });
+        let Some(at) = found.filter(|at| *at > now) else {
+            // The date is gone, or past: what has not begun does not begin.
+            customer.journeys.retain(|journey| !is_armed(journey));
+            continue;
+        };
+        let key = calendar::local(at, &place).date().to_string();
+        let due = (at + Span::from_millis(-before.as_millis())).max(now);
+        // The value moved: what was armed for the old one moves with it.
+        customer
+            .journeys
+            .retain(|journey| !is_armed(journey) || journey.key == key);
+        if !yearly {
+            end_stale(customer, of_start, &key, now, world, out);
         }
+        let waiting = customer
+            .journeys
+            .iter()
+            .position(|journey| of_start(journey) && journey.key == key);
+        if let Some(place) = waiting {
+            let journey = &mut customer.journeys[place];
+            if journey.station == Station::Armed {
+                journey.due = due;
+            }
+            if journey.first_message_at.is_none() {
+                set_date(&mut journey.entry, at);
+                crate::advance::note_end(customer, place, world);
+            }
+            continue;
+        }
+        let done = customer
+            .history(&campaign.name)
+            .and_then(|history| history.occasion.as_deref())
+            == Some(key.as_str());
+        if done {
+            continue;
+        }
+        let mut entry = EntryFacts {
+            name: DATE.into(),
+            at: now,
+            arrived: now,
+            ..EntryFacts::default()
+        };
+        set_date(&mut entry, at);
+        customer.dates_armed += 1;
+        let number = customer.dates_armed.to_be_bytes();
+        let id = JourneyId::of(&campaign.name, world.customer, &number, &key);
+        let arming = Arming {
+            campaign,
+            start: index,
+            key,
+            entry,
+            id,
+            due,
+        };
+        arm(customer, arming, world, out);
     }
 }
 

@@ -87,9 +87,12 @@ pub(super) fn activity(
         if journey.station != Station::Armed && !read_late {
             continue;
         }
-        let start = world
-            .bundles
-            .campaign(journey.bundle, &journey.campaign)
+        let bundle = world.bundle(journey.bundle);
+        let Some(bundle) = bundle.filter(|bundle| bundle.is_idle(&journey.campaign)) else {
+            continue;
+        };
+        let start = bundle
+            .campaign(&journey.campaign)
             .and_then(|campaign| campaign.starts.get(usize::from(journey.start)));
         if let Some(StartKind::Idle { span, .. }) = start.map(|start| &start.kind) {
             journey.due = journey.due.max(last + span.value(&[journey.id.as_bytes()]));

@@ -6,6 +6,7 @@ use winback_contract::{Event, EventId, JourneyId, Reason, Timestamp, ids::digest
 
 use super::Happening;
 use super::item::{items, values};
+use super::named::Named;
 use crate::advance::{limit_allows, reentry_allows, zone};
 use crate::behaviour::{self, Counter, push};
 use crate::customer::{Customer, Line, limit};
@@ -14,26 +15,25 @@ use crate::facts::Facts;
 use crate::state::{EntryFacts, Journey, Reactions, Station};
 use crate::world::World;
 
-/// Arms what the event begins; `name` differs from the event's own for derived events.
+/// Arms what the event begins; the name differs from the event's own for derived events.
 pub(super) fn fold(
     customer: &mut Customer,
     happening: &Happening<'_>,
-    name: &str,
+    named: &Named<'_>,
     world: &World<'_>,
     out: &mut Effects,
 ) {
-    let Some(bundle) = world.active else { return };
-    for (campaign, index) in bundle.begun_by(name) {
-        let Some(campaign) = bundle.campaign(campaign) else {
-            continue;
-        };
-        let start = &campaign.starts[*index];
+    let Some((bundle, concerns)) = named.active() else {
+        return;
+    };
+    for (campaign, index) in bundle.starts(&concerns.begins) {
+        let start = &campaign.starts[index];
         let Some(key) = judge(customer, start, happening, world, out) else {
             continue;
         };
         if !is_about_something(customer, happening)
             || is_bought(customer, campaign, happening, world)
-            || !is_counted_out(customer, campaign, *index, happening)
+            || !is_counted_out(customer, campaign, index, happening)
         {
             continue;
         }
@@ -71,7 +71,7 @@ pub(super) fn fold(
             };
             let arming = Arming {
                 campaign,
-                start: *index,
+                start: index,
                 key,
                 entry,
                 id,
@@ -83,22 +83,16 @@ pub(super) fn fold(
 }
 
 /// Starts that count anew when this event comes.
-pub(super) fn recount(customer: &mut Customer, name: &str, world: &World<'_>) {
-    let Some(bundle) = world.active else { return };
+pub(super) fn recount(customer: &mut Customer, named: &Named<'_>) {
+    let Some((bundle, concerns)) = named.active() else {
+        return;
+    };
     if customer.behaviour.counters.is_empty() {
         return;
     }
-    for campaign in bundle.campaigns.values() {
-        for (index, start) in campaign.starts.iter().enumerate() {
-            let anew = start
-                .times
-                .as_ref()
-                .and_then(|times| times.without.as_deref());
-            if anew == Some(name) {
-                let of = counter(campaign, index);
-                customer.behaviour.counters.retain(|known| known.of != of);
-            }
-        }
+    for (campaign, index) in bundle.starts(&concerns.recounts) {
+        let of = counter(campaign, index);
+        customer.behaviour.counters.retain(|known| known.of != of);
     }
 }
 
@@ -366,65 +360,61 @@ pub(crate) fn after_end(
     out: &mut Effects,
 ) {
     let Some(bundle) = world.active else { return };
-    for campaign in bundle.campaigns.values() {
-        for (index, start) in campaign.starts.iter().enumerate() {
-            let StartKind::Ended { of, delay } = &start.kind else {
-                continue;
-            };
-            if !of.iter().any(|name| name == ended.campaign) {
-                continue;
-            }
-            let event = Event {
-                name: spec::JOURNEY_ENDED.into(),
-                order_id: ended.order_id.map(str::to_owned),
-                cart_id: ended.cart_id.map(str::to_owned),
-                checkout_id: ended.checkout_id.map(str::to_owned),
-                properties: [
-                    ("campaign".to_owned(), ended.campaign.into()),
-                    ("outcome".to_owned(), ended.outcome.into()),
-                ]
-                .into(),
-                ..Event::default()
-            };
-            let happening = Happening {
-                event: &event,
-                at: ended.at,
-                arrival: ended.at,
-                live: true,
-                id: EventId(ended.journey.0),
-                fresh: true,
-            };
-            let Some(key) = judge(customer, start, &happening, world, out) else {
-                continue;
-            };
-            let key = if key.is_empty() {
-                ended.journey.to_string()
-            } else {
-                key
-            };
-            let id = JourneyId::of(&campaign.name, world.customer, &ended.journey.0, &key);
-            let facts = Facts {
-                event: Some((&event, ended.at, ended.at)),
-                ..world.facts(&bundle.policy, customer, ended.at)
-            };
-            let Some(due) = due_after(delay, ended.at, id, &facts) else {
-                out.count(Count::ConditionFailed);
-                continue;
-            };
-            let entry = EntryFacts {
-                product_id: ended.product_id.map(str::to_owned),
-                ..entry(&happening, campaign)
-            };
-            let arming = Arming {
-                campaign,
-                start: index,
-                key,
-                entry,
-                id,
-                due,
-            };
-            arm(customer, arming, world, out);
-        }
+    for (campaign, index) in bundle.begun_by_end(ended.campaign) {
+        let start = &campaign.starts[index];
+        let StartKind::Ended { delay, .. } = &start.kind else {
+            continue;
+        };
+        let event = Event {
+            name: spec::JOURNEY_ENDED.into(),
+            order_id: ended.order_id.map(str::to_owned),
+            cart_id: ended.cart_id.map(str::to_owned),
+            checkout_id: ended.checkout_id.map(str::to_owned),
+            properties: [
+                ("campaign".to_owned(), ended.campaign.into()),
+                ("outcome".to_owned(), ended.outcome.into()),
+            ]
+            .into(),
+            ..Event::default()
+        };
+        let happening = Happening {
+            event: &event,
+            at: ended.at,
+            arrival: ended.at,
+            live: true,
+            id: EventId(ended.journey.0),
+            fresh: true,
+        };
+        let Some(key) = judge(customer, start, &happening, world, out) else {
+            continue;
+        };
+        let key = if key.is_empty() {
+            ended.journey.to_string()
+        } else {
+            key
+        };
+        let id = JourneyId::of(&campaign.name, world.customer, &ended.journey.0, &key);
+        let facts = Facts {
+            event: Some((&event, ended.at, ended.at)),
+            ..world.facts(&bundle.policy, customer, ended.at)
+        };
+        let Some(due) = due_after(delay, ended.at, id, &facts) else {
+            out.count(Count::ConditionFailed);
+            continue;
+        };
+        let entry = EntryFacts {
+            product_id: ended.product_id.map(str::to_owned),
+            ..entry(&happening, campaign)
+        };
+        let arming = Arming {
+            campaign,
+            start: index,
+            key,
+            entry,
+            id,
+            due,
+        };
+        arm(customer, arming, world, out);
     }
 }
 

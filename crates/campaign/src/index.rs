@@ -1,0 +1,142 @@
+//! What concerns what in a bundle: an event looks at the few starts, journeys and counters that its name concerns, not
+//! at every campaign.
+//!
+//! It holds names and positions alone; the rules themselves stay where they are, in the campaigns. Every list is in
+//! the order of the campaigns, so that going by it gives the same result as going through all of them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::model::{Campaign, Entry, Missed, Seen, Start, StartKind};
+use crate::policy::Policy;
+
+/// Starts, as campaign and index of the start.
+pub type Starts = Vec<(String, usize)>;
+
+/// What an event of one name concerns.
+#[derive(Debug, Default)]
+pub struct Concerns {
+    /// Starts that it may begin.
+    pub begins: Starts,
+    /// Starts with `times` that count anew when it comes.
+    pub recounts: Starts,
+    listens: BTreeSet<String>,
+    ends: BTreeSet<String>,
+}
+
+impl Concerns {
+    /// Whether a journey of this campaign waits for the event, or is excused by it.
+    pub fn listens(&self, campaign: &str) -> bool {
+        has(&self.listens, campaign)
+    }
+
+    /// Whether it may end a journey of this campaign, or be its goal.
+    pub fn ends(&self, campaign: &str) -> bool {
+        has(&self.ends, campaign)
+    }
+}
+
+/// The names of an event are few, most often none.
+fn has(names: &BTreeSet<String>, name: &str) -> bool {
+    !names.is_empty() && names.contains(name)
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Index {
+    by_event: HashMap<String, Concerns>,
+    /// Campaigns that begin after inactivity.
+    pub(crate) idle: BTreeSet<String>,
+    /// Starts by silence.
+    pub(crate) silences: Starts,
+    /// Whether one of them misses visits.
+    pub(crate) misses_visits: bool,
+    /// Starts by a date of the customer.
+    pub(crate) dates: Starts,
+    /// Starts by news of goods.
+    pub(crate) goods: Starts,
+    /// Ways of knowing goods that those ask for.
+    pub(crate) watched: BTreeSet<Seen>,
+    /// Starts by the end of a journey, by the campaign that ends.
+    ended: HashMap<String, Starts>,
+    none: Concerns,
+}
+
+impl Index {
+    /// Of all campaigns of a bundle.
+    pub(crate) fn of(campaigns: &BTreeMap<String, Campaign>, policy: &Policy) -> Self {
+        let mut index = Self::default();
+        for (name, campaign) in campaigns {
+            for (place, start) in campaign.starts.iter().enumerate() {
+                index.start(name, place, start);
+            }
+            let of_group = policy.groups.get(&campaign.group).and_then(Option::as_ref);
+            let exits = campaign.exits.iter().map(|exit| &exit.pattern);
+            let patterns = exits.chain(&campaign.goals);
+            for event in patterns.flat_map(|pattern| &pattern.on).chain(of_group) {
+                index.concern(event).ends.insert(name.clone());
+            }
+            for entry in &campaign.entries {
+                let patterns = match entry {
+                    Entry::Await { patterns, .. } => patterns,
+                    Entry::Wait { unless, .. } => &unless.patterns,
+                    _ => continue,
+                };
+                for event in patterns.iter().flat_map(|pattern| &pattern.on) {
+                    index.concern(event).listens.insert(name.clone());
+                }
+            }
+        }
+        index
+    }
+
+    fn start(&mut self, name: &str, place: usize, start: &Start) {
+        let here = || (name.to_owned(), place);
+        let anew = start
+            .times
+            .as_ref()
+            .and_then(|times| times.without.as_deref());
+        if let Some(event) = anew {
+            self.concern(event).recounts.push(here());
+        }
+        match &start.kind {
+            StartKind::After { on, .. } | StartKind::Idle { on, .. } => {
+                for event in on {
+                    self.concern(event).begins.push(here());
+                }
+            }
+            StartKind::Silence { without, .. } => {
+                self.silences.push(here());
+                self.misses_visits |= *without == Missed::Visit;
+            }
+            StartKind::Date { .. } => self.dates.push(here()),
+            StartKind::Product { seen, .. } => {
+                self.goods.push(here());
+                self.watched.extend(seen);
+            }
+            StartKind::Ended { of, .. } => {
+                for campaign in of {
+                    let starts = self.ended.entry(campaign.clone()).or_default();
+                    if starts.last() != Some(&here()) {
+                        starts.push(here());
+                    }
+                }
+            }
+            StartKind::Schedule(_) | StartKind::Announced { .. } => {}
+        }
+        if matches!(start.kind, StartKind::Idle { .. }) {
+            self.idle.insert(name.to_owned());
+        }
+    }
+
+    fn concern(&mut self, event: &str) -> &mut Concerns {
+        self.by_event.entry(event.to_owned()).or_default()
+    }
+
+    pub(crate) fn concerns(&self, event: &str) -> &Concerns {
+        self.by_event.get(event).unwrap_or(&self.none)
+    }
+
+    pub(crate) fn ended(&self, campaign: &str) -> &[(String, usize)] {
+        self.ended.get(campaign).map_or(&[], Vec::as_slice)
+    }
+}
