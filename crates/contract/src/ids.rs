@@ -15,13 +15,28 @@ pub struct MalformedId;
 
 /// Hashes length-prefixed parts to 16 bytes: `ab`+`c` and `a`+`bc` differ.
 pub fn digest(domain: &str, parts: &[&[u8]]) -> [u8; 16] {
-    let mut hasher = blake3::Hasher::new();
-    for part in std::iter::once(&domain.as_bytes()).chain(parts) {
-        hasher.update(&(part.len() as u64).to_be_bytes());
-        hasher.update(part);
-    }
+    let parts = || std::iter::once(domain.as_bytes()).chain(parts.iter().copied());
+    let length: usize = parts().map(|part| 8 + part.len()).sum();
+    let mut short = [0_u8; 256];
+    // Nearly every id is made of a few short parts: one call over them costs half of what a stream does.
+    let hash = if length <= short.len() {
+        let mut at = 0;
+        for part in parts() {
+            short[at..at + 8].copy_from_slice(&(part.len() as u64).to_be_bytes());
+            short[at + 8..at + 8 + part.len()].copy_from_slice(part);
+            at += 8 + part.len();
+        }
+        blake3::hash(&short[..length])
+    } else {
+        let mut hasher = blake3::Hasher::new();
+        for part in parts() {
+            hasher.update(&(part.len() as u64).to_be_bytes());
+            hasher.update(part);
+        }
+        hasher.finalize()
+    };
     let mut out = [0_u8; 16];
-    out.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    out.copy_from_slice(&hash.as_bytes()[..16]);
     out
 }
 
@@ -154,6 +169,24 @@ impl TriggerId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn short_and_long_parts_are_hashed_alike() {
+        for length in [0, 1, 200, 235, 236, 237, 300, 2_000] {
+            let part = vec![7_u8; length];
+            let mut stream = blake3::Hasher::new();
+            for bytes in [b"long".as_slice(), &part] {
+                stream.update(&(bytes.len() as u64).to_be_bytes());
+                stream.update(bytes);
+            }
+            let expected = stream.finalize();
+            assert_eq!(
+                digest("long", &[&part]),
+                expected.as_bytes()[..16],
+                "{length}"
+            );
+        }
+    }
 
     #[test]
     fn parts_are_length_prefixed() {

@@ -192,11 +192,12 @@ pub struct OrderFacts {
 
 /// Appends to a list and drops the oldest over the limit.
 pub fn push<T>(list: &mut Vec<T>, item: T, most: usize) {
-    list.push(item);
-    if list.len() > most {
-        let over = list.len() - most;
+    // Room is made first: a full list does not grow to lose its oldest.
+    if list.len() >= most {
+        let over = list.len() + 1 - most;
         list.drain(..over);
     }
+    list.push(item);
 }
 
 impl Behaviour {
