@@ -2,6 +2,10 @@
 //!
 //! A version this release does not know is refused, never overwritten (reliability H17).
 
+use std::cell::RefCell;
+
+use postcard::ser_flavors::Flavor;
+
 use crate::customer::Customer;
 
 /// The version that is written.
@@ -25,8 +29,41 @@ pub enum Error {
 
 /// Writes the current version.
 pub fn encode(customer: &Customer) -> Vec<u8> {
-    // Serialising plain data to memory has no way to fail.
-    postcard::to_extend(customer, vec![VERSION]).unwrap_or_default()
+    thread_local! {
+        static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    }
+    SCRATCH.with_borrow_mut(|scratch| {
+        scratch.clear();
+        scratch.push(VERSION);
+        // Serialising plain data to memory has no way to fail.
+        match postcard::serialize_with_flavor(customer, Bytes(scratch)) {
+            Ok(()) => scratch.clone(),
+            Err(_) => Vec::new(),
+        }
+    })
+}
+
+/// Appends to bytes that are there: every customer of every commit is written, so what grows is kept for the next.
+struct Bytes<'b>(&'b mut Vec<u8>);
+
+impl Flavor for Bytes<'_> {
+    type Output = ();
+
+    #[inline]
+    fn try_push(&mut self, data: u8) -> postcard::Result<()> {
+        self.0.push(data);
+        Ok(())
+    }
+
+    #[inline]
+    fn try_extend(&mut self, data: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(data);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
+    }
 }
 
 /// Reads any known version.

@@ -327,8 +327,14 @@ impl<'a> Batch<'a> {
         }
     }
 
-    fn take(&mut self, id: CustomerId, effects: Effects) {
+    fn take(&mut self, id: CustomerId, mut effects: Effects) {
         self.counts.merge(&effects.counts);
+        let watches = effects.watches.drain(..);
+        self.watches.extend(watches.map(|(product, since)| Watch {
+            product,
+            customer: id,
+            since,
+        }));
         // Whoever comes back in the same batch is not to be forgotten.
         if !effects.delete && !self.deleted.is_empty() {
             self.deleted.remove(&id);
@@ -404,13 +410,6 @@ impl<'a> Batch<'a> {
                 GrantChange::Withdraw(message) => GrantWrite::Withdraw(message),
                 GrantChange::Move(message) => GrantWrite::Move(message),
             }));
-        for (product, since) in &effects.watches {
-            self.watches.push(Watch {
-                product: product.clone(),
-                customer: id,
-                since: *since,
-            });
-        }
         for moved in &effects.coupons {
             let (pool, change) = match moved {
                 CouponMove::Taken(pool, code) => {
@@ -519,6 +518,12 @@ impl<'a> Batch<'a> {
             }
             customers.push((*id, Some(encode(customer))));
         }
+        // Those of a product together, the newest last: the store writes them at once.
+        let order = |watch: &Watch| (watch.since, watch.customer);
+        self.watches.sort_by(|one, other| {
+            let by_product = one.product.cmp(&other.product);
+            by_product.then_with(|| order(one).cmp(&order(other)))
+        });
         self.count(&difference);
         if self.learned {
             self.meta.sellers = serde_json::to_string(self.sellers.as_ref()).unwrap_or_default();

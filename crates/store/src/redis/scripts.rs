@@ -4,7 +4,7 @@ use redis::{Cmd, ErrorKind, RedisError, ServerErrorKind, cmd};
 
 const BODY: &str = include_str!("winback.lua");
 /// Part of every function's name: an old release never runs, nor replaces, a newer one's functions.
-const LIBRARY: &str = "winback_3";
+const LIBRARY: &str = "winback_4";
 
 /// How Lua is called.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -7,10 +7,21 @@ local function number(text)
   return n
 end
 
+-- Calls a command with many arguments, so many at a time: a call costs more than an argument. The arguments are taken
+-- in groups of `size`, which are not torn apart.
+local function in_groups(command, key, args, size)
+  local most = size * math.floor(200 / size)
+  for from = 1, #args, most do
+    local to = math.min(from + most - 1, #args)
+    if key then redis.call(command, key, unpack(args, from, to)) else redis.call(command, unpack(args, from, to)) end
+  end
+end
+
 -- KEYS: meta, timers, outbox, then a key per customer write, per grant write, per watch, and two per coupon write:
 -- the free codes, and all codes ever.
 -- ARGV: epoch, seq, id, trim, #meta, #customers, #timers, #outbox, #grants, #watches, most watchers of a product,
--- #coupons, then the parts in that order; a coupon write is verb, #codes, codes.
+-- #coupons, then the parts in that order; a coupon write is verb, #codes, codes. Watches of a product stand together, the
+-- newest last.
 -- Everything is validated before the first write: Lua has no rollback.
 local function commit(keys, argv)
   local epoch, seq, id = number(argv[1]), number(argv[2]), argv[3]
@@ -55,8 +66,11 @@ local function commit(keys, argv)
   for i = 0, watches - 1 do
     local at = first_grant + 5 * grants + 3 * i
     if not (number(argv[at + 1]) and number(argv[at + 2])) then return redis.error_reply('BADCOMMIT malformed watch') end
-    local kind = redis.call('TYPE', keys[3 + customers + grants + i + 1])['ok']
-    if kind ~= 'none' and kind ~= 'zset' then return redis.error_reply('BADCOMMIT key of another type') end
+    local place = 3 + customers + grants + i + 1
+    if i == 0 or keys[place] ~= keys[place - 1] then
+      local kind = redis.call('TYPE', keys[place])['ok']
+      if kind ~= 'none' and kind ~= 'zset' then return redis.error_reply('BADCOMMIT key of another type') end
+    end
   end
   for i, want in ipairs({ 'hash', 'zset', 'list' }) do
     local kind = redis.call('TYPE', keys[i])['ok']
@@ -69,16 +83,24 @@ local function commit(keys, argv)
   if held ~= epoch or at ~= seq then return { 'fenced', held, at } end
 
   local arg = 13
-  redis.call('HSET', keys[1], 'seq', string.format('%.0f', seq + 1), 'commit', id)
-  for _ = 1, metas do
-    redis.call('HSET', keys[1], argv[arg], argv[arg + 1])
-    arg = arg + 2
-  end
+  local fields = { 'seq', string.format('%.0f', seq + 1), 'commit', id }
+  for i = 0, 2 * metas - 1 do fields[#fields + 1] = argv[arg + i] end
+  in_groups('HSET', keys[1], fields, 2)
+  arg = arg + 2 * metas
+  local blobs = {}
   for i = 1, customers do
     local blob = argv[arg]
-    if blob == '' then redis.call('DEL', keys[3 + i]) else redis.call('SET', keys[3 + i], blob) end
+    if blob == '' then
+      in_groups('MSET', nil, blobs, 2)
+      blobs = {}
+      redis.call('DEL', keys[3 + i])
+    else
+      blobs[#blobs + 1] = keys[3 + i]
+      blobs[#blobs + 1] = blob
+    end
     arg = arg + 1
   end
+  in_groups('MSET', nil, blobs, 2)
   for _ = 1, timers do
     if argv[arg + 1] == '-' then
       redis.call('ZREM', keys[2], argv[arg])
@@ -88,10 +110,10 @@ local function commit(keys, argv)
     arg = arg + 2
   end
   if trim > 0 then redis.call('LTRIM', keys[3], trim, -1) end
-  for _ = 1, outbox do
-    redis.call('RPUSH', keys[3], argv[arg])
-    arg = arg + 1
-  end
+  local entries = {}
+  for i = 0, outbox - 1 do entries[#entries + 1] = argv[arg + i] end
+  in_groups('RPUSH', keys[3], entries, 1)
+  arg = arg + outbox
   for i = 1, grants do
     local key, verb = keys[3 + customers + i], argv[arg]
     if verb == 'remove' then
@@ -107,11 +129,18 @@ local function commit(keys, argv)
     end
     arg = arg + 5
   end
+  local waiting = {}
   for i = 1, watches do
-    local key = keys[3 + customers + grants + i]
-    redis.call('ZADD', key, argv[arg + 1], argv[arg])
-    redis.call('ZREMRANGEBYRANK', key, 0, -(watchers + 1))
-    redis.call('PEXPIREAT', key, argv[arg + 2])
+    local place = 3 + customers + grants + i
+    local key = keys[place]
+    waiting[#waiting + 1] = argv[arg + 1]
+    waiting[#waiting + 1] = argv[arg]
+    if i == watches or keys[place + 1] ~= key then
+      in_groups('ZADD', key, waiting, 2)
+      redis.call('ZREMRANGEBYRANK', key, 0, -(watchers + 1))
+      redis.call('PEXPIREAT', key, argv[arg + 2])
+      waiting = {}
+    end
     arg = arg + 3
   end
   for i = 1, coupons do
