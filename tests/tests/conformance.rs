@@ -114,6 +114,7 @@ fn commit(random: &mut Random, meta: &Meta, number: u64) -> Commit {
         },
         id: winback_contract::ids::digest("test", &[&number.to_be_bytes()]),
         meta: next,
+        base: random.percent(50).then(|| meta.clone()),
         customers,
         timers,
         outbox,

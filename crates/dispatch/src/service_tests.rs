@@ -70,6 +70,7 @@ impl Stage {
             sequence: meta.sequence,
             id: [1; 16],
             meta: Meta::default(),
+            base: None,
             grants: vec![GrantWrite::Grant {
                 message: ID,
                 attempt: 1,

@@ -57,8 +57,7 @@ pub struct Batch<'a> {
     pub news: Vec<Announcement>,
     /// Whether the sweep that ran at the beginning of this batch was replaced.
     pub restarted: bool,
-    sequence: u64,
-    epoch: u64,
+    base: Meta,
     /// Each customer that was touched, as it counted before.
     touched: HashMap<CustomerId, Tally, IdHash>,
     may_open: bool,
@@ -95,8 +94,7 @@ impl<'a> Batch<'a> {
         Self {
             ground,
             cache,
-            sequence: meta.sequence,
-            epoch: meta.epoch,
+            base: meta.clone(),
             meta: meta.clone(),
             news: news.to_vec(),
             restarted: false,
@@ -377,7 +375,7 @@ impl<'a> Batch<'a> {
                 source: SourcePosition {
                     stream: STREAM.into(),
                     partition: self.ground.partition,
-                    offset: Offset(i64::try_from(self.sequence).unwrap_or(i64::MAX)),
+                    offset: Offset(i64::try_from(self.base.sequence).unwrap_or(i64::MAX)),
                     index: self.forwards,
                 },
                 kind: forward.kind,
@@ -534,15 +532,16 @@ impl<'a> Batch<'a> {
             "commit",
             &[
                 &self.ground.partition.0.to_be_bytes(),
-                &self.epoch.to_be_bytes(),
-                &self.sequence.to_be_bytes(),
+                &self.base.epoch.to_be_bytes(),
+                &self.base.sequence.to_be_bytes(),
             ],
         );
         let commit = Commit {
-            epoch: self.epoch,
-            sequence: self.sequence,
+            epoch: self.base.epoch,
+            sequence: self.base.sequence,
             id,
             meta: self.meta,
+            base: Some(self.base),
             customers,
             timers,
             outbox: self.outbox.iter().map(Entry::encode).collect(),

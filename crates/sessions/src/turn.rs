@@ -20,6 +20,9 @@ use crate::metrics::Metrics;
 use crate::partition::Owned;
 use crate::sweep::{self, Job};
 
+/// Most decisions in one commit: each may need a code of a pool, and so many codes are kept at hand.
+const DECISIONS: usize = 2_000;
+
 /// What all partitions of the process share.
 #[derive(Clone)]
 pub struct Shared {
@@ -102,7 +105,7 @@ impl Owned {
         }
         let most = shared.config.batch;
         let positions = self.meta.positions;
-        while taken.decisions.len() < most {
+        while taken.decisions.len() < most.min(DECISIONS) {
             let Some(record) = self.decisions.pop_front() else {
                 break;
             };
@@ -249,8 +252,9 @@ impl Owned {
             return Ok(());
         }
         for pool in shared.bundles.pools() {
-            if self.coupons.lacks(pool, shared.config.batch) {
-                let most = 2 * shared.config.batch;
+            let enough = shared.config.batch.min(DECISIONS);
+            if self.coupons.lacks(pool, enough) {
+                let most = 2 * enough;
                 let (front, left) = shared.store.coupons(self.partition, pool, most).await?;
                 self.coupons.learn(pool, front, left);
             }

@@ -15,6 +15,8 @@ pub struct Commit {
     pub id: [u8; 16],
     /// Positions, marks, bundle, sweep, counters. Epoch and sequence in it are not read.
     pub meta: Meta,
+    /// The meta at `sequence`, if it is known for sure: what is in it need not be written again.
+    pub base: Option<Meta>,
     /// New blobs; `None` deletes.
     pub customers: Vec<(CustomerId, Option<Vec<u8>>)>,
     /// New due times; `None` removes.

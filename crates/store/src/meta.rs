@@ -55,8 +55,9 @@ pub struct Meta {
 }
 
 impl Meta {
-    /// As fields of a hash. Epoch and sequence are written by the commit itself.
-    pub fn to_fields(&self) -> Vec<(String, String)> {
+    /// As fields of a hash. Epoch and sequence are written by the commit itself. What is large or many is left out where
+    /// it is as in `base`, which is there already.
+    pub fn to_fields(&self, base: Option<&Self>) -> Vec<(String, String)> {
         let mut fields = vec![
             ("events".into(), self.positions.events.0.to_string()),
             ("decisions".into(), self.positions.decisions.0.to_string()),
@@ -75,27 +76,35 @@ impl Meta {
             ),
         ];
         fields.push(("jobs".into(), self.jobs.join("\n")));
-        // One field for all: what was told to everybody must be gone from it.
-        let goods = if self.goods.is_empty() {
-            String::new()
-        } else {
-            serde_json::to_string(&self.goods).unwrap_or_default()
-        };
-        fields.push(("goods".into(), goods));
-        fields.push(("sellers".into(), self.sellers.clone()));
-        for (name, json) in &self.news {
+        if base.is_none_or(|base| base.goods != self.goods) {
+            // One field for all: what was told to everybody must be gone from it.
+            let goods = if self.goods.is_empty() {
+                String::new()
+            } else {
+                serde_json::to_string(&self.goods).unwrap_or_default()
+            };
+            fields.push(("goods".into(), goods));
+        }
+        if base.is_none_or(|base| base.sellers != self.sellers) {
+            fields.push(("sellers".into(), self.sellers.clone()));
+        }
+        let known = base.map(|base| &base.news);
+        for (name, json) in news(&self.news, known) {
             fields.push((format!("news:{name}"), json.clone()));
         }
-        for (schedule, day) in &self.called {
+        let known = base.map(|base| &base.called);
+        for (schedule, day) in news(&self.called, known) {
             fields.push((format!("called:{schedule}"), day.clone()));
         }
-        for ((stream, partition), (offset, index)) in &self.high_water {
+        let known = base.map(|base| &base.high_water);
+        for ((stream, partition), (offset, index)) in news(&self.high_water, known) {
             fields.push((
                 format!("hw:{partition}:{stream}"),
                 format!("{offset}.{index}"),
             ));
         }
-        for (reason, count) in &self.held {
+        let known = base.map(|base| &base.held);
+        for (reason, count) in news(&self.held, known) {
             fields.push((format!("held:{reason}"), count.to_string()));
         }
         fields
@@ -170,6 +179,17 @@ impl Meta {
     }
 }
 
+/// Entries that are not as they were.
+fn news<'m, K: Ord, V: PartialEq>(
+    map: &'m BTreeMap<K, V>,
+    known: Option<&'m BTreeMap<K, V>>,
+) -> impl Iterator<Item = (&'m K, &'m V)> {
+    let is_new = move |(key, value): &(&K, &V)| {
+        known.is_none_or(|known| known.get(*key).is_none_or(|before| before != *value))
+    };
+    map.iter().filter(is_new)
+}
+
 fn with_prefix(fields: &BTreeMap<String, String>, prefix: &str) -> BTreeMap<String, String> {
     fields
         .iter()
@@ -199,7 +219,24 @@ mod tests {
         meta.positions.events = Offset(42);
         meta.high_water
             .insert(("raw:raw:x".into(), Partition(3)), (Offset(9), 2));
-        let fields: BTreeMap<String, String> = meta.to_fields().into_iter().collect();
+        let mut fields: BTreeMap<String, String> = meta.to_fields(None).into_iter().collect();
+        assert_eq!(Meta::from_fields(&fields), meta);
+
+        // What has not changed stays as it is there.
+        let before = meta.clone();
+        meta.positions.events = Offset(43);
+        meta.goods.clear();
+        meta.held.insert(Reason::QuietHours, 3);
+        let changes = meta.to_fields(Some(&before));
+        let names: Vec<&str> = changes.iter().map(|(name, _)| name.as_str()).collect();
+        assert!(names.contains(&"goods") && names.contains(&"held:quiet_hours"));
+        assert!(
+            !names.contains(&"sellers")
+                && !names
+                    .iter()
+                    .any(|name| name.contains(':') && *name != "held:quiet_hours")
+        );
+        fields.extend(changes);
         assert_eq!(Meta::from_fields(&fields), meta);
     }
 }

@@ -143,7 +143,7 @@ impl Store for RedisStore {
                         .arg(self.keys.coupons(partition, &write.pool))
                         .arg(self.keys.coupons_known(partition, &write.pool));
                 }
-                let fields = commit.meta.to_fields();
+                let fields = commit.meta.to_fields(commit.base.as_ref());
                 command
                     .arg(commit.epoch)
                     .arg(commit.sequence)
