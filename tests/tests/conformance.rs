@@ -303,3 +303,33 @@ async fn a_restarted_server_still_has_everything() {
 fn futures_now<T>(call: impl Future<Output = Result<T, winback_store::Error>>) -> Option<T> {
     tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(call)).ok()
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_stores_count_to_the_limit_and_no_further() {
+    let redis = Redis::start().unwrap();
+    let modes = [
+        winback_store::redis::Mode::Function,
+        winback_store::redis::Mode::Eval,
+    ];
+    let [function, eval] = modes.map(|mode| real(&redis, "count:", mode));
+    let (function, eval) = (function.await, eval.await);
+    let clock = Clock::at(1_000_000);
+    let memory = MemoryStore::new(clock.clone());
+    let stores: [(&str, &dyn Store); 2] = [("real", &function), ("memory", &memory)];
+    for (which, store) in stores {
+        for _ in 0..3 {
+            assert!(store.count("fuse:sms:0", 3).await.unwrap(), "{which}");
+        }
+        assert!(!store.count("fuse:sms:0", 3).await.unwrap(), "{which}");
+        // A refusal counts nothing, and other names have counts of their own.
+        assert!(store.count("fuse:sms:0", 4).await.unwrap(), "{which}");
+        assert!(!store.count("fuse:sms:0", 4).await.unwrap(), "{which}");
+        assert!(store.count("fuse:sms:7", 1).await.unwrap(), "{which}");
+        assert!(!store.count("none", 0).await.unwrap(), "{which}");
+    }
+    // Another process, by scripts, shares the count.
+    assert!(!eval.count("fuse:sms:0", 4).await.unwrap());
+    // The hour rolls by minutes.
+    clock.advance_to(1_000_000 + 61 * 60_000);
+    assert!(memory.count("fuse:sms:0", 3).await.unwrap());
+}

@@ -32,6 +32,9 @@ pub struct Outcome {
     /// Whether a machine did it (scanners, privacy proxies); never a reaction.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub bot: bool,
+    /// Whether it went to a file instead of the person: shadow mode, and addresses outside `only_to`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rehearsed: bool,
     /// When.
     pub at: Timestamp,
 }

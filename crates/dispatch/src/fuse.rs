@@ -1,19 +1,15 @@
 //! The fuse of a channel: more messages in an hour than the shop allows stop it, until a person resumes it.
 //!
-//! It counts the claims of this process, so a restart begins a new hour. What is not here: who is told; see the service.
+//! All processes of a channel count together, in the store, so a restart forgets nothing. Whoever resumes the channel
+//! begins a new count: its name says when that was. What is not here: who is told; see the service.
 
-use std::collections::VecDeque;
-
-/// Length of the window, and of its parts, in milliseconds.
-const HOUR: i64 = 3_600_000;
-const MINUTE: i64 = 60_000;
+use winback_contract::{Channel, Timestamp};
 
 /// See the module.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Fuse {
     most: Option<u32>,
-    /// Beginning of a minute, and messages in it.
-    minutes: VecDeque<(i64, u32)>,
+    resumed_at: Timestamp,
     blown: bool,
     told: bool,
 }
@@ -27,30 +23,23 @@ impl Fuse {
         }
     }
 
-    /// Whether one more message may go at this moment, in milliseconds. If so it counts.
-    pub fn allows(&mut self, now: i64) -> bool {
-        let Some(most) = self.most else { return true };
-        if self.blown {
-            return false;
-        }
-        while self.minutes.front().is_some_and(|(at, _)| at + HOUR <= now) {
-            self.minutes.pop_front();
-        }
-        let count: u64 = self
-            .minutes
-            .iter()
-            .map(|(_, count)| u64::from(*count))
-            .sum();
-        if count >= u64::from(most) {
-            self.blown = true;
-            return false;
-        }
-        let minute = now - now.rem_euclid(MINUTE);
-        match self.minutes.back_mut() {
-            Some((at, count)) if *at == minute => *count += 1,
-            _ => self.minutes.push_back((minute, 1)),
-        }
-        true
+    /// The name of the count and its limit; `None` where nothing has to be counted.
+    pub fn counts(&self, channel: Channel) -> Option<(String, u32)> {
+        let most = self.most?;
+        Some((
+            format!("fuse:{channel}:{}", self.resumed_at.as_millis()),
+            most,
+        ))
+    }
+
+    /// Whether it has blown: nothing may go then, and nothing is counted.
+    pub fn is_blown(&self) -> bool {
+        self.blown
+    }
+
+    /// There is no room left.
+    pub fn blow(&mut self) {
+        self.blown = true;
     }
 
     /// True once after it has blown.
@@ -60,35 +49,33 @@ impl Fuse {
         news
     }
 
-    /// A person resumed the channel: a new hour begins.
-    pub fn mend(&mut self) {
-        *self = Self::new(self.most);
+    /// A person resumed the channel: a new count begins, the same for all processes.
+    pub fn mend(&mut self, at: Timestamp) {
+        *self = Self {
+            resumed_at: at,
+            ..Self::new(self.most)
+        };
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Fuse, HOUR};
+    use super::{Channel, Fuse, Timestamp};
 
     #[test]
     fn it_blows_once_and_stays_open_until_it_is_mended() {
         let mut fuse = Fuse::new(Some(3));
-        assert!(fuse.allows(0) && fuse.allows(1) && fuse.allows(HOUR / 2));
+        let first = fuse.counts(Channel::Sms);
+        assert_eq!(first, Some(("fuse:sms:0".to_owned(), 3)));
         assert!(!fuse.has_just_blown());
-        assert!(!fuse.allows(HOUR - 1), "a fourth in the hour");
-        assert!(fuse.has_just_blown());
+        fuse.blow();
+        assert!(fuse.is_blown() && fuse.has_just_blown());
         assert!(!fuse.has_just_blown(), "it is told once");
-        assert!(!fuse.allows(9 * HOUR), "time alone mends nothing");
-        fuse.mend();
-        assert!(fuse.allows(9 * HOUR));
-    }
-
-    #[test]
-    fn an_hour_rolls() {
-        let mut fuse = Fuse::new(Some(2));
-        assert!(fuse.allows(0) && fuse.allows(HOUR / 2));
-        assert!(fuse.allows(HOUR), "the first has left the window");
-        assert!(!fuse.allows(HOUR + 1));
-        assert!((0..9).all(|_| Fuse::new(None).allows(0)));
+        fuse.mend(Timestamp::from_millis(9));
+        assert!(!fuse.is_blown());
+        assert_ne!(fuse.counts(Channel::Sms), first, "a new count");
+        fuse.blow();
+        assert!(fuse.has_just_blown());
+        assert_eq!(Fuse::new(None).counts(Channel::Sms), None);
     }
 }

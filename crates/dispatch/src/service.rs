@@ -148,7 +148,7 @@ impl Service {
                         "a switch was thrown"
                     );
                     if !switch.paused && switch.scope == self.scope().to_string() {
-                        self.fuse().mend();
+                        self.fuse().mend(switch.at);
                     }
                 }
                 Offered::Taken(_) | Offered::Known | Offered::Activated(_) => {}
@@ -377,11 +377,38 @@ impl Service {
             Some(self.config.channel),
         );
         // Its step is judged again, and held until the pause is over.
-        if paused || !shadow && !self.fuse().allows(self.clock.now_millis()) {
-            let (status, reason) = (OutcomeStatus::Deferred, Some(Reason::Paused));
-            return Ok(self.outcome(&message, status, reason, None));
+        let held = match paused {
+            true => Some(Reason::Paused),
+            false if shadow => None,
+            false => self.held_by_fuse().await?,
+        };
+        if held.is_some() {
+            return Ok(self.outcome(&message, OutcomeStatus::Deferred, held, None));
         }
         self.deliver(&message, &mail, shadow).await
+    }
+
+    /// Counts one more message of the channel; why it has to wait, if it has to.
+    async fn held_by_fuse(&self) -> Result<Option<Reason>, Error> {
+        if self.fuse().is_blown() {
+            return Ok(Some(Reason::Paused));
+        }
+        let Some((name, most)) = self.fuse().counts(self.config.channel) else {
+            return Ok(None);
+        };
+        match self.store.count(&name, most).await {
+            Ok(true) => Ok(None),
+            Ok(false) => {
+                self.fuse().blow();
+                Ok(Some(Reason::Paused))
+            }
+            // What can't be counted does not go: its step is judged again in a while.
+            Err(winback_store::Error::Unavailable(reason)) => {
+                tracing::warn!(reason, "a message waits for the store to count it");
+                Ok(Some(Reason::ProviderDown))
+            }
+            Err(winback_store::Error::Fatal(reason)) => Err(Error::Fatal(reason)),
+        }
     }
 
     async fn claim(&self, message: &Message, token: u64) -> Result<Claim, Error> {
@@ -439,7 +466,10 @@ impl Service {
                     .end_to_end
                     .with_label_values(&labels)
                     .observe(taken.max(0) as f64 / 1_000.0);
-                self.outcome(message, OutcomeStatus::Sent, None, provider_id)
+                Outcome {
+                    rehearsed: shadow,
+                    ..self.outcome(message, OutcomeStatus::Sent, None, provider_id)
+                }
             }
             Sent::Refused {
                 detail,
@@ -487,6 +517,7 @@ impl Service {
             reason,
             provider_id,
             bot: false,
+            rehearsed: false,
             at: Timestamp::from_millis(self.clock.now_millis()),
         }
     }

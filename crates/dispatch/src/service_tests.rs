@@ -247,6 +247,21 @@ async fn a_fuse_of_nothing_lets_nothing_through_until_it_is_mended() {
 }
 
 #[tokio::test]
+async fn all_processes_of_a_channel_blow_one_fuse() {
+    let mut stage = Stage::new(Some(2)).await;
+    // Another process has sent two in this hour.
+    let (name, most) = Fuse::new(Some(2)).counts(Channel::Sms).unwrap();
+    for _ in 0..2 {
+        assert!(stage.store.count(&name, most).await.unwrap());
+    }
+    let outcomes = stage.run().await;
+    assert_eq!(
+        (stage.sent(), outcomes[0].reason),
+        (0, Some(Reason::Paused))
+    );
+}
+
+#[tokio::test]
 async fn a_message_goes_out_once() {
     let mut stage = Stage::new(Some(5)).await;
     let outcomes = stage.run().await;

@@ -79,6 +79,9 @@ fn hand_over(customer: &mut Customer, outcome: &Outcome, world: &World<'_>, out:
         return;
     }
     customer.messages.remove(place);
+    if reached_somebody(outcome) {
+        book::offer::shown(customer, pending.journey, out);
+    }
     settle_message(
         customer,
         &pending,
@@ -97,6 +100,11 @@ fn hand_over(customer: &mut Customer, outcome: &Outcome, world: &World<'_>, out:
     {
         book::offer::take_back(customer, pending.journey, out);
     }
+}
+
+/// Whether somebody may have seen the message, and what it offers.
+fn reached_somebody(outcome: &Outcome) -> bool {
+    matches!(outcome.status, OutcomeStatus::Sent | OutcomeStatus::Unknown) && !outcome.rehearsed
 }
 
 /// A message went out that was thought not to: its step must not be sent again (INV-4).
@@ -125,6 +133,9 @@ fn sent_after_all(
         campaign: customer.journeys[index].campaign.clone(),
     };
     Customer::push_bounded(&mut customer.bookings, booking, limit::BOOKINGS);
+    if reached_somebody(outcome) {
+        book::offer::shown(customer, customer.journeys[index].id, out);
+    }
     let journey = &mut customer.journeys[index];
     journey.station = Station::Sending;
     journey.first_message_at = journey.first_message_at.or(Some(outcome.at));
@@ -149,9 +160,6 @@ pub(crate) fn settle_message(
         .journeys
         .iter()
         .position(|journey| journey.id == pending.journey);
-    if matches!(status, OutcomeStatus::Sent | OutcomeStatus::Unknown) {
-        book::offer::shown(customer, pending.journey, out);
-    }
     match status {
         OutcomeStatus::Sent => {
             if let Some(index) = index {

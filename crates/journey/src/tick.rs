@@ -102,6 +102,9 @@ fn look_after(
         match verdict {
             Some(status) => {
                 customer.messages.remove(place);
+                if status == OutcomeStatus::Unknown {
+                    book::offer::shown(customer, pending.journey, out);
+                }
                 settle_message(customer, &pending, status, None, now, world, out);
             }
             None => {

@@ -47,6 +47,8 @@ struct Kept {
 struct Inner {
     partitions: BTreeMap<Partition, Partitioned>,
     pins: BTreeMap<String, String>,
+    /// By name: how many in which minute.
+    counters: BTreeMap<String, BTreeMap<i64, u64>>,
     high: i64,
     faults: Option<(u64, u64)>,
     draws: u64,
@@ -438,6 +440,19 @@ impl Store for MemoryStore {
         };
         let front = pool.free.iter().take(most).cloned().collect();
         Ok((front, pool.free.len() as u64))
+    }
+
+    async fn count(&self, name: &str, most: u32) -> Result<bool, Error> {
+        let mut inner = self.lock();
+        inner.may_fail()?;
+        let minute = self.now(&mut inner).as_millis().div_euclid(60_000);
+        let minutes = inner.counters.entry(name.to_owned()).or_default();
+        minutes.retain(|at, _| *at > minute - 60);
+        let has_room = minutes.values().sum::<u64>() < u64::from(most);
+        if has_room {
+            *minutes.entry(minute).or_default() += 1;
+        }
+        Ok(has_room)
     }
 
     async fn pin(&self, name: &str, value: &str) -> Result<String, Error> {

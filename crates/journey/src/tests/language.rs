@@ -66,6 +66,7 @@ fn click(life: &mut Life, place: usize) {
         reason: None,
         provider_id: None,
         bot: false,
+        rehearsed: false,
         at: life.now,
     };
     let effects = life.with(|customer, world| outcome::apply(customer, &outcome, world));

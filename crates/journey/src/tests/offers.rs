@@ -2,6 +2,7 @@
 
 use winback_contract::{CustomerId, OutcomeStatus, Reason, Span, Transition};
 
+use super::review::report;
 use super::world::{Life, POLICY, added, ordered};
 use crate::state::What;
 use crate::tick::{self, GrantState};
@@ -103,6 +104,42 @@ fn a_lost_answer_keeps_the_code() {
     life.event(ordered("o1"));
     life.wait(Span::from_days(1));
     assert_eq!(left(&life), 0, "it may be in her hands");
+}
+
+#[test]
+fn a_code_whose_mail_went_out_after_all_does_not_come_back() {
+    let mut life = life("", &["A"]);
+    life.rehearsed = true;
+    life.event(added("c1"));
+    life.wait(Span::from_hours(1));
+    // Its second mail goes to the person, and is first thought not to have gone.
+    life.rehearsed = false;
+    book(&mut life, Span::from_hours(20));
+    let message = life.customer.messages[0].message;
+    report(&mut life, OutcomeStatus::Deferred, message, 2);
+    report(&mut life, OutcomeStatus::Sent, message, 2);
+    life.event(ordered("o1"));
+    assert!(life.customer.journeys.is_empty());
+    assert_eq!(left(&life), 0, "it is in her hands");
+}
+
+#[test]
+fn mail_that_goes_to_files_uses_up_no_code() {
+    let mut life = life("", &["A", "B"]);
+    life.rehearsed = true;
+    life.event(added("c1"));
+    life.wait(Span::from_days(2));
+    assert_eq!(codes(&life), [Some("A"), Some("A")], "the journey keeps it");
+    life.event(ordered("o1"));
+    life.wait(Span::from_days(90));
+    assert_eq!(left(&life), 2, "nobody has seen it");
+
+    // The same journey, and its last mail goes to the person.
+    life.event(added("c2"));
+    life.wait(Span::from_hours(1));
+    life.rehearsed = false;
+    life.wait(Span::from_days(90));
+    assert_eq!(left(&life), 1);
 }
 
 #[test]

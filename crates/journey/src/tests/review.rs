@@ -23,7 +23,7 @@ fn consent(status: ConsentStatus) -> Event {
     }
 }
 
-fn report(
+pub(super) fn report(
     life: &mut Life,
     status: OutcomeStatus,
     message: winback_contract::MessageId,
@@ -39,6 +39,7 @@ fn report(
         reason: None,
         provider_id: None,
         bot: false,
+        rehearsed: false,
         at: life.now,
     };
     let effects = life.with(|customer, world| outcome::apply(customer, &outcome, world));

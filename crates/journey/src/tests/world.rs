@@ -107,6 +107,8 @@ pub(super) struct Life {
     pub(super) watches: Vec<String>,
     /// What the provider says of why.
     pub(super) why: Option<winback_contract::Reason>,
+    /// Whether mail goes to files.
+    pub(super) rehearsed: bool,
     /// Whether every step goes through the blob, and every decision is made twice.
     pub(super) thorough: bool,
     /// Every how many messages the provider does something else than take it.
@@ -149,6 +151,7 @@ impl Life {
             withdrawn: Vec::new(),
             watches: Vec::new(),
             why: None,
+            rehearsed: false,
             thorough: true,
             trouble: Vec::new(),
         }
@@ -318,6 +321,7 @@ impl Life {
                 .filter(|_| matches!(status, OutcomeStatus::Refused | OutcomeStatus::Deferred)),
             provider_id: None,
             bot: false,
+            rehearsed: self.rehearsed,
             at: self.now,
         };
         let effects = self.with(|customer, world| outcome::apply(customer, &outcome, world));

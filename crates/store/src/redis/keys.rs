@@ -38,6 +38,9 @@ impl Keys {
     pub(crate) fn coupons_known(&self, p: Partition, pool: &str) -> String {
         format!("{}{{{p}}}:coupons-known:{pool}", self.0)
     }
+    pub(crate) fn counter(&self, name: &str) -> String {
+        format!("{}count:{name}", self.0)
+    }
     pub(crate) fn pin(&self, name: &str) -> String {
         format!("{}pin:{name}", self.0)
     }

@@ -368,6 +368,14 @@ impl Store for RedisStore {
         Ok((codes, left))
     }
 
+    async fn count(&self, name: &str, most: u32) -> Result<bool, Error> {
+        self.connection
+            .call(Call::Count, 1, |command| {
+                command.arg(self.keys.counter(name)).arg(most);
+            })
+            .await
+    }
+
     async fn pin(&self, name: &str, value: &str) -> Result<String, Error> {
         let key = self.keys.pin(name);
         let mut set = cmd("SETNX");

@@ -88,6 +88,7 @@ impl RedisStore {
         self.roll(P, "", 1).await?;
         self.watchers(P, "rehearsal", "", 1).await?;
         self.coupons(P, "rehearsal", 1).await?;
+        self.count("rehearsal", 1).await?;
         self.pin("rehearsal", "x").await.map(|_| ())
     }
 
@@ -103,6 +104,7 @@ impl RedisStore {
             keys.watchers(P, "rehearsal").into_bytes(),
             keys.coupons(P, "rehearsal").into_bytes(),
             keys.coupons_known(P, "rehearsal").into_bytes(),
+            keys.counter("rehearsal").into_bytes(),
             keys.pin("rehearsal").into_bytes(),
         ] {
             let mut delete = cmd("DEL");

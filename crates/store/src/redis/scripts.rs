@@ -22,6 +22,7 @@ pub(crate) enum Call {
     Commit,
     Acquire,
     Claim,
+    Count,
 }
 
 impl Call {
@@ -30,6 +31,7 @@ impl Call {
             Self::Commit => "commit",
             Self::Acquire => "acquire",
             Self::Claim => "claim",
+            Self::Count => "count",
         }
     }
 
@@ -57,7 +59,7 @@ impl Call {
 /// Loads the library if it is not there.
 pub(crate) fn load() -> Cmd {
     let mut source = format!("#!lua name={LIBRARY}\n{BODY}\n");
-    for call in [Call::Commit, Call::Acquire, Call::Claim] {
+    for call in [Call::Commit, Call::Acquire, Call::Claim, Call::Count] {
         source.push_str(&format!(
             "redis.register_function('{LIBRARY}_{0}', {0})\n",
             call.name()

@@ -1,4 +1,4 @@
--- All of winback's Lua: commit, acquire, claim. No business rule lives here but grant and claim.
+-- All of winback's Lua: commit, acquire, claim, count. No business rule lives here but grant and claim.
 -- The same body runs as a Function library or, where functions are not allowed, as scripts.
 
 local function number(text)
@@ -184,4 +184,21 @@ local function claim(keys, argv)
   -- A claim is never forgotten before its outcome is settled.
   redis.call('PERSIST', keys[1])
   return 'claimed'
+end
+
+-- KEYS: counter, a hash of minutes. ARGV: the most in an hour. Counts one and says 1, or says 0 where there is no room.
+local function count(keys, argv)
+  local most = number(argv[1])
+  if not most then return redis.error_reply('BADCOUNT malformed number') end
+  local minute = math.floor(redis.call('TIME')[1] / 60)
+  local sum, old = 0, {}
+  local minutes = redis.call('HGETALL', keys[1])
+  for i = 1, #minutes, 2 do
+    if number(minutes[i]) <= minute - 60 then old[#old + 1] = minutes[i] else sum = sum + number(minutes[i + 1]) end
+  end
+  if #old > 0 then redis.call('HDEL', keys[1], unpack(old)) end
+  if sum >= most then return 0 end
+  redis.call('HINCRBY', keys[1], string.format('%.0f', minute), 1)
+  redis.call('EXPIRE', keys[1], 7200)
+  return 1
 end

@@ -130,6 +130,7 @@ impl Case {
             reason: None,
             provider_id: None,
             bot: false,
+            rehearsed: false,
             at: self.machine.now(),
         };
         self.machine.report(&outcome).await?;
