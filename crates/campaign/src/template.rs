@@ -162,11 +162,12 @@ impl Templates {
 
     /// Renders every template for sample customers, so that a wrong name is found before it goes live.
     fn try_samples(&self, report: &mut Report) {
+        let samples = samples();
         for (key, by_locale) in &self.paths {
             for path in by_locale.values() {
-                for (_, sample) in samples() {
+                for (_, sample) in &samples {
                     let result = match key.channel {
-                        Channel::Email => match self.email_at(path, &sample) {
+                        Channel::Email => match self.email_at(path, sample) {
                             Ok(mail) => {
                                 if let Some(problem) = links::broken(&mail.html) {
                                     let help = "write the whole address, such as https://shop.example/cart; ask first for what may be missing";
@@ -177,7 +178,7 @@ impl Templates {
                             }
                             Err(failure) => Err(failure),
                         },
-                        _ => self.text_at(path, &sample).map(|_| ()),
+                        _ => self.text_at(path, sample).map(|_| ()),
                     };
                     if let Err(failure) = result {
                         let at = failure.line.map(|line| Position { line, column: 1 });

@@ -34,14 +34,11 @@ pub(crate) type Parts = (Policy, BTreeMap<String, Campaign>, Templates);
 pub(crate) fn files(files: &Files, report: &mut Report) -> Option<Parts> {
     let mut policies = Vec::new();
     let mut campaigns = Vec::new();
-    let yaml = files.0.iter().filter(|(path, _)| path.ends_with(".yaml"));
-    for (path, text) in yaml.filter(|(path, _)| !path.ends_with("tests.yaml")) {
-        lint::empty_values(path, text, report);
-    }
     for (path, text) in &files.0 {
         if !(path.ends_with(".yaml") || path.ends_with(".yml")) || path.ends_with("tests.yaml") {
             continue;
         }
+        lint::empty_values(path, text, report);
         match kind(path, text, report).as_deref() {
             Some("Policy") => policies.push(path),
             Some("Campaign") => campaigns.push(path),

@@ -1,6 +1,7 @@
 //! Names that a text asks for, against those there are: a misspelt one inside an `if` is no error to the renderer.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::LazyLock;
 
 use crate::diagnostic::{Report, did_you_mean};
 
@@ -11,7 +12,9 @@ const MORE: &[&str] = &["stay_until", "recommend"];
 
 /// Reports names that are nowhere: `customer.fist_name`, or `custmer`.
 pub(super) fn check(path: &str, names: HashSet<String>, report: &mut Report) {
-    let known = known();
+    // The samples are the same for every text.
+    static KNOWN: LazyLock<BTreeMap<String, BTreeSet<String>>> = LazyLock::new(known);
+    let known = &*KNOWN;
     let names: BTreeSet<String> = names.into_iter().collect();
     for name in names {
         let mut parts = name.split('.');

@@ -3,6 +3,10 @@
 //! `{{ orders }} {{ orders | plural(one="замовлення", few="замовлення", many="замовлень") }}`. The language is the one in
 //! the template's name. What is not here: how a number is written.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
 use intl_pluralrules::{PluralCategory, PluralRuleType, PluralRules};
 use minijinja::value::Kwargs;
 use minijinja::{Error, ErrorKind, State, Value};
@@ -28,33 +32,73 @@ pub(super) fn plural(state: &State<'_, '_>, value: &Value, forms: Kwargs) -> Res
     let number = f64::try_from(value.clone())
         .map_err(|_| wrong("`plural` wants a number, such as orders".to_owned()))?;
     let locale = locale(state.name());
-    let rules = rules(&locale).ok_or_else(|| {
+    let language = language(&locale).ok_or_else(|| {
         wrong(format!(
             "no plural rules are known for the language `{locale}` of this file's name"
         ))
     })?;
-    let category = |number: f64| rules.select(number).unwrap_or(PluralCategory::OTHER);
-    let word = |category: PluralCategory| {
+    let word = |category: &PluralCategory| {
         let name = WORDS
             .iter()
-            .find(|(known, _)| *known == category)
+            .find(|(known, _)| known == category)
             .map_or("other", |(_, name)| name);
         (name, forms.get::<Option<String>>(name).ok().flatten())
     };
-    for sample in 0..=SHOWN {
-        if let (name, None) = word(category(f64::from(sample))) {
+    for (category, example) in &language.needed {
+        if let (name, None) = word(category) {
             return Err(wrong(format!(
-                "`plural` needs `{name}` for {sample} in `{locale}`"
+                "`plural` needs `{name}` for {example} in `{locale}`"
             )));
         }
     }
     // A broken number takes `other`, and where it was not given the form of many.
-    let (_, exact) = word(category(number));
-    let (_, many) = word(category(f64::from(SHOWN)));
+    let (_, exact) = word(&language.category(number));
+    let (_, many) = word(&language.category(f64::from(SHOWN)));
     forms_are_known(&forms)?;
     exact
         .or(many)
         .ok_or_else(|| wrong("`plural` has no form for this number".to_owned()))
+}
+
+/// A language, with the categories that its whole numbers need and the first number of each.
+struct Language {
+    rules: PluralRules,
+    needed: Vec<(PluralCategory, u32)>,
+}
+
+impl Language {
+    fn new(rules: PluralRules) -> Self {
+        let mut language = Self {
+            rules,
+            needed: Vec::new(),
+        };
+        for number in 0..=SHOWN {
+            let category = language.category(f64::from(number));
+            if !language.needed.iter().any(|(known, _)| *known == category) {
+                language.needed.push((category, number));
+            }
+        }
+        language
+    }
+
+    fn category(&self, number: f64) -> PluralCategory {
+        self.rules.select(number).unwrap_or(PluralCategory::OTHER)
+    }
+}
+
+/// What is known of a language, looked up once per thread.
+fn language(locale: &str) -> Option<Rc<Language>> {
+    thread_local! {
+        static KNOWN: RefCell<HashMap<String, Option<Rc<Language>>>> = RefCell::default();
+    }
+    KNOWN.with_borrow_mut(|known| {
+        if let Some(language) = known.get(locale) {
+            return language.clone();
+        }
+        let language = rules(locale).map(|rules| Rc::new(Language::new(rules)));
+        known.insert(locale.to_owned(), language.clone());
+        language
+    })
 }
 
 fn forms_are_known(forms: &Kwargs) -> Result<(), Error> {

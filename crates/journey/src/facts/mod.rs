@@ -4,6 +4,7 @@
 //! An unknown value is absent. Money is in whole units of the shop's currency; other currencies are absent.
 
 mod calls;
+mod field;
 mod person;
 mod shopping;
 
@@ -15,7 +16,9 @@ use winback_campaign::policy::{Policy, Setting};
 use winback_contract::{Announcement, CustomerId, Event, Money, Span, Timestamp};
 
 use crate::customer::{Customer, Line};
-use crate::state::{EntryFacts, Field, Journey};
+use crate::state::{EntryFacts, Journey};
+
+pub(crate) use field::field;
 
 /// Everything a condition may ask about.
 #[derive(Clone, Copy, Debug)]
@@ -119,23 +122,9 @@ pub(crate) fn span(span: Span) -> Option<Value> {
     chrono::Duration::try_milliseconds(span.as_millis()).map(Value::Duration)
 }
 
-/// A scalar of an event's properties, in the type that the contract says.
-pub(crate) fn scalar(value: &serde_json::Value, name: &str) -> Option<Value> {
-    use winback_campaign::names::{Kind, kind};
-    let kind = kind("event", name);
-    match value {
-        serde_json::Value::Bool(flag) => Some(Value::Bool(*flag)),
-        serde_json::Value::Number(number) if kind == Some(Kind::Text) => {
-            Some(Value::from(number.to_string()))
-        }
-        serde_json::Value::Number(number) => number.as_f64().map(Value::Float),
-        serde_json::Value::String(text) => match kind {
-            Some(Kind::Time) => Timestamp::parse(text).ok().and_then(time),
-            Some(Kind::Number) => text.trim().parse().ok().map(Value::Float),
-            _ => Some(Value::from(text.clone())),
-        },
-        _ => None,
-    }
+/// A scalar of an event's properties, as conditions have it.
+fn scalar(value: &serde_json::Value, name: &str) -> Option<Value> {
+    field(value, name)?.value()
 }
 
 impl Facts<'_> {
@@ -196,14 +185,7 @@ impl Facts<'_> {
         map.text("product_id", entry.product_id.as_ref());
         map.make("total", || self.money(entry.total));
         for (name, field) in &entry.fields {
-            map.make(name, || {
-                Some(match field {
-                    Field::Text(text) => Value::from(text.clone()),
-                    Field::Number(number) => Value::Float(*number),
-                    Field::Bool(flag) => Value::Bool(*flag),
-                    Field::Time(at) => return time(*at),
-                })
-            });
+            map.make(name, || field.value());
         }
         map.value()
     }
@@ -256,22 +238,6 @@ impl Facts<'_> {
         }
         map.value()
     }
-}
-
-/// Whether the contract calls a field of any event a text: numbers are taken as text there.
-pub(crate) fn is_text(name: &str) -> bool {
-    matches!(
-        winback_campaign::names::kind("event", name),
-        Some(winback_campaign::names::Kind::Text)
-    )
-}
-
-/// Whether the contract calls a field of any event a time.
-pub(crate) fn is_time(name: &str) -> bool {
-    matches!(
-        winback_campaign::names::kind("event", name),
-        Some(winback_campaign::names::Kind::Time)
-    )
 }
 
 impl Variables for Facts<'_> {

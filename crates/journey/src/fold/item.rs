@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use winback_campaign::model::Start;
-use winback_contract::{Event, Timestamp};
+use winback_contract::Event;
 
 use super::Happening;
 use super::start::line;
 use crate::customer::{Customer, Line};
 use crate::effects::{Count, Effects};
-use crate::facts::{Facts, is_text, is_time};
+use crate::facts::{Facts, field};
 use crate::state::Field;
 use crate::world::World;
 
@@ -65,18 +65,12 @@ pub(super) fn values(event: &Event, wanted: &BTreeSet<String>) -> Vec<(String, F
                 .map(short),
             _ => None,
         };
-        let of_properties = || match event.properties.get(name)? {
-            serde_json::Value::Bool(flag) => Some(Field::Bool(*flag)),
-            serde_json::Value::Number(number) if is_text(name) => Some(short(&number.to_string())),
-            serde_json::Value::Number(number) => number.as_f64().map(Field::Number),
-            serde_json::Value::String(text) if is_time(name) => {
-                Timestamp::parse(text).ok().map(Field::Time)
-            }
-            serde_json::Value::String(text) => Some(short(text)),
-            _ => None,
+        let of_properties = || match field(event.properties.get(name)?, name)? {
+            Field::Text(text) => Some(short(&text)),
+            other => Some(other),
         };
-        if let Some(field) = own.or_else(of_properties) {
-            found.push((name.clone(), field));
+        if let Some(value) = own.or_else(of_properties) {
+            found.push((name.clone(), value));
         }
     }
     found

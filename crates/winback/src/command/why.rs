@@ -1,10 +1,10 @@
 //! `winback why PROFILE`: what was decided about one person, and why, read from the customer itself, or from the topics.
 
-use winback_contract::{Identity, IdentityKind, Timestamp};
+use winback_contract::{CustomerId, Identity, IdentityKind, Partition, Timestamp};
 use winback_journey::customer::Customer;
 use winback_journey::state::{Station, What};
 use winback_journey::{decode, due};
-use winback_store::Store as _;
+use winback_store::Store;
 
 use super::{connect, past};
 use crate::config::Config;
@@ -27,45 +27,69 @@ pub(crate) struct Arguments {
 /// Runs it.
 pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Error> {
     let store = connect::redis_now(config).await?;
-    let mut id = profile(&arguments.profile, &config.shop.id)?;
+    let found = owner(&store, &arguments.profile, config).await?;
+    for joined in found.profiles.windows(2) {
+        if let [id, owner] = joined {
+            output::print(&format!("{id} was joined with {owner}"));
+        }
+    }
+    let (id, partition) = (found.id, found.partition);
+    output::print(&format!("profile {id}, partition {partition}"));
+    let only = arguments.campaign.as_deref();
+    if !arguments.all {
+        output::print(&tell(&found.customer, only));
+        return Ok(());
+    }
+    let (log, names) = (connect::kafka(config)?, config.names());
+    let mut profiles = found.profiles;
+    profiles.extend(found.customer.absorbed.iter().map(|known| known.customer));
+    let lines = past::of(&log, &names, config.kafka.partitions, &profiles, only).await?;
+    if lines.is_empty() {
+        output::print("the topics hold nothing about this person");
+    }
+    for (at, line) in lines {
+        output::print(&format!("{at}  {line}"));
+    }
+    Ok(())
+}
+
+/// A person as the store has it.
+pub(crate) struct Found {
+    /// The profile that holds everything.
+    pub(crate) id: CustomerId,
+    /// Where it lies.
+    pub(crate) partition: Partition,
+    /// The profile that was asked for, and those it was joined with, up to the one that holds everything.
+    pub(crate) profiles: Vec<CustomerId>,
+    /// The state.
+    pub(crate) customer: Customer,
+    /// How long its encoding is.
+    pub(crate) bytes: usize,
+}
+
+/// Finds the profile that holds what is known, from any that was joined with it.
+pub(crate) async fn owner(store: &dyn Store, text: &str, config: &Config) -> Result<Found, Error> {
+    let mut id = profile(text, &config.shop.id)?;
     let mut profiles = vec![id];
+    // Kinds of identity are three steps apart at most.
     for _hop in 0..4 {
         let partition = config.kafka.partitions.of(id);
-        let blob = store.load(partition, &[id]).await?.pop().flatten();
-        let Some(blob) = blob else {
-            return Err(Error::Findings(format!(
-                "nobody is known under {}",
-                arguments.profile
-            )));
+        let Some(blob) = store.load(partition, &[id]).await?.pop().flatten() else {
+            return Err(Error::Findings(format!("nobody is known under {text}")));
         };
         let customer = decode(&blob).map_err(|error| Error::Environment(error.to_string()))?;
-        match customer.forward {
-            Some(mark) => {
-                output::print(&format!("{id} was joined with {}", mark.owner));
-                id = mark.owner;
-                profiles.push(id);
-            }
-            None if arguments.all => {
-                output::print(&format!("profile {id}, partition {partition}"));
-                let (log, names) = (connect::kafka(config)?, config.names());
-                let only = arguments.campaign.as_deref();
-                profiles.extend(customer.absorbed.iter().map(|known| known.customer));
-                let partitions = config.kafka.partitions;
-                let lines = past::of(&log, &names, partitions, &profiles, only).await?;
-                if lines.is_empty() {
-                    output::print("the topics hold nothing about this person");
-                }
-                for (at, line) in lines {
-                    output::print(&format!("{at}  {line}"));
-                }
-                return Ok(());
-            }
-            None => {
-                output::print(&format!("profile {id}, partition {partition}"));
-                output::print(&tell(&customer, arguments.campaign.as_deref()));
-                return Ok(());
-            }
-        }
+        let Some(mark) = customer.forward else {
+            let bytes = blob.len();
+            return Ok(Found {
+                id,
+                partition,
+                profiles,
+                customer,
+                bytes,
+            });
+        };
+        id = mark.owner;
+        profiles.push(id);
     }
     Err(Error::Environment(
         "marks lead in a circle: this is a bug in winback, please report it".into(),
@@ -73,8 +97,8 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
 }
 
 /// Reads `kind:value` or hex.
-pub(crate) fn profile(text: &str, shop: &str) -> Result<winback_contract::CustomerId, Error> {
-    if let Ok(id) = winback_contract::CustomerId::parse(text) {
+pub(crate) fn profile(text: &str, shop: &str) -> Result<CustomerId, Error> {
+    if let Ok(id) = CustomerId::parse(text) {
         return Ok(id);
     }
     let wrong = || {
