@@ -8,7 +8,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use winback_bus::{Log as _, Place, between};
+use winback_bus::{Log, Place, between};
 use winback_campaign::{Bundle, Files};
 use winback_contract::{Partition, SourceKind, Span, Timestamp, Topic, TopicNames};
 
@@ -56,12 +56,12 @@ impl Arguments {
     }
 }
 
-struct Line {
+pub(super) struct Line {
     at: Timestamp,
     number: usize,
     partition: Partition,
     key: String,
-    text: Vec<u8>,
+    pub(super) text: Vec<u8>,
     headers: Vec<(String, Vec<u8>)>,
 }
 
@@ -78,7 +78,7 @@ pub(crate) async fn run(arguments: Arguments, config: Option<&Config>) -> Result
     let (campaigns, bundle, _) = checked(&arguments.campaigns)?;
     let other = arguments.against.as_deref().map(checked).transpose()?;
     let events = match (arguments.topic(), config) {
-        (Some(topic), Some(config)) => retained(topic, config).await?,
+        (Some(topic), Some(config)) => retained(&super::connect::kafka(config)?, topic).await?,
         _ => read(&arguments.events)?,
     };
     let (Some(first), Some(last)) = (
@@ -164,8 +164,7 @@ async fn play(
 }
 
 /// What a raw topic still holds, in the order of its arrival.
-async fn retained(topic: &str, config: &Config) -> Result<Vec<Line>, Error> {
-    let log = super::connect::kafka(config)?;
+pub(super) async fn retained(log: &dyn Log, topic: &str) -> Result<Vec<Line>, Error> {
     if log.partitions(topic).await?.is_none() {
         return Err(Error::Usage(format!("there is no topic {topic}")));
     }
@@ -174,7 +173,7 @@ async fn retained(topic: &str, config: &Config) -> Result<Vec<Line>, Error> {
     let mut events = Vec::new();
     for (partition, span) in (0..).map(Partition).zip(span) {
         let place = Place::new(topic, partition);
-        between(&log, "backtest", &place, span, |record| {
+        between(log, "backtest", &place, span, |record| {
             let key = String::from_utf8_lossy(&record.key);
             events.push(Line {
                 at: record.time,

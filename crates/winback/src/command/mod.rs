@@ -21,3 +21,8 @@ pub(crate) mod simulate;
 pub(crate) mod test;
 pub(crate) mod topics;
 pub(crate) mod why;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail")]
+#[path = "history_tests.rs"]
+mod history_tests;

@@ -41,8 +41,7 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
         return Ok(());
     }
     let (log, names) = (connect::kafka(config)?, config.names());
-    let mut profiles = found.profiles;
-    profiles.extend(found.customer.absorbed.iter().map(|known| known.customer));
+    let profiles = found.everybody();
     let lines = past::of(&log, &names, config.kafka.partitions, &profiles, only).await?;
     if lines.is_empty() {
         output::print("the topics hold nothing about this person");
@@ -65,6 +64,19 @@ pub(crate) struct Found {
     pub(crate) customer: Customer,
     /// How long its encoding is.
     pub(crate) bytes: usize,
+}
+
+impl Found {
+    /// All profiles that this person was known by, as far as they are still known.
+    pub(crate) fn everybody(&self) -> Vec<CustomerId> {
+        let mut profiles = self.profiles.clone();
+        for joined in &self.customer.absorbed {
+            if !profiles.contains(&joined.customer) {
+                profiles.push(joined.customer);
+            }
+        }
+        profiles
+    }
 }
 
 /// Finds the profile that holds what is known, from any that was joined with it.
