@@ -4,8 +4,8 @@
 //! channel's policy and is counted; an answer nobody waits for changes nothing but reactions.
 
 use winback_contract::{
-    Body, Channel, ConsentChange, ConsentStatus, EventId, Outcome, OutcomeStatus, Reason,
-    SourceKind, Timestamp, Transition,
+    Body, Channel, ConsentChange, ConsentStatus, EventId, JourneyRecord, Outcome, OutcomeStatus,
+    Reason, SourceKind, Timestamp, Transition,
 };
 
 use crate::advance::{excuse, keep, record, settle};
@@ -13,7 +13,7 @@ use crate::book;
 use crate::customer::{Booking, Customer, limit};
 use crate::effects::{Count, Effects, Forward, GrantChange};
 use crate::fold::{consent, withdraw};
-use crate::state::{Pending, Station, What};
+use crate::state::{Kept, Pending, Station, What};
 use crate::world::{Ambiguous, World};
 
 /// Applies an outcome.
@@ -162,13 +162,8 @@ pub(crate) fn settle_message(
         .position(|journey| journey.id == pending.journey);
     match status {
         OutcomeStatus::Sent => {
+            out.journeys.extend(sent(customer, pending, at, world));
             if let Some(index) = index {
-                let sent = Transition::Sent {
-                    step: pending.step.clone(),
-                    message: pending.message,
-                };
-                out.journeys
-                    .push(record(&customer.journeys[index], world, at, sent));
                 customer.behaviour.unanswered = customer.behaviour.unanswered.saturating_add(1);
                 step_done(customer, index, at, world, out);
             }
@@ -236,6 +231,36 @@ pub(crate) fn settle_message(
         }
         _ => {}
     }
+}
+
+/// The record of a message that went out. The journey may have ended while it was on its way: it is told all the same.
+fn sent(
+    customer: &Customer,
+    pending: &Pending,
+    at: Timestamp,
+    world: &World<'_>,
+) -> Option<JourneyRecord> {
+    let mut journeys = customer.journeys.iter();
+    let running = journeys.find(|journey| journey.id == pending.journey);
+    let of_campaign = |kept: &&Kept| kept.campaign == pending.campaign;
+    let ended = || customer.decisions.iter().rev().find(of_campaign);
+    let bundle = running
+        .map(|journey| journey.bundle)
+        .or_else(|| ended().map(|kept| kept.bundle))
+        .or_else(|| world.active.map(|bundle| bundle.hash))?;
+    Some(JourneyRecord {
+        v: JourneyRecord::VERSION,
+        journey: pending.journey,
+        customer: world.customer,
+        campaign: pending.campaign.clone(),
+        bundle,
+        at,
+        transition: Transition::Sent {
+            step: pending.step.clone(),
+            message: pending.message,
+        },
+        input: None,
+    })
 }
 
 fn step_done(

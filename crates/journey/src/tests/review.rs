@@ -1,8 +1,8 @@
 //! Cases found by reading: each failed before its fix.
 
 use winback_contract::{
-    Body, Channel, ConsentChange, ConsentStatus, CustomerId, Event, IdentityKind, Outcome,
-    OutcomeStatus, Reason, SourceKind, Span, Timestamp, Transition,
+    Body, Channel, ConsentChange, ConsentStatus, CustomerId, Event, IdentityKind, JourneyRecord,
+    Outcome, OutcomeStatus, Reason, SourceKind, Span, Timestamp, Transition,
 };
 
 use super::world::{CART, LOST, Life, added, at, known, ordered, viewed};
@@ -101,6 +101,27 @@ fn a_late_sent_is_not_sent_again() {
     assert!(life.sent.is_empty(), "the reminder was out already");
     life.wait(Span::from_hours(10));
     assert_eq!(life.steps(), ["offer"]);
+}
+
+#[test]
+fn what_was_sent_is_told_also_after_the_end() {
+    let mut life = Life::new(MORNING, &[CART]);
+    life.event(added("c1"));
+    let decision = decision_after_idle(&mut life);
+    let booked = life.with(|customer, world| book::apply(customer, &decision, world));
+    let message = booked.messages[0].clone();
+    // Dispatch has claimed it; before it can say that it went out, she buys.
+    life.event(ordered("o1"));
+    report(&mut life, OutcomeStatus::Sent, message.id, message.attempt);
+    let told = life.records.iter().filter(|record| {
+        matches!(&record.transition, Transition::Sent { message: sent, .. } if *sent == message.id)
+            && record.bundle == message.bundle
+            && record.campaign == message.campaign
+    });
+    assert_eq!(told.count(), 1, "{:?}", life.records);
+    report(&mut life, OutcomeStatus::Sent, message.id, message.attempt);
+    let sent = |record: &&JourneyRecord| matches!(record.transition, Transition::Sent { .. });
+    assert_eq!(life.records.iter().filter(sent).count(), 1, "once");
 }
 
 #[test]
@@ -221,7 +242,7 @@ fn a_moved_message_is_judged_again_with_what_was_said_since() {
     report(&mut life, OutcomeStatus::Moved, message.id, message.attempt);
     life.wait(Span::from_days(3));
     assert!(life.sent.is_empty());
-    let no_consent = |record: &winback_contract::JourneyRecord| {
+    let no_consent = |record: &JourneyRecord| {
         matches!(
             record.transition,
             Transition::Skipped {
