@@ -208,7 +208,7 @@ fn sends(step: &Step) -> String {
     if step.preferred {
         text.push_str(", the channel the customer reacts to first");
     }
-    if let Some(at) = step.at {
+    if let Some(at) = step.at.or(step.first_at) {
         let _ = write!(text, ", at {} local time", at.strftime("%H:%M"));
     }
     if let Some(recommend) = &step.recommend {

@@ -480,6 +480,8 @@ pub struct Step {
     pub preferred: bool,
     /// The next such local time; `None` is now.
     pub at: Option<jiff::civil::Time>,
+    /// The same where nothing of the journey has gone out yet: the shop's hour, for starts that have none of their own.
+    pub first_at: Option<jiff::civil::Time>,
     /// Given up so long after it was due.
     pub expires: Span,
     /// Products it is about.

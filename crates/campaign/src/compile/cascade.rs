@@ -32,7 +32,7 @@ const FITTING: &[(&str, &[&str])] = &[
 /// What is known while a cascade is laid out.
 pub(super) struct Layout<'c> {
     pub(super) campaign: &'c str,
-    /// The hour of the first step on a path, where the start has none of its own; gone behind that step.
+    /// The hour of the first message, where the start has none of its own; gone where every path has had a step.
     pub(super) hour: Option<jiff::civil::Time>,
     pub(super) topic: &'c str,
     pub(super) entries: Vec<Entry>,
@@ -229,9 +229,11 @@ impl Scope<'_> {
             within,
             came: 0,
         });
+        let hour = layout.hour;
         if let Some(otherwise) = &part.otherwise {
             self.block(&otherwise.value, layout);
         }
+        layout.hour = hour;
         let behind = index(layout.entries.len());
         if let Some(Entry::Await { came, .. }) = layout.entries.get_mut(place) {
             *came = behind;
@@ -268,7 +270,7 @@ impl Scope<'_> {
         if let Some(otherwise) = &part.else_ {
             self.block(&otherwise.value, layout);
         }
-        layout.hour = layout.hour.and(behind_then);
+        layout.hour = layout.hour.or(behind_then);
         let end = index(layout.entries.len());
         if let Some(Entry::Jump(to)) = jump.and_then(|jump| layout.entries.get_mut(jump)) {
             *to = end;
@@ -294,7 +296,7 @@ impl Scope<'_> {
         self.name(name);
         let place = layout.entries.len();
         layout.entries.push(Entry::Jump(0));
-        let (hour, mut behind) = (layout.hour, layout.hour);
+        let (hour, mut behind) = (layout.hour, None);
         let (mut branches, mut jumps, mut sum) = (Vec::new(), Vec::new(), 0);
         for (branch_name, branch) in &into.value {
             let Branch { share, then } = branch;
@@ -306,11 +308,12 @@ impl Scope<'_> {
             branches.push((branch_name.clone(), hundredths, index(layout.entries.len())));
             self.block(then, layout);
             let behind_branch = std::mem::replace(&mut layout.hour, hour);
-            behind = behind.and(behind_branch);
+            behind = behind.or(behind_branch);
             layout.entries.push(Entry::Jump(0));
             jumps.push(layout.entries.len() - 1);
         }
-        layout.hour = behind;
+        // Those in no branch have had no step.
+        layout.hour = if sum < 10_000 { hour } else { behind };
         if sum > 10_000 {
             self.error(
                 position(into),

@@ -31,8 +31,8 @@ impl Scope<'_> {
             let hint = "add `senders: { email: { from: …, unsubscribe: … } }`";
             self.error(position(name), "Policy has no sender of email", help(hint));
         }
-        let at = match &part.at {
-            Some(text) => super::policy::clock(&text.value).or_else(|| {
+        let at = part.at.as_ref().and_then(|text| {
+            super::policy::clock(&text.value).or_else(|| {
                 let hint = "write hours and minutes in quotes, such as \"10:00\"";
                 self.error(
                     position(text),
@@ -40,9 +40,8 @@ impl Scope<'_> {
                     help(hint),
                 );
                 None
-            }),
-            None => hour,
-        };
+            })
+        });
         let recommend = part.recommend.as_ref().map(|part| self.recommend(part));
         let offer = part.offer.as_ref().and_then(|offer| self.offer(offer));
         let task = part.task.as_ref().map(|task| Task {
@@ -64,6 +63,7 @@ impl Scope<'_> {
             template: template.value.clone(),
             send,
             preferred,
+            first_at: hour.filter(|_| at.is_none()),
             at,
             expires: part
                 .expires

@@ -275,3 +275,48 @@ fn an_unanswered_trigger_is_emitted_again_and_given_up_at_last() {
     );
     assert_eq!(reasons(&life), [Reason::NoDecision]);
 }
+
+#[test]
+fn the_first_message_keeps_the_shop_s_hour_whatever_lies_before_it() {
+    let birthday = "apiVersion: winback/v1
+kind: Campaign
+metadata: { name: birthday, group: cart }
+spec:
+  enter: { date: customer.birthday, every: year }
+  cascade:
+    - { if: customer.city == 'Kyiv', then: [ { step: gift, send: [email] } ] }
+    - { step: wishes, send: [email] }
+";
+    for (city, expected) in [
+        ("Lviv", vec!["wishes 2026-02-20T08:00:00.000Z"]),
+        // What follows a message has no hour of its own: here it waits for the cap and the end of the night.
+        (
+            "Kyiv",
+            vec![
+                "gift 2026-02-20T08:00:00.000Z",
+                "wishes 2026-02-21T05:00:00.000Z",
+            ],
+        ),
+    ] {
+        let mut life = Life::new(MORNING, &[birthday]);
+        life.event(Event {
+            name: "Identified".into(),
+            identities: known(),
+            traits: Some(winback_contract::Traits {
+                birthday: Some("1992-02-20".into()),
+                city: Some(city.into()),
+                ..winback_contract::Traits::default()
+            }),
+            ..Event::default()
+        });
+        life.wait(Span::from_days(60));
+        let steps = life.steps();
+        let times = life.sent.iter().map(|(at, _)| at.to_string());
+        let told: Vec<String> = steps
+            .iter()
+            .zip(times)
+            .map(|(step, at)| format!("{step} {at}"))
+            .collect();
+        assert_eq!(told, expected, "{city}");
+    }
+}
