@@ -187,6 +187,15 @@ fn news_of_goods_reaches_those_who_wait_for_it() {
         let why = shop.expect(&["why", "user:viewer", "--all"]).unwrap();
         why.matches("sent as").count() == 1
     });
+    let folder = shop.folder.path().join("campaigns").display().to_string();
+    let reach = shop.expect(&["publish", &folder, "--dry-run"]).unwrap();
+    let line = |name: &str| {
+        let mut lines = reach.lines().filter(|line| line.starts_with(name));
+        lines.next().unwrap_or_default().to_owned()
+    };
+    // The buyer has bought it; the other looked at something else, which may fall too.
+    assert!(line("fell").contains("3 wait for news"), "{reach}");
+    assert!(line("back").contains("1 wait for news"), "{reach}");
     let told = |address: &str, said: &str| (format!("{address}@example.com"), said.to_owned());
     let expected = BTreeMap::from([
         (told("viewer", "FELL p1 for 80"), 1),

@@ -168,6 +168,9 @@ fn table(reached: &Reached) -> String {
         if let Some(count) = reach.announced {
             calls.push(format!("{count} at an announcement"));
         }
+        if let Some(count) = reach.watching {
+            calls.push(format!("{count} wait for news of goods they know"));
+        }
         lines.push(format!(
             "{name:<28} {:>9} {:>9} {:>9} {:>9} {:>9}  {}",
             reach.running,

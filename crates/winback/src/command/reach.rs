@@ -37,6 +37,8 @@ pub(crate) struct Reach {
     pub(crate) called: Option<(Date, u64)>,
     /// Customers whom an announcement would reach.
     pub(crate) announced: Option<u64>,
+    /// Customers who know goods in such a way that news of them may begin a journey.
+    pub(crate) watching: Option<u64>,
 }
 
 /// What would become of all.
@@ -142,6 +144,13 @@ impl Reached {
                         let reach = self.campaigns.entry(campaign.name.clone()).or_default();
                         *reach.announced.get_or_insert(0) +=
                             u64::from(told.journeys.len() > before);
+                    }
+                    StartKind::Product { seen, within, .. } => {
+                        let mut wanted = after.behaviour.wanted.iter();
+                        let waits = wanted
+                            .any(|wanted| seen.contains(&wanted.seen) && wanted.at + *within > now);
+                        let reach = self.campaigns.entry(campaign.name.clone()).or_default();
+                        *reach.watching.get_or_insert(0) += u64::from(waits);
                     }
                     _ => {}
                 }
