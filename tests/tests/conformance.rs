@@ -85,8 +85,14 @@ fn commit(random: &mut Random, meta: &Meta, number: u64) -> Commit {
     let watches = (0..random.below(3))
         .map(|_| Watch {
             product: format!("p{}", random.below(3)),
-            customer: customer(random),
-            since: Timestamp::from_millis(far + random.between(0, 50)),
+            by: (0..=random.below(3))
+                .map(|_| {
+                    (
+                        Timestamp::from_millis(far + random.between(0, 50)),
+                        customer(random),
+                    )
+                })
+                .collect(),
         })
         .collect();
     let coupons = (0..random.below(3))

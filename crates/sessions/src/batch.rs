@@ -65,7 +65,7 @@ pub struct Batch<'a> {
     deleted: BTreeSet<CustomerId>,
     outbox: Vec<Entry>,
     grants: Vec<GrantWrite>,
-    watches: Vec<Watch>,
+    watches: HashMap<String, Vec<(Timestamp, CustomerId)>>,
     sellers: Arc<Sellers>,
     coupons: &'a mut Coupons,
     coupon_writes: Vec<CouponWrite>,
@@ -104,7 +104,7 @@ impl<'a> Batch<'a> {
             deleted: BTreeSet::new(),
             outbox: Vec::new(),
             grants: Vec::new(),
-            watches: Vec::new(),
+            watches: HashMap::new(),
             sellers: Arc::clone(sellers),
             coupons,
             coupon_writes: Vec::new(),
@@ -327,12 +327,9 @@ impl<'a> Batch<'a> {
 
     fn take(&mut self, id: CustomerId, mut effects: Effects) {
         self.counts.merge(&effects.counts);
-        let watches = effects.watches.drain(..);
-        self.watches.extend(watches.map(|(product, since)| Watch {
-            product,
-            customer: id,
-            since,
-        }));
+        for (product, since) in effects.watches.drain(..) {
+            self.watches.entry(product).or_default().push((since, id));
+        }
         // Whoever comes back in the same batch is not to be forgotten.
         if !effects.delete && !self.deleted.is_empty() {
             self.deleted.remove(&id);
@@ -516,12 +513,14 @@ impl<'a> Batch<'a> {
             }
             customers.push((*id, Some(encode(customer))));
         }
-        // Those of a product together, the newest last: the store writes them at once.
-        let order = |watch: &Watch| (watch.since, watch.customer);
-        self.watches.sort_by(|one, other| {
-            let by_product = one.product.cmp(&other.product);
-            by_product.then_with(|| order(one).cmp(&order(other)))
-        });
+        let watches = std::mem::take(&mut self.watches).into_iter();
+        let mut watches: Vec<Watch> = watches
+            .map(|(product, mut by)| {
+                by.sort_unstable();
+                Watch { product, by }
+            })
+            .collect();
+        watches.sort_unstable_by(|one, other| one.product.cmp(&other.product));
         self.count(&difference);
         if self.learned {
             self.meta.sellers = serde_json::to_string(self.sellers.as_ref()).unwrap_or_default();
@@ -547,7 +546,7 @@ impl<'a> Batch<'a> {
             outbox: self.outbox.iter().map(Entry::encode).collect(),
             trim,
             grants: self.grants,
-            watches: self.watches,
+            watches,
             coupons: self.coupon_writes,
         };
         let finished = Finished {

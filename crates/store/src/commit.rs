@@ -27,26 +27,25 @@ pub struct Commit {
     pub trim: u64,
     /// Grants.
     pub grants: Vec<GrantWrite>,
-    /// Customers who wait for news of a product.
+    /// Customers who wait for news of products.
     pub watches: Vec<Watch>,
     /// Coupon codes, in the order given.
     pub coupons: Vec<CouponWrite>,
 }
 
-/// Most customers of a partition who wait for news of one product: the newest stay (INV-12).
+/// Most customers of a partition who wait for news of one product: the newest stay (INV-12). A list may be longer for an
+/// hour before it is cut.
 pub const WATCHERS: usize = 10_000;
 /// A list of watchers to which nobody was added is forgotten after so long.
 pub const WATCHED_FOR: Span = Span::from_days(90);
 
-/// Somebody waits for news of a product.
+/// Those who wait for news of a product from now on.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Watch {
     /// The shop's id of it.
     pub product: String,
-    /// Who.
-    pub customer: CustomerId,
-    /// Since when.
-    pub since: Timestamp,
+    /// Since when, and who; the newest last.
+    pub by: Vec<(Timestamp, CustomerId)>,
 }
 
 /// A write to a pool of coupon codes.

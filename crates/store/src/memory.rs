@@ -149,8 +149,10 @@ fn apply(state: &mut Partitioned, commit: &Commit) {
     state.outbox.extend(commit.outbox.iter().cloned());
     for watch in &commit.watches {
         let list = state.watchers.entry(watch.product.clone()).or_default();
-        list.retain(|(_, customer)| *customer != watch.customer);
-        list.insert((watch.since, watch.customer));
+        for (since, who) in &watch.by {
+            list.retain(|(_, customer)| customer != who);
+            list.insert((*since, *who));
+        }
         while list.len() > WATCHERS {
             list.pop_first();
         }

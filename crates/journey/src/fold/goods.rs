@@ -55,11 +55,14 @@ pub(super) fn note(
         return;
     }
     for product in &event.products {
-        let same = |wanted: &Wanted| wanted.product_id == product.product_id && wanted.seen == seen;
-        let fresh = lists.iter().any(|wanted| {
-            wanted.product_id == product.product_id && wanted.at + RENEWED > happening.at
+        let mut fresh = false;
+        lists.retain(|wanted| {
+            if wanted.product_id != product.product_id {
+                return true;
+            }
+            fresh |= wanted.at + RENEWED > happening.at;
+            wanted.seen != seen
         });
-        lists.retain(|wanted| !same(wanted));
         let wanted = Wanted {
             product_id: product.product_id.clone(),
             seen,

@@ -7,6 +7,7 @@ mod info;
 mod keys;
 mod rehearse;
 mod scripts;
+mod watches;
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,7 @@ use async_trait::async_trait;
 use redis::{Value, cmd, pipe};
 use winback_contract::{CustomerId, MessageId, Partition, Span, Timestamp};
 
-use crate::commit::{Commit, Committed, CouponChange, GrantWrite, WATCHED_FOR, WATCHERS};
+use crate::commit::{Commit, Committed, CouponChange, GrantWrite, WATCHERS};
 use crate::error::Error;
 use crate::memory::GRANT_SLACK;
 use crate::meta::Meta;
@@ -31,6 +32,7 @@ pub struct RedisStore {
     connection: std::sync::Arc<Connection>,
     keys: Keys,
     high: std::sync::atomic::AtomicI64,
+    tidied: watches::Tidied,
 }
 
 impl RedisStore {
@@ -45,6 +47,7 @@ impl RedisStore {
             connection,
             keys,
             high: std::sync::atomic::AtomicI64::new(0),
+            tidied: watches::Tidied::default(),
         };
         store.time().await.map(|_| store)
     }
@@ -55,6 +58,7 @@ impl RedisStore {
             connection: self.connection.clone(),
             keys: Keys(format!("{}{prefix}", self.keys.0)),
             high: std::sync::atomic::AtomicI64::new(0),
+            tidied: watches::Tidied::default(),
         }
     }
 
@@ -117,10 +121,11 @@ impl Store for RedisStore {
     }
 
     async fn commit(&self, partition: Partition, commit: &Commit) -> Result<Committed, Error> {
+        let lists = self.tidied.lists(&self.keys, partition, &commit.watches);
         let keys = 3
             + commit.customers.len()
             + commit.grants.len()
-            + commit.watches.len()
+            + lists.len()
             + 2 * commit.coupons.len();
         let answer: Vec<Value> = self
             .connection
@@ -135,8 +140,8 @@ impl Store for RedisStore {
                 for write in &commit.grants {
                     command.arg(self.keys.grant(partition, write.message()));
                 }
-                for watch in &commit.watches {
-                    command.arg(self.keys.watchers(partition, &watch.product));
+                for list in &lists {
+                    command.arg(list.key());
                 }
                 for write in &commit.coupons {
                     command
@@ -156,7 +161,7 @@ impl Store for RedisStore {
                 command
                     .arg(commit.outbox.len())
                     .arg(commit.grants.len())
-                    .arg(commit.watches.len())
+                    .arg(lists.len())
                     .arg(WATCHERS)
                     .arg(commit.coupons.len());
                 for (name, value) in fields {
@@ -178,11 +183,8 @@ impl Store for RedisStore {
                 for write in &commit.grants {
                     grant_arguments(command, write);
                 }
-                for watch in &commit.watches {
-                    command
-                        .arg(watch.customer.as_bytes())
-                        .arg(watch.since.as_millis())
-                        .arg((watch.since + WATCHED_FOR).as_millis());
+                for list in &lists {
+                    list.arguments(command);
                 }
                 for write in &commit.coupons {
                     coupon_arguments(command, &write.change);
@@ -197,7 +199,10 @@ impl Store for RedisStore {
             redis::from_redis_value_ref::<u64>(value).map_err(|_| malformed("commit"))
         };
         match word.as_str() {
-            "ok" => Ok(Committed::Applied),
+            "ok" => {
+                self.tidied.done(lists);
+                Ok(Committed::Applied)
+            }
             "already" => Ok(Committed::AlreadyApplied),
             "fenced" => Ok(Committed::Fenced {
                 epoch: number(epoch)?,

@@ -56,8 +56,7 @@ impl RedisStore {
             }],
             watches: vec![Watch {
                 product: "rehearsal".into(),
-                customer: who,
-                since: now,
+                by: vec![(now, who)],
             }],
             coupons: ["add", "return", "take"].map(rehearsed).into(),
         };

@@ -17,11 +17,11 @@ local function in_groups(command, key, args, size)
   end
 end
 
--- KEYS: meta, timers, outbox, then a key per customer write, per grant write, per watch, and two per coupon write:
+-- KEYS: meta, timers, outbox, then a key per customer write, per grant write, per list of watchers, and two per coupon write:
 -- the free codes, and all codes ever.
 -- ARGV: epoch, seq, id, trim, #meta, #customers, #timers, #outbox, #grants, #watches, most watchers of a product,
--- #coupons, then the parts in that order; a coupon write is verb, #codes, codes. Watches of a product stand together, the
--- newest last.
+-- #coupons, then the parts in that order; a list of watchers is #members, its expiry or nothing where it need not be
+-- tidied, then score and member of each; a coupon write is verb, #codes, codes.
 -- Everything is validated before the first write: Lua has no rollback.
 local function commit(keys, argv)
   local epoch, seq, id = number(argv[1]), number(argv[2]), argv[3]
@@ -33,8 +33,20 @@ local function commit(keys, argv)
   if not (epoch and seq and id and trim and metas and customers and timers and outbox and grants and watches and watchers and coupons) then
     return redis.error_reply('BADCOMMIT malformed head')
   end
-  local first_coupon = 13 + 2 * metas + customers + 2 * timers + outbox + 5 * grants + 3 * watches
-  local behind = first_coupon
+  local first_watch = 13 + 2 * metas + customers + 2 * timers + outbox + 5 * grants
+  local behind = first_watch
+  for i = 1, watches do
+    local members, expiry = number(argv[behind] or ''), argv[behind + 1]
+    if not members or members < 1 or not (expiry == '' or number(expiry or '')) then
+      return redis.error_reply('BADCOMMIT malformed watch')
+    end
+    for at = behind + 2, behind + 2 * members, 2 do
+      if not number(argv[at] or '') then return redis.error_reply('BADCOMMIT malformed watch') end
+    end
+    behind = behind + 2 + 2 * members
+    local kind = redis.call('TYPE', keys[3 + customers + grants + i])['ok']
+    if kind ~= 'none' and kind ~= 'zset' then return redis.error_reply('BADCOMMIT key of another type') end
+  end
   for i = 1, coupons do
     local verb, codes = argv[behind], number(argv[behind + 1] or '')
     if verb ~= 'add' and verb ~= 'take' and verb ~= 'return' then return redis.error_reply('BADCOMMIT unknown coupon write') end
@@ -61,15 +73,6 @@ local function commit(keys, argv)
     if verb ~= 'grant' and verb ~= 'remove' and verb ~= 'withdraw' and verb ~= 'move' then return redis.error_reply('BADCOMMIT unknown grant write') end
     if verb == 'grant' and not (number(argv[at + 1]) and number(argv[at + 2]) and number(argv[at + 3]) and number(argv[at + 4])) then
       return redis.error_reply('BADCOMMIT malformed grant')
-    end
-  end
-  for i = 0, watches - 1 do
-    local at = first_grant + 5 * grants + 3 * i
-    if not (number(argv[at + 1]) and number(argv[at + 2])) then return redis.error_reply('BADCOMMIT malformed watch') end
-    local place = 3 + customers + grants + i + 1
-    if i == 0 or keys[place] ~= keys[place - 1] then
-      local kind = redis.call('TYPE', keys[place])['ok']
-      if kind ~= 'none' and kind ~= 'zset' then return redis.error_reply('BADCOMMIT key of another type') end
     end
   end
   for i, want in ipairs({ 'hash', 'zset', 'list' }) do
@@ -129,19 +132,16 @@ local function commit(keys, argv)
     end
     arg = arg + 5
   end
-  local waiting = {}
   for i = 1, watches do
-    local place = 3 + customers + grants + i
-    local key = keys[place]
-    waiting[#waiting + 1] = argv[arg + 1]
-    waiting[#waiting + 1] = argv[arg]
-    if i == watches or keys[place + 1] ~= key then
-      in_groups('ZADD', key, waiting, 2)
-      redis.call('ZREMRANGEBYRANK', key, 0, -(watchers + 1))
-      redis.call('PEXPIREAT', key, argv[arg + 2])
-      waiting = {}
+    local key, members, expiry = keys[3 + customers + grants + i], number(argv[arg]), argv[arg + 1]
+    for from = arg + 2, arg + 1 + 2 * members, 200 do
+      redis.call('ZADD', key, unpack(argv, from, math.min(from + 199, arg + 1 + 2 * members)))
     end
-    arg = arg + 3
+    if expiry ~= '' then
+      redis.call('ZREMRANGEBYRANK', key, 0, -(watchers + 1))
+      redis.call('PEXPIREAT', key, expiry)
+    end
+    arg = arg + 2 + 2 * members
   end
   for i = 1, coupons do
     local at = 3 + customers + grants + watches + 2 * i
