@@ -63,6 +63,12 @@ pub fn sentences(campaign: &Campaign, policy: &Policy) -> Vec<String> {
             "{share} % of the customers are kept without it, for comparison."
         ));
     }
+    if let Some(at) = campaign.first_at {
+        let at = at.strftime("%H:%M");
+        lines.push(format!(
+            "The first message goes out at {at} local time, if its step names no other."
+        ));
+    }
     lines.push("The cascade:".into());
     for (place, entry) in campaign.entries.iter().enumerate() {
         lines.push(format!("{:>3}. {}", place + 1, does(entry)));
@@ -208,7 +214,7 @@ fn sends(step: &Step) -> String {
     if step.preferred {
         text.push_str(", the channel the customer reacts to first");
     }
-    if let Some(at) = step.at.or(step.first_at) {
+    if let Some(at) = step.at {
         let _ = write!(text, ", at {} local time", at.strftime("%H:%M"));
     }
     if let Some(recommend) = &step.recommend {

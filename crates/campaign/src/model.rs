@@ -92,6 +92,9 @@ pub struct Campaign {
     pub goal_within: Span,
     /// The cascade.
     pub entries: Vec<Entry>,
+    /// The time of day of a journey's first message, where its step names none: the shop's hour, for starts that have
+    /// none of their own.
+    pub first_at: Option<jiff::civil::Time>,
     /// Share kept without this campaign, in hundredths of a percent.
     pub holdout: u32,
     /// What happens to journeys of an older version.
@@ -480,8 +483,6 @@ pub struct Step {
     pub preferred: bool,
     /// The next such local time; `None` is now.
     pub at: Option<jiff::civil::Time>,
-    /// The same where nothing of the journey has gone out yet: the shop's hour, for starts that have none of their own.
-    pub first_at: Option<jiff::civil::Time>,
     /// Given up so long after it was due.
     pub expires: Span,
     /// Products it is about.

@@ -4,7 +4,7 @@
 //! by hash.
 
 use jiff::tz::TimeZone;
-use winback_campaign::model::{Delay, Entry, Step};
+use winback_campaign::model::{Campaign, Delay, Entry, Step};
 use winback_campaign::{Condition, Moment, calendar};
 use winback_contract::{Reason, Span, Timestamp, ids::bucket};
 
@@ -101,13 +101,13 @@ fn run(
         match campaign.entries.get(usize::from(to)) {
             None => return Place::End,
             Some(Entry::Step(step)) => {
-                let due =
-                    clock(step, journey).map_or(base, |at| calendar::next_local(at, &zone, base));
+                let due = clock(campaign, step, journey)
+                    .map_or(base, |at| calendar::next_local(at, &zone, base));
                 return Place::At(to, Station::Step, due);
             }
             Some(Entry::Wait { delay, until, .. }) => {
                 let clock = match campaign.entries.get(usize::from(to) + 1) {
-                    Some(Entry::Step(step)) => clock(step, journey),
+                    Some(Entry::Step(step)) => clock(campaign, step, journey),
                     _ => None,
                 };
                 let Some(due) = wait(delay, journey, to, base, (clock, *until), &facts, &zone)
@@ -185,8 +185,10 @@ fn run(
 }
 
 /// The time of day at which a step goes out.
-fn clock(step: &Step, journey: &Journey) -> Option<jiff::civil::Time> {
-    let first = step.first_at.filter(|_| journey.first_message_at.is_none());
+fn clock(campaign: &Campaign, step: &Step, journey: &Journey) -> Option<jiff::civil::Time> {
+    let first = campaign
+        .first_at
+        .filter(|_| journey.first_message_at.is_none());
     step.at.or(first)
 }
 

@@ -68,11 +68,46 @@ impl Cache {
             let mut turns: Vec<u64> = self.customers.values().map(|(_, turn)| *turn).collect();
             let middle = turns.len() / 2;
             let (_, median, _) = turns.select_nth_unstable(middle);
-            let oldest_kept = (*median).max(1);
+            let oldest_kept = *median;
             self.customers.retain(|_, (_, turn)| *turn >= oldest_kept);
-            if self.customers.len() > most {
-                self.customers.clear();
-            }
+            // One turn may use more than that: some of its customers stay, and are not read again.
+            let mut over = self.customers.len().saturating_sub(most);
+            self.customers.retain(|_, _| {
+                let stays = over == 0;
+                over = over.saturating_sub(1);
+                stays
+            });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: u64) -> CustomerId {
+        let mut bytes = [0; 16];
+        bytes[8..].copy_from_slice(&number.to_le_bytes());
+        CustomerId(bytes)
+    }
+
+    #[test]
+    fn a_turn_larger_than_the_cache_leaves_a_full_cache() {
+        let mut cache = Cache::default();
+        for number in 0..100 {
+            cache.get(id(number));
+        }
+        cache.end_turn(60);
+        assert_eq!(cache.customers.len(), 60);
+        // Who was used last stays.
+        let kept = (0..100).filter(|number| cache.has(id(*number)));
+        let mut used: Vec<u64> = kept.take(5).collect();
+        used.extend(200..250);
+        for number in &used {
+            cache.get(id(*number));
+        }
+        cache.end_turn(60);
+        assert!(cache.customers.len() <= 60);
+        assert!(used.iter().all(|number| cache.has(id(*number))));
     }
 }

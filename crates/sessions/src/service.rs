@@ -214,7 +214,7 @@ impl Service {
             return self.balance_all().await.map(|()| 0);
         }
         let wait = if waiting { Duration::ZERO } else { wait };
-        let records = self.reader.poll(self.shared.config.batch * 2, wait).await?;
+        let records = self.reader.poll(self.shared.config.batch, wait).await?;
         let read = records.len();
         for record in records {
             self.sort_in(record);
@@ -246,7 +246,7 @@ impl Service {
 
     /// Back-pressure touches events only: decisions and outcomes free what is bounded.
     async fn balance(&mut self, partition: Partition) -> Result<(), Error> {
-        let most = self.shared.config.batch * 2;
+        let most = self.shared.config.batch;
         let Some(owned) = self.owned.get_mut(&partition) else {
             return Ok(());
         };
@@ -400,7 +400,7 @@ impl Service {
         let (turned, read) = if shared.clock.is_virtual() {
             (Ok(futures::future::join_all(turns).await), Ok(Vec::new()))
         } else {
-            let reading = self.reader.poll(shared.config.batch * 2, Duration::ZERO);
+            let reading = self.reader.poll(shared.config.batch, Duration::ZERO);
             futures::future::join(side_by_side("a step of sessions", turns), reading).await
         };
         drop(shared);

@@ -32,8 +32,6 @@ const FITTING: &[(&str, &[&str])] = &[
 /// What is known while a cascade is laid out.
 pub(super) struct Layout<'c> {
     pub(super) campaign: &'c str,
-    /// The hour of the first message, where the start has none of its own; gone where every path has had a step.
-    pub(super) hour: Option<jiff::civil::Time>,
     pub(super) topic: &'c str,
     pub(super) entries: Vec<Entry>,
     pub(super) steps: BTreeSet<String>,
@@ -154,8 +152,7 @@ impl Scope<'_> {
                     self.error(position(name), message, help("a step is known by its name"));
                 }
                 self.name(name);
-                let hour = layout.hour.take();
-                let step = self.step(name, part, hour, layout.campaign);
+                let step = self.step(name, part, layout.campaign);
                 layout.entries.push(Entry::Step(step));
             }
             "wait" | "until" => {
@@ -229,11 +226,9 @@ impl Scope<'_> {
             within,
             came: 0,
         });
-        let hour = layout.hour;
         if let Some(otherwise) = &part.otherwise {
             self.block(&otherwise.value, layout);
         }
-        layout.hour = hour;
         let behind = index(layout.entries.len());
         if let Some(Entry::Await { came, .. }) = layout.entries.get_mut(place) {
             *came = behind;
@@ -257,11 +252,9 @@ impl Scope<'_> {
             otherwise: 0,
             behind: 0,
         });
-        let hour = layout.hour;
         if let Some(then) = &part.then {
             self.block(&then.value, layout);
         }
-        let behind_then = std::mem::replace(&mut layout.hour, hour);
         let jump = part.else_.as_ref().map(|_| {
             layout.entries.push(Entry::Jump(0));
             layout.entries.len() - 1
@@ -270,7 +263,6 @@ impl Scope<'_> {
         if let Some(otherwise) = &part.else_ {
             self.block(&otherwise.value, layout);
         }
-        layout.hour = layout.hour.or(behind_then);
         let end = index(layout.entries.len());
         if let Some(Entry::Jump(to)) = jump.and_then(|jump| layout.entries.get_mut(jump)) {
             *to = end;
@@ -296,7 +288,6 @@ impl Scope<'_> {
         self.name(name);
         let place = layout.entries.len();
         layout.entries.push(Entry::Jump(0));
-        let (hour, mut behind) = (layout.hour, None);
         let (mut branches, mut jumps, mut sum) = (Vec::new(), Vec::new(), 0);
         for (branch_name, branch) in &into.value {
             let Branch { share, then } = branch;
@@ -307,13 +298,9 @@ impl Scope<'_> {
             sum += hundredths;
             branches.push((branch_name.clone(), hundredths, index(layout.entries.len())));
             self.block(then, layout);
-            let behind_branch = std::mem::replace(&mut layout.hour, hour);
-            behind = behind.or(behind_branch);
             layout.entries.push(Entry::Jump(0));
             jumps.push(layout.entries.len() - 1);
         }
-        // Those in no branch have had no step.
-        layout.hour = if sum < 10_000 { hour } else { behind };
         if sum > 10_000 {
             self.error(
                 position(into),

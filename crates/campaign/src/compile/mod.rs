@@ -256,13 +256,13 @@ impl Scope<'_> {
         });
         let layout = cascade::Layout {
             campaign: &file.metadata.name.value,
-            hour: hourless.then_some(self.policy.hour),
             topic: &topic,
             entries: Vec::new(),
             steps: BTreeSet::new(),
         };
         let entries = self.cascade(&spec.cascade, layout);
         let mut campaign = Campaign {
+            first_at: hourless.then_some(self.policy.hour),
             title: file
                 .metadata
                 .title

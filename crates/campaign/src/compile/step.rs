@@ -16,7 +16,6 @@ impl Scope<'_> {
         &mut self,
         name: &Spanned<String>,
         part: &EntryPart,
-        hour: Option<jiff::civil::Time>,
         campaign: &str,
     ) -> Step {
         let template = part.template.as_ref().unwrap_or(name);
@@ -63,7 +62,6 @@ impl Scope<'_> {
             template: template.value.clone(),
             send,
             preferred,
-            first_at: hour.filter(|_| at.is_none()),
             at,
             expires: part
                 .expires
