@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use winback_contract::{CustomerId, MessageId, Offset, Partition, Span, Timestamp};
@@ -25,12 +27,53 @@ async fn real(redis: &Redis, prefix: &str, mode: winback_store::redis::Mode) -> 
     RedisStore::connect(options).await.unwrap()
 }
 
+/// The last line of the answer to a command, as the server writes it.
+fn ask(redis: &Redis, command: &str) -> String {
+    let address = redis
+        .url()
+        .trim_start_matches("redis://")
+        .trim_end_matches('/');
+    let address = address.split('/').next().unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream
+        .write_all(format!("{command}\r\nQUIT\r\n").as_bytes())
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let answer = answer.trim_end().strip_suffix("+OK").unwrap().trim_end();
+    answer.lines().last().unwrap().to_owned()
+}
+
 fn customer(random: &mut Random) -> CustomerId {
     CustomerId([u8::try_from(random.below(12)).unwrap(); 16])
 }
 
 fn message(random: &mut Random) -> MessageId {
     MessageId([u8::try_from(random.below(6)).unwrap(); 16])
+}
+
+/// Fields that are written only where they changed.
+fn vary(random: &mut Random, meta: &mut Meta) {
+    let text = |random: &mut Random| format!("{{{}}}", random.below(3));
+    match random.below(8) {
+        0 => drop(meta.goods.insert("p1".into(), text(random))),
+        1 => meta.goods.clear(),
+        2 => meta.sellers = text(random),
+        3 => meta.sellers.clear(),
+        4 => drop(
+            meta.news
+                .insert(format!("n{}", random.below(3)), text(random)),
+        ),
+        5 => drop(
+            meta.called
+                .insert(format!("c{}", random.below(3)), text(random)),
+        ),
+        6 => drop(
+            meta.held
+                .insert(winback_contract::Reason::Paused, random.below(5)),
+        ),
+        _ => {}
+    }
 }
 
 /// A commit of random content on top of `meta`; now and then with a wrong fence.
@@ -42,8 +85,11 @@ fn commit(random: &mut Random, meta: &Meta, number: u64) -> Commit {
         (Offset(random.between(0, 99)), 1),
     );
     next.sweep = random.percent(30).then(|| "x".to_owned());
-    let outbox: Vec<Vec<u8>> = (0..random.below(3))
-        .map(|n| vec![u8::try_from(n).unwrap(); 3])
+    vary(random, &mut next);
+    // Now and then more than one call takes.
+    let many = random.percent(5);
+    let outbox: Vec<Vec<u8>> = (0..if many { 450 } else { random.below(3) })
+        .map(|n| vec![u8::try_from(n % 256).unwrap(); 3])
         .collect();
     let trim = random.below(meta.pushed.saturating_sub(meta.trimmed) + 1);
     next.pushed += outbox.len() as u64;
@@ -62,7 +108,7 @@ fn commit(random: &mut Random, meta: &Meta, number: u64) -> Commit {
             },
         })
         .collect();
-    let customers = (0..random.below(4))
+    let customers = (0..if many { 250 } else { random.below(4) })
         .map(|_| {
             (
                 customer(random),
@@ -85,7 +131,7 @@ fn commit(random: &mut Random, meta: &Meta, number: u64) -> Commit {
     let watches = (0..random.below(3))
         .map(|_| Watch {
             product: format!("p{}", random.below(3)),
-            by: (0..=random.below(3))
+            by: (0..=if many { 150 } else { random.below(3) })
                 .map(|_| {
                     (
                         Timestamp::from_millis(far + random.between(0, 50)),
@@ -330,12 +376,45 @@ async fn both_stores_count_to_the_limit_and_no_further() {
         // A refusal counts nothing, and other names have counts of their own.
         assert!(store.count("fuse:sms:0", 4).await.unwrap(), "{which}");
         assert!(!store.count("fuse:sms:0", 4).await.unwrap(), "{which}");
+        // What is taken back leaves room for one.
+        store.uncount("fuse:sms:0").await.unwrap();
+        assert!(store.count("fuse:sms:0", 4).await.unwrap(), "{which}");
+        assert!(!store.count("fuse:sms:0", 4).await.unwrap(), "{which}");
         assert!(store.count("fuse:sms:7", 1).await.unwrap(), "{which}");
+        for _ in 0..2 {
+            store.uncount("fuse:sms:7").await.unwrap();
+        }
+        assert!(
+            store.count("fuse:sms:7", 1).await.unwrap(),
+            "{which}: never below nothing"
+        );
+        assert!(!store.count("fuse:sms:7", 1).await.unwrap(), "{which}");
         assert!(!store.count("none", 0).await.unwrap(), "{which}");
     }
     // Another process, by scripts, shares the count.
     assert!(!eval.count("fuse:sms:0", 4).await.unwrap());
     // The hour rolls by minutes.
-    clock.advance_to(1_000_000 + 61 * 60_000);
-    assert!(memory.count("fuse:sms:0", 3).await.unwrap());
+    let minute = 60_000;
+    clock.advance_to(1_000_000 + 60 * minute);
+    assert!(!memory.count("fuse:sms:0", 4).await.unwrap());
+    clock.advance_to(1_000_000 + 61 * minute);
+    assert!(memory.count("fuse:sms:0", 4).await.unwrap());
+    // On Redis the minutes of long ago are put there, as its clock can't be moved.
+    let now: i64 = ask(&redis, "EVAL \"return redis.call('TIME')[1]\" 0")
+        .parse()
+        .unwrap();
+    let minute = now / 60;
+    for (ago, counted) in [(62, 500), (59, 3), (1, 4)] {
+        ask(
+            &redis,
+            &format!("HSET count:count:old {} {counted}", minute - ago),
+        );
+    }
+    assert!(
+        !function.count("old", 7).await.unwrap(),
+        "the last hour holds seven"
+    );
+    assert!(function.count("old", 8).await.unwrap());
+    let kept = ask(&redis, "HLEN count:count:old");
+    assert_eq!(kept, ":3", "what is older is dropped");
 }

@@ -5,15 +5,15 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt as _};
 use winback_bus::{Error, Follower, Ledger, Log, Member, Outgoing, Record, Waiting};
 use winback_campaign::model::Mode;
 use winback_contract::{
-    Channel, Failed, FailedStage, Message, Outcome, OutcomeStatus, PartitionCount, Reason, Scope,
-    Span, Switch, SwitchRecord, ThrownBy, Timestamp, Topic, TopicNames, is_paused,
+    Channel, Failed, FailedStage, Message, Outcome, OutcomeStatus, PartitionCount, Reason, Span,
+    Timestamp, Topic, TopicNames, is_paused,
 };
 use winback_journey::{Bundles, Offered};
 use winback_service::{Clock, Health, Shutdown, clock};
@@ -49,6 +49,10 @@ pub struct Config {
     /// More messages than this in an hour stop the channel.
     pub fuse: Option<u32>,
 }
+
+mod gate;
+
+use gate::Room;
 
 /// See the module.
 pub struct Service {
@@ -276,52 +280,6 @@ impl Service {
         Ok(true)
     }
 
-    fn scope(&self) -> Scope {
-        Scope::Channel(self.config.channel)
-    }
-
-    fn fuse(&self) -> MutexGuard<'_, Fuse> {
-        self.fuse.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A fuse that has blown stops the channel everywhere, as a person would.
-    fn tell_of_fuse(&mut self) -> Result<(), Error> {
-        if !self.fuse().has_just_blown() {
-            return Ok(());
-        }
-        let channel = self.config.channel;
-        self.metrics
-            .fuses
-            .with_label_values(&[channel.as_str()])
-            .inc();
-        tracing::error!(
-            %channel,
-            most = self.config.fuse,
-            "more messages in an hour than dispatch allows: the channel is paused until `winback resume --channel {channel}`"
-        );
-        let switch = Switch {
-            v: Switch::VERSION,
-            scope: self.scope().to_string(),
-            paused: true,
-            by: ThrownBy::Fuse,
-            at: Timestamp::from_millis(self.clock.now_millis()),
-        };
-        let topic = self.config.names.name(Topic::Campaigns);
-        let key = switch.key();
-        let value = serde_json::to_vec(&SwitchRecord { switch });
-        self.put(&topic, None, key, value)
-    }
-
-    fn is_allowed(&self, address: &str) -> bool {
-        let domain = address
-            .rsplit('@')
-            .next()
-            .map(|domain| format!("@{domain}"))
-            .unwrap_or_default();
-        let only = &self.config.only_to;
-        only.is_empty() || only.contains(address) || only.contains(&domain)
-    }
-
     async fn handle(&self, ready: Ready) -> Result<Option<Outcome>, Error> {
         let message = match &ready {
             Ready::Report(message, ..) => message.as_ref(),
@@ -377,38 +335,25 @@ impl Service {
             Some(self.config.channel),
         );
         // Its step is judged again, and held until the pause is over.
-        let held = match paused {
-            true => Some(Reason::Paused),
-            false if shadow => None,
-            false => self.held_by_fuse().await?,
+        let room = match paused {
+            true => Room::None,
+            false if shadow => Room::Free,
+            false => self.room().await?,
         };
-        if held.is_some() {
-            return Ok(self.outcome(&message, OutcomeStatus::Deferred, held, None));
+        match room {
+            Room::Free => {}
+            Room::None => return Ok(self.deferred(&message, Some(Reason::Paused))),
+            Room::Unknown => return Ok(self.deferred(&message, None)),
         }
-        self.deliver(&message, &mail, shadow).await
+        let outcome = self.deliver(&message, &mail, shadow).await?;
+        if !shadow && !matches!(outcome.status, OutcomeStatus::Sent | OutcomeStatus::Unknown) {
+            self.make_room().await;
+        }
+        Ok(outcome)
     }
 
-    /// Counts one more message of the channel; why it has to wait, if it has to.
-    async fn held_by_fuse(&self) -> Result<Option<Reason>, Error> {
-        if self.fuse().is_blown() {
-            return Ok(Some(Reason::Paused));
-        }
-        let Some((name, most)) = self.fuse().counts(self.config.channel) else {
-            return Ok(None);
-        };
-        match self.store.count(&name, most).await {
-            Ok(true) => Ok(None),
-            Ok(false) => {
-                self.fuse().blow();
-                Ok(Some(Reason::Paused))
-            }
-            // What can't be counted does not go: its step is judged again in a while.
-            Err(winback_store::Error::Unavailable(reason)) => {
-                tracing::warn!(reason, "a message waits for the store to count it");
-                Ok(Some(Reason::ProviderDown))
-            }
-            Err(winback_store::Error::Fatal(reason)) => Err(Error::Fatal(reason)),
-        }
+    fn deferred(&self, message: &Message, reason: Option<Reason>) -> Outcome {
+        self.outcome(message, OutcomeStatus::Deferred, reason, None)
     }
 
     async fn claim(&self, message: &Message, token: u64) -> Result<Claim, Error> {

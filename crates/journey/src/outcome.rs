@@ -136,6 +136,13 @@ fn sent_after_all(
     if reached_somebody(outcome) {
         book::offer::shown(customer, customer.journeys[index].id, out);
     }
+    let step = book::current_step(customer, index, world).unwrap_or_default();
+    let sent = Transition::Sent {
+        step: step.to_owned(),
+        message: outcome.message,
+    };
+    out.journeys
+        .push(record(&customer.journeys[index], world, outcome.at, sent));
     let journey = &mut customer.journeys[index];
     journey.station = Station::Sending;
     journey.first_message_at = journey.first_message_at.or(Some(outcome.at));
@@ -162,7 +169,12 @@ pub(crate) fn settle_message(
         .position(|journey| journey.id == pending.journey);
     match status {
         OutcomeStatus::Sent => {
-            out.journeys.extend(sent(customer, pending, at, world));
+            let sent = Transition::Sent {
+                step: pending.step.clone(),
+                message: pending.message,
+            };
+            out.journeys
+                .extend(told(customer, pending, at, sent, world));
             if let Some(index) = index {
                 customer.behaviour.unanswered = customer.behaviour.unanswered.saturating_add(1);
                 step_done(customer, index, at, world, out);
@@ -182,18 +194,19 @@ pub(crate) fn settle_message(
                     unbook(customer, pending, out);
                     again(&mut customer.journeys[index]);
                 }
-                (Some(index), Ambiguous::Drop) => {
-                    let journey = customer.journeys[index].clone();
+                (index, _) => {
                     let skipped = Transition::Skipped {
                         step: pending.step.clone(),
                         reason: Reason::Unknown,
                     };
-                    out.journeys.push(record(&journey, world, at, skipped));
+                    out.journeys
+                        .extend(told(customer, pending, at, skipped, world));
+                    let Some(index) = index else { return };
+                    let journey = customer.journeys[index].clone();
                     let what = What::Skip(Reason::Unknown);
                     keep(customer, &journey, pending.step.clone(), what, at);
                     step_done(customer, index, at, world, out);
                 }
-                (None, _) => {}
             }
         }
         OutcomeStatus::Refused => {
@@ -233,17 +246,22 @@ pub(crate) fn settle_message(
     }
 }
 
-/// The record of a message that went out. The journey may have ended while it was on its way: it is told all the same.
-fn sent(
+/// A record about a message. Its journey may have ended while it was on its way: what became of it is told all the same.
+fn told(
     customer: &Customer,
     pending: &Pending,
     at: Timestamp,
+    transition: Transition,
     world: &World<'_>,
 ) -> Option<JourneyRecord> {
     let mut journeys = customer.journeys.iter();
     let running = journeys.find(|journey| journey.id == pending.journey);
-    let of_campaign = |kept: &&Kept| kept.campaign == pending.campaign;
-    let ended = || customer.decisions.iter().rev().find(of_campaign);
+    let decided = |kept: &&Kept| {
+        kept.campaign == pending.campaign
+            && kept.step == pending.step
+            && matches!(kept.what, What::Send(_))
+    };
+    let ended = || customer.decisions.iter().rev().find(decided);
     let bundle = running
         .map(|journey| journey.bundle)
         .or_else(|| ended().map(|kept| kept.bundle))
@@ -255,10 +273,7 @@ fn sent(
         campaign: pending.campaign.clone(),
         bundle,
         at,
-        transition: Transition::Sent {
-            step: pending.step.clone(),
-            message: pending.message,
-        },
+        transition,
         input: None,
     })
 }

@@ -48,7 +48,7 @@ struct Inner {
     partitions: BTreeMap<Partition, Partitioned>,
     pins: BTreeMap<String, String>,
     /// By name: how many in which minute.
-    counters: BTreeMap<String, BTreeMap<i64, u64>>,
+    counters: BTreeMap<String, BTreeMap<i64, i64>>,
     high: i64,
     faults: Option<(u64, u64)>,
     draws: u64,
@@ -449,12 +449,24 @@ impl Store for MemoryStore {
         inner.may_fail()?;
         let minute = self.now(&mut inner).as_millis().div_euclid(60_000);
         let minutes = inner.counters.entry(name.to_owned()).or_default();
-        minutes.retain(|at, _| *at > minute - 60);
-        let has_room = minutes.values().sum::<u64>() < u64::from(most);
+        minutes.retain(|at, _| *at >= minute - 60);
+        let has_room = minutes.values().sum::<i64>() < i64::from(most);
         if has_room {
             *minutes.entry(minute).or_default() += 1;
         }
         Ok(has_room)
+    }
+
+    async fn uncount(&self, name: &str) -> Result<(), Error> {
+        let mut inner = self.lock();
+        inner.may_fail()?;
+        let minute = self.now(&mut inner).as_millis().div_euclid(60_000);
+        let minutes = inner.counters.entry(name.to_owned()).or_default();
+        minutes.retain(|at, _| *at >= minute - 60);
+        if minutes.values().sum::<i64>() > 0 {
+            *minutes.entry(minute).or_default() -= 1;
+        }
+        Ok(())
     }
 
     async fn pin(&self, name: &str, value: &str) -> Result<String, Error> {

@@ -112,9 +112,12 @@ pub trait Store: Send + Sync {
         most: usize,
     ) -> Result<(Vec<String>, u64), Error>;
 
-    /// Counts one more of `name`. False, and not counted, where `most` were counted in the last hour by the store's clock:
-    /// all processes share the count.
+    /// Counts one more of `name`. False, and not counted, where `most` were counted in the last hour by the store's clock
+    /// (minutes are counted, so up to a minute longer): all processes share the count.
     async fn count(&self, name: &str, most: u32) -> Result<bool, Error>;
+
+    /// Takes back one that was counted a moment ago and did not happen.
+    async fn uncount(&self, name: &str) -> Result<(), Error>;
 
     /// A fact about the whole installation that is written once and then only compared (partition count, cluster).
     async fn pin(&self, name: &str, value: &str) -> Result<String, Error>;

@@ -5,7 +5,7 @@ use winback_contract::{
     Outcome, OutcomeStatus, Reason, SourceKind, Span, Timestamp, Transition,
 };
 
-use super::world::{CART, LOST, Life, added, at, known, ordered, viewed};
+use super::world::{CART, LOST, Life, POLICY, added, at, bundle, known, ordered, viewed};
 use crate::{book, decide, next_due, outcome, tick};
 
 const MORNING: &str = "2026-01-05T10:00:00Z";
@@ -122,6 +122,80 @@ fn what_was_sent_is_told_also_after_the_end() {
     report(&mut life, OutcomeStatus::Sent, message.id, message.attempt);
     let sent = |record: &&JourneyRecord| matches!(record.transition, Transition::Sent { .. });
     assert_eq!(life.records.iter().filter(sent).count(), 1, "once");
+}
+
+#[test]
+fn a_late_word_of_a_sent_mail_is_told() {
+    let mut life = Life::new(MORNING, &[CART]);
+    life.event(added("c1"));
+    let decision = decision_after_idle(&mut life);
+    let booked = life.with(|customer, world| book::apply(customer, &decision, world));
+    let message = booked.messages[0].clone();
+    report(
+        &mut life,
+        OutcomeStatus::Deferred,
+        message.id,
+        message.attempt,
+    );
+    report(&mut life, OutcomeStatus::Sent, message.id, message.attempt);
+    let sent = |record: &&JourneyRecord| matches!(&record.transition, Transition::Sent { message: id, step } if *id == message.id && *step == message.step);
+    assert_eq!(
+        life.records.iter().filter(sent).count(),
+        1,
+        "{:?}",
+        life.records
+    );
+}
+
+#[test]
+fn an_answer_that_is_lost_is_told_also_after_the_end() {
+    let mut life = Life::new(MORNING, &[CART]);
+    life.event(added("c1"));
+    let decision = decision_after_idle(&mut life);
+    let booked = life.with(|customer, world| book::apply(customer, &decision, world));
+    let message = booked.messages[0].clone();
+    life.event(ordered("o1"));
+    report(
+        &mut life,
+        OutcomeStatus::Unknown,
+        message.id,
+        message.attempt,
+    );
+    let unknown = |record: &&JourneyRecord| matches!(&record.transition, Transition::Skipped { reason: Reason::Unknown, step } if *step == message.step);
+    assert_eq!(
+        life.records.iter().filter(unknown).count(),
+        1,
+        "{:?}",
+        life.records
+    );
+}
+
+#[test]
+fn what_was_sent_after_the_end_is_told_with_its_own_bundle() {
+    let mut life = Life::new(MORNING, &[CART]);
+    life.event(added("c1"));
+    let decision = decision_after_idle(&mut life);
+    let booked = life.with(|customer, world| book::apply(customer, &decision, world));
+    let message = booked.messages[0].clone();
+    life.event(ordered("o1"));
+    // Meanwhile the campaign is published anew, and another of its journeys is decided on.
+    let newer = CART.replace("idle: 20m", "idle: 21m");
+    life.active = std::sync::Arc::new(bundle(POLICY, &[&newer]));
+    life.bundles.insert(life.active.clone());
+    life.event(added("c2"));
+    life.customer.decisions.push(crate::state::Kept {
+        at: life.now,
+        campaign: message.campaign.clone(),
+        step: message.step.clone(),
+        what: crate::state::What::Hold(Reason::QuietHours, life.now),
+        bundle: life.active.hash,
+    });
+    assert_ne!(life.active.hash, message.bundle);
+    report(&mut life, OutcomeStatus::Sent, message.id, message.attempt);
+    let sent = |record: &&JourneyRecord| matches!(record.transition, Transition::Sent { .. });
+    let told: Vec<_> = life.records.iter().filter(sent).collect();
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].bundle, message.bundle);
 }
 
 #[test]

@@ -381,6 +381,14 @@ impl Store for RedisStore {
             .await
     }
 
+    async fn uncount(&self, name: &str) -> Result<(), Error> {
+        let key = self.keys.counter(name);
+        let taken = self.connection.call(Call::Count, 1, |command| {
+            command.arg(key).arg("-");
+        });
+        taken.await.map(|_: i64| ())
+    }
+
     async fn pin(&self, name: &str, value: &str) -> Result<String, Error> {
         let key = self.keys.pin(name);
         let mut set = cmd("SETNX");

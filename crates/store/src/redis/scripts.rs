@@ -1,10 +1,21 @@
 //! The Lua of winback as a Function library, or as scripts where functions are not allowed.
 
+use std::sync::LazyLock;
+
 use redis::{Cmd, ErrorKind, RedisError, ServerErrorKind, cmd};
+use winback_contract::ids::digest;
 
 const BODY: &str = include_str!("winback.lua");
-/// Part of every function's name: an old release never runs, nor replaces, a newer one's functions.
-const LIBRARY: &str = "winback_4";
+
+/// Part of every function's name. It is made from the text: a release never runs, nor replaces, another one's functions.
+static LIBRARY: LazyLock<String> = LazyLock::new(|| {
+    let hash = digest("lua", &[BODY.as_bytes()]);
+    format!("winback_{}", hex(&hash[..6]))
+});
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 /// How Lua is called.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -40,7 +51,9 @@ impl Call {
         match mode {
             Mode::Function => {
                 let mut command = cmd("FCALL");
-                command.arg(format!("{LIBRARY}_{}", self.name())).arg(keys);
+                command
+                    .arg(format!("{}_{}", *LIBRARY, self.name()))
+                    .arg(keys);
                 command
             }
             Mode::Eval => {
@@ -58,11 +71,12 @@ impl Call {
 
 /// Loads the library if it is not there.
 pub(crate) fn load() -> Cmd {
-    let mut source = format!("#!lua name={LIBRARY}\n{BODY}\n");
+    let mut source = format!("#!lua name={}\n{BODY}\n", *LIBRARY);
     for call in [Call::Commit, Call::Acquire, Call::Claim, Call::Count] {
         source.push_str(&format!(
-            "redis.register_function('{LIBRARY}_{0}', {0})\n",
-            call.name()
+            "redis.register_function('{1}_{0}', {0})\n",
+            call.name(),
+            *LIBRARY
         ));
     }
     let mut command = cmd("FUNCTION");

@@ -186,17 +186,22 @@ local function claim(keys, argv)
   return 'claimed'
 end
 
--- KEYS: counter, a hash of minutes. ARGV: the most in an hour. Counts one and says 1, or says 0 where there is no room.
+-- KEYS: counter, a hash of minutes. ARGV: the most in an hour, or - to take one back. Counts one and says 1, or says 0 where
+-- there is no room. The minute an hour ago is counted whole: rather a minute too careful.
 local function count(keys, argv)
   local most = number(argv[1])
-  if not most then return redis.error_reply('BADCOUNT malformed number') end
+  if not most and argv[1] ~= '-' then return redis.error_reply('BADCOUNT malformed number') end
   local minute = math.floor(redis.call('TIME')[1] / 60)
   local sum, old = 0, {}
   local minutes = redis.call('HGETALL', keys[1])
   for i = 1, #minutes, 2 do
-    if number(minutes[i]) <= minute - 60 then old[#old + 1] = minutes[i] else sum = sum + number(minutes[i + 1]) end
+    if number(minutes[i]) < minute - 60 then old[#old + 1] = minutes[i] else sum = sum + number(minutes[i + 1]) end
   end
   if #old > 0 then redis.call('HDEL', keys[1], unpack(old)) end
+  if not most then
+    if sum > 0 then redis.call('HINCRBY', keys[1], string.format('%.0f', minute), -1) end
+    return 1
+  end
   if sum >= most then return 0 end
   redis.call('HINCRBY', keys[1], string.format('%.0f', minute), 1)
   redis.call('EXPIRE', keys[1], 7200)

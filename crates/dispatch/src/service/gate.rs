@@ -1,0 +1,100 @@
+//! Whether a message may go to its person: addresses that are allowed, and the fuse of the channel.
+//!
+//! What is not here: pauses by hand, which every decision has already asked for.
+
+use std::sync::{MutexGuard, PoisonError};
+
+use winback_bus::Error;
+use winback_contract::{Scope, Switch, SwitchRecord, ThrownBy, Timestamp, Topic};
+
+use super::Service;
+use crate::fuse::Fuse;
+
+/// Whether one more message of the channel may go.
+pub(super) enum Room {
+    Free,
+    None,
+    /// The store can't say.
+    Unknown,
+}
+
+impl Service {
+    pub(super) fn scope(&self) -> Scope {
+        Scope::Channel(self.config.channel)
+    }
+
+    pub(super) fn fuse(&self) -> MutexGuard<'_, Fuse> {
+        self.fuse.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A fuse that has blown stops the channel everywhere, as a person would.
+    pub(super) fn tell_of_fuse(&mut self) -> Result<(), Error> {
+        if !self.fuse().has_just_blown() {
+            return Ok(());
+        }
+        let channel = self.config.channel;
+        self.metrics
+            .fuses
+            .with_label_values(&[channel.as_str()])
+            .inc();
+        tracing::error!(
+            %channel,
+            most = self.config.fuse,
+            "more messages in an hour than dispatch allows: the channel is paused until `winback resume --channel {channel}`"
+        );
+        let switch = Switch {
+            v: Switch::VERSION,
+            scope: self.scope().to_string(),
+            paused: true,
+            by: ThrownBy::Fuse,
+            at: Timestamp::from_millis(self.clock.now_millis()),
+        };
+        let topic = self.config.names.name(Topic::Campaigns);
+        let key = switch.key();
+        let value = serde_json::to_vec(&SwitchRecord { switch });
+        self.put(&topic, None, key, value)
+    }
+
+    pub(super) fn is_allowed(&self, address: &str) -> bool {
+        let domain = address
+            .rsplit('@')
+            .next()
+            .map(|domain| format!("@{domain}"))
+            .unwrap_or_default();
+        let only = &self.config.only_to;
+        only.is_empty() || only.contains(address) || only.contains(&domain)
+    }
+
+    /// Counts one more message of the channel, where its fuse lets it through.
+    pub(super) async fn room(&self) -> Result<Room, Error> {
+        if self.fuse().is_blown() {
+            return Ok(Room::None);
+        }
+        let Some((name, most)) = self.fuse().counts(self.config.channel) else {
+            return Ok(Room::Free);
+        };
+        match self.store.count(&name, most).await {
+            Ok(true) => Ok(Room::Free),
+            Ok(false) => {
+                self.fuse().blow();
+                Ok(Room::None)
+            }
+            // What can't be counted does not go: its step is judged again.
+            Err(winback_store::Error::Unavailable(reason)) => {
+                tracing::warn!(reason, "a message waits for the store to count it");
+                Ok(Room::Unknown)
+            }
+            Err(winback_store::Error::Fatal(reason)) => Err(Error::Fatal(reason)),
+        }
+    }
+
+    /// What was counted did not go out.
+    pub(super) async fn make_room(&self) {
+        let counted = self.fuse().counts(self.config.channel);
+        let Some((name, _)) = counted else { return };
+        if let Err(error) = self.store.uncount(&name).await {
+            // Then the fuse is one message more careful for an hour.
+            tracing::warn!(%error, "a message that did not go out stays counted");
+        }
+    }
+}
