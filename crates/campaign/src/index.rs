@@ -140,3 +140,82 @@ impl Index {
         self.ended.get(campaign).map_or(&[], Vec::as_slice)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use winback_contract::spec;
+
+    use crate::model::{Entry, Pattern, StartKind};
+    use crate::{Bundle, Files};
+
+    fn files(folder: &Path, root: &Path, found: &mut Files) {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                files(&path, root, found);
+            } else if let (Ok(text), Ok(inside)) =
+                (std::fs::read_to_string(&path), path.strip_prefix(root))
+            {
+                found.0.insert(inside.display().to_string(), text);
+            }
+        }
+    }
+
+    /// With all that ships, every event concerns what a look at all campaigns finds.
+    #[test]
+    fn it_says_what_a_look_at_everything_says() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../campaigns");
+        let mut found = Files::default();
+        files(&root, &root, &mut found);
+        let bundle = Bundle::compile(&found).map(|(bundle, _)| bundle);
+        let Ok(bundle) = bundle else {
+            panic!("the shipped campaigns do not compile");
+        };
+        assert!(bundle.campaigns.len() > 30);
+        let own = [
+            spec::CART_EMPTIED,
+            spec::SESSION_STARTED,
+            spec::PRICE_DROPPED,
+            spec::BACK_IN_STOCK,
+            "Something Else",
+        ];
+        let names: Vec<&str> = spec::events().map(|event| event.name).chain(own).collect();
+        let mut hits = 0;
+        for event in names {
+            let on = |pattern: &Pattern| pattern.on.iter().any(|name| name == event);
+            let concerns = bundle.concerns(event);
+            let mut begins = Vec::new();
+            let mut recounts = Vec::new();
+            for (name, campaign) in &bundle.campaigns {
+                let group = bundle.policy.groups.get(&campaign.group);
+                let ends = group.and_then(Option::as_deref) == Some(event)
+                    || campaign.exits.iter().any(|exit| on(&exit.pattern))
+                    || campaign.goals.iter().any(on);
+                assert_eq!(concerns.ends(name), ends, "{event} ends {name}");
+                let listens = campaign.entries.iter().any(|entry| match entry {
+                    Entry::Await { patterns, .. } => patterns.iter().any(on),
+                    Entry::Wait { unless, .. } => unless.patterns.iter().any(on),
+                    _ => false,
+                });
+                assert_eq!(concerns.listens(name), listens, "{name} listens to {event}");
+                hits += u32::from(ends) + u32::from(listens);
+                for (place, start) in campaign.starts.iter().enumerate() {
+                    if let StartKind::After { on, .. } | StartKind::Idle { on, .. } = &start.kind
+                        && on.iter().any(|name| name == event)
+                    {
+                        begins.push((name.clone(), place));
+                    }
+                    let times = start.times.as_ref();
+                    if times.and_then(|times| times.without.as_deref()) == Some(event) {
+                        recounts.push((name.clone(), place));
+                    }
+                }
+            }
+            assert_eq!(concerns.begins, begins, "{event}");
+            assert_eq!(concerns.recounts, recounts, "{event}");
+        }
+        assert!(hits > 30, "{hits}");
+    }
+}

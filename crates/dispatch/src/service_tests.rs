@@ -1,6 +1,6 @@
 //! What dispatch says of a message, it says under its claim: a copy that is read again after it went out says nothing.
 
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 
 use async_trait::async_trait;
 use winback_bus::memory::MemoryLog;
@@ -14,9 +14,16 @@ use super::*;
 const P: Partition = Partition(0);
 const ID: MessageId = MessageId([5; 16]);
 
-/// Takes everything, and counts.
+/// Takes everything until it is told not to, and counts.
 #[derive(Default)]
-struct Counting(AtomicU32);
+struct Counting(AtomicU32, AtomicBool);
+
+impl Counting {
+    /// From now on it takes nothing.
+    fn refuse(&self) {
+        self.1.store(true, Ordering::SeqCst);
+    }
+}
 
 #[async_trait]
 impl Provider for Counting {
@@ -24,6 +31,10 @@ impl Provider for Counting {
         "counting"
     }
     async fn send(&self, _: &Mail) -> Sent {
+        if self.1.load(Ordering::SeqCst) {
+            let detail = "not now".to_owned();
+            return Sent::NotNow { detail };
+        }
         self.0.fetch_add(1, Ordering::SeqCst);
         Sent::Accepted { provider_id: None }
     }
@@ -233,7 +244,7 @@ async fn nothing_goes_out_before_all_switches_are_read() {
 }
 
 #[tokio::test]
-async fn a_fuse_of_nothing_lets_nothing_through_until_it_is_mended() {
+async fn a_fuse_of_nothing_lets_nothing_through() {
     let mut stage = Stage::new(Some(0)).await;
     let outcomes = stage.run().await;
     assert_eq!(outcomes.len(), 1);
@@ -259,6 +270,26 @@ async fn all_processes_of_a_channel_blow_one_fuse() {
         (stage.sent(), outcomes[0].reason),
         (0, Some(Reason::Paused))
     );
+    // Whoever resumes begins a new count, the same for all who hear of it.
+    stage.pause(false).await;
+    stage.run().await;
+    assert!(!stage.service.fuse().is_blown());
+    let (mended, _) = stage.service.fuse().counts(Channel::Sms).unwrap();
+    assert_ne!(mended, name);
+    let mut other = Stage::behind(Some(2), &[true, false]).await;
+    other.run().await;
+    let (also, _) = other.service.fuse().counts(Channel::Sms).unwrap();
+    assert_eq!((other.sent(), also), (1, mended));
+}
+
+#[tokio::test]
+async fn what_did_not_go_out_is_not_counted() {
+    let mut stage = Stage::new(Some(1)).await;
+    stage.provider.refuse();
+    let outcomes = stage.run().await;
+    assert_eq!(outcomes[0].status, OutcomeStatus::Deferred);
+    let (name, most) = Fuse::new(Some(1)).counts(Channel::Sms).unwrap();
+    assert!(stage.store.count(&name, most).await.unwrap());
 }
 
 #[tokio::test]

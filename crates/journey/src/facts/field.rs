@@ -32,12 +32,12 @@ pub(crate) fn field(value: &Json, name: &str) -> Option<Field> {
 
 impl Field {
     /// As conditions have it.
-    pub(crate) fn value(&self) -> Option<Value> {
+    pub(crate) fn into_value(self) -> Option<Value> {
         match self {
-            Self::Text(text) => Some(Value::from(text.clone())),
-            Self::Number(number) => Some(Value::Float(*number)),
-            Self::Bool(flag) => Some(Value::Bool(*flag)),
-            Self::Time(at) => time(*at),
+            Self::Text(text) => Some(Value::from(text)),
+            Self::Number(number) => Some(Value::Float(number)),
+            Self::Bool(flag) => Some(Value::Bool(flag)),
+            Self::Time(at) => time(at),
         }
     }
 }

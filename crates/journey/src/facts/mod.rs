@@ -124,7 +124,7 @@ pub(crate) fn span(span: Span) -> Option<Value> {
 
 /// A scalar of an event's properties, as conditions have it.
 fn scalar(value: &serde_json::Value, name: &str) -> Option<Value> {
-    field(value, name)?.value()
+    field(value, name)?.into_value()
 }
 
 impl Facts<'_> {
@@ -185,7 +185,7 @@ impl Facts<'_> {
         map.text("product_id", entry.product_id.as_ref());
         map.make("total", || self.money(entry.total));
         for (name, field) in &entry.fields {
-            map.make(name, || field.value());
+            map.make(name, || field.clone().into_value());
         }
         map.value()
     }

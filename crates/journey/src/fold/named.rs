@@ -39,8 +39,7 @@ impl<'w> Named<'w> {
                 way(concerns, &journey.campaign)
             }
             _ => world
-                .bundles
-                .get(journey.bundle)
+                .bundle(journey.bundle)
                 .is_some_and(|bundle| way(bundle.concerns(self.name), &journey.campaign)),
         };
         let concerned = customer.journeys.iter().filter(is_concerned);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use winback_campaign::model::{Schedule, StartKind};
-use winback_campaign::{Bundle, calendar};
+use winback_campaign::{Bundle, Campaign, calendar};
 use winback_contract::{Announcement, Event, EventId, Partition, PartitionCount, Span, Timestamp};
 use winback_journey::{
     Bundles, Coupons, Customer, Effects, Limits, Sellers, World, activate, decode, fold,
@@ -122,39 +122,73 @@ impl Reached {
             }
         }
         for campaign in bundle.campaigns.values() {
+            let mut fits = Fits::default();
             for (index, start) in campaign.starts.iter().enumerate() {
-                let before = after.journeys.len();
-                let mut out = Effects::default();
-                match &start.kind {
-                    StartKind::Schedule(schedule) => {
-                        let Some(day) = next(schedule, now) else {
-                            continue;
-                        };
-                        let at = calendar::start_of(day, &TimeZone::UTC).max(now);
-                        let mut told = after.clone();
-                        fold::call_out(&mut told, campaign, index, day, at, world, &mut out);
-                        let reach = self.campaigns.entry(campaign.name.clone()).or_default();
-                        let count = reach.called.map_or(0, |(_, count)| count);
-                        reach.called = Some((day, count + u64::from(told.journeys.len() > before)));
-                    }
-                    StartKind::Announced { on } => {
-                        let news = announcement(on.first().map_or("", String::as_str), now);
-                        let mut told = after.clone();
-                        fold::announce(&mut told, campaign, index, &news, world, &mut out);
-                        let reach = self.campaigns.entry(campaign.name.clone()).or_default();
-                        *reach.announced.get_or_insert(0) +=
-                            u64::from(told.journeys.len() > before);
-                    }
-                    StartKind::Product { seen, within, .. } => {
-                        let mut wanted = after.behaviour.wanted.iter();
-                        let waits = wanted
-                            .any(|wanted| seen.contains(&wanted.seen) && wanted.at + *within > now);
-                        let reach = self.campaigns.entry(campaign.name.clone()).or_default();
-                        *reach.watching.get_or_insert(0) += u64::from(waits);
-                    }
-                    _ => {}
+                fits.look(&after, (campaign, index), &start.kind, now, world);
+            }
+            let reach = self.campaigns.entry(campaign.name.clone()).or_default();
+            if let Some((day, does)) = fits.called {
+                let count = reach.called.map_or(0, |(_, count)| count);
+                reach.called = Some((day, count + u64::from(does)));
+            }
+            for (count, does) in [
+                (&mut reach.announced, fits.announced),
+                (&mut reach.watching, fits.watching),
+            ] {
+                if let Some(does) = does {
+                    *count.get_or_insert(0) += u64::from(does);
                 }
             }
+        }
+    }
+}
+
+/// Whether a customer fits the starts of a campaign that wait for a day, an announcement or news of goods; `None` where
+/// it has no such start. Whoever fits two of them is one person.
+#[derive(Debug, Default)]
+struct Fits {
+    called: Option<(Date, bool)>,
+    announced: Option<bool>,
+    watching: Option<bool>,
+}
+
+impl Fits {
+    fn look(
+        &mut self,
+        customer: &Customer,
+        (campaign, index): (&Campaign, usize),
+        kind: &StartKind,
+        now: Timestamp,
+        world: &World<'_>,
+    ) {
+        let before = customer.journeys.len();
+        let mut out = Effects::default();
+        match kind {
+            StartKind::Schedule(schedule) => {
+                let Some(day) = next(schedule, now) else {
+                    return;
+                };
+                let at = calendar::start_of(day, &TimeZone::UTC).max(now);
+                let mut told = customer.clone();
+                fold::call_out(&mut told, campaign, index, day, at, world, &mut out);
+                let does = told.journeys.len() > before;
+                let (first, known) = self.called.unwrap_or((day, false));
+                self.called = Some((first.min(day), known || does));
+            }
+            StartKind::Announced { on } => {
+                let news = announcement(on.first().map_or("", String::as_str), now);
+                let mut told = customer.clone();
+                fold::announce(&mut told, campaign, index, &news, world, &mut out);
+                let does = told.journeys.len() > before;
+                self.announced = Some(self.announced.unwrap_or(false) || does);
+            }
+            StartKind::Product { seen, within, .. } => {
+                let mut wanted = customer.behaviour.wanted.iter();
+                let does =
+                    wanted.any(|wanted| seen.contains(&wanted.seen) && wanted.at + *within > now);
+                self.watching = Some(self.watching.unwrap_or(false) || does);
+            }
+            _ => {}
         }
     }
 }
