@@ -118,6 +118,9 @@ fn enter(
     let journey = &mut customer.journeys[index];
     journey.entered_at = Some(at);
     let id = journey.id;
+    // Its end may be told by its beginning.
+    note_end(customer, index, world);
+    let journey = &customer.journeys[index];
     out.journeys
         .push(record(journey, world, at, Transition::Entered));
     let stays = settle(customer, index, 0, at, world, out);

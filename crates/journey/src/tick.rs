@@ -142,9 +142,17 @@ fn open(customer: &mut Customer, now: Timestamp, world: &World<'_>, out: &mut Ef
     if due.is_empty() {
         return;
     }
-    let soon = soon
-        .into_iter()
-        .filter(|journey| ready_at(journey) <= window && journey.hold.is_none());
+    // What is held still goes before what it replaces.
+    let goes_first = |journey: &Journey| {
+        let campaign = world.bundles.campaign(journey.bundle, &journey.campaign);
+        campaign.is_some_and(|campaign| {
+            let mut due = due.iter();
+            due.any(|one| one.key == journey.key && campaign.replaces.contains(&one.campaign))
+        })
+    };
+    let soon = soon.into_iter().filter(|journey| {
+        ready_at(journey) <= window && journey.hold.is_none() || goes_first(journey)
+    });
     customer.triggers_opened += 1;
     let trigger = OpenTrigger {
         id: TriggerId::of(world.customer, customer.triggers_opened),

@@ -201,10 +201,14 @@ fn goals(
     }
     let Some(active) = world.active else { return };
     let mut won = Vec::new();
-    for history in &mut customer.history {
-        if history.goal.is_none() || !is_success(&history.campaign, name, active) {
+    for place in 0..customer.history.len() {
+        let history = &customer.history[place];
+        if history.goal.is_none()
+            || !is_success(customer, &history.campaign, happening, name, active, world)
+        {
             continue;
         }
+        let history = &mut customer.history[place];
         let open = history
             .goal
             .take_if(|(_, until)| *until >= happening.arrival);
@@ -238,20 +242,39 @@ fn goals(
     }
 }
 
-/// Whether an event of this name is what a campaign is for.
-fn is_success(campaign: &str, name: &str, active: &winback_campaign::Bundle) -> bool {
+/// Whether an event is what a campaign is for. The journey is over: a condition that asks for what only it knew does not
+/// hold.
+fn is_success(
+    customer: &Customer,
+    campaign: &str,
+    happening: &Happening<'_>,
+    name: &str,
+    active: &winback_campaign::Bundle,
+    world: &World<'_>,
+) -> bool {
     let Some(campaign) = active.campaign(campaign) else {
         return name == spec::ORDER_COMPLETED;
     };
-    let plain =
-        |pattern: &Pattern| pattern.when.is_none() && pattern.on.iter().any(|on| on == name);
+    let fits = |pattern: &Pattern| {
+        if !pattern.on.iter().any(|on| on == name) {
+            return false;
+        }
+        let Some(condition) = &pattern.when else {
+            return true;
+        };
+        let facts = Facts {
+            event: Some((happening.event, happening.at, happening.arrival)),
+            ..world.facts(&active.policy, customer, happening.arrival)
+        };
+        condition.holds(&facts).unwrap_or(false)
+    };
     if !campaign.goals.is_empty() {
-        return campaign.goals.iter().any(plain);
+        return campaign.goals.iter().any(fits);
     }
     let by_group = active.policy.groups.get(&campaign.group);
     by_group.and_then(Option::as_deref) == Some(name)
         || campaign
             .exits
             .iter()
-            .any(|exit| exit.converted && plain(&exit.pattern))
+            .any(|exit| exit.converted && fits(&exit.pattern))
 }

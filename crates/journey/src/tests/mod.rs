@@ -7,4 +7,5 @@ mod language;
 mod offers;
 mod properties;
 mod review;
+mod tried;
 mod world;

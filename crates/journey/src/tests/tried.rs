@@ -1,0 +1,127 @@
+//! Cases found by trying it as a marketer: each failed before its fix.
+
+use winback_contract::{Money, Reason, Span, Transition};
+
+use super::world::{Life, POLICY, added, ordered};
+
+const MORNING: &str = "2026-01-05T10:00:00Z";
+
+fn endings(life: &Life) -> Vec<(&str, Reason)> {
+    let ended = life
+        .records
+        .iter()
+        .filter_map(|record| match record.transition {
+            Transition::Ended { outcome, .. } => Some((record.campaign.as_str(), outcome)),
+            _ => None,
+        });
+    ended.collect()
+}
+
+#[test]
+fn a_journey_is_over_by_the_time_of_its_own_beginning() {
+    let campaign = "apiVersion: winback/v1
+kind: Campaign
+metadata: { name: short, group: cart }
+spec:
+  enter: { on: Product Added, key: event.cart_id, after: 1d }
+  exit: { at: journey.started_at + days(3) }
+  cascade: [ { step: one, send: [email] }, { wait: 2d, unless: [] }, { step: two, send: [email] }, { wait: 2d, unless: [] }, { step: three, send: [email] } ]
+";
+    let mut life = Life::new(MORNING, &[campaign]);
+    life.event(added("c1"));
+    life.wait(Span::from_days(20));
+    assert_eq!(life.steps(), ["one", "two"]);
+    assert_eq!(endings(&life), [("short", Reason::Over)]);
+}
+
+#[test]
+fn a_success_with_a_condition_counts_after_the_end() {
+    let campaign = |goal: &str| {
+        format!(
+            "apiVersion: winback/v1
+kind: Campaign
+metadata: {{ name: again, group: after }}
+spec:
+  enter: {{ on: Product Added, key: event.cart_id, after: 1h }}
+  {goal}
+  goal: {{ within: 14d }}
+  cascade: [ {{ step: one, send: [email] }} ]
+"
+        )
+    };
+    let policy = POLICY.replace("groups: {", "groups: { after: {},");
+    for (exit, total, counts) in [
+        ("exit: { converted: Order Completed }", 300, true),
+        (
+            "exit: { converted: { on: Order Completed, when: event.total > 5 } }",
+            600,
+            true,
+        ),
+        (
+            "exit: { converted: { on: Order Completed, when: event.total > 5 } }",
+            300,
+            false,
+        ),
+        // What only the journey knew can't be asked any more: it does not count.
+        (
+            "exit: { converted: { on: Order Completed, when: event.order_id == entry.order_id } }",
+            600,
+            false,
+        ),
+    ] {
+        let mut life = Life::with_policy(MORNING, &policy, &[&campaign(exit)]);
+        life.event(added("c1"));
+        life.wait(Span::from_days(1));
+        assert_eq!(life.steps(), ["one"]);
+        let mut order = ordered("o1");
+        order.total = order.total.map(|money| Money {
+            minor: total,
+            ..money
+        });
+        life.event(order);
+        let goal =
+            |record: &&winback_contract::JourneyRecord| record.transition == Transition::Goal;
+        assert_eq!(
+            life.records.iter().filter(goal).count() == 1,
+            counts,
+            "{exit} {total}"
+        );
+    }
+}
+
+#[test]
+fn whoever_goes_first_is_not_replaced_while_it_is_held() {
+    let campaign = |name: &str, more: &str| {
+        format!(
+            "apiVersion: winback/v1
+kind: Campaign
+metadata: {{ name: {name}, group: cart }}
+spec:
+  {more}
+  cascade: [ {{ step: {name}-mail, send: [email] }} ]
+"
+        )
+    };
+    let first = campaign(
+        "first",
+        "replaces: [second]\n  topic: open\n  enter: { on: Product Added, key: event.cart_id, idle: 20m }",
+    );
+    let second = campaign(
+        "second",
+        "enter: { on: Product Added, key: event.cart_id, idle: 30m }",
+    );
+    // The topic of the first is closed for an hour or two: it is held, and the second is due meanwhile.
+    let policy = POLICY.replace(
+        "topics: {",
+        "topics: { open: { consent: not_denied, audience: \"orders.silent > days(30) || now > timestamp('2026-01-05T11:00:00Z')\" },",
+    );
+    let mut life = Life::with_policy(MORNING, &policy, &[&first, &second]);
+    life.event(added("c1"));
+    life.wait(Span::from_days(2));
+    assert_eq!(life.steps(), ["first-mail"]);
+    assert!(
+        endings(&life).contains(&("second", Reason::Replaced)),
+        "{:?}",
+        endings(&life)
+    );
+}
