@@ -71,7 +71,8 @@ pub fn sentences(campaign: &Campaign, policy: &Policy) -> Vec<String> {
     }
     lines.push("The cascade:".into());
     for (place, entry) in campaign.entries.iter().enumerate() {
-        lines.push(format!("{:>3}. {}", place + 1, does(entry)));
+        let last = campaign.entries.len();
+        lines.push(format!("{:>3}. {}", place + 1, does(entry, last)));
     }
     lines
 }
@@ -158,7 +159,17 @@ fn begins(start: &Start) -> String {
     text
 }
 
-fn does(entry: &Entry) -> String {
+/// Where a jump leads, as the list numbers it.
+fn place(to: u16, last: usize) -> String {
+    let to = usize::from(to);
+    if to < last {
+        format!("at {}", to + 1)
+    } else {
+        "to the end".to_owned()
+    }
+}
+
+fn does(entry: &Entry, last: usize) -> String {
     match entry {
         Entry::Step(step) => sends(step),
         Entry::Wait {
@@ -178,32 +189,36 @@ fn does(entry: &Entry) -> String {
             within,
             came,
         } => format!(
-            "Waits for {}, at most {}. When it comes: goes on at {}.",
+            "Waits for {}, at most {}. When it comes: goes on {}.",
             patterns
                 .iter()
                 .map(pattern)
                 .collect::<Vec<_>>()
                 .join(" or "),
             span(within),
-            came + 1
+            place(*came, last)
         ),
         Entry::If {
             when, otherwise, ..
         } => format!(
-            "If {}: goes on here; if not: at {}.",
+            "If {}: goes on here; if not: {}.",
             when.source(),
-            otherwise + 1
+            place(*otherwise, last)
         ),
         Entry::Split { name, branches, .. } => {
             let parts = branches.iter().map(|(branch, share, to)| {
-                format!("{} % `{branch}` at {}", f64::from(*share) / 100.0, to + 1)
+                format!(
+                    "{} % `{branch}` {}",
+                    f64::from(*share) / 100.0,
+                    place(*to, last)
+                )
             });
             format!(
                 "Splits by `{name}`: {}.",
                 parts.collect::<Vec<_>>().join(", ")
             )
         }
-        Entry::Jump(to) => format!("Goes on at {}.", to + 1),
+        Entry::Jump(to) => format!("Goes on {}.", place(*to, last)),
         Entry::End(name) => format!("Ends as `{name}`."),
     }
 }
@@ -322,7 +337,7 @@ pub fn mermaid(campaign: &Campaign) -> String {
     );
     let end = campaign.entries.len();
     for (place, entry) in campaign.entries.iter().enumerate() {
-        let label = quoted(&does(entry));
+        let label = quoted(&does(entry, campaign.entries.len()));
         let next = place + 1;
         let shape = match entry {
             Entry::Step(_) => format!("  e{place}[\"{label}\"]"),

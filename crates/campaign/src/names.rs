@@ -255,6 +255,26 @@ pub const BUILT_IN: &[&str] = &[
     "timestamp",
 ];
 
+/// What there is of a product in a list.
+pub const PRODUCT: &[&str] = &[
+    "product_id",
+    "name",
+    "category",
+    "price",
+    "quantity",
+    "url",
+    "image_url",
+];
+/// What `campaign('name')` tells.
+pub const CAMPAIGN: &[&str] = &[
+    "active",
+    "count",
+    "first_at",
+    "last_at",
+    "converted_at",
+    "outcome",
+];
+
 /// The type of a field of a variable; fields of events' schemas count for `event`, `answer` and `entry`.
 pub fn kind(variable: &str, field: &str) -> Option<Kind> {
     let (_, fields) = VARIABLES.iter().find(|(name, _)| *name == variable)?;

@@ -241,6 +241,10 @@ impl Scope<'_> {
             .as_ref()
             .and_then(|text| self.expression(text, JUDGED, Wanted::Answer))
         else {
+            // It goes nowhere now, and what is in it is looked at all the same.
+            for block in [&part.then, &part.else_].into_iter().flatten() {
+                self.block(&block.value, layout);
+            }
             return;
         };
         if part.then.is_none() && part.else_.is_none() {

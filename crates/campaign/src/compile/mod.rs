@@ -65,16 +65,19 @@ pub(crate) fn files(files: &Files, report: &mut Report) -> Option<Parts> {
     let templates = Templates::compile(files, report);
     let mut compiled = BTreeMap::new();
     let mut read_files = Vec::new();
+    // A campaign may speak of any other: all names come first, also those of files that can't be read.
+    let mut names = BTreeSet::new();
+    for path in files.0.keys() {
+        if let Some(folder) = path.strip_suffix("/campaign.yaml") {
+            names.insert(folder.rsplit('/').next().unwrap_or(folder).to_owned());
+        }
+    }
     for path in campaigns {
         if let Some(file) = read::<CampaignFile>(path, &files.0[path], report) {
+            names.insert(file.metadata.name.value.clone());
             read_files.push((path, file));
         }
     }
-    // A campaign may speak of any other: all names come first.
-    let names: BTreeSet<String> = read_files
-        .iter()
-        .map(|(_, file)| file.metadata.name.value.clone())
-        .collect();
     let mut places = BTreeMap::new();
     for (path, file) in read_files {
         let Some(policy) = &policy else { continue };

@@ -232,6 +232,14 @@ impl Scope<'_> {
                 false
             }
         };
+        if !yearly && date.value.trim() == "customer.birthday" {
+            self.report.warning(
+                self.path,
+                position(date),
+                "a birthday without `every: year` is the day of birth: it is long past",
+                help("add `every: year`"),
+            );
+        }
         let before = part
             .before
             .as_ref()

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use cel::{Program, Value};
 
 use super::text::Asked;
-use super::{Condition, Failure, Problem, Variables};
+use super::{Call, Condition, Failure, Problem, Variables};
 use crate::diagnostic::{Position, did_you_mean};
 use crate::names::{self, Kind};
 
@@ -49,6 +49,7 @@ pub(super) fn names(
     rewritten: &str,
     allowed: &[&str],
     asked: &Asked,
+    calls: &[Call],
     reads: &mut Vec<(String, Option<Vec<String>>)>,
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -79,7 +80,23 @@ pub(super) fn names(
     }
     for (variable, fields) in asked {
         if bound.contains(&variable.as_str()) {
+            // Lists with fields are lists of goods.
+            let fields = super::text::members(rewritten, variable);
+            problems.extend(
+                fields
+                    .iter()
+                    .filter_map(|field| missing("a product", field, names::PRODUCT)),
+            );
             continue;
+        }
+        let of_campaign = |call: &&Call| call.name == *variable && call.function == "campaign";
+        if calls.iter().any(|call| of_campaign(&call)) {
+            problems.extend(
+                fields
+                    .iter()
+                    .flatten()
+                    .filter_map(|field| missing("a campaign", field, names::CAMPAIGN)),
+            );
         }
         for field in fields.iter().flatten() {
             if names::VARIABLES.iter().any(|(name, _)| name == variable)
@@ -97,6 +114,18 @@ pub(super) fn names(
         }
     }
     problems
+}
+
+fn missing(what: &str, field: &str, known: &[&str]) -> Option<Problem> {
+    if known.contains(&field) {
+        return None;
+    }
+    let help = did_you_mean(field, known.iter().copied());
+    Some(Problem {
+        at: None,
+        message: format!("{what} has no `{field}`"),
+        help: help.or_else(|| Some(format!("it has {}", known.join(", ")))),
+    })
 }
 
 fn is_call(name: &str) -> bool {

@@ -135,7 +135,7 @@ impl Condition {
         let asked: Asked = text::fields_asked(&rewritten);
         let mut reads = Vec::new();
         problems.extend(check::names(
-            &program, &rewritten, allowed, &asked, &mut reads,
+            &program, &rewritten, allowed, &asked, &calls, &mut reads,
         ));
         if problems.is_empty() {
             Ok(Self {

@@ -83,6 +83,18 @@ fn names_are_checked() {
             .contains("can't be read")
     );
     assert_eq!(check("'car.totl' == 'x'"), Ok(false));
+    assert_eq!(
+        check("campaign('cart-left').actve"),
+        Err("a campaign has no `actve`".into())
+    );
+    assert_eq!(
+        check("cart.items.exists(line, line.categry == 'tea')"),
+        Err("a product has no `categry`".into())
+    );
+    assert!(
+        compile("campaign('cart-left').active || cart.items.exists(line, line.category == 'tea')")
+            .is_ok()
+    );
     assert!(
         check("bought('coffee') > 1")
             .unwrap_err()

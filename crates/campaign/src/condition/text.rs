@@ -10,6 +10,33 @@ use crate::names;
 /// Fields asked of a variable; `None` is the whole of it.
 pub(super) type Asked = BTreeMap<String, Option<Vec<String>>>;
 
+/// What is asked of a name that stands for each element of a list: `line.category` gives `category`.
+pub(super) fn members(source: &str, name: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut quote = None;
+    let mut word = String::new();
+    let mut before: Option<String> = None;
+    for c in source.chars().chain([' ']) {
+        match quote {
+            Some(open) if c == open => quote = None,
+            Some(_) => {}
+            None if c == '\'' || c == '"' => quote = Some(c),
+            None if c.is_ascii_alphanumeric() || c == '_' => {
+                word.push(c);
+                continue;
+            }
+            None => {}
+        }
+        // A call such as `line.name.startsWith(…)` asks for `name`; what follows that is no member of the element.
+        let ended = std::mem::take(&mut word);
+        if before.as_deref() == Some(name) && !ended.is_empty() && c != '(' {
+            found.push(ended.clone());
+        }
+        before = (c == '.' && quote.is_none()).then_some(ended);
+    }
+    found
+}
+
 /// `cart.total` gives `cart` → `total`; a bare `cart` gives the whole.
 pub(super) fn fields_asked(source: &str) -> Asked {
     let mut asked: Asked = BTreeMap::new();

@@ -55,6 +55,28 @@ pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, (Option<Position>, Str
     })
 }
 
+/// What the reader says, in the words of somebody who writes campaigns.
+fn plain(message: &str) -> String {
+    if let Some(rest) = message.strip_prefix("duplicate mapping key: ") {
+        let key = rest.split(',').next().unwrap_or(rest);
+        return format!("`{key}` is there twice");
+    }
+    let number = ["invalid u8", "invalid u16", "invalid u32", "invalid u64"];
+    if let Some(found) = number.iter().find(|found| message.starts_with(**found)) {
+        let rest = &message[found.len()..];
+        let most = if *found == "invalid u8" {
+            " up to 255"
+        } else {
+            ""
+        };
+        return format!("a whole number{most} is wanted here, such as 50{rest}");
+    }
+    if let Some(rest) = message.strip_prefix("expected string scalar") {
+        return format!("a text is wanted here: put it in quotes{rest}");
+    }
+    message.to_owned()
+}
+
 /// The error without the excerpt and the place, which the report shows in its own way.
 fn message(error: &serde_saphyr::Error) -> String {
     let text = error.without_snippet().to_string();
@@ -64,7 +86,7 @@ fn message(error: &serde_saphyr::Error) -> String {
         .unwrap_or("not valid YAML")
         .trim()
         .to_owned();
-    let first = first.trim_start_matches("error: ");
+    let first = plain(first.trim_start_matches("error: "));
     match first.rfind(" at line ") {
         Some(end) => first[..end].to_owned(),
         None => match first.rfind(" at ") {
