@@ -31,6 +31,28 @@ impl Files {
     }
 }
 
+#[cfg(test)]
+impl Files {
+    /// Everything under a folder, for tests: this crate reads no files.
+    pub(crate) fn of_folder(root: &std::path::Path) -> Self {
+        let mut found = Self::default();
+        let mut open = vec![root.to_owned()];
+        while let Some(folder) = open.pop() {
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    open.push(path);
+                } else if let (Ok(text), Ok(inside)) =
+                    (std::fs::read_to_string(&path), path.strip_prefix(root))
+                {
+                    found.0.insert(inside.display().to_string(), text);
+                }
+            }
+        }
+        found
+    }
+}
+
 /// A checked, compiled bundle.
 #[derive(Debug)]
 pub struct Bundle {

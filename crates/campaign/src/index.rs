@@ -150,26 +150,11 @@ mod tests {
     use crate::model::{Entry, Pattern, StartKind};
     use crate::{Bundle, Files};
 
-    fn files(folder: &Path, root: &Path, found: &mut Files) {
-        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                files(&path, root, found);
-            } else if let (Ok(text), Ok(inside)) =
-                (std::fs::read_to_string(&path), path.strip_prefix(root))
-            {
-                found.0.insert(inside.display().to_string(), text);
-            }
-        }
-    }
-
     /// With all that ships, every event concerns what a look at all campaigns finds.
     #[test]
     fn it_says_what_a_look_at_everything_says() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../campaigns");
-        let mut found = Files::default();
-        files(&root, &root, &mut found);
-        let bundle = Bundle::compile(&found).map(|(bundle, _)| bundle);
+        let bundle = Bundle::compile(&Files::of_folder(&root)).map(|(bundle, _)| bundle);
         let Ok(bundle) = bundle else {
             panic!("the shipped campaigns do not compile");
         };

@@ -13,6 +13,7 @@ pub mod explain;
 pub mod index;
 pub mod model;
 pub mod names;
+pub mod paths;
 pub mod policy;
 pub mod template;
 pub mod yaml;

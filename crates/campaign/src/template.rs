@@ -234,8 +234,13 @@ impl Templates {
             .collect()
     }
 
-    /// Every text of a campaign for every sample customer, with the offer that the campaign makes.
-    pub fn previews(&self, campaign: &str, offer: Option<&serde_json::Value>) -> Vec<Preview> {
+    /// Every text of a campaign for every sample customer. `shown` says of a text which offer its step shows, and whether
+    /// it recommends goods.
+    pub fn previews(
+        &self,
+        campaign: &str,
+        shown: &dyn Fn(&str) -> (Option<serde_json::Value>, bool),
+    ) -> Vec<Preview> {
         let folder = format!("{campaign}/");
         let mut all = Vec::new();
         let own = self
@@ -243,8 +248,9 @@ impl Templates {
             .iter()
             .filter(|(key, _)| key.folder == folder || key.folder.ends_with(&format!("/{folder}")));
         for (key, by_locale) in own {
+            let (offer, recommends) = shown(&key.name);
             for (locale, path) in by_locale {
-                for (sample, facts) in samples_with(offer) {
+                for (sample, facts) in samples_with(offer.as_ref(), recommends) {
                     let rendered = match key.channel {
                         Channel::Email => self.email_at(path, &facts).map(Rendered::Email),
                         _ => self.text_at(path, &facts).map(Rendered::Text),

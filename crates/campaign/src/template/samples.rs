@@ -12,11 +12,14 @@ pub(super) fn samples() -> Vec<(&'static str, Value)> {
         .collect()
 }
 
-/// The same people with the offer a campaign makes, or without one.
-pub(super) fn samples_with(offer: Option<&Json>) -> Vec<(&'static str, Value)> {
+/// The same people with the offer a step makes, or without one, and with goods recommended only where it has any.
+pub(super) fn samples_with(offer: Option<&Json>, recommends: bool) -> Vec<(&'static str, Value)> {
     let names = ["full", "some", "none"].into_iter().zip(values());
     let with = |(name, mut value): (&'static str, Json)| {
         if let Some(map) = value.as_object_mut() {
+            if !recommends {
+                map.remove("recommended");
+            }
             let had = map.remove("offer").is_some();
             if let Some(offer) = offer.filter(|_| had) {
                 map.insert("offer".to_owned(), offer.clone());

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use winback_campaign::model::OfferKind;
+use winback_campaign::model::{Entry, Offer, OfferKind, Step};
 use winback_campaign::{Bundle, template::Rendered};
 
 use crate::error::Error;
@@ -27,10 +27,8 @@ pub(crate) struct Arguments {
 /// Runs it.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
     let (_, bundle, _) = super::check::compiled(&arguments.folder, "the campaigns have errors")?;
-    let offer = offer(&bundle, &arguments.campaign);
-    let all = bundle
-        .templates
-        .previews(&arguments.campaign, offer.as_ref());
+    let shown = |text: &str| shown(&bundle, &arguments.campaign, text);
+    let all = bundle.templates.previews(&arguments.campaign, &shown);
     if all.is_empty() {
         return Err(Error::Usage(format!(
             "there is no campaign `{}` with texts",
@@ -81,10 +79,38 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
     Ok(())
 }
 
-/// The first offer of a campaign, as its texts would see it.
-fn offer(bundle: &Bundle, campaign: &str) -> Option<Value> {
-    let mut steps = bundle.campaign(campaign)?.steps();
-    let offer = steps.find_map(|step| step.offer.as_ref())?;
+/// The offer that a text shows, and whether it recommends goods. A journey keeps the offer of an earlier step.
+fn shown(bundle: &Bundle, campaign: &str, text: &str) -> (Option<Value>, bool) {
+    let Some(campaign) = bundle.campaign(campaign) else {
+        return (None, false);
+    };
+    let steps: Vec<(usize, &Step)> = campaign
+        .entries
+        .iter()
+        .enumerate()
+        .filter_map(|(place, entry)| match entry {
+            Entry::Step(step) => Some((place, step)),
+            _ => None,
+        })
+        .collect();
+    let own: Vec<&(usize, &Step)> = steps
+        .iter()
+        .filter(|(_, step)| step.template == text)
+        .collect();
+    let kept = own.iter().find_map(|(place, step)| {
+        let earlier = steps
+            .iter()
+            .filter(|(from, _)| campaign.leads(*from, *place));
+        step.offer
+            .as_ref()
+            .or_else(|| earlier.filter_map(|(_, step)| step.offer.as_ref()).next())
+    });
+    let recommends = own.iter().any(|(_, step)| step.recommend.is_some());
+    (kept.map(|kept| offer(bundle, kept)), recommends)
+}
+
+/// An offer as texts would see it.
+fn offer(bundle: &Bundle, offer: &Offer) -> Value {
     let coupon = match &offer.kind {
         OfferKind::Coupon(pool) => bundle.policy.coupons.get(pool),
         _ => None,
@@ -112,5 +138,5 @@ fn offer(bundle: &Bundle, campaign: &str) -> Option<Value> {
             .unwrap_or_else(|| format!("{what}-7K3M9Q"));
         shown["code"] = json!(code);
     }
-    Some(shown)
+    shown
 }
