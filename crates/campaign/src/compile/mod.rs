@@ -67,17 +67,18 @@ pub(crate) fn files(files: &Files, report: &mut Report) -> Option<Parts> {
     let mut read_files = Vec::new();
     // A campaign may speak of any other: all names come first, also those of files that can't be read.
     let mut names = BTreeSet::new();
-    for path in files.0.keys() {
-        if let Some(folder) = path.strip_suffix("/campaign.yaml") {
-            names.insert(folder.rsplit('/').next().unwrap_or(folder).to_owned());
-        }
-    }
+    let mut unread: BTreeSet<&String> = files.0.keys().collect();
     for path in campaigns {
         if let Some(file) = read::<CampaignFile>(path, &files.0[path], report) {
             names.insert(file.metadata.name.value.clone());
+            unread.remove(path);
             read_files.push((path, file));
         }
     }
+    let folders = unread
+        .iter()
+        .filter_map(|path| path.strip_suffix("/campaign.yaml"));
+    names.extend(folders.map(|folder| folder.rsplit('/').next().unwrap_or(folder).to_owned()));
     let mut places = BTreeMap::new();
     for (path, file) in read_files {
         let Some(policy) = &policy else { continue };

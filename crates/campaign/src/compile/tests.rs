@@ -271,3 +271,24 @@ fn what_yaml_would_pass_over_is_said() {
     let segments = format!("{POLICY}  segments: {{ top: segment('x') }}\n");
     check(CAMPAIGN, &segments, "can't ask for a segment");
 }
+
+#[test]
+fn one_unreadable_campaign_is_one_mistake() {
+    let follows = |name: &str| {
+        let started = CAMPAIGN.replace(
+            "on: [Product Added, Cart Updated], key: event.cart_id, idle: 20m",
+            &format!("ended: {name}"),
+        );
+        assert_ne!(started, CAMPAIGN);
+        let mut files = files(&started, POLICY);
+        files.0.insert(
+            "broken/campaign.yaml".into(),
+            CAMPAIGN.replace("cascade:", "casacde:"),
+        );
+        Bundle::compile(&files).unwrap_err().to_string()
+    };
+    let report = follows("broken");
+    assert!(report.contains("casacde"), "{report}");
+    assert!(!report.contains("unknown campaign"), "{report}");
+    assert!(follows("brokn").contains("unknown campaign `brokn`"));
+}
