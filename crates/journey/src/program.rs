@@ -52,6 +52,11 @@ pub fn settle(
             journey.refused.clear();
             true
         }
+        // Whoever was kept out has not seen it to its end, and is not followed as one who did not react.
+        Place::End | Place::Named(_) if is_held_out(&customer.journeys[index]) => {
+            end(customer, index, Reason::Holdout, base, world, out);
+            false
+        }
         Place::End => {
             end(customer, index, Reason::Finished, base, world, out);
             false
@@ -71,6 +76,11 @@ pub fn settle(
             false
         }
     }
+}
+
+/// What would have been its first message has been counted, and none was booked.
+fn is_held_out(journey: &Journey) -> bool {
+    journey.first_message_at.is_some() && journey.last_message_at.is_none()
 }
 
 fn run(

@@ -125,3 +125,36 @@ spec:
         endings(&life)
     );
 }
+
+#[test]
+fn whoever_is_held_out_is_not_followed_as_one_who_did_not_react() {
+    let first = "apiVersion: winback/v1
+kind: Campaign
+metadata: { name: first, group: cart }
+spec:
+  holdout: 100%
+  enter: { on: Product Added, key: event.cart_id, idle: 20m }
+  cascade: [ { step: one, send: [email] }, { wait: 1d, unless: [] }, { step: two, send: [email] } ]
+";
+    let follows = "apiVersion: winback/v1
+kind: Campaign
+metadata: { name: follows, group: cart }
+spec:
+  enter: { ended: first, when: event.outcome == 'finished', after: 1h }
+  cascade: [ { step: more, send: [email] } ]
+";
+    for (campaign, ends, steps) in [
+        (first.to_owned(), Reason::Holdout, vec![]),
+        (
+            first.replace("100%", "0%"),
+            Reason::Finished,
+            vec!["one", "two", "more"],
+        ),
+    ] {
+        let mut life = Life::new(MORNING, &[&campaign, follows]);
+        life.event(added("c1"));
+        life.wait(Span::from_days(20));
+        assert_eq!(life.steps(), steps);
+        assert_eq!(endings(&life)[0], ("first", ends));
+    }
+}
