@@ -58,6 +58,11 @@ pub enum Transition {
         /// The message.
         message: MessageId,
     },
+    /// What would have begun a journey did not. Told by `simulate` and `test` alone: in a live shop it would drown the rest.
+    NotBegun {
+        /// Why.
+        reason: Reason,
+    },
     /// A step will not be sent.
     Skipped {
         /// The step.

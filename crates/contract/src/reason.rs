@@ -88,6 +88,8 @@ reasons! {
     Replaced = "replaced",
     /// A new version of the campaign does not finish old journeys.
     Dropped = "dropped",
+    /// A journey of the campaign came too short a time ago, or too many came.
+    Reentry = "reentry",
 }
 
 impl fmt::Display for Reason {

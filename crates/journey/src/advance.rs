@@ -11,7 +11,7 @@ use crate::book::offer;
 use crate::customer::Customer;
 use crate::effects::{Count, Effects};
 use crate::facts::Facts;
-use crate::fold::{Ended, after_end, arm_dates, is_an_end};
+use crate::fold::{Ended, after_end, arm_dates, is_an_end, not_begun};
 use crate::program;
 use crate::state::{Journey, Kept, Station, What};
 use crate::world::World;
@@ -89,7 +89,8 @@ fn enter(
         || !limit_allows(customer, &campaign.name, limit, at)
     {
         out.count(Count::Reentry);
-        customer.journeys.remove(index);
+        let journey = customer.journeys.remove(index);
+        not_begun(campaign, journey.id, at, Reason::Reentry, world, out);
         next_year(customer, campaign, at, world, out);
         return false;
     }

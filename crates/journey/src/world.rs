@@ -132,6 +132,8 @@ pub struct Limits {
     pub retention: Span,
     /// Policy for lost answers, by channel.
     pub ambiguous: BTreeMap<Channel, Ambiguous>,
+    /// Whether it is told why journeys do not begin: offline alone.
+    pub explain: bool,
 }
 
 impl Default for Limits {
@@ -143,6 +145,7 @@ impl Default for Limits {
             anonymous_retention: Span::from_days(30),
             retention: Span::from_days(1_825),
             ambiguous: BTreeMap::new(),
+            explain: false,
         }
     }
 }

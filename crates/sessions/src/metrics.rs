@@ -235,7 +235,10 @@ impl Metrics {
                         .with_label_values(&[record.campaign.as_str(), outcome.as_str()])
                         .inc();
                 }
-                Transition::Booked { .. } | Transition::Sent { .. } | Transition::Goal => {}
+                Transition::Booked { .. }
+                | Transition::Sent { .. }
+                | Transition::NotBegun { .. }
+                | Transition::Goal => {}
             }
         }
     }

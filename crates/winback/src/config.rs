@@ -218,6 +218,7 @@ impl Config {
             anonymous_retention: span(sessions.anonymous_retention),
             retention: span(sessions.retention),
             ambiguous,
+            explain: false,
         }
     }
 

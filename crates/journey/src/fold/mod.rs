@@ -29,7 +29,7 @@ use named::Named;
 pub use goods::{Told, hear, wants};
 pub use occasion::{DATE, announce, arm_dates, arm_silence, call_out};
 pub(crate) use profile::{consent, withdraw};
-pub(crate) use start::{Ended, after_end, ends_by_order, is_an_end, line};
+pub(crate) use start::{Ended, after_end, ends_by_order, is_an_end, line, not_begun};
 
 /// A storefront event with its times.
 #[derive(Clone, Copy, Debug)]

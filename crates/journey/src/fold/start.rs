@@ -2,7 +2,9 @@
 
 use winback_campaign::model::{Campaign, Delay, Mode, Start, StartKind};
 use winback_campaign::{Moment, calendar};
-use winback_contract::{Event, EventId, JourneyId, Reason, Timestamp, ids::digest, spec};
+use winback_contract::{
+    Event, EventId, JourneyId, JourneyRecord, Reason, Timestamp, Transition, ids::digest, spec,
+};
 
 use super::Happening;
 use super::item::{items, values};
@@ -63,6 +65,7 @@ pub(super) fn fold(
             };
             let Some(due) = due else {
                 out.count(Count::ConditionFailed);
+                not_begun(campaign, id, happening.arrival, Reason::Error, world, out);
                 continue;
             };
             let entry = EntryFacts {
@@ -266,6 +269,30 @@ pub(super) struct Arming<'c> {
     pub(super) due: Timestamp,
 }
 
+/// Why a journey did not begin, where somebody asks for it.
+pub(crate) fn not_begun(
+    campaign: &Campaign,
+    journey: JourneyId,
+    at: Timestamp,
+    reason: Reason,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
+    let Some(bundle) = world.active.filter(|_| world.limits.explain) else {
+        return;
+    };
+    out.journeys.push(JourneyRecord {
+        v: JourneyRecord::VERSION,
+        journey,
+        customer: world.customer,
+        campaign: campaign.name.clone(),
+        bundle: bundle.hash,
+        at,
+        transition: Transition::NotBegun { reason },
+        input: None,
+    });
+}
+
 /// Arms a journey, or renews the one of the same key that has sent nothing yet.
 pub(super) fn arm(
     customer: &mut Customer,
@@ -302,6 +329,8 @@ pub(super) fn arm(
         || !limit_allows(customer, &campaign.name, rules.limit, due)
     {
         out.count(Count::Reentry);
+        let at = entry.arrived;
+        not_begun(campaign, id, at, Reason::Reentry, world, out);
         return;
     }
     if customer.journeys.len() >= limit::JOURNEYS {

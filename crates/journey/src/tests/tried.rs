@@ -158,3 +158,29 @@ spec:
         assert_eq!(endings(&life)[0], ("first", ends));
     }
 }
+
+#[test]
+fn a_journey_that_does_not_begin_says_why_where_it_is_asked_for() {
+    let campaign = "apiVersion: winback/v1
+kind: Campaign
+metadata: { name: once, group: cart }
+spec:
+  enter: { on: Product Added, key: event.cart_id, idle: 20m, reentry: 7d }
+  cascade: [ { step: one, send: [email] } ]
+";
+    for explain in [true, false] {
+        let mut life = Life::new(MORNING, &[campaign]);
+        life.limits.explain = explain;
+        life.event(added("c1"));
+        life.wait(Span::from_days(1));
+        life.event(added("c2"));
+        let refused = Transition::NotBegun {
+            reason: Reason::Reentry,
+        };
+        let told = life
+            .records
+            .iter()
+            .filter(|record| record.transition == refused);
+        assert_eq!(told.count(), usize::from(explain));
+    }
+}

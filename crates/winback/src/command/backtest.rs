@@ -143,6 +143,7 @@ async fn play(
         provider: Arc::new(Quiet),
         channels: bundle.channels(),
         faults: None,
+        explain: false,
     };
     let names = setup.config.names();
     let mut machine = Machine::new(setup).await?;

@@ -87,6 +87,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
         partitions: 4,
         provider: Arc::new(FileProvider::new(&arguments.out)),
         faults: arguments.faults,
+        explain: false,
     };
     let names = setup.config.names();
     let mut machine = Machine::new(setup).await?;

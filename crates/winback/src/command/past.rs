@@ -107,6 +107,7 @@ fn journey(bytes: &[u8], profile: CustomerId, only: Option<&str>, lines: &mut Ve
             let early = if *entered { "" } else { ", before it began" };
             format!("over{name} [{outcome}]{early}")
         }
+        Transition::NotBegun { reason } => format!("not begun [{reason}]"),
         Transition::Goal => "its goal was reached".to_owned(),
     };
     lines.push((

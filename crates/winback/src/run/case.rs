@@ -60,6 +60,7 @@ impl Case {
             provider: Arc::new(Quiet),
             channels: bundle.channels(),
             faults: None,
+            explain: true,
         })
         .await?;
         machine.publish(files).await?;
@@ -211,6 +212,7 @@ pub(crate) fn words(record: &JourneyRecord) -> Option<String> {
             let before = if *entered { "" } else { " before it began" };
             format!("{campaign}: ends{before} as {name}")
         }
+        Transition::NotBegun { reason } => format!("{campaign}: does not begin [{reason}]"),
         Transition::Goal => format!("{campaign}: reaches its goal"),
     })
 }

@@ -42,6 +42,8 @@ pub(crate) struct Setup {
     pub(crate) channels: BTreeSet<Channel>,
     /// Seed of planted faults, if there are to be any.
     pub(crate) faults: Option<u64>,
+    /// Whether it is told why journeys do not begin.
+    pub(crate) explain: bool,
 }
 
 impl Machine {
@@ -54,6 +56,7 @@ impl Machine {
             provider,
             channels,
             faults,
+            explain,
         } = setup;
         config.kafka.partitions =
             PartitionCount::new(partitions).ok_or_else(|| Error::Usage("no partitions".into()))?;
@@ -99,11 +102,13 @@ impl Machine {
             ingest
                 .push(start_ingest(&config, source, shared.clone(), ingest_metrics.clone()).await?);
         }
+        let mut sessions = config.sessions();
+        sessions.limits.explain = explain;
         let sessions = winback_sessions::Service::start(
             winback_sessions::Config {
                 // No shop has loaded codes into a machine in memory.
                 sample_coupons: true,
-                ..config.sessions()
+                ..sessions
             },
             shared.clone(),
             states.clone(),

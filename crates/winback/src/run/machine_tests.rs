@@ -19,6 +19,7 @@ async fn machine(faults: Option<u64>) -> Machine {
         provider: Arc::new(Quiet),
         channels: [Channel::Email].into(),
         faults,
+        explain: false,
     };
     Machine::new(setup).await.unwrap()
 }

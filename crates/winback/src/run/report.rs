@@ -67,7 +67,7 @@ pub(crate) fn sums(records: &[JourneyRecord]) -> BTreeMap<String, Sums> {
                 ..
             } => *sums.ended.entry(*outcome).or_default() += 1,
             Transition::Goal => sums.goals += 1,
-            Transition::Booked { .. } => {}
+            Transition::Booked { .. } | Transition::NotBegun { .. } => {}
         }
     }
     all

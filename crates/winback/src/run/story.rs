@@ -99,7 +99,9 @@ pub(crate) fn tell(
                 ..
             } => format!("> {campaign}: over ({outcome})"),
             Transition::Goal => format!("> {campaign}: counted as won back"),
-            Transition::Booked { .. } | Transition::Ended { .. } => continue,
+            Transition::Booked { .. } | Transition::NotBegun { .. } | Transition::Ended { .. } => {
+                continue;
+            }
         };
         lines.push((record.at, 1, line));
     }
