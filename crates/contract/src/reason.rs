@@ -113,6 +113,6 @@ mod tests {
                     .ends_with(['.', 's', 'e', 't', 'd'])
             );
         }
-        assert_eq!(Reason::ALL.len(), 30);
+        assert_eq!(Reason::ALL.len(), 31);
     }
 }
