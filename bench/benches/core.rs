@@ -15,7 +15,7 @@ use winback_contract::{
     Body, CustomerId, Event, EventId, EventRecord, Identities, Offset, Partition, Product,
     SourceKind, SourcePosition, Span, Timestamp,
 };
-use winback_journey::{Bundles, Customer, GrantState, Limits, World, decide, fold, tick};
+use winback_journey::{Bundles, Customer, GrantState, Limits, World, decide, input, tick};
 
 /// As in the product.
 #[global_allocator]
@@ -105,7 +105,7 @@ fn core(criterion: &mut Criterion) {
         } else {
             "Product Viewed"
         };
-        fold::apply(&mut customer, &event(name, number, at), &world);
+        input::apply(&mut customer, &event(name, number, at), &world);
     }
     let mut number = 100;
     criterion.bench_function("fold: a product view", |bencher| {
@@ -119,7 +119,7 @@ fn core(criterion: &mut Criterion) {
             },
             |(mut customer, record)| {
                 // What was made and what was given is dropped outside the measurement.
-                let effects = fold::apply(&mut customer, &record, &world);
+                let effects = input::apply(&mut customer, &record, &world);
                 (effects, customer, record)
             },
             BatchSize::SmallInput,
@@ -135,7 +135,7 @@ fn core(criterion: &mut Criterion) {
                 )
             },
             |(mut customer, record)| {
-                let effects = fold::apply(&mut customer, &record, &world);
+                let effects = input::apply(&mut customer, &record, &world);
                 (effects, customer, record)
             },
             BatchSize::SmallInput,

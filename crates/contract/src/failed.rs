@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::blob::Blob;
+use crate::failed_reason::FailedReason;
 use crate::partition::{Offset, Partition};
 use crate::time::Timestamp;
 
@@ -17,8 +18,8 @@ pub struct Failed {
     pub v: u8,
     /// Which service gave up.
     pub stage: FailedStage,
-    /// A stable word, such as `malformed_json` or `too_large`.
-    pub reason: String,
+    /// Why.
+    pub reason: FailedReason,
     /// What is wrong and where, without personal data.
     pub detail: String,
     /// The topic it came from.
@@ -44,7 +45,7 @@ impl Failed {
     /// Keeps what is allowed of the payload.
     pub fn new(
         stage: FailedStage,
-        reason: &str,
+        reason: FailedReason,
         detail: String,
         place: (&str, Partition, Offset, Timestamp),
         payload: &[u8],
@@ -53,7 +54,7 @@ impl Failed {
         Self {
             v: Self::VERSION,
             stage,
-            reason: reason.to_owned(),
+            reason,
             detail,
             topic: topic.to_owned(),
             partition,

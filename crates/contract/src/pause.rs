@@ -2,13 +2,13 @@
 //! without a publication.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::channel::Channel;
 use crate::ids::BundleHash;
 use crate::time::{Timestamp, millis};
 
-/// What is paused: `all`, `campaign:NAME` or `channel:NAME`.
+/// What is paused. On the wire it is text: `all`, `campaign:NAME` or `channel:NAME`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Scope {
     /// Everything.
@@ -17,6 +17,8 @@ pub enum Scope {
     Campaign(String),
     /// One channel.
     Channel(Channel),
+    /// A scope of a newer release, as it was written: it pauses nothing here.
+    Newer(String),
 }
 
 impl std::fmt::Display for Scope {
@@ -25,22 +27,54 @@ impl std::fmt::Display for Scope {
             Self::All => f.write_str("all"),
             Self::Campaign(name) => write!(f, "campaign:{name}"),
             Self::Channel(channel) => write!(f, "channel:{channel}"),
+            Self::Newer(text) => f.write_str(text),
         }
     }
 }
 
-/// Whether scopes, written as texts, pause a campaign, or a message of it on a channel.
+impl From<&str> for Scope {
+    fn from(text: &str) -> Self {
+        let channel = |name: &str| {
+            Channel::ALL
+                .into_iter()
+                .find(|channel| channel.as_str() == name)
+        };
+        match text.split_once(':') {
+            None if text == "all" => Self::All,
+            Some(("campaign", name)) => Self::Campaign(name.to_owned()),
+            Some(("channel", name)) => {
+                channel(name).map_or_else(|| Self::Newer(text.to_owned()), Self::Channel)
+            }
+            _ => Self::Newer(text.to_owned()),
+        }
+    }
+}
+
+impl Serialize for Scope {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Scope {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Ok(Self::from(text.as_str()))
+    }
+}
+
+/// Whether any of the scopes pauses a campaign, or a message of it on a channel.
 pub fn is_paused<'s>(
-    scopes: impl IntoIterator<Item = &'s String>,
+    scopes: impl IntoIterator<Item = &'s Scope>,
     campaign: &str,
     channel: Option<Channel>,
 ) -> bool {
     let mut scopes = scopes.into_iter();
-    scopes.any(|scope| match scope.split_once(':') {
-        None => scope == "all",
-        Some(("campaign", name)) => name == campaign,
-        Some(("channel", name)) => channel.is_some_and(|channel| channel.as_str() == name),
-        Some(_) => false,
+    scopes.any(|scope| match scope {
+        Scope::All => true,
+        Scope::Campaign(name) => name == campaign,
+        Scope::Channel(paused) => channel == Some(*paused),
+        Scope::Newer(_) => false,
     })
 }
 
@@ -60,7 +94,8 @@ pub struct Switch {
     /// Version of this shape.
     pub v: u8,
     /// `all`, `campaign:NAME` or `channel:NAME`.
-    pub scope: String,
+    #[schemars(with = "String")]
+    pub scope: Scope,
     /// Whether it is paused from now on.
     pub paused: bool,
     /// By whom.
@@ -113,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_scope_covers_what_it_names() {
-        let one = |scope: Scope| vec![scope.to_string()];
+        let one = |scope: Scope| vec![Scope::from(scope.to_string().as_str())];
         let sms = Some(Channel::Sms);
         assert!(is_paused(&one(Scope::All), "a", None));
         assert!(is_paused(&one(Scope::Campaign("a".into())), "a", None));
@@ -125,5 +160,9 @@ mod tests {
             "sms",
             Some(Channel::Email)
         ));
+        // What a newer release pauses is kept as it is, and pauses nothing here.
+        let newer = Scope::from("segment:vip");
+        assert_eq!(newer.to_string(), "segment:vip");
+        assert!(!is_paused(&one(newer), "a", sms));
     }
 }

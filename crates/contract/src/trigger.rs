@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::blob::Blob;
 use crate::event::Announcement;
 use crate::ids::{BundleHash, CustomerId, JourneyId, TriggerId};
+use crate::pause::Scope;
 use crate::record::SourcePosition;
 use crate::time::Timestamp;
 
@@ -35,7 +36,8 @@ pub struct Trigger {
     pub dry: Vec<String>,
     /// What is paused by hand or by a fuse: `all`, `campaign:NAME`, `channel:NAME`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub paused: Vec<String>,
+    #[schemars(with = "Vec<String>")]
+    pub paused: Vec<Scope>,
     /// The encoded customer.
     pub snapshot: Blob,
 }

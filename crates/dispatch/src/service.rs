@@ -12,7 +12,7 @@ use futures::stream::{self, StreamExt as _};
 use winback_bus::{Error, Follower, Ledger, Log, Member, Outgoing, Record, Waiting};
 use winback_campaign::model::Mode;
 use winback_contract::{
-    Channel, Failed, FailedStage, Message, Outcome, OutcomeStatus, PartitionCount, Reason, Span,
+    Channel, Failed, FailedReason, FailedStage, Message, Outcome, OutcomeStatus, PartitionCount, Reason, Span,
     Timestamp, Topic, TopicNames, is_paused,
 };
 use winback_journey::{Bundles, Offered};
@@ -147,11 +147,11 @@ impl Service {
                 }
                 Offered::Switched(switch) => {
                     tracing::warn!(
-                        scope = switch.scope,
+                        scope = %switch.scope,
                         paused = switch.paused,
                         "a switch was thrown"
                     );
-                    if !switch.paused && switch.scope == self.scope().to_string() {
+                    if !switch.paused && switch.scope == self.scope() {
                         self.fuse().mend(switch.at);
                     }
                 }
@@ -227,14 +227,14 @@ impl Service {
                 );
                 let failed = Failed::new(
                     FailedStage::Dispatch,
-                    "malformed_message",
+                    FailedReason::MalformedMessage,
                     detail,
                     place,
                     payload,
                 );
                 self.metrics
                     .dead_letters
-                    .with_label_values(&["dispatch", "malformed_message"])
+                    .with_label_values(&["dispatch", FailedReason::MalformedMessage.as_str()])
                     .inc();
                 let topic = self.config.names.name(Topic::Failed);
                 self.put(

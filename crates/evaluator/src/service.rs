@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use winback_bus::{Error, Follower, Ledger, Log, Member, Outgoing, Record, Waiting};
 use winback_contract::{
-    Decision, Failed, FailedStage, PartitionCount, Reason, StepDecision, Topic, TopicNames,
+    Decision, Failed, FailedReason, FailedStage, PartitionCount, Reason, StepDecision, Topic, TopicNames,
     Trigger, Verdict,
 };
 use winback_journey::{Bundles, Offered, decide, decide::Error as Undecided};
@@ -114,7 +114,7 @@ impl Service {
                     error.line(),
                     error.column()
                 );
-                self.fail(record, "malformed_trigger", detail)?;
+                self.fail(record, FailedReason::MalformedTrigger, detail)?;
                 return Ok(true);
             }
         };
@@ -125,7 +125,7 @@ impl Service {
                 return Ok(false);
             }
             Err(error @ Undecided::Snapshot(_)) => {
-                self.fail(record, "unreadable_snapshot", error.to_string())?;
+                self.fail(record, FailedReason::UnreadableSnapshot, error.to_string())?;
                 skip_all(&trigger)
             }
         };
@@ -152,8 +152,8 @@ impl Service {
         Ok(true)
     }
 
-    fn fail(&mut self, record: &Record, reason: &'static str, detail: String) -> Result<(), Error> {
-        self.metrics.errors.with_label_values(&[reason]).inc();
+    fn fail(&mut self, record: &Record, reason: FailedReason, detail: String) -> Result<(), Error> {
+        self.metrics.errors.with_label_values(&[reason.as_str()]).inc();
         let place = (
             record.topic.as_ref(),
             record.partition,

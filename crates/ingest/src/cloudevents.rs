@@ -4,6 +4,7 @@
 
 use serde_json::{Map, Value};
 use winback_bus::Record;
+use winback_contract::FailedReason;
 
 use crate::decode::{Envelope, segment};
 use crate::fields::{Refusal, text};
@@ -25,7 +26,7 @@ pub fn attributes(record: &Record) -> Result<Option<Attributes>, Refusal> {
     let content = record.header("content-type").unwrap_or_default();
     if content.starts_with("application/cloudevents") {
         return Err(Refusal::new(
-            "unsupported_cloudevent",
+            FailedReason::UnsupportedCloudevent,
             "structured mode is not supported: send `ce_*` headers",
         ));
     }
@@ -41,7 +42,7 @@ pub fn attributes(record: &Record) -> Result<Option<Attributes>, Refusal> {
             }))
         }
         Some(_) => Err(Refusal::new(
-            "unsupported_cloudevent",
+            FailedReason::UnsupportedCloudevent,
             "`ce_specversion` must be 1.0",
         )),
     }
@@ -59,10 +60,12 @@ pub fn envelope(attributes: Attributes, body: Map<String, Value>) -> Result<Enve
     let mut envelope = if is_segment {
         segment(body)?
     } else {
-        let event = attributes
-            .kind
-            .clone()
-            .ok_or_else(|| Refusal::new("missing_field", "a CloudEvent must have `ce_type`"))?;
+        let event = attributes.kind.clone().ok_or_else(|| {
+            Refusal::new(
+                FailedReason::MissingField,
+                "a CloudEvent must have `ce_type`",
+            )
+        })?;
         let (user_id, anonymous_id) = (text(&body, "userId")?, text(&body, "anonymousId")?);
         Envelope {
             event,

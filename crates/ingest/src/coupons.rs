@@ -2,7 +2,7 @@
 //! twice changes nothing (INV-3).
 
 use winback_contract::{
-    Body, CustomerId, Event, EventRecord, Partition, PartitionCount, ids::digest,
+    Body, CustomerId, Event, EventRecord, FailedReason, Partition, PartitionCount, ids::digest,
 };
 
 use crate::fields::{Refusal, clean};
@@ -22,7 +22,7 @@ pub fn deal(
     arrived: &Arrived<'_>,
     partitions: PartitionCount,
 ) -> Result<Vec<EventRecord>, Refusal> {
-    let wrong = |detail: String| Refusal::new("wrong_type", detail);
+    let wrong = |detail: String| Refusal::new(FailedReason::WrongType, detail);
     let pool = event.properties.get("pool").and_then(|pool| pool.as_str());
     let pool = clean(pool.unwrap_or_default()).unwrap_or_default();
     if pool.is_empty() || pool.len() > LONGEST {

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 use winback_bus::Record;
+use winback_contract::FailedReason;
 
 use crate::cloudevents;
 use crate::fields::{Refusal, object, text};
@@ -37,13 +38,13 @@ pub fn decode(record: &Record, max_bytes: usize) -> Result<Envelope, Refusal> {
     let payload = record.value.as_deref().unwrap_or_default();
     if payload.len() > max_bytes {
         return Err(Refusal::new(
-            "too_large",
+            FailedReason::TooLarge,
             format!("{} bytes, the limit is {max_bytes}", payload.len()),
         ));
     }
     let value: Value = serde_json::from_slice(payload).map_err(|error| {
         Refusal::new(
-            "malformed_json",
+            FailedReason::MalformedJson,
             format!(
                 "not JSON at line {} column {}",
                 error.line(),
@@ -53,7 +54,7 @@ pub fn decode(record: &Record, max_bytes: usize) -> Result<Envelope, Refusal> {
     })?;
     let Value::Object(body) = value else {
         return Err(Refusal::new(
-            "malformed_json",
+            FailedReason::MalformedJson,
             "the record must be a JSON object",
         ));
     };
@@ -67,19 +68,20 @@ pub fn decode(record: &Record, max_bytes: usize) -> Result<Envelope, Refusal> {
 pub(crate) fn segment(mut body: Map<String, Value>) -> Result<Envelope, Refusal> {
     let call = text(&body, "type")?.unwrap_or_else(|| "track".into());
     let event = match call.as_str() {
-        "track" => text(&body, "event")?
-            .ok_or_else(|| Refusal::new("missing_field", "a track call must have `event`"))?,
+        "track" => text(&body, "event")?.ok_or_else(|| {
+            Refusal::new(FailedReason::MissingField, "a track call must have `event`")
+        })?,
         "page" | "screen" => "Page Viewed".to_owned(),
         "identify" => "Identified".to_owned(),
         "alias" | "group" => {
             return Err(Refusal::new(
-                "unsupported_call",
+                FailedReason::UnsupportedCall,
                 format!("`{call}` calls carry no event"),
             ));
         }
         _ => {
             return Err(Refusal::new(
-                "unsupported_call",
+                FailedReason::UnsupportedCall,
                 "`type` must be track, identify, page or screen",
             ));
         }
@@ -102,7 +104,12 @@ pub(crate) fn segment(mut body: Map<String, Value>) -> Result<Envelope, Refusal>
         properties: match body.remove("properties") {
             None | Some(Value::Null) => Map::new(),
             Some(Value::Object(properties)) => properties,
-            Some(_) => return Err(Refusal::new("wrong_type", "`properties` must be an object")),
+            Some(_) => {
+                return Err(Refusal::new(
+                    FailedReason::WrongType,
+                    "`properties` must be an object",
+                ));
+            }
         },
         traits,
         context,

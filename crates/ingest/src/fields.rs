@@ -1,22 +1,23 @@
 //! Tolerant reading of JSON fields: numbers as text, numeric text as numbers, lengths bounded.
 
 use serde_json::{Map, Value};
+use winback_contract::FailedReason;
 
 /// Longest text kept of any field, in bytes.
 pub const LONGEST: usize = 1_024;
 
-/// Why a record is refused; the words are stable, the detail names fields and never values.
+/// Why a record is refused; the detail names fields and never values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// A stable word.
-    pub reason: &'static str,
+    /// Why.
+    pub reason: FailedReason,
     /// What is wrong and where.
     pub detail: String,
 }
 
 impl Refusal {
     /// A refusal.
-    pub fn new(reason: &'static str, detail: impl Into<String>) -> Self {
+    pub fn new(reason: FailedReason, detail: impl Into<String>) -> Self {
         Self {
             reason,
             detail: detail.into(),
@@ -33,7 +34,10 @@ pub fn text(map: &Map<String, Value>, name: &str) -> Result<Option<String>, Refu
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(clean(text)),
         Some(Value::Number(number)) => Ok(Some(number.to_string())),
-        Some(_) => Err(Refusal::new("wrong_type", format!("`{name}` must be text"))),
+        Some(_) => Err(Refusal::new(
+            FailedReason::WrongType,
+            format!("`{name}` must be text"),
+        )),
     }
 }
 
@@ -56,7 +60,12 @@ pub fn clean(text: &str) -> Option<String> {
 /// # Errors
 /// `wrong_type` for anything else.
 pub fn number(map: &Map<String, Value>, name: &str) -> Result<Option<f64>, Refusal> {
-    let wrong = || Refusal::new("wrong_type", format!("`{name}` must be a number"));
+    let wrong = || {
+        Refusal::new(
+            FailedReason::WrongType,
+            format!("`{name}` must be a number"),
+        )
+    };
     match map.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::Number(number)) => number
@@ -96,7 +105,7 @@ pub fn object<'a>(
         None | Some(Value::Null) => Ok(None),
         Some(Value::Object(inner)) => Ok(Some(inner)),
         Some(_) => Err(Refusal::new(
-            "wrong_type",
+            FailedReason::WrongType,
             format!("`{name}` must be an object"),
         )),
     }

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 use winback_contract::spec::{self, EventSpec, FieldType, Need};
 use winback_contract::{
-    Channel, ConsentChange, ConsentStatus, Currency, Event, Identities, Identity, IdentityKind,
-    Money, Product, Traits,
+    Channel, ConsentChange, ConsentStatus, Currency, Event, FailedReason, Identities, Identity,
+    IdentityKind, Money, Product, Traits,
 };
 
 use crate::decode::Envelope;
@@ -30,7 +30,7 @@ pub fn normalise(mut envelope: Envelope, currency: Currency) -> Result<(Event, b
             "`{}` is derived by winback and never accepted from outside",
             envelope.event
         );
-        return Err(Refusal::new("derived_event", detail));
+        return Err(Refusal::new(FailedReason::DerivedEvent, detail));
     }
     rename(&mut envelope.properties, spec::PROPERTY_ALIASES);
     let known = spec::lookup(&envelope.event);
@@ -39,14 +39,17 @@ pub fn normalise(mut envelope: Envelope, currency: Currency) -> Result<(Event, b
     let currency = match text(properties, "currency")? {
         None => currency,
         Some(code) => Currency::parse(&code).map_err(|_| {
-            Refusal::new("wrong_type", "`currency` must be three letters of ISO 4217")
+            Refusal::new(
+                FailedReason::WrongType,
+                "`currency` must be three letters of ISO 4217",
+            )
         })?,
     };
     let identities = identities(&envelope, &name)?;
     // The shop's own words are about everybody.
     if identities.strongest().is_none() && !spec::is_about_the_shop(&name) {
         let detail = "no userId, anonymousId, email or phone: nobody this could be about";
-        return Err(Refusal::new("missing_identity", detail));
+        return Err(Refusal::new(FailedReason::MissingIdentity, detail));
     }
     let mut products = products(properties, known, currency)?;
     products.truncate(PRODUCTS);
@@ -142,13 +145,18 @@ fn products(
                 .map(|(index, value)| match value {
                     Value::Object(map) => product(map, currency, &format!("products[{index}].")),
                     _ => Err(Refusal::new(
-                        "wrong_type",
+                        FailedReason::WrongType,
                         format!("`products[{index}]` must be an object"),
                     )),
                 })
                 .collect();
         }
-        Some(_) => return Err(Refusal::new("wrong_type", "`products` must be a list")),
+        Some(_) => {
+            return Err(Refusal::new(
+                FailedReason::WrongType,
+                "`products` must be a list",
+            ));
+        }
     }
     match known {
         Some(spec) if spec.product => Ok(vec![product(properties, currency, "")?]),
@@ -168,13 +176,16 @@ fn product(map: &Map<String, Value>, currency: Currency, place: &str) -> Result<
     let product_id = match text(&map, "product_id").map_err(at)? {
         Some(id) => id,
         None => text(&map, "sku").map_err(at)?.ok_or_else(|| {
-            Refusal::new("missing_field", format!("`{place}product_id` is missing"))
+            Refusal::new(
+                FailedReason::MissingField,
+                format!("`{place}product_id` is missing"),
+            )
         })?,
     };
     let quantity = number(&map, "quantity").map_err(at)?.unwrap_or(1.0);
     if !(0.0..=1_000_000.0).contains(&quantity) {
         return Err(Refusal::new(
-            "wrong_type",
+            FailedReason::WrongType,
             format!("`{place}quantity` is out of range"),
         ));
     }
@@ -208,14 +219,14 @@ fn require(
         };
         if missing {
             return Err(Refusal::new(
-                "missing_field",
+                FailedReason::MissingField,
                 format!("`{}` needs `{}`", spec.name, field.name),
             ));
         }
     }
     if spec.product && products.is_empty() {
         return Err(Refusal::new(
-            "missing_field",
+            FailedReason::MissingField,
             format!("`{}` needs `product_id`", spec.name),
         ));
     }
@@ -226,7 +237,7 @@ fn consent(properties: &Map<String, Value>) -> Result<ConsentChange, Refusal> {
     let word = text(properties, "channel")?.unwrap_or_default();
     let channel = Channel::parse(&word.to_lowercase()).ok_or_else(|| {
         Refusal::new(
-            "wrong_type",
+            FailedReason::WrongType,
             "`channel` of Consent Updated is not a channel of winback",
         )
     })?;
@@ -240,7 +251,7 @@ fn consent(properties: &Map<String, Value>) -> Result<ConsentChange, Refusal> {
         "pending" => ConsentStatus::Pending,
         _ => {
             return Err(Refusal::new(
-                "wrong_type",
+                FailedReason::WrongType,
                 "`status` must be granted, denied or pending",
             ));
         }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use winback_bus::{Error, Ledger, Log, Member, Outgoing, Record, Stamp};
 use winback_contract::{
-    Body, Currency, Event, EventRecord, Failed, FailedStage, Partition, PartitionCount, SourceKind,
-    Timestamp, Topic, TopicNames, failed::KEPT_BYTES, spec,
+    Body, Currency, Event, EventRecord, Failed, FailedReason, FailedStage, Partition,
+    PartitionCount, SourceKind, Timestamp, Topic, TopicNames, failed::KEPT_BYTES, spec,
 };
 use winback_service::{Health, Shutdown, clock};
 
@@ -193,7 +193,12 @@ impl Service {
         let at = match &envelope.timestamp {
             None => arrival,
             Some(text) => Timestamp::parse(text)
-                .map_err(|_| Refusal::new("wrong_type", "`timestamp` must be a time in RFC 3339"))?
+                .map_err(|_| {
+                    Refusal::new(
+                        FailedReason::WrongType,
+                        "`timestamp` must be a time in RFC 3339",
+                    )
+                })?
                 .min(arrival),
         };
         let (event, known) = normalise(envelope, self.shop.currency)?;
@@ -230,14 +235,15 @@ impl Service {
     ) -> Result<Vec<EventRecord>, Refusal> {
         let Some(catalogue) = &mut self.catalogue else {
             let detail = "there is no topic for the catalogue: run `winback topics apply` and restart ingest";
-            return Err(Refusal::new("no_catalogue", detail));
+            return Err(Refusal::new(FailedReason::NoCatalogue, detail));
         };
         let source = arrived.position(0);
         let Some((entry, news)) = catalogue.update(event, source, arrived.at) else {
             return Ok(Vec::new());
         };
-        let value = serde_json::to_vec(&entry)
-            .map_err(|error| Refusal::new("wrong_type", format!("not a product: {error}")))?;
+        let value = serde_json::to_vec(&entry).map_err(|error| {
+            Refusal::new(FailedReason::WrongType, format!("not a product: {error}"))
+        })?;
         self.ledger.put(Outgoing {
             topic: self.catalogue_topic.clone(),
             partition: None,
@@ -254,7 +260,7 @@ impl Service {
     fn refuse(&mut self, record: &Record, refusal: &Refusal) -> Result<(), Error> {
         self.metrics
             .invalid
-            .with_label_values(&[&self.source.name, refusal.reason])
+            .with_label_values(&[self.source.name.as_str(), refusal.reason.as_str()])
             .inc();
         let payload = record.value.as_deref().unwrap_or_default();
         let place = (

@@ -32,10 +32,10 @@ fn record(value: &[u8], headers: &[(&str, &str)]) -> Record {
 fn read(value: &Value, headers: &[(&str, &str)]) -> Result<Event, &'static str> {
     let record = record(value.to_string().as_bytes(), headers);
     let euro = Currency::parse("EUR").unwrap();
-    let envelope = decode(&record, 10_000).map_err(|refusal| refusal.reason)?;
+    let envelope = decode(&record, 10_000).map_err(|refusal| refusal.reason.as_str())?;
     normalise(envelope, euro)
         .map(|(event, _)| event)
-        .map_err(|refusal| refusal.reason)
+        .map_err(|refusal| refusal.reason.as_str())
 }
 
 #[test]

@@ -3,10 +3,11 @@
 use winback_campaign::model::{InFlight, Mode, StartKind};
 use winback_contract::{Reason, Timestamp};
 
-use crate::advance::end;
 use crate::customer::Customer;
 use crate::effects::Effects;
-use crate::fold::{arm_dates, arm_silence};
+use crate::end::end;
+use crate::start::date::arm_dates;
+use crate::start::silence::arm_silence;
 use crate::state::Station;
 use crate::world::World;
 
@@ -59,7 +60,7 @@ pub fn activate(
             journey.answer = None;
             journey.met.clear();
             journey.over_at = None;
-            crate::advance::note_end(customer, index, world);
+            crate::over::note_end(customer, index, world);
         }
         index += 1;
     }

@@ -7,10 +7,13 @@ use winback_contract::{
     Channel, Decision, MessageId, Reason, StepDecision, Timestamp, Transition, Verdict,
 };
 
-use crate::advance::{end, is_replaced, keep, record, settle, tied};
 use crate::customer::{Booking, Customer, limit};
 use crate::decide;
 use crate::effects::{Count, Effects, GrantChange};
+use crate::eligibility::{is_replaced, tied};
+use crate::end::end;
+use crate::program::settle;
+use crate::records::{keep, record};
 use crate::state::{Hold, Pending, Station, What};
 use crate::world::World;
 

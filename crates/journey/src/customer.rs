@@ -3,6 +3,7 @@
 //! Invariant: INV-12, every list here has a limit in [`limit`]. Product titles live only in open carts.
 
 use serde::{Deserialize, Serialize};
+use winback_campaign::calendar;
 use winback_contract::{
     BundleHash, Channel, ConsentStatus, Currency, CustomerId, IdentityKind, MessageId, Money,
     Product, Reason, SourcePosition, Timestamp,
@@ -417,4 +418,14 @@ impl Customer {
             .max_by_key(|(channel, count)| (*count, std::cmp::Reverse(*channel)))
             .map(|(channel, _)| *channel)
     }
+}
+
+/// The customer's zone: its own if known and valid, else the shop's.
+pub fn zone(customer: &Customer, policy: &winback_campaign::Policy) -> jiff::tz::TimeZone {
+    let own = customer
+        .profile
+        .timezone
+        .as_deref()
+        .and_then(calendar::zone);
+    own.unwrap_or_else(|| policy.zone.clone())
 }

@@ -50,7 +50,7 @@ pub fn next_due(customer: &Customer, limits: &Limits) -> Timestamp {
 /// Whether nothing runs. A date of next year that is armed keeps nobody.
 pub(crate) fn is_idle(customer: &Customer) -> bool {
     let waits_for_date = |journey: &Journey| {
-        journey.station == Station::Armed && journey.entry.name == crate::fold::DATE
+        journey.station == Station::Armed && journey.entry.name == crate::state::DATE
     };
     customer.messages.is_empty() && customer.journeys.iter().all(waits_for_date)
 }

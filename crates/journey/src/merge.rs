@@ -7,11 +7,12 @@ use winback_contract::{
     Blob, Body, CustomerId, EventId, EventRecord, IdentityKind, Reason, SourceKind, Timestamp,
 };
 
-use crate::advance::end;
 use crate::codec::{decode, encode};
+use crate::consent::withdraw;
 use crate::customer::{Absorbed, Customer, ForwardMark, limit};
 use crate::effects::{Count, Effects, Forward, GrantChange};
-use crate::fold::{ends_by_order, withdraw};
+use crate::eligibility::ends_by_order;
+use crate::end::end;
 use crate::state::Station;
 use crate::world::World;
 
@@ -145,8 +146,8 @@ pub(crate) fn absorb(
     journeys(customer, other, arrival, world, out);
     // The absorbed may have ordered before the owner's cart was filled, or the other way round: judge again.
     drop_bought(customer, arrival, world, out);
-    crate::fold::arm_silence(customer, arrival, world, out);
-    crate::fold::arm_dates(customer, arrival, world, out);
+    crate::start::silence::arm_silence(customer, arrival, world, out);
+    crate::start::date::arm_dates(customer, arrival, world, out);
 }
 
 fn fill(customer: &mut Customer, other: &Customer) {
@@ -432,7 +433,7 @@ fn drop_bought(customer: &mut Customer, arrival: Timestamp, world: &World<'_>, o
             && orders.last_at.is_some_and(|at| at > journey.entry.at);
         if about_order
             && (ordered_since || newer_order)
-            && !crate::fold::exit::is_measured(journey, world)
+            && !crate::eligibility::is_measured(journey, world)
         {
             end(customer, index, Reason::Converted, arrival, world, out);
         } else {

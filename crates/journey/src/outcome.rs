@@ -8,11 +8,13 @@ use winback_contract::{
     Reason, SourceKind, Timestamp, Transition,
 };
 
-use crate::advance::{excuse, keep, record, settle};
 use crate::book;
+use crate::consent::{consent, withdraw};
 use crate::customer::{Booking, Customer, limit};
 use crate::effects::{Count, Effects, Forward, GrantChange};
-use crate::fold::{consent, withdraw};
+use crate::program::settle;
+use crate::reacted::excuse;
+use crate::records::{keep, record};
 use crate::state::{Kept, Pending, Station, What};
 use crate::world::{Ambiguous, World};
 

@@ -4,14 +4,16 @@
 //! by hash.
 
 use jiff::tz::TimeZone;
+use winback_campaign::calendar;
 use winback_campaign::model::{Campaign, Delay, Entry, Step};
-use winback_campaign::{Condition, Moment, calendar};
-use winback_contract::{Reason, Span, Timestamp, ids::bucket};
+use winback_contract::ids::bucket;
+use winback_contract::{Reason, Span, Timestamp};
 
-use crate::advance::{Ending, end, end_as, zone};
-use crate::customer::Customer;
+use crate::customer::{Customer, zone};
 use crate::effects::{Count, Effects};
+use crate::end::{Ending, end, end_as};
 use crate::facts::Facts;
+use crate::moment::at;
 use crate::state::{Journey, Station};
 use crate::world::World;
 
@@ -24,7 +26,7 @@ enum Place {
 }
 
 /// Puts a journey on entry `to` at `base`, and lets it go on as far as it can. False when that ended it.
-pub fn settle(
+pub(crate) fn settle(
     customer: &mut Customer,
     index: usize,
     to: u16,
@@ -222,20 +224,6 @@ fn wait(
             Some(if until { due } else { due.max(base) })
         }
     }
-}
-
-/// The moment an expression names, counted from `base`; `None` when it can't be judged.
-pub(crate) fn at(
-    expression: &Condition,
-    facts: &Facts<'_>,
-    zone: &TimeZone,
-    base: Timestamp,
-) -> Option<Timestamp> {
-    Some(match expression.moment(facts).ok()? {
-        Moment::After(span) => base + span,
-        Moment::At(at) => at,
-        Moment::Day(day) => calendar::start_of(day, zone),
-    })
 }
 
 /// Whole days before a clock time are calendar days (grammar, rule 4): the wait ends as the last day begins.

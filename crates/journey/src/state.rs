@@ -231,3 +231,6 @@ pub enum What {
     /// It was sent without the offer its step names.
     Without(Reason),
 }
+
+/// Name of what begins a journey of a date.
+pub const DATE: &str = "Date";

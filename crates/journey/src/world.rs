@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use winback_campaign::{Bundle, Campaign, Files};
 use winback_contract::{
-    Activations, Announcement, BundleHash, Channel, CustomerId, Partition, Span, Switch,
+    Activations, Announcement, BundleHash, Channel, CustomerId, Partition, Scope, Span, Switch,
     SwitchRecord, Timestamp,
 };
 
@@ -21,7 +21,7 @@ pub struct Bundles {
     /// Coupon pools of single-use codes, of all of them.
     pools: BTreeSet<String>,
     /// The kill switches, by scope.
-    switches: BTreeMap<String, Switch>,
+    switches: BTreeMap<Scope, Switch>,
 }
 
 /// What became of a published bundle.
@@ -80,8 +80,8 @@ impl Bundles {
         self.all.get(&hash)
     }
 
-    /// Scopes that are paused, as texts.
-    pub fn paused(&self) -> impl Iterator<Item = &String> {
+    /// Scopes that are paused.
+    pub fn paused(&self) -> impl Iterator<Item = &Scope> {
         let switches = self.switches.values().filter(|switch| switch.paused);
         switches.map(|switch| &switch.scope)
     }

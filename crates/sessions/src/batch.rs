@@ -7,15 +7,14 @@ use std::sync::Arc;
 
 use winback_bus::Record;
 use winback_contract::{
-    Announcement, Body, CustomerId, Decision, Event, EventId, EventRecord, Failed, FailedStage,
-    Offset, Outcome, Partition, PartitionCount, SourceKind, SourcePosition, Span, Timestamp, Topic,
-    ids::digest,
+    Announcement, Body, CustomerId, Decision, Event, EventId, EventRecord, Failed, FailedReason,
+    FailedStage, Offset, Outcome, Partition, PartitionCount, SourceKind, SourcePosition, Span,
+    Timestamp, Topic, ids::digest,
 };
+use winback_journey::start::product::{self, Told};
 use winback_journey::{
     Bundles, Counts, CouponMove, Coupons, Effects, GrantChange, GrantState, Limits, Sellers, Tally,
-    World, book, encode,
-    fold::{self, Told},
-    next_due, outcome, tick,
+    World, book, encode, input, next_due, outcome, tick,
 };
 use winback_store::{Commit, CouponChange, CouponWrite, GrantWrite, Meta, Watch};
 
@@ -76,7 +75,7 @@ pub struct Batch<'a> {
     /// What was counted.
     pub counts: Counts,
     /// Inputs that went to `failed`, by reason.
-    pub failures: Vec<&'static str>,
+    pub failures: Vec<FailedReason>,
     /// Inputs dropped because they were applied before.
     pub repeats: u64,
 }
@@ -149,7 +148,7 @@ impl<'a> Batch<'a> {
         self.meta.positions.events = record.offset.next();
         let event = match event {
             Ok(event) => event,
-            Err(detail) => return self.fail(record, "malformed_event", detail),
+            Err(detail) => return self.fail(record, FailedReason::MalformedEvent, detail),
         };
         // A switch of bundles has no position: published twice, it changes nothing the second time.
         if let Body::Activation { bundle } = event.body {
@@ -211,12 +210,12 @@ impl<'a> Batch<'a> {
         if self.ground.partitions.of(event.to) != self.ground.partition {
             return self.fail(
                 record,
-                "wrong_partition",
+                FailedReason::WrongPartition,
                 "the customer belongs to another partition".into(),
             );
         }
         self.with(event.to, |customer, world| {
-            fold::apply(customer, &event, world)
+            input::apply(customer, &event, world)
         });
     }
 
@@ -275,7 +274,7 @@ impl<'a> Batch<'a> {
                     book::apply(customer, &decision, world)
                 });
             }
-            Err(detail) => self.fail(record, "malformed_decision", detail),
+            Err(detail) => self.fail(record, FailedReason::MalformedDecision, detail),
         }
     }
 
@@ -288,7 +287,7 @@ impl<'a> Batch<'a> {
                     outcome::apply(customer, &outcome, world)
                 });
             }
-            Err(detail) => self.fail(record, "malformed_outcome", detail),
+            Err(detail) => self.fail(record, FailedReason::MalformedOutcome, detail),
         }
     }
 
@@ -316,7 +315,7 @@ impl<'a> Batch<'a> {
         let told = product.and_then(|product| sweep::told_of(&self.meta, product));
         for id in ids {
             // A list of watchers may name those whom it no longer concerns: they are left as they are.
-            if product.is_some_and(|product| !fold::wants(self.cache.get(*id), product)) {
+            if product.is_some_and(|product| !product::wants(self.cache.get(*id), product)) {
                 continue;
             }
             self.with(*id, |customer, world| {
@@ -446,7 +445,7 @@ impl<'a> Batch<'a> {
         self.outbox.extend(entry);
     }
 
-    fn fail(&mut self, record: &Record, reason: &'static str, detail: String) {
+    fn fail(&mut self, record: &Record, reason: FailedReason, detail: String) {
         let place = (
             record.topic.as_ref(),
             record.partition,
@@ -571,7 +570,7 @@ pub struct Finished {
     /// For metrics.
     pub counts: Counts,
     /// For metrics.
-    pub failures: Vec<&'static str>,
+    pub failures: Vec<FailedReason>,
     /// For metrics.
     pub repeats: u64,
     /// The shop's announcements now.

@@ -112,7 +112,7 @@ impl Service {
                 Offered::Taken(hash) => tracing::info!(bundle = %hash, "bundle loaded"),
                 Offered::Switched(switch) => {
                     tracing::warn!(
-                        scope = switch.scope,
+                        scope = %switch.scope,
                         paused = switch.paused,
                         "a switch was thrown"
                     );

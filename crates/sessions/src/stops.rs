@@ -73,7 +73,8 @@ impl Stops {
         }
         self.paused.reset();
         for scope in bundles.paused() {
-            self.paused.with_label_values(&[scope]).set(1);
+            let scope = scope.to_string();
+            self.paused.with_label_values(&[scope.as_str()]).set(1);
         }
     }
 }

@@ -7,8 +7,9 @@ use winback_campaign::Bundle;
 use winback_campaign::calendar;
 use winback_campaign::model::StartKind;
 use winback_contract::{Announcement, Span, Timestamp};
-use winback_journey::fold::Told;
-use winback_journey::{Customer, Effects, World, activate, fold};
+use winback_journey::start::everybody;
+use winback_journey::start::product::{self, Told};
+use winback_journey::{Customer, Effects, World, activate};
 use winback_store::Meta;
 
 /// Most jobs that wait; announcements of one name replace each other (INV-12).
@@ -73,7 +74,7 @@ impl Job {
         match self {
             Self::Goods(_) => {
                 if let Some(told) = told {
-                    fold::hear(customer, told, now, world, &mut effects);
+                    product::hear(customer, told, now, world, &mut effects);
                 }
             }
             Self::Activate => {
@@ -87,7 +88,14 @@ impl Job {
                 for campaign in bundle.campaigns.values() {
                     for (index, start) in campaign.starts.iter().enumerate() {
                         if matches!(&start.kind, StartKind::Announced { on } if on.contains(name)) {
-                            fold::announce(customer, campaign, index, news, world, &mut effects);
+                            everybody::announce(
+                                customer,
+                                campaign,
+                                index,
+                                news,
+                                world,
+                                &mut effects,
+                            );
                         }
                     }
                 }
@@ -95,7 +103,7 @@ impl Job {
             Self::Day(name, start, day) => {
                 let campaign = world.active.and_then(|bundle| bundle.campaign(name));
                 if let Some(campaign) = campaign.filter(|campaign| campaign.starts.len() > *start) {
-                    fold::call_out(customer, campaign, *start, *day, now, world, &mut effects);
+                    everybody::call_out(customer, campaign, *start, *day, now, world, &mut effects);
                 }
             }
         }

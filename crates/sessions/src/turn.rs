@@ -414,7 +414,7 @@ impl Owned {
         for reason in &finished.failures {
             metrics
                 .dead_letters
-                .with_label_values(&["sessions", reason])
+                .with_label_values(&["sessions", reason.as_str()])
                 .inc();
         }
         metrics

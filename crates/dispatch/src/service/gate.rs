@@ -44,7 +44,7 @@ impl Service {
         );
         let switch = Switch {
             v: Switch::VERSION,
-            scope: self.scope().to_string(),
+            scope: self.scope(),
             paused: true,
             by: ThrownBy::Fuse,
             at: Timestamp::from_millis(self.clock.now_millis()),

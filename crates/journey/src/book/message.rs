@@ -10,7 +10,7 @@ use winback_contract::{Message, OfferText, Product, Timestamp};
 
 use crate::customer::Customer;
 use crate::facts;
-use crate::fold::{lately, line};
+use crate::facts::property::{line, text};
 use crate::state::{EntryFacts, Field, Journey, Pending};
 use crate::world::World;
 
@@ -195,9 +195,9 @@ fn news(journey: &Journey, world: &World<'_>) -> Option<NewsText> {
         .find(|news| news.id.to_string() == journey.key);
     let news = own.or_else(|| world.news.iter().max_by_key(|news| news.at))?;
     Some(NewsText {
-        title: lately::text(&news.event, "title")?,
+        title: text(&news.event, "title")?,
         url: news.event.url.clone(),
-        text: lately::text(&news.event, "text"),
+        text: text(&news.event, "text"),
     })
 }
 

@@ -7,8 +7,8 @@ use winback_campaign::calendar;
 use winback_contract::{Channel, Span, Timestamp, ids::bucket};
 
 use super::{Facts, Map, span, time};
-use crate::advance::zone;
 use crate::behaviour::Touch;
+use crate::customer::zone;
 use crate::state::Station;
 
 impl Facts<'_> {
@@ -118,12 +118,7 @@ impl Facts<'_> {
         let channel = Channel::parse(channel)?;
         let topic = self.topic?;
         let rule = self.policy.topics.get(topic)?;
-        Some(crate::decide::channel::is_open(
-            self.customer,
-            channel,
-            topic,
-            rule,
-        ))
+        Some(crate::consent::is_open(self.customer, channel, topic, rule))
     }
 
     fn local(&self, at: Timestamp) -> Option<Value> {

@@ -6,6 +6,7 @@
 mod calls;
 mod field;
 mod person;
+pub(crate) mod property;
 mod shopping;
 
 use std::collections::HashMap;

@@ -6,7 +6,7 @@ use winback_contract::{
 
 use super::world::{Life, POLICY, known, ordered, product};
 use crate::effects::Effects;
-use crate::fold::{self, Told};
+use crate::start::product::{self, Told};
 
 const MORNING: &str = "2026-01-05T10:00:00Z";
 
@@ -53,11 +53,14 @@ fn told(life: &Life, number: u8, was: i64, is: i64, sold: (bool, bool)) -> Told 
 }
 
 fn hear(life: &mut Life, told: &Told) {
-    assert!(fold::wants(&life.customer, &told.news.product.product_id));
+    assert!(product::wants(
+        &life.customer,
+        &told.news.product.product_id
+    ));
     let now = life.now;
     let effects = life.with(|customer, world| {
         let mut effects = Effects::default();
-        fold::hear(customer, told, now, world, &mut effects);
+        product::hear(customer, told, now, world, &mut effects);
         effects
     });
     life.take(effects);
@@ -92,7 +95,7 @@ fn who_bought_it_or_looked_long_ago_is_left_alone() {
     order.products = vec![product(1_500)];
     life.event(order);
     assert!(
-        !fold::wants(&life.customer, "p1"),
+        !product::wants(&life.customer, "p1"),
         "what was bought is not waited for"
     );
 }
@@ -174,7 +177,7 @@ fn wants_go_along_when_a_device_turns_out_to_be_a_person() {
     user.me = CustomerId([2; 16]);
     device.link_to(&mut user);
     assert_eq!(user.watches, ["p1"]);
-    assert!(fold::wants(&user.customer, "p1") && !fold::wants(&device.customer, "p1"));
+    assert!(product::wants(&user.customer, "p1") && !product::wants(&device.customer, "p1"));
 }
 
 #[test]

@@ -7,7 +7,8 @@ use winback_contract::{
 
 use super::world::{CART, LOST, Life, POLICY, added, at, known, ordered, product, viewed};
 use crate::effects::Effects;
-use crate::{fold, outcome};
+use crate::outcome;
+use crate::start::everybody;
 
 const MORNING: &str = "2026-01-05T10:00:00Z";
 
@@ -352,7 +353,7 @@ fn days_of_the_shop_and_announcements_reach_those_who_fit() {
         life.with(|customer, world| {
             let mut out = Effects::default();
             let campaign = &bundle.campaigns["holiday"];
-            fold::call_out(customer, campaign, 0, day, now, world, &mut out);
+            everybody::call_out(customer, campaign, 0, day, now, world, &mut out);
             out
         })
     };
@@ -375,7 +376,7 @@ fn days_of_the_shop_and_announcements_reach_those_who_fit() {
     life.news = vec![published.clone()];
     let effects = life.with(|customer, world| {
         let mut out = Effects::default();
-        fold::announce(
+        everybody::announce(
             customer,
             &bundle.campaigns["news"],
             0,

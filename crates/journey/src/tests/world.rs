@@ -18,7 +18,7 @@ use crate::effects::{CouponMove, Effects, GrantChange};
 use crate::sellers::Sellers;
 use crate::tick::GrantState;
 use crate::world::{Bundles, Limits, World};
-use crate::{book, decide, decode, encode, fold, next_due, outcome, tick};
+use crate::{book, decide, decode, encode, input, next_due, outcome, tick};
 
 pub(super) const POLICY: &str = r#"apiVersion: winback/v1
 kind: Policy
@@ -234,7 +234,7 @@ impl Life {
             at: event_at,
             body,
         };
-        let effects = self.with(|customer, world| fold::apply(customer, &record, world));
+        let effects = self.with(|customer, world| input::apply(customer, &record, world));
         self.take(effects);
     }
 

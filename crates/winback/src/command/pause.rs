@@ -48,7 +48,7 @@ pub(crate) async fn run(arguments: Arguments, pauses: bool, config: &Config) -> 
     };
     let switch = Switch {
         v: Switch::VERSION,
-        scope: scope.to_string(),
+        scope: scope.clone(),
         paused: pauses,
         by: ThrownBy::Person,
         at: Timestamp::from_millis(Clock::real().now_millis()),
@@ -79,13 +79,7 @@ fn campaign(found: &Published, name: String, pauses: bool) -> Result<Scope, Erro
         .bundles
         .all()
         .any(|bundle| bundle.campaign(&name).is_some());
-    if known
-        || (!pauses
-            && found
-                .bundles
-                .paused()
-                .any(|paused| *paused == scope.to_string()))
-    {
+    if known || (!pauses && found.bundles.paused().any(|paused| *paused == scope)) {
         return Ok(scope);
     }
     let newest = found.activations.newest();

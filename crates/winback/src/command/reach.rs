@@ -11,7 +11,7 @@ use winback_campaign::model::{Schedule, StartKind};
 use winback_campaign::{Bundle, Campaign, calendar};
 use winback_contract::{Announcement, Event, EventId, Partition, PartitionCount, Span, Timestamp};
 use winback_journey::{
-    Bundles, Coupons, Customer, Effects, Limits, Sellers, World, activate, decode, fold,
+    Bundles, Coupons, Customer, Effects, Limits, Sellers, World, activate, decode, start::everybody,
 };
 use winback_store::Store;
 
@@ -170,7 +170,7 @@ impl Fits {
                 };
                 let at = calendar::start_of(day, &TimeZone::UTC).max(now);
                 let mut told = customer.clone();
-                fold::call_out(&mut told, campaign, index, day, at, world, &mut out);
+                everybody::call_out(&mut told, campaign, index, day, at, world, &mut out);
                 let does = told.journeys.len() > before;
                 let (first, known) = self.called.unwrap_or((day, false));
                 self.called = Some((first.min(day), known || does));
@@ -178,7 +178,7 @@ impl Fits {
             StartKind::Announced { on } => {
                 let news = announcement(on.first().map_or("", String::as_str), now);
                 let mut told = customer.clone();
-                fold::announce(&mut told, campaign, index, &news, world, &mut out);
+                everybody::announce(&mut told, campaign, index, &news, world, &mut out);
                 let does = told.journeys.len() > before;
                 self.announced = Some(self.announced.unwrap_or(false) || does);
             }

@@ -8,22 +8,23 @@ use winback_contract::{
     Event, EventId, GoodsNews, Identities, JourneyId, Product, Span, Timestamp, spec,
 };
 
-use super::named::Named;
-use super::start::{Arming, arm, due_after, entry, judge};
-use super::{Happening, awaits, exit};
 use crate::advance::advance;
 use crate::behaviour::{Wanted, limit, push};
 use crate::customer::{Customer, Line};
 use crate::effects::{Count, Effects};
 use crate::facts::Facts;
+use crate::happening::Happening;
+use crate::matching::Named;
+use crate::start::arm::{Arming, arm, due_after, entry, judge};
 use crate::state::Field;
 use crate::world::World;
+use crate::{awaits, exit};
 
 /// A list of watchers is told anew of somebody who looks again after so long.
 const RENEWED: Span = Span::from_days(1);
 
 /// Notes which goods an event shows interest in.
-pub(super) fn note(
+pub(crate) fn note(
     customer: &mut Customer,
     happening: &Happening<'_>,
     world: &World<'_>,

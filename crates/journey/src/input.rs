@@ -1,49 +1,22 @@
-//! One record of `events`, applied to one customer.
+//! One record of `events`, applied to one customer: the table of contents of the core.
 //!
 //! Order within a record: repeats are dropped, time passes up to its arrival, state changes, exits end journeys,
 //! starts arm new ones. Late and historical events change state and arm nothing at once (INV-8 names each case).
 
-mod awaits;
-mod cart;
-pub(crate) mod exit;
-mod goods;
-mod item;
-pub(crate) mod lately;
-mod named;
-mod occasion;
-mod order;
-mod profile;
-mod start;
-
-use winback_contract::{Body, Event, EventRecord, SourceKind, Timestamp, spec};
+use winback_contract::{Body, Event, EventRecord, SourceKind, spec};
 
 use crate::activate::activate;
 use crate::advance::advance;
+use crate::consent::consent;
 use crate::customer::{Customer, limit};
 use crate::effects::{Count, Effects, Forward};
-use crate::merge;
+use crate::happening::Happening;
+use crate::matching::Named;
+use crate::profile::{carts, identity, loyalty, orders, session};
+use crate::start::date::arm_dates;
+use crate::start::{counting, on_event, product, silence};
 use crate::world::World;
-
-use named::Named;
-
-pub use goods::{Told, hear, wants};
-pub use occasion::{DATE, announce, arm_dates, arm_silence, call_out};
-pub(crate) use profile::{consent, withdraw};
-pub(crate) use start::{Ended, after_end, ends_by_order, is_an_end, line, not_begun};
-
-/// A storefront event with its times.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Happening<'a> {
-    pub(crate) event: &'a Event,
-    pub(crate) at: Timestamp,
-    pub(crate) arrival: Timestamp,
-    /// Whether the shop is being watched, not its past told.
-    pub(crate) live: bool,
-    /// Identity of the event, for journey ids.
-    pub(crate) id: winback_contract::EventId,
-    /// Whether it may arm anything that is due in the past.
-    pub(crate) fresh: bool,
-}
+use crate::{awaits, exit, merge};
 
 /// Applies a record.
 pub fn apply(customer: &mut Customer, record: &EventRecord, world: &World<'_>) -> Effects {
@@ -162,16 +135,16 @@ fn storefront(
     };
     let mut begins = false;
     if own {
-        profile::identify(customer, event, record.at);
+        identity::identify(customer, event, record.at);
         if happening.fresh && spec::is_activity(&event.name) {
-            begins = lately::session(customer, &happening);
-            profile::activity(customer, record.arrival, world, out);
+            begins = session::session(customer, &happening);
+            identity::activity(customer, record.arrival, world, out);
         }
     }
-    let emptied = cart::fold(customer, &happening, out);
+    let emptied = carts::fold(customer, &happening, out);
     let mine =
         own || customer.profile.user.is_none() || customer.profile.user == event.identities.user;
-    if order::fold(customer, &happening, mine)
+    if orders::fold(customer, &happening, mine)
         && let Some(order) = customer
             .orders
             .list
@@ -184,8 +157,8 @@ fn storefront(
         }
     }
     if own {
-        lately::fold(customer, &happening);
-        goods::note(customer, &happening, world, out);
+        loyalty::fold(customer, &happening);
+        product::note(customer, &happening, world, out);
     }
     if let Some(change) = &event.consent {
         consent(customer, change, record.at, out);
@@ -199,15 +172,15 @@ fn storefront(
     for named in names.iter().flatten() {
         exit::fold(customer, &happening, named, world, out);
         awaits::fold(customer, &happening, named, world, out);
-        start::recount(customer, named);
+        counting::recount(customer, named);
     }
     if own && happening.fresh {
         for named in names.iter().flatten() {
-            start::fold(customer, &happening, named, world, out);
+            on_event::fold(customer, &happening, named, world, out);
         }
     }
     if event.name == spec::ORDER_COMPLETED && mine || happening.fresh && own {
-        occasion::silence_after(customer, &event.name, record.arrival, world, out);
+        silence::silence_after(customer, &event.name, record.arrival, world, out);
     }
     if own && moves_dates(event) {
         arm_dates(customer, record.arrival, world, out);

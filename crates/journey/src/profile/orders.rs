@@ -2,13 +2,14 @@
 
 use winback_contract::{EventId, spec};
 
-use super::Happening;
-use super::lately::{moment, text};
-use crate::behaviour::{self, OrderFacts, Touch, push};
+use crate::behaviour;
+use crate::behaviour::{OrderFacts, Touch, push};
 use crate::customer::{Customer, limit};
+use crate::facts::property::{moment, text};
+use crate::happening::Happening;
 
 /// Applies an order event; true when it is an order that counts. `mine` is false for a copy that another known person caused: it stops, and is not counted.
-pub(super) fn fold(customer: &mut Customer, happening: &Happening<'_>, mine: bool) -> bool {
+pub(crate) fn fold(customer: &mut Customer, happening: &Happening<'_>, mine: bool) -> bool {
     match happening.event.name.as_str() {
         spec::ORDER_COMPLETED => return completed(customer, happening, mine),
         "Order Updated" | "Order Shipped" | "Order Delivered" | "Order Cancelled"

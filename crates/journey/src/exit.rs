@@ -1,21 +1,23 @@
 //! Exits: a purchase, or whatever the campaign names, ends journeys at once and takes back permissions (INV-5).
 
 use winback_campaign::Concerns;
-use winback_campaign::model::{Pattern, StartKind};
+use winback_campaign::model::Pattern;
 use winback_contract::{Reason, Transition, spec};
 
-use super::Happening;
-use super::named::Named;
-use super::start::{Ended, after_end};
-use crate::advance::{Ending, end_as, record};
 use crate::customer::Customer;
 use crate::effects::{Count, Effects};
+use crate::eligibility::is_measured;
+use crate::end::{Ending, end_as};
 use crate::facts::Facts;
-use crate::state::{Journey, Station};
+use crate::happening::Happening;
+use crate::matching::{Named, matches};
+use crate::records::record;
+use crate::start::ended::{Ended, after_end};
+use crate::state::Journey;
 use crate::world::World;
 
 /// Ends the journeys that an event of this name ends. The name differs from the event's own for derived events.
-pub(super) fn fold(
+pub(crate) fn fold(
     customer: &mut Customer,
     happening: &Happening<'_>,
     named: &Named<'_>,
@@ -149,43 +151,6 @@ fn verdict(
         }
     }
     None
-}
-
-/// Whether a journey is armed by the state itself, not by an event: silence, or a date.
-pub(crate) fn is_measured(journey: &Journey, world: &World<'_>) -> bool {
-    let start = world
-        .bundles
-        .campaign(journey.bundle, &journey.campaign)
-        .and_then(|campaign| campaign.starts.get(usize::from(journey.start)));
-    journey.station == Station::Armed
-        && matches!(
-            start.map(|start| &start.kind),
-            Some(StartKind::Silence { .. } | StartKind::Date { .. })
-        )
-}
-
-/// Whether an event matches a pattern for a journey; an error when its condition can't be judged.
-pub(super) fn matches(
-    pattern: &Pattern,
-    customer: &Customer,
-    journey: &Journey,
-    happening: &Happening<'_>,
-    name: &str,
-    bundle: &winback_campaign::Bundle,
-    world: &World<'_>,
-) -> Result<bool, ()> {
-    if !pattern.on.iter().any(|on| on == name) {
-        return Ok(false);
-    }
-    let Some(condition) = &pattern.when else {
-        return Ok(true);
-    };
-    let facts = Facts {
-        journey: Some(journey),
-        event: Some((happening.event, happening.at, happening.arrival)),
-        ..world.facts(&bundle.policy, customer, happening.arrival)
-    };
-    condition.holds(&facts).map_err(|_| ())
 }
 
 /// A conversion within the window after a journey's end still counts for it, and may begin another journey.

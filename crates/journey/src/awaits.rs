@@ -3,17 +3,17 @@
 use winback_campaign::Concerns;
 use winback_campaign::model::{Entry, Pattern};
 
-use super::Happening;
-use super::named::Named;
-use crate::advance::{excuse, settle};
 use crate::customer::Customer;
 use crate::effects::Effects;
-use crate::fold::exit::matches;
+use crate::happening::Happening;
+use crate::matching::{Named, matches};
+use crate::program::settle;
+use crate::reacted::excuse;
 use crate::state::Station;
 use crate::world::World;
 
 /// Remembers what came, and lets those go on that waited for it.
-pub(super) fn fold(
+pub(crate) fn fold(
     customer: &mut Customer,
     happening: &Happening<'_>,
     named: &Named<'_>,
@@ -41,7 +41,7 @@ pub(super) fn fold(
                 Entry::Await { patterns, came, .. }
                     if any(patterns, customer, index, happening, name, bundle, world) =>
                 {
-                    let answer = super::start::entry(happening, campaign);
+                    let answer = crate::start::arm::entry(happening, campaign);
                     let journey = &mut customer.journeys[index];
                     journey.answers.retain(|(known, _)| *known != place);
                     journey.answers.push((place, answer.clone()));

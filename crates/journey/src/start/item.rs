@@ -5,21 +5,22 @@ use std::collections::BTreeSet;
 use winback_campaign::model::Start;
 use winback_contract::Event;
 
-use super::Happening;
-use super::start::line;
 use crate::customer::{Customer, Line};
 use crate::effects::{Count, Effects};
+use crate::facts::property::line;
 use crate::facts::{Facts, field};
+use crate::happening::Happening;
 use crate::state::Field;
 use crate::world::World;
 
 /// Most journeys that one event begins through `each` (INV-12).
 const ELEMENTS: usize = 8;
+
 /// Longest text of an event that is kept.
 const TEXT: usize = 256;
 
 /// One journey without an element, or one per element.
-pub(super) fn items(
+pub(crate) fn items(
     customer: &Customer,
     start: &Start,
     happening: &Happening<'_>,
@@ -52,7 +53,7 @@ pub(super) fn items(
 }
 
 /// The wanted values of an event.
-pub(super) fn values(event: &Event, wanted: &BTreeSet<String>) -> Vec<(String, Field)> {
+pub(crate) fn values(event: &Event, wanted: &BTreeSet<String>) -> Vec<(String, Field)> {
     let mut found = Vec::new();
     for name in wanted {
         let short = |text: &str| Field::Text(text.chars().take(TEXT).collect());

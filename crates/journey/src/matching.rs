@@ -1,34 +1,37 @@
-//! What an event of one name concerns, looked up once for all that is done with it.
+//! Which journeys an event concerns, and whether a pattern of a campaign matches it.
 //!
 //! A journey of an older bundle goes by the index of its own bundle.
 
+use winback_campaign::model::Pattern;
 use winback_campaign::{Bundle, Concerns};
 use winback_contract::JourneyId;
 
 use crate::customer::Customer;
+use crate::facts::Facts;
+use crate::happening::Happening;
 use crate::state::Journey;
 use crate::world::World;
 
 /// See the module.
-pub(super) struct Named<'w> {
+pub(crate) struct Named<'w> {
     /// The name: the event's own, or that of what is derived from it.
-    pub(super) name: &'w str,
+    pub(crate) name: &'w str,
     active: Option<(&'w Bundle, &'w Concerns)>,
 }
 
 impl<'w> Named<'w> {
-    pub(super) fn new(name: &'w str, world: &World<'w>) -> Self {
+    pub(crate) fn new(name: &'w str, world: &World<'w>) -> Self {
         let active = world.active.map(|bundle| (bundle, bundle.concerns(name)));
         Self { name, active }
     }
 
     /// The active bundle with what the name concerns there; none before the first activation.
-    pub(super) fn active(&self) -> Option<(&'w Bundle, &'w Concerns)> {
+    pub(crate) fn active(&self) -> Option<(&'w Bundle, &'w Concerns)> {
         self.active
     }
 
     /// Journeys that it concerns in one way.
-    pub(super) fn journeys(
+    pub(crate) fn journeys(
         &self,
         customer: &Customer,
         world: &World<'_>,
@@ -45,4 +48,28 @@ impl<'w> Named<'w> {
         let concerned = customer.journeys.iter().filter(is_concerned);
         concerned.map(|journey| journey.id).collect()
     }
+}
+
+/// Whether an event matches a pattern for a journey; an error when its condition can't be judged.
+pub(crate) fn matches(
+    pattern: &Pattern,
+    customer: &Customer,
+    journey: &Journey,
+    happening: &Happening<'_>,
+    name: &str,
+    bundle: &Bundle,
+    world: &World<'_>,
+) -> Result<bool, ()> {
+    if !pattern.on.iter().any(|on| on == name) {
+        return Ok(false);
+    }
+    let Some(condition) = &pattern.when else {
+        return Ok(true);
+    };
+    let facts = Facts {
+        journey: Some(journey),
+        event: Some((happening.event, happening.at, happening.arrival)),
+        ..world.facts(&bundle.policy, customer, happening.arrival)
+    };
+    condition.holds(&facts).map_err(|_| ())
 }

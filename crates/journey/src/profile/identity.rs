@@ -1,16 +1,16 @@
-//! Who the person is, when the person was last seen, and what was agreed to.
+//! Who the person is, and when the person was last seen.
 
 use winback_campaign::model::StartKind;
-use winback_contract::{ConsentChange, ConsentStatus, Event, Timestamp};
+use winback_contract::{Event, Timestamp};
 
-use crate::advance::excuse;
-use crate::customer::{Consent, Customer, limit};
-use crate::effects::{Count, Effects, GrantChange};
+use crate::customer::{Customer, limit};
+use crate::effects::Effects;
+use crate::reacted::excuse;
 use crate::state::Station;
 use crate::world::World;
 
 /// Takes over what the event says about the person; absent fields leave things as they are.
-pub(super) fn identify(customer: &mut Customer, event: &Event, at: Timestamp) {
+pub(crate) fn identify(customer: &mut Customer, event: &Event, at: Timestamp) {
     let ids = &event.identities;
     // A new address is not the one that bounced.
     let changed = |old: &Option<String>, new: &Option<String>| new.is_some() && old != new;
@@ -60,7 +60,7 @@ pub(super) fn identify(customer: &mut Customer, event: &Event, at: Timestamp) {
 }
 
 /// The person is there: idle delays start anew, and running journeys have a visit.
-pub(super) fn activity(
+pub(crate) fn activity(
     customer: &mut Customer,
     arrival: Timestamp,
     world: &World<'_>,
@@ -102,47 +102,4 @@ pub(super) fn activity(
         }
     }
     excuse(customer, arrival, world, out);
-}
-
-/// A consent was given or withdrawn. Withdrawn consent takes back permissions at once (INV-5).
-pub(crate) fn consent(
-    customer: &mut Customer,
-    change: &ConsentChange,
-    at: Timestamp,
-    out: &mut Effects,
-) {
-    let same =
-        |consent: &Consent| consent.channel == change.channel && consent.topic == change.topic;
-    // Out of order: what the shop said later holds.
-    if customer
-        .consents
-        .iter()
-        .any(|consent| same(consent) && consent.at > at)
-    {
-        return;
-    }
-    customer.consents.retain(|consent| !same(consent));
-    let consent = Consent {
-        channel: change.channel,
-        topic: change.topic.clone(),
-        status: change.status,
-        at,
-    };
-    if Customer::push_bounded(&mut customer.consents, consent, limit::CONSENTS) {
-        out.count(Count::Truncated);
-    }
-    if change.status == ConsentStatus::Denied {
-        withdraw(customer, change.channel, out);
-    }
-}
-
-/// Nobody may claim a message of this channel any more.
-pub(crate) fn withdraw(customer: &Customer, channel: winback_contract::Channel, out: &mut Effects) {
-    for pending in customer
-        .messages
-        .iter()
-        .filter(|pending| pending.channel == channel)
-    {
-        out.grants.push(GrantChange::Withdraw(pending.message));
-    }
 }

@@ -2,12 +2,12 @@
 
 use winback_contract::{Product, spec};
 
-use super::Happening;
 use crate::customer::{Cart, Customer, Line, limit};
 use crate::effects::{Count, Effects};
+use crate::happening::Happening;
 
 /// Applies a cart event. True when a cart lost its last line.
-pub(super) fn fold(customer: &mut Customer, happening: &Happening<'_>, out: &mut Effects) -> bool {
+pub(crate) fn fold(customer: &mut Customer, happening: &Happening<'_>, out: &mut Effects) -> bool {
     let event = happening.event;
     match event.name.as_str() {
         "Product Added" | "Cart Updated" | "Product Removed" | "Checkout Started" => {}

@@ -1,0 +1,99 @@
+//! The closed list of reasons why a record went to `failed` (INV-8). Records, metrics and docs use these words alike.
+//!
+//! A new reason is a change of the contract; the table of `docs/events.md` is generated from here. Absent: what is
+//! wrong with one record, which its `detail` says.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+macro_rules! failed_reasons {
+    ($($(#[doc = $doc:literal])+ $name:ident = $word:literal),+ $(,)?) => {
+        /// Why a record could not be applied.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, JsonSchema)]
+        #[serde(rename_all = "snake_case")]
+        pub enum FailedReason {
+            $($(#[doc = $doc])+ $name,)+
+            /// A newer release wrote a reason that this one does not know.
+            #[serde(other)]
+            Newer,
+        }
+
+        impl FailedReason {
+            /// All that this release writes, in the order of the table in the docs.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// The word on the wire, in metrics and in the docs.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $word,)+
+                    Self::Newer => "newer",
+                }
+            }
+
+            /// One sentence for people.
+            pub fn explanation(self) -> &'static str {
+                match self {
+                    $(Self::$name => concat!($($doc),+),)+
+                    Self::Newer => " A newer release wrote a reason that this one does not know.",
+                }
+            }
+        }
+    };
+}
+
+failed_reasons! {
+    /// The payload is no JSON object.
+    MalformedJson = "malformed_json",
+    /// The payload is larger than `ingest.max_bytes`.
+    TooLarge = "too_large",
+    /// A field without which nothing can be done is missing.
+    MissingField = "missing_field",
+    /// A field has a type or a value that can't be read.
+    WrongType = "wrong_type",
+    /// Nothing names the customer.
+    MissingIdentity = "missing_identity",
+    /// The event is one that only winback itself makes.
+    DerivedEvent = "derived_event",
+    /// The call is none of track, identify, page and screen.
+    UnsupportedCall = "unsupported_call",
+    /// A CloudEvent in a form that is not taken.
+    UnsupportedCloudevent = "unsupported_cloudevent",
+    /// There is no topic for the catalogue of products.
+    NoCatalogue = "no_catalogue",
+    /// A record of `events` can't be read.
+    MalformedEvent = "malformed_event",
+    /// A record of `decisions` can't be read.
+    MalformedDecision = "malformed_decision",
+    /// A record of `outcomes` can't be read.
+    MalformedOutcome = "malformed_outcome",
+    /// A record of `triggers` can't be read.
+    MalformedTrigger = "malformed_trigger",
+    /// A record of a dispatch topic can't be read.
+    MalformedMessage = "malformed_message",
+    /// The snapshot of the customer in a trigger can't be read.
+    UnreadableSnapshot = "unreadable_snapshot",
+    /// The customer belongs to another partition than the record lies in.
+    WrongPartition = "wrong_partition",
+}
+
+impl fmt::Display for FailedReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_word_is_the_wire_form_and_newer_words_are_read() {
+        for reason in FailedReason::ALL {
+            assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());
+        }
+        let newer: FailedReason = serde_json::from_str("\"of_the_next_release\"").unwrap();
+        assert_eq!(newer, FailedReason::Newer);
+    }
+}

@@ -1,0 +1,110 @@
+//! How a journey ends: once, for one recorded reason, with its permissions and offers taken back (INV-4, INV-5).
+//!
+//! What begins with the end is armed by `start::ended`; whether an input ends a journey is asked in `exit`.
+
+use winback_contract::{Reason, Span, Timestamp, Transition};
+
+use crate::book::offer;
+use crate::customer::Customer;
+use crate::effects::Effects;
+use crate::records::{keep, record};
+use crate::start::ended::{Ended, after_end, is_an_end};
+use crate::state::What;
+use crate::world::World;
+
+/// How a journey ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ending<'e> {
+    /// A reason of the contract.
+    pub(crate) outcome: Reason,
+    /// The campaign's own name for it.
+    pub(crate) name: Option<&'e str>,
+    /// The order that ended it.
+    pub(crate) order_id: Option<&'e str>,
+}
+
+/// Ends a journey for one recorded reason.
+pub fn end(
+    customer: &mut Customer,
+    index: usize,
+    outcome: Reason,
+    at: Timestamp,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
+    let ending = Ending {
+        outcome,
+        name: None,
+        order_id: None,
+    };
+    end_as(customer, index, ending, at, world, out);
+}
+
+/// Ends a journey; what begins with its end is armed.
+pub(crate) fn end_as(
+    customer: &mut Customer,
+    index: usize,
+    ending: Ending<'_>,
+    at: Timestamp,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
+    let journey = customer.journeys.remove(index);
+    let entered = journey.entered_at.is_some();
+    let outcome = ending.outcome;
+    out.journeys.push(record(
+        &journey,
+        world,
+        at,
+        Transition::Ended {
+            outcome,
+            entered,
+            name: ending.name.map(str::to_owned),
+        },
+    ));
+    // A message that nobody has claimed by now never will be: its outcome is not waited for.
+    for pending in customer
+        .messages
+        .iter()
+        .filter(|pending| pending.journey == journey.id)
+    {
+        out.grants
+            .push(crate::effects::GrantChange::Withdraw(pending.message));
+    }
+    offer::take_back(customer, journey.id, out);
+    let word = ending.name.unwrap_or(outcome.as_str());
+    let campaign = world.bundles.campaign(journey.bundle, &journey.campaign);
+    if let Some(last) = journey.last_message_at {
+        let within = campaign.map_or(Span::ZERO, |campaign| campaign.goal_within);
+        let open = outcome != Reason::Converted && !journey.goal;
+        let goal = open.then_some((journey.id, last + within));
+        let history = customer.history_mut(&journey.campaign);
+        history.goal = goal;
+        history.cart_id.clone_from(&journey.entry.cart_id);
+    }
+    if !entered {
+        return;
+    }
+    let first_step = journey.first_message_at.is_some() || outcome != Reason::Audience;
+    if first_step {
+        let history = customer.history_mut(&journey.campaign);
+        history.outcome = Some(word.to_owned());
+        if outcome == Reason::Converted {
+            history.converted_at = Some(at);
+        }
+    }
+    keep(customer, &journey, String::new(), What::Ended(outcome), at);
+    if is_an_end(outcome) {
+        let ended = Ended {
+            journey: journey.id,
+            campaign: &journey.campaign,
+            outcome: word,
+            order_id: ending.order_id.or(journey.entry.order_id.as_deref()),
+            cart_id: journey.entry.cart_id.as_deref(),
+            checkout_id: journey.entry.checkout_id.as_deref(),
+            product_id: journey.entry.product_id.as_deref(),
+            at,
+        };
+        after_end(customer, &ended, world, out);
+    }
+}

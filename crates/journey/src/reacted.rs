@@ -1,0 +1,55 @@
+//! Reactions that excuse a customer from what follows a wait.
+
+use winback_campaign::model::{Entry, Reaction};
+use winback_contract::{Reason, Timestamp};
+
+use crate::customer::Customer;
+use crate::effects::Effects;
+use crate::end::end;
+use crate::state::{Journey, Station};
+use crate::world::World;
+
+/// Whoever reacts after a wait has ended and before the next step is sent is excused from it all the same.
+pub(crate) fn excuse(customer: &mut Customer, at: Timestamp, world: &World<'_>, out: &mut Effects) {
+    let mut index = 0;
+    while index < customer.journeys.len() {
+        let journey = &customer.journeys[index];
+        let excused = journey.station == Station::Step
+            && journey
+                .waited
+                .is_some_and(|waited| is_excused(journey, waited, world));
+        if excused {
+            end(customer, index, Reason::Reacted, at, world, out);
+        } else {
+            index += 1;
+        }
+    }
+}
+
+/// Whether the wait at an entry has been met by a reaction or an event that excuses the customer.
+pub(crate) fn is_excused(journey: &Journey, entry: u16, world: &World<'_>) -> bool {
+    let of_campaign = world
+        .bundles
+        .campaign(journey.bundle, &journey.campaign)
+        .and_then(|campaign| campaign.entries.get(usize::from(entry)));
+    match of_campaign {
+        Some(Entry::Wait { unless, .. }) => {
+            journey.met.contains(&entry)
+                || unless
+                    .reactions
+                    .iter()
+                    .any(|reaction| has(journey, *reaction))
+        }
+        _ => false,
+    }
+}
+
+fn has(journey: &Journey, reaction: Reaction) -> bool {
+    match reaction {
+        Reaction::Delivered => journey.reactions.delivered,
+        Reaction::Opened => journey.reactions.opened,
+        Reaction::Clicked => journey.reactions.clicked,
+        Reaction::Replied => journey.reactions.replied,
+        Reaction::Visited => journey.reactions.visited,
+    }
+}

@@ -1,0 +1,205 @@
+//! Arming: what every start has in common, whatever brings it. A journey of the same key is renewed, not doubled (INV-4).
+
+use winback_campaign::model::{Campaign, Delay, Mode, Start};
+use winback_campaign::{Moment, calendar};
+use winback_contract::ids::bucket;
+use winback_contract::{JourneyId, JourneyRecord, Reason, Span, Timestamp, Transition};
+
+use crate::customer::{Customer, limit, zone};
+use crate::effects::{Count, Effects};
+use crate::eligibility::{limit_allows, reentry_allows};
+use crate::facts::Facts;
+use crate::happening::Happening;
+use crate::start::item::values;
+use crate::state::{EntryFacts, Journey, Reactions, Station};
+use crate::world::World;
+
+/// When a start with this delay is due; `None` when it can't be told. A moment in the past is now.
+pub(crate) fn due_after(
+    delay: &Delay,
+    from: Timestamp,
+    id: JourneyId,
+    facts: &Facts<'_>,
+) -> Option<Timestamp> {
+    match delay {
+        Delay::Fixed(range) => Some(from + range.value(&[id.as_bytes()])),
+        Delay::Computed(expression) => {
+            let at = match expression.moment(facts).ok()? {
+                Moment::After(span) => from + span,
+                Moment::At(at) => at,
+                Moment::Day(day) => calendar::start_of(day, &zone(facts.customer, facts.policy)),
+            };
+            Some(at.max(from))
+        }
+    }
+}
+
+/// The key, if the start's condition holds.
+pub(crate) fn judge(
+    customer: &Customer,
+    start: &Start,
+    happening: &Happening<'_>,
+    world: &World<'_>,
+    out: &mut Effects,
+) -> Option<String> {
+    let bundle = world.active?;
+    let facts = Facts {
+        event: Some((happening.event, happening.at, happening.arrival)),
+        ..world.facts(&bundle.policy, customer, happening.arrival)
+    };
+    if let Some(when) = &start.when {
+        match when.holds(&facts) {
+            Ok(true) => {}
+            Ok(false) => return None,
+            Err(_) => {
+                out.count(Count::ConditionFailed);
+                return None;
+            }
+        }
+    }
+    match &start.key {
+        None => Some(String::new()),
+        Some(key) => key
+            .text(&facts)
+            .map_err(|_| out.count(Count::ConditionFailed))
+            .ok(),
+    }
+}
+
+/// What a campaign keeps of an event.
+pub(crate) fn entry(happening: &Happening<'_>, campaign: &Campaign) -> EntryFacts {
+    let event = happening.event;
+    EntryFacts {
+        name: event.name.clone(),
+        at: happening.at,
+        arrived: happening.arrival,
+        cart_id: event.cart_id.clone(),
+        order_id: event.order_id.clone(),
+        checkout_id: event.checkout_id.clone(),
+        product_id: event
+            .products
+            .first()
+            .map(|product| product.product_id.clone()),
+        total: event.total,
+        fields: values(event, &campaign.entry_fields),
+        item: None,
+    }
+}
+
+/// The parts of a journey that begins.
+pub(crate) struct Arming<'c> {
+    pub(crate) campaign: &'c Campaign,
+    pub(crate) start: usize,
+    pub(crate) key: String,
+    pub(crate) entry: EntryFacts,
+    pub(crate) id: JourneyId,
+    pub(crate) due: Timestamp,
+}
+
+/// Why a journey did not begin, where somebody asks for it.
+pub(crate) fn not_begun(
+    campaign: &Campaign,
+    journey: JourneyId,
+    at: Timestamp,
+    reason: Reason,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
+    let Some(bundle) = world.active.filter(|_| world.limits.explain) else {
+        return;
+    };
+    out.journeys.push(JourneyRecord {
+        v: JourneyRecord::VERSION,
+        journey,
+        customer: world.customer,
+        campaign: campaign.name.clone(),
+        bundle: bundle.hash,
+        at,
+        transition: Transition::NotBegun { reason },
+        input: None,
+    });
+}
+
+/// Arms a journey, or renews the one of the same key that has sent nothing yet.
+pub(crate) fn arm(
+    customer: &mut Customer,
+    arming: Arming<'_>,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
+    let Some(bundle) = world.active else { return };
+    let Arming {
+        campaign,
+        start,
+        key,
+        entry,
+        id,
+        due,
+    } = arming;
+    let same = |journey: &Journey| journey.campaign == campaign.name && journey.key == key;
+    if let Some(place) = customer.journeys.iter().position(same) {
+        let journey = &mut customer.journeys[place];
+        if journey.station == Station::Armed {
+            journey.due = journey.due.max(due);
+        }
+        if journey.first_message_at.is_none() {
+            journey.entry = entry;
+            crate::over::note_end(customer, place, world);
+        }
+        return;
+    }
+    if campaign.mode == Mode::Paused {
+        return;
+    }
+    let rules = &campaign.starts[start];
+    if !reentry_allows(customer, &campaign.name, rules.reentry, due)
+        || !limit_allows(customer, &campaign.name, rules.limit, due)
+    {
+        out.count(Count::Reentry);
+        let at = entry.arrived;
+        not_begun(campaign, id, at, Reason::Reentry, world, out);
+        return;
+    }
+    if customer.journeys.len() >= limit::JOURNEYS {
+        out.count(Count::Truncated);
+        return;
+    }
+    customer.journeys.push(Journey {
+        id,
+        campaign: campaign.name.clone(),
+        bundle: bundle.hash,
+        key,
+        start: u8::try_from(start).unwrap_or(u8::MAX),
+        entry,
+        entered_at: None,
+        at: 0,
+        due,
+        station: Station::Armed,
+        hold: None,
+        refused: Vec::new(),
+        first_message_at: None,
+        last_message_at: None,
+        attempts: 0,
+        messages: Vec::new(),
+        offer: None,
+        reactions: Reactions::default(),
+        sent: Vec::new(),
+        variants: Vec::new(),
+        answers: Vec::new(),
+        answer: None,
+        met: Vec::new(),
+        waited: None,
+        over_at: None,
+        goal: false,
+    });
+    let last = customer.journeys.len() - 1;
+    crate::over::note_end(customer, last, world);
+}
+
+/// An offset below a span, drawn by the person and the campaign.
+pub(crate) fn spread(width: Span, campaign: &str, world: &World<'_>) -> Span {
+    let width = u64::try_from(width.as_millis()).unwrap_or(0);
+    let parts = [world.customer.as_bytes().as_slice(), campaign.as_bytes()];
+    let offset = bucket("existing", &parts, width.max(1));
+    Span::from_millis(i64::try_from(offset).unwrap_or(0))
+}

@@ -1,0 +1,117 @@
+//! An event arms a journey, or renews the one that waits.
+
+use winback_campaign::model::{Campaign, StartKind};
+use winback_contract::{JourneyId, Reason};
+
+use crate::customer::Customer;
+use crate::effects::{Count, Effects};
+use crate::eligibility::ends_by_order;
+use crate::facts::Facts;
+use crate::happening::Happening;
+use crate::matching::Named;
+use crate::start::arm::{Arming, arm, due_after, entry, judge, not_begun};
+use crate::start::counting::is_counted_out;
+use crate::start::item::items;
+use crate::state::EntryFacts;
+use crate::world::World;
+
+/// Arms what the event begins; the name differs from the event's own for derived events.
+pub(crate) fn fold(
+    customer: &mut Customer,
+    happening: &Happening<'_>,
+    named: &Named<'_>,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
+    let Some((bundle, concerns)) = named.active() else {
+        return;
+    };
+    for (campaign, index) in bundle.starts(&concerns.begins) {
+        let start = &campaign.starts[index];
+        let Some(key) = judge(customer, start, happening, world, out) else {
+            continue;
+        };
+        if !is_about_something(customer, happening)
+            || is_bought(customer, campaign, happening, world)
+            || !is_counted_out(customer, campaign, index, happening)
+        {
+            continue;
+        }
+        let elements = items(customer, start, happening, world, out);
+        for item in elements {
+            let key = match (&start.key, &item) {
+                (None, Some(item)) => format!("{}:{}", happening.id, item.product_id),
+                _ => key.clone(),
+            };
+            let facts = Facts {
+                event: Some((happening.event, happening.at, happening.arrival)),
+                item: item.as_ref(),
+                ..world.facts(&bundle.policy, customer, happening.arrival)
+            };
+            let id = JourneyId::of(
+                &campaign.name,
+                world.customer,
+                happening.id.0.as_slice(),
+                &key,
+            );
+            let due = match &start.kind {
+                StartKind::Idle { span, .. } => {
+                    Some(happening.arrival + span.value(&[id.as_bytes()]))
+                }
+                StartKind::After { delay, .. } => due_after(delay, happening.arrival, id, &facts),
+                _ => None,
+            };
+            let Some(due) = due else {
+                out.count(Count::ConditionFailed);
+                not_begun(campaign, id, happening.arrival, Reason::Error, world, out);
+                continue;
+            };
+            let entry = EntryFacts {
+                item: item.map(Box::new),
+                ..entry(happening, campaign)
+            };
+            let arming = Arming {
+                campaign,
+                start: index,
+                key,
+                entry,
+                id,
+                due,
+            };
+            arm(customer, arming, world, out);
+        }
+    }
+}
+
+/// A campaign that an order ends is not begun by what came before the newest order, by either clock.
+fn is_bought(
+    customer: &Customer,
+    campaign: &Campaign,
+    happening: &Happening<'_>,
+    world: &World<'_>,
+) -> bool {
+    let orders = &customer.orders;
+    let is_that_order =
+        happening.event.order_id.is_some() && happening.event.order_id == orders.last_id;
+    let older = orders.last_at.is_some_and(|at| happening.at <= at)
+        || orders
+            .last_arrived
+            .is_some_and(|arrived| happening.arrival <= arrived);
+    older
+        && !is_that_order
+        && world
+            .active
+            .is_some_and(|bundle| ends_by_order(campaign, bundle))
+}
+
+/// A cart event arms only while its cart is there: an order may already have closed it (either clock).
+fn is_about_something(customer: &Customer, happening: &Happening<'_>) -> bool {
+    match happening.event.name.as_str() {
+        "Product Added" | "Cart Updated" => happening
+            .event
+            .cart_id
+            .as_ref()
+            .is_some_and(|id| customer.cart(id).is_some()),
+        _ => true,
+    }
+}

@@ -1,0 +1,120 @@
+//! Silence: so long without an order or a visit.
+//!
+//! A function of the state and the time, so a sweep and an event find the same journeys (INV-10).
+
+use winback_campaign::model::{Missed, StartKind};
+use winback_contract::{JourneyId, Timestamp, spec};
+
+use crate::customer::Customer;
+use crate::effects::Effects;
+use crate::start::arm::{Arming, arm, spread};
+use crate::state::{EntryFacts, Journey, Station};
+use crate::world::World;
+
+/// After an event: an order renews the silence of orders, any activity that of visits.
+pub(crate) fn silence_after(
+    customer: &mut Customer,
+    name: &str,
+    now: Timestamp,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
+    let Some(bundle) = world.active else { return };
+    let of_order = name == spec::ORDER_COMPLETED;
+    if of_order || bundle.misses_visits() {
+        arm_silence(customer, now, world, out);
+    }
+}
+
+/// Arms, or arms anew, every silence campaign. What is already past waits for nothing: it is taken in over the
+/// campaign's `existing` span, counted from `now`, or left out.
+pub fn arm_silence(customer: &mut Customer, now: Timestamp, world: &World<'_>, out: &mut Effects) {
+    let Some(bundle) = world.active else { return };
+    for (campaign, index) in bundle.silences() {
+        let StartKind::Silence { span, without } = &campaign.starts[index].kind else {
+            continue;
+        };
+        let (last, occasion, name) = match without {
+            Missed::Order => (
+                customer.orders.last_at,
+                customer.orders.last_id.clone().unwrap_or_default(),
+                spec::ORDER_COMPLETED,
+            ),
+            Missed::Visit => (
+                customer.last_activity,
+                customer
+                    .last_activity
+                    .map(|last| format!("visit:{}", last.as_millis()))
+                    .unwrap_or_default(),
+                spec::SESSION_STARTED,
+            ),
+        };
+        let Some(last) = last else { continue };
+        let of_start = |journey: &Journey| {
+            journey.campaign == campaign.name && usize::from(journey.start) == index
+        };
+        let is_old = |journey: &Journey| of_start(journey) && journey.station == Station::Armed;
+        // A newer order is the newer silence: what was armed by an older one is over.
+        customer
+            .journeys
+            .retain(|journey| !is_old(journey) || journey.key == occasion);
+        let old = customer
+            .journeys
+            .iter()
+            .find(|j| is_old(j) && j.key == occasion)
+            .map(|j| (j.due, j.bundle));
+        let about = |j: &Journey| of_start(j) && j.key == occasion && !is_old(j);
+        let done = customer
+            .history(&campaign.name)
+            .and_then(|history| history.occasion.as_ref())
+            == Some(&occasion);
+        if done
+            || customer.journeys.iter().any(about)
+            || old.is_some_and(|(_, version)| version == bundle.hash)
+        {
+            continue;
+        }
+        let of_order = *without == Missed::Order;
+        // Everybody has a length of silence of its own: by the order, or for all visits.
+        let salt: &[u8] = if of_order {
+            occasion.as_bytes()
+        } else {
+            b"visit"
+        };
+        let regular = last + span.value(&[world.customer.as_bytes(), salt]);
+        let id = JourneyId::of(&campaign.name, world.customer, name.as_bytes(), &occasion);
+        let taken_in = campaign
+            .existing
+            .map(|existing| now + spread(existing, &campaign.name, world));
+        let due = if regular > now {
+            Some(regular)
+        } else {
+            [taken_in, old.map(|(due, _)| due)]
+                .into_iter()
+                .flatten()
+                .min()
+        };
+        customer.journeys.retain(|journey| !is_old(journey));
+        let Some(due) = due else { continue };
+        let entry = EntryFacts {
+            name: name.into(),
+            at: last,
+            arrived: customer
+                .orders
+                .last_arrived
+                .filter(|_| of_order)
+                .unwrap_or(last),
+            order_id: of_order.then(|| occasion.clone()),
+            ..EntryFacts::default()
+        };
+        let arming = Arming {
+            campaign,
+            start: index,
+            key: occasion,
+            entry,
+            id,
+            due,
+        };
+        arm(customer, arming, world, out);
+    }
+}
