@@ -11,6 +11,9 @@ RUN apt-get update \
  && apt-get install -y --no-install-recommends g++ make perl \
  && rm -rf /var/lib/apt/lists/*
 
+# Static: the final image has no OpenSSL of its own.
+ENV OPENSSL_NO_VENDOR=0
+
 WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \

@@ -1,16 +1,25 @@
-# Thin targets; CI calls the same ones.
-.PHONY: demo test lint unit e2e bench generate setup
+# Thin targets; CI calls the same ones. `make help` lists them.
+.PHONY: help demo test lint unit e2e bench generate setup tools build
+
+# The system's OpenSSL under librdkafka where it is; built from source elsewhere.
+export OPENSSL_NO_VENDOR := $(shell pkg-config --exists openssl 2>/dev/null && echo 1 || echo 0)
+
+help: ## what can be made
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 demo: ## the main job in time-lapse, in one process, without a network
-	cargo build --workspace --locked
+	@./tests/announce.sh "building the demo: about four minutes the first time on two cores, half a minute after a change"
+	cargo build -p winback --locked
+	@./tests/announce.sh "running it: a hundred days fast, then a week in a minute"
 	./target/debug/winback demo
 
 test: setup lint build unit e2e ## what CI runs; installs what is missing
 
-setup:
+setup: ## installs what the tests need
 	./tests/setup.sh
 
-build:
+build: ## everything, tests and bench included
+	@./tests/announce.sh "building services, tests and bench: about eight minutes the first time on two cores"
 	cargo build --workspace --all-targets --locked
 
 unit: ## no broker needed
@@ -19,7 +28,8 @@ unit: ## no broker needed
 e2e: ## real Kafka, Redis and SMTP, started as child processes
 	cargo test --workspace --test '*' --locked -- --test-threads=1
 
-lint:
+lint: ## format, clippy, licences, deployment files
+	@./tests/announce.sh "checking format, lints, licences and deployment files: about five minutes the first time"
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo deny --offline check bans licenses sources

@@ -13,6 +13,9 @@ need java openjdk-17-jdk-headless
 need mvn maven
 need python3 python3
 need make make
+need pkg-config pkg-config
+# Built from source otherwise, which takes minutes.
+[ -e /usr/include/openssl/ssl.h ] || missing+=(libssl-dev)
 
 if [ ${#missing[@]} -gt 0 ]; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
@@ -34,6 +37,7 @@ if [ ! -e "$jars/done" ]; then
 fi
 
 if ! cargo deny --version >/dev/null 2>&1; then
-  echo "installing cargo-deny"
-  cargo install cargo-deny --locked --version 0.20.2 --quiet
+  echo "compiling cargo-deny once, about two minutes"
+  # Not optimised: it runs for a second, and a release build of it takes longer than winback's own lints.
+  CARGO_PROFILE_DEV_DEBUG=false cargo install cargo-deny --locked --version 0.20.2 --quiet --debug
 fi

@@ -3,6 +3,7 @@
 //! Files are `templates/<step>.<channel>.<locale>.<ext>` beside `campaign.yaml`: `mjml` (and optionally `txt`) for
 //! email, `txt` for the rest. The subject is the `<mj-title>`. Absent on purpose: includes from data, loaders, network.
 
+mod letter;
 mod links;
 mod names;
 mod plural;
@@ -376,8 +377,7 @@ impl Templates {
         let written = path.strip_suffix(".mjml").map(|base| format!("{base}.txt"));
         let text = match written.filter(|written| self.environment.get_template(written).is_ok()) {
             Some(written) => self.text_at(&written, facts)?,
-            None => html2text::from_read(html.as_bytes(), 72)
-                .map_err(|error| fail(format!("no text part: {error}")))?,
+            None => letter::of(&html).map_err(|error| fail(format!("no text part: {error}")))?,
         };
         Ok(Email {
             subject,

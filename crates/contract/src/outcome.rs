@@ -35,6 +35,9 @@ pub struct Outcome {
     /// Whether it went to a file instead of the person: shadow mode, and addresses outside `only_to`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rehearsed: bool,
+    /// Until when the provider asks to be left alone; with `deferred`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<Timestamp>,
     /// When.
     pub at: Timestamp,
 }

@@ -11,7 +11,9 @@ pub mod provider;
 pub mod service;
 
 pub use catalogue::Catalogue;
+pub use compose::Mail;
 pub use provider::{
     FileProvider, HttpConfig, HttpProvider, Provider, Sent, SmtpConfig, SmtpProvider, TlsMode,
+    file_name,
 };
 pub use service::{Config, Service};

@@ -12,8 +12,8 @@ use futures::stream::{self, StreamExt as _};
 use winback_bus::{Error, Follower, Ledger, Log, Member, Outgoing, Record, Waiting};
 use winback_campaign::model::Mode;
 use winback_contract::{
-    Channel, Failed, FailedReason, FailedStage, Message, Outcome, OutcomeStatus, PartitionCount, Reason, Span,
-    Timestamp, Topic, TopicNames, is_paused,
+    Channel, Failed, FailedReason, FailedStage, Message, Outcome, OutcomeStatus, PartitionCount,
+    Reason, Span, Timestamp, Topic, TopicNames, is_paused,
 };
 use winback_journey::{Bundles, Offered};
 use winback_service::{Clock, Health, Shutdown, clock};
@@ -428,15 +428,18 @@ impl Service {
                 };
                 self.outcome(message, OutcomeStatus::Refused, Some(reason), None)
             }
-            Sent::NotNow { detail } => {
+            Sent::NotNow {
+                detail,
+                retry_after,
+            } => {
                 tracing::warn!(message = %message.id, detail, "a message can't be sent now");
                 // The claim stays: the step is granted anew as another attempt, so a second copy finds it taken.
-                self.outcome(
-                    message,
-                    OutcomeStatus::Deferred,
-                    Some(Reason::ProviderDown),
-                    None,
-                )
+                let reason = Some(Reason::ProviderDown);
+                let deferred = self.outcome(message, OutcomeStatus::Deferred, reason, None);
+                Outcome {
+                    retry_at: retry_after.map(|span| deferred.at + span),
+                    ..deferred
+                }
             }
             Sent::Unknown { detail } => {
                 tracing::warn!(message = %message.id, detail, "nobody knows whether a message went out");
@@ -463,6 +466,7 @@ impl Service {
             provider_id,
             bot: false,
             rehearsed: false,
+            retry_at: None,
             at: Timestamp::from_millis(self.clock.now_millis()),
         }
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use winback_bus::{Error, Follower, Ledger, Log, Member, Outgoing, Record, Waiting};
 use winback_contract::{
-    Decision, Failed, FailedReason, FailedStage, PartitionCount, Reason, StepDecision, Topic, TopicNames,
-    Trigger, Verdict,
+    Decision, Failed, FailedReason, FailedStage, PartitionCount, Reason, StepDecision, Topic,
+    TopicNames, Trigger, Verdict,
 };
 use winback_journey::{Bundles, Offered, decide, decide::Error as Undecided};
 use winback_service::{Health, Shutdown, clock};
@@ -153,7 +153,10 @@ impl Service {
     }
 
     fn fail(&mut self, record: &Record, reason: FailedReason, detail: String) -> Result<(), Error> {
-        self.metrics.errors.with_label_values(&[reason.as_str()]).inc();
+        self.metrics
+            .errors
+            .with_label_values(&[reason.as_str()])
+            .inc();
         let place = (
             record.topic.as_ref(),
             record.partition,

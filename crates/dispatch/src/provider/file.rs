@@ -22,6 +22,12 @@ impl FileProvider {
     }
 }
 
+/// The name of a message's files: its id.
+pub fn file_name(mail: &Mail) -> &str {
+    let id = mail.message_id.trim_start_matches('<');
+    id.split('@').next().unwrap_or_default()
+}
+
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
@@ -36,13 +42,7 @@ impl Provider for FileProvider {
     }
 
     async fn send(&self, mail: &Mail) -> Sent {
-        let id = mail
-            .message_id
-            .trim_start_matches('<')
-            .split('@')
-            .next()
-            .unwrap_or_default();
-        let base = self.folder.join(&mail.label).join(id);
+        let base = self.folder.join(&mail.label).join(file_name(mail));
         let head = format!(
             "<!-- Message-ID: {} --><div style=\"font:13px monospace;padding:12px;background:#eee;color:#222\">To: {}<br>From: {}<br>Subject: {}</div>\n",
             escape(&mail.message_id),
@@ -62,9 +62,7 @@ impl Provider for FileProvider {
         };
         match write.await {
             Ok(()) => Sent::Accepted { provider_id: None },
-            Err(error) => Sent::NotNow {
-                detail: format!("file: {}", error.kind()),
-            },
+            Err(error) => Sent::not_now(format!("file: {}", error.kind())),
         }
     }
 }

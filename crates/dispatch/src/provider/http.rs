@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::json;
 
-use super::{Provider, Sent};
+use super::{Provider, Sent, retry_after};
 use crate::compose::Mail;
 
 /// How to reach a provider over HTTP.
@@ -36,6 +36,9 @@ pub struct HttpConfig {
     /// Statuses that mean that the address is bad.
     #[serde(default)]
     pub bad_address: Vec<u16>,
+    /// Statuses that mean that this message will never be taken, beside 400, 410, 422 and the like.
+    #[serde(default)]
+    pub refused: Vec<u16>,
     /// Where the provider's id is in its answer, as a JSON pointer (RFC 6901).
     #[serde(default)]
     pub id: Option<String>,
@@ -82,12 +85,10 @@ impl HttpProvider {
     /// # Errors
     /// A sentence that says what is wrong.
     pub fn new(config: HttpConfig) -> Result<Self, String> {
-        let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
-        if !config.url.starts_with("https://")
-            && !local.iter().any(|own| config.url.starts_with(own))
-        {
+        if !is_allowed(&config.url) {
             return Err(
-                "its `url` must begin with https://, or with http:// to this machine".into(),
+                "its `url` must begin with https://, or with http:// to this machine, and name no user"
+                    .into(),
             );
         }
         if !["POST", "PUT"].contains(&config.method.as_str()) {
@@ -152,6 +153,38 @@ impl HttpProvider {
     }
 }
 
+/// Most that is read of an answer, in bytes: only the provider's id is wanted of it.
+const ANSWER: usize = 64 * 1024;
+
+/// The beginning of an answer's body. What is longer is left unread, and its connection closed.
+async fn beginning(mut answer: reqwest::Response) -> Vec<u8> {
+    let mut text = Vec::new();
+    // An answer that breaks off has said its status already.
+    while let Ok(Some(chunk)) = answer.chunk().await {
+        let room = ANSWER - text.len();
+        text.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        if text.len() == ANSWER {
+            break;
+        }
+    }
+    text
+}
+
+/// The provider's own clock, against which a date in `Retry-After` is read.
+fn answer_date(answer: &reqwest::Response) -> Option<&str> {
+    answer.headers().get("date")?.to_str().ok()
+}
+
+/// `https://` anywhere, `http://` to this machine only. Names that merely begin like this machine's are others.
+fn is_allowed(url: &str) -> bool {
+    let Ok(url) = reqwest::Url::parse(url) else {
+        return false;
+    };
+    let names_nobody = url.username().is_empty() && url.password().is_none();
+    let is_here = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
+    names_nobody && url.has_host() && (url.scheme() == "https" || url.scheme() == "http" && is_here)
+}
+
 #[async_trait]
 impl Provider for HttpProvider {
     fn name(&self) -> &'static str {
@@ -167,9 +200,7 @@ impl Provider for HttpProvider {
             Ok(answer) => answer,
             // Nothing was sent before there was a connection.
             Err(error) if error.is_connect() => {
-                return Sent::NotNow {
-                    detail: "no connection".into(),
-                };
+                return Sent::not_now("no connection");
             }
             Err(error) => {
                 let what = if error.is_timeout() {
@@ -184,7 +215,7 @@ impl Provider for HttpProvider {
         };
         let status = answer.status().as_u16();
         if self.config.accept.contains(&status) {
-            let text = answer.bytes().await.unwrap_or_default();
+            let text = beginning(answer).await;
             let id = self.config.id.as_deref().and_then(|pointer| {
                 let answer: serde_json::Value = serde_json::from_slice(&text).ok()?;
                 match answer.pointer(pointer)? {
@@ -196,13 +227,30 @@ impl Provider for HttpProvider {
             return Sent::Accepted { provider_id: id };
         }
         let detail = format!("status {status}");
+        let retry_after = answer
+            .headers()
+            .get("retry-after")
+            .and_then(|value| value.to_str().ok())
+            .and_then(|text| retry_after::parse(text, answer_date(&answer)));
         match status {
-            // Too many, or not ready: it says itself that it took nothing.
-            429 | 503 => Sent::NotNow { detail },
+            _ if self.config.refused.contains(&status) => Sent::Refused {
+                detail,
+                address_is_bad: false,
+            },
+            _ if self.config.bad_address.contains(&status) => Sent::Refused {
+                detail,
+                address_is_bad: true,
+            },
+            // Too many, not ready, not for us (an expired key, a moved address): it says itself that it took nothing, and
+            // none of it is about this message (INV-4).
+            300..=399 | 401 | 403 | 404 | 405 | 407 | 408 | 409 | 425 | 429 | 503 => Sent::NotNow {
+                detail,
+                retry_after,
+            },
             500..=599 => Sent::Unknown { detail },
             _ => Sent::Refused {
                 detail,
-                address_is_bad: self.config.bad_address.contains(&status),
+                address_is_bad: false,
             },
         }
     }

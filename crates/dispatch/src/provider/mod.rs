@@ -2,13 +2,16 @@
 
 mod file;
 mod http;
+mod reply;
+mod retry_after;
 mod smtp;
 
 use async_trait::async_trait;
+use winback_contract::Span;
 
 use crate::compose::Mail;
 
-pub use file::FileProvider;
+pub use file::{FileProvider, file_name};
 pub use http::{HttpConfig, HttpProvider};
 pub use smtp::{SmtpConfig, SmtpProvider, TlsMode};
 
@@ -31,6 +34,8 @@ pub enum Sent {
     NotNow {
         /// A stable word or code; no address.
         detail: String,
+        /// How long the provider asks to be left alone.
+        retry_after: Option<Span>,
     },
     /// Nobody knows: the connection broke after the content went out.
     Unknown {
@@ -40,6 +45,14 @@ pub enum Sent {
 }
 
 impl Sent {
+    /// It may be taken later; the provider did not say when.
+    pub fn not_now(detail: impl Into<String>) -> Self {
+        Self::NotNow {
+            detail: detail.into(),
+            retry_after: None,
+        }
+    }
+
     /// The class for metrics.
     pub fn class(&self) -> &'static str {
         match self {

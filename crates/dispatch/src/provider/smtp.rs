@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use winback_service::clock::within;
 use winback_service::secret::Secret;
 
+use super::reply::{Stage, permanent};
 use super::{Provider, Sent};
 use crate::compose::Mail;
 
@@ -151,15 +152,17 @@ impl SmtpProvider {
             }
         }
         let sender = MailFrom::new(envelope.from().cloned(), vec![]);
-        self.command(connection.command(sender), false).await?;
+        self.command(connection.command(sender), Stage::Sender)
+            .await?;
         for recipient in envelope.to() {
             self.command(
                 connection.command(Rcpt::new(recipient.clone(), vec![])),
-                true,
+                Stage::Recipient,
             )
             .await?;
         }
-        self.command(connection.command(Data), false).await?;
+        self.command(connection.command(Data), Stage::Content)
+            .await?;
         let content = message.formatted();
         match within(self.config.timeout, connection.message(&content)).await {
             Ok(Ok(response)) if response.is_positive() => {
@@ -171,7 +174,7 @@ impl SmtpProvider {
             Ok(Ok(response)) => Err(Failed::Verdict(Sent::Unknown {
                 detail: format!("answer {}", response.code()),
             })),
-            Ok(Err(error)) if error.is_permanent() => Err(refused(&error, false)),
+            Ok(Err(error)) if error.is_permanent() => Err(refused(&error, Stage::Content)),
             Ok(Err(error)) if error.is_transient() => {
                 Err(Failed::Verdict(not_now(describe(&error))))
             }
@@ -187,11 +190,11 @@ impl SmtpProvider {
     async fn command<T>(
         &self,
         step: impl Future<Output = Result<T, SmtpError>>,
-        about_recipient: bool,
+        stage: Stage,
     ) -> Result<T, Failed> {
         match within(self.config.timeout, step).await {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) if error.is_permanent() => Err(refused(&error, about_recipient)),
+            Ok(Err(error)) if error.is_permanent() => Err(refused(&error, stage)),
             Ok(Err(error)) => Err(Failed::Verdict(not_now(describe(&error)))),
             Err(_) => Err(Failed::Verdict(not_now(
                 "timeout before the content".into(),
@@ -201,17 +204,15 @@ impl SmtpProvider {
 }
 
 fn not_now(detail: String) -> Sent {
-    Sent::NotNow { detail }
+    Sent::not_now(detail)
 }
 
-/// A refusal for good. Only the enhanced code 5.1.x (RFC 3463) says that the address itself is bad: a relay's or a
-/// policy's refusal of the moment must not suppress a customer.
-fn refused(error: &SmtpError, about_recipient: bool) -> Failed {
-    let address_is_bad = about_recipient && error.to_string().contains("5.1.");
-    Failed::Verdict(Sent::Refused {
-        detail: describe(error),
-        address_is_bad,
-    })
+/// A permanent reply, judged by its codes; its text is passed on to nobody.
+fn refused(error: &SmtpError, stage: Stage) -> Failed {
+    use std::error::Error as _;
+    let text = error.source().map(ToString::to_string).unwrap_or_default();
+    let code = error.status().map_or(0, u16::from);
+    Failed::Verdict(permanent(stage, code, &text))
 }
 
 /// The code of the answer, or the class of the failure: answers may quote the address, so they are not passed on.

@@ -68,6 +68,7 @@ fn click(life: &mut Life, place: usize) {
         provider_id: None,
         bot: false,
         rehearsed: false,
+        retry_at: None,
         at: life.now,
     };
     let effects = life.with(|customer, world| outcome::apply(customer, &outcome, world));

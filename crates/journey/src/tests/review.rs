@@ -40,6 +40,7 @@ pub(super) fn report(
         provider_id: None,
         bot: false,
         rehearsed: false,
+        retry_at: None,
         at: life.now,
     };
     let effects = life.with(|customer, world| outcome::apply(customer, &outcome, world));

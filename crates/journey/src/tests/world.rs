@@ -152,6 +152,7 @@ impl Life {
             watches: Vec::new(),
             why: None,
             rehearsed: false,
+            retry_at: None,
             thorough: true,
             trouble: Vec::new(),
         }

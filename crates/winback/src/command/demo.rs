@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use winback_campaign::{Bundle, Files};
 use winback_contract::{SourceKind, Span, Timestamp};
-use winback_dispatch::FileProvider;
 use winback_scenario::{Options, generate};
 use winback_service::clock;
 
 use crate::config::Config;
 use crate::error::Error;
 use crate::output;
+use crate::run::gallery::Gallery;
 use crate::run::machine::Setup;
 use crate::run::{Machine, report, story};
 
@@ -76,16 +76,17 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
         days: DAYS + WEEK,
         people: arguments.people,
     });
-    let channels = match Bundle::compile(&files) {
-        Ok((bundle, _)) => bundle.channels(),
+    let (channels, zone) = match Bundle::compile(&files) {
+        Ok((bundle, _)) => (bundle.channels(), bundle.policy.zone.clone()),
         Err(report) => return Err(Error::Findings(report.to_string())),
     };
+    let gallery = Arc::new(Gallery::new(&arguments.out));
     let setup = Setup {
         channels,
         config: Config::embedded()?,
         start,
         partitions: 4,
-        provider: Arc::new(FileProvider::new(&arguments.out)),
+        provider: gallery.clone(),
         faults: arguments.faults,
         explain: false,
     };
@@ -116,24 +117,22 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
         };
         if raw.at.since(shown) >= every {
             shown = raw.at;
-            progress(&machine, &names, raw.at, start);
+            progress(&machine, &names, raw.at, start, &zone);
         }
         if !arguments.fast && raw.at > fast_until {
             keep_pace(&watch, raw.at.since(fast_until)).await;
         }
     }
     machine.run_until(end).await?;
-    progress(&machine, &names, end, start);
+    progress(&machine, &names, end, start, &zone);
     let records = report::journeys(&machine.log, &names);
     output::print(&report::text(&report::sums(&records)));
     if let Some(who) = story::choose(&records) {
         output::print(&format!("one customer's story ({})", &who.to_string()[..8]));
-        output::print(&story::tell(&machine.log, &names, who, &records));
+        output::print(&story::tell(&machine.log, &names, who, &records, &zone));
     }
-    output::print(&format!(
-        "the mails lie as .html files in {}",
-        arguments.out.display()
-    ));
+    let index = gallery.write_index(&records, &zone)?;
+    output::print(&format!("all mails at a glance: {}", index.display()));
     Ok(())
 }
 
@@ -142,6 +141,7 @@ fn progress(
     names: &winback_contract::TopicNames,
     at: Timestamp,
     start: Timestamp,
+    zone: &jiff::tz::TimeZone,
 ) {
     let sums = report::sums(&report::journeys(&machine.log, names));
     let sent: u64 = sums.values().flat_map(|sums| sums.sent.values()).sum();
@@ -151,7 +151,7 @@ fn progress(
         .filter_map(|sums| sums.ended.get(&winback_contract::Reason::Converted))
         .sum();
     let day = at.since(start).as_millis() / Span::from_days(1).as_millis() + 1;
-    let moment: String = at.to_string().replace('T', " ").chars().take(16).collect();
+    let moment = report::moment(at, zone);
     output::note(&format!(
         "day {day:>3}  {moment}  journeys {entered:>5}  mails {sent:>5}  stopped by a purchase {stopped:>5}"
     ));

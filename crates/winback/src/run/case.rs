@@ -132,6 +132,7 @@ impl Case {
             provider_id: None,
             bot: false,
             rehearsed: false,
+            retry_at: None,
             at: self.machine.now(),
         };
         self.machine.report(&outcome).await?;

@@ -148,6 +148,7 @@ impl Findings {
                 ("skipped", &sums.skipped),
                 ("held", &sums.held),
                 ("ended", &sums.ended),
+                ("never_began", &sums.never_began),
             ] {
                 for (reason, count) in map {
                     let _done = writeln!(reasons, "{campaign},{what},{},{count}", reason.as_str());

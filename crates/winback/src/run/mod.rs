@@ -3,6 +3,7 @@
 pub(crate) mod case;
 pub(crate) mod compare;
 pub(crate) mod findings;
+pub(crate) mod gallery;
 pub(crate) mod machine;
 pub(crate) mod page;
 pub(crate) mod quiet;

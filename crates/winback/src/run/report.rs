@@ -1,16 +1,19 @@
 //! Sums over the `journeys` topic: what campaigns did, by day and step, and what stopped them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use jiff::tz::TimeZone;
 use winback_bus::memory::MemoryLog;
-use winback_contract::{JourneyRecord, Reason, Timestamp, Topic, TopicNames, Transition};
+use winback_contract::{
+    JourneyId, JourneyRecord, Reason, Timestamp, Topic, TopicNames, Transition,
+};
 
 /// All records of journeys, in order of time.
 pub(crate) fn journeys(log: &MemoryLog, names: &TopicNames) -> Vec<JourneyRecord> {
     let dump = log.dump(&names.name(Topic::Journeys));
     let mut records: Vec<JourneyRecord> = Vec::with_capacity(dump.len());
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     for record in dump {
         let bytes = record.value.as_deref().unwrap_or_default();
         // The outbox delivers at least once: a repeat is byte for byte the same.
@@ -31,46 +34,56 @@ pub(crate) struct Sums {
     pub(crate) sent: BTreeMap<String, u64>,
     pub(crate) skipped: BTreeMap<Reason, u64>,
     pub(crate) held: BTreeMap<Reason, u64>,
+    /// Of those that entered.
     pub(crate) ended: BTreeMap<Reason, u64>,
-    /// Bought before the delay ran out: nothing was ever due.
-    pub(crate) bought_before: u64,
+    /// Over before the delay ran out: nothing was ever due.
+    pub(crate) never_began: BTreeMap<Reason, u64>,
     pub(crate) goals: u64,
     pub(crate) by_day: BTreeMap<String, u64>,
+}
+
+impl Sums {
+    /// Journeys that entered and have not ended: entered is their sum with the ends.
+    pub(crate) fn running(&self) -> u64 {
+        let ended: u64 = self.ended.values().sum();
+        self.entered.saturating_sub(ended)
+    }
 }
 
 /// Sums by campaign.
 pub(crate) fn sums(records: &[JourneyRecord]) -> BTreeMap<String, Sums> {
     let mut all: BTreeMap<String, Sums> = BTreeMap::new();
+    // By id: a journey that begins anew before anything was sent has entered once.
+    let mut begun: BTreeSet<JourneyId> = BTreeSet::new();
     for record in records {
         let sums = all.entry(record.campaign.clone()).or_default();
         match &record.transition {
-            Transition::Entered => sums.entered += 1,
+            Transition::Entered => sums.entered += u64::from(begun.insert(record.journey)),
             Transition::Sent { step, .. } => {
                 *sums.sent.entry(step.clone()).or_default() += 1;
                 *sums.by_day.entry(day(record.at)).or_default() += 1;
             }
             Transition::Skipped { reason, .. } => *sums.skipped.entry(*reason).or_default() += 1,
             Transition::Held { reason, .. } => *sums.held.entry(*reason).or_default() += 1,
-            Transition::Ended {
-                outcome,
-                entered: true,
-                ..
-            } => *sums.ended.entry(*outcome).or_default() += 1,
-            Transition::Ended {
-                outcome: Reason::Converted,
-                entered: false,
-                ..
-            } => sums.bought_before += 1,
-            Transition::Ended {
-                outcome,
-                entered: false,
-                ..
-            } => *sums.ended.entry(*outcome).or_default() += 1,
+            Transition::Ended { outcome, .. } => {
+                let of = if begun.contains(&record.journey) {
+                    &mut sums.ended
+                } else {
+                    &mut sums.never_began
+                };
+                *of.entry(*outcome).or_default() += 1;
+            }
             Transition::Goal => sums.goals += 1,
             Transition::Booked { .. } | Transition::NotBegun { .. } => {}
         }
     }
     all
+}
+
+/// `2026-11-22 09:30` on the shop's own clocks.
+pub(crate) fn moment(at: Timestamp, zone: &TimeZone) -> String {
+    let local = winback_campaign::calendar::local(at, zone);
+    local.strftime("%Y-%m-%d %H:%M").to_string()
 }
 
 /// `2026-11-22`, in UTC.
@@ -106,11 +119,20 @@ pub(crate) fn text(sums: &BTreeMap<String, Sums>) -> String {
                 );
             }
         }
-        if sums.bought_before > 0 {
-            let _done = writeln!(out, "  bought before any mail {:>7}", sums.bought_before);
+        let running = sums.running();
+        if running > 0 {
+            let _done = writeln!(out, "  still running          {running:>7}");
         }
         if sums.goals > 0 {
             let _done = writeln!(out, "  bought after the last  {:>7}", sums.goals);
+        }
+        for (reason, count) in &sums.never_began {
+            let words = if *reason == Reason::Converted {
+                "bought before"
+            } else {
+                reason.as_str()
+            };
+            let _done = writeln!(out, "  never began: {words:<10} {count:>7}");
         }
     }
     out

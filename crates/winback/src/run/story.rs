@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use jiff::tz::TimeZone;
 use winback_bus::memory::MemoryLog;
 use winback_contract::{
     Body, CustomerId, EventRecord, JourneyRecord, Reason, Timestamp, Topic, TopicNames, Transition,
 };
+
+use super::report::moment;
 
 /// The customer with the richest story: mails, a purchase after a mail, more than one campaign.
 pub(crate) fn choose(records: &[JourneyRecord]) -> Option<CustomerId> {
@@ -38,6 +41,7 @@ pub(crate) fn tell(
     names: &TopicNames,
     who: CustomerId,
     records: &[JourneyRecord],
+    zone: &TimeZone,
 ) -> String {
     let mut lines: Vec<(Timestamp, u8, String)> = Vec::new();
     for record in log.dump(&names.name(Topic::Events)) {
@@ -82,7 +86,10 @@ pub(crate) fn tell(
                 step,
                 reason,
                 until,
-            } => format!("> {campaign}: `{step}` waits until {until} ({reason})"),
+            } => format!(
+                "> {campaign}: `{step}` waits until {} ({reason})",
+                moment(*until, zone)
+            ),
             Transition::Skipped { step, reason } => {
                 format!("> {campaign}: `{step}` not sent ({reason})")
             }
@@ -109,7 +116,7 @@ pub(crate) fn tell(
     lines.dedup();
     let mut out = String::new();
     for (at, _, line) in lines {
-        let moment: String = at.to_string().replace('T', " ").chars().take(16).collect();
+        let moment = moment(at, zone);
         // Writing to a String can't fail.
         let _done = writeln!(out, "  {moment}  {line}");
     }
