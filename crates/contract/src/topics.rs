@@ -104,7 +104,9 @@ impl Topic {
                 read_by: "dispatch",
                 ..base
             },
+            // Broker's time: the clocks of those who report may be days off.
             Self::Outcomes => Layout {
+                log_append_time: true,
                 written_by: "dispatch, gateway",
                 ..base
             },

@@ -10,32 +10,84 @@ use crate::effects::{Count, Effects, GrantChange};
 pub(crate) fn consent(
     customer: &mut Customer,
     change: &ConsentChange,
-    at: Timestamp,
+    (at, arrival): (Timestamp, Timestamp),
     out: &mut Effects,
 ) {
-    let same =
-        |consent: &Consent| consent.channel == change.channel && consent.topic == change.topic;
-    // Out of order: what the shop said later holds.
-    if customer
-        .consents
-        .iter()
-        .any(|consent| same(consent) && consent.at > at)
-    {
-        return;
-    }
-    customer.consents.retain(|consent| !same(consent));
-    let consent = Consent {
+    let said = Consent {
         channel: change.channel,
         topic: change.topic.clone(),
         status: change.status,
-        at,
+        at: careful(change.status, at, arrival),
     };
-    if Customer::push_bounded(&mut customer.consents, consent, limit::CONSENTS) {
-        out.count(Count::Truncated);
-    }
-    if change.status == ConsentStatus::Denied {
+    if said.status == ConsentStatus::Denied {
         withdraw(customer, change.channel, out);
     }
+    if remember(customer, said) {
+        out.count(Count::Truncated);
+    }
+}
+
+/// The moment a consent counts from, on the careful side of both clocks: a "no" from the later one, anything else from
+/// the earlier one. So a device whose clock is behind can't hide a "no" behind an older "yes", and only a "yes" that is
+/// newer by both clocks undoes a "no" (INV-11).
+fn careful(status: ConsentStatus, at: Timestamp, arrival: Timestamp) -> Timestamp {
+    match status {
+        ConsentStatus::Denied => at.max(arrival),
+        ConsentStatus::Granted | ConsentStatus::Pending => at.min(arrival),
+    }
+}
+
+/// Keeps a consent, of this profile or of one that was joined with it, unless what is known is newer. True where
+/// something had to give way; a "no" never does (INV-11, INV-12): of a full list of them, those of single topics become
+/// one of their whole channel, which holds at least as much back.
+pub(crate) fn remember(customer: &mut Customer, said: Consent) -> bool {
+    let same = |known: &Consent| known.channel == said.channel && known.topic == said.topic;
+    if customer
+        .consents
+        .iter()
+        .any(|known| same(known) && known.at > said.at)
+    {
+        return false;
+    }
+    customer.consents.retain(|known| !same(known));
+    let is_no = |known: &Consent| known.status == ConsentStatus::Denied;
+    let mut truncated = false;
+    if customer.consents.len() >= limit::CONSENTS {
+        truncated = true;
+        match customer.consents.iter().position(|known| !is_no(known)) {
+            Some(oldest) => {
+                customer.consents.remove(oldest);
+            }
+            None if !is_no(&said) => return true,
+            None => join_denials(&mut customer.consents),
+        }
+    }
+    customer.consents.push(said);
+    truncated
+}
+
+/// Makes room among denials: the ones of a channel's topics become one of the channel.
+fn join_denials(consents: &mut Vec<Consent>) {
+    let Some(channel) = consents
+        .iter()
+        .find(|known| known.topic.is_some())
+        .map(|known| known.channel)
+    else {
+        return;
+    };
+    let of_channel = |known: &Consent| known.channel == channel;
+    let at = consents
+        .iter()
+        .filter(|known| of_channel(known))
+        .map(|known| known.at)
+        .max();
+    consents.retain(|known| !of_channel(known));
+    consents.push(Consent {
+        channel,
+        topic: None,
+        status: ConsentStatus::Denied,
+        at: at.unwrap_or_default(),
+    });
 }
 
 /// Nobody may claim a message of this channel any more.

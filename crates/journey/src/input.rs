@@ -161,7 +161,7 @@ fn storefront(
         product::note(customer, &happening, world, out);
     }
     if let Some(change) = &event.consent {
-        consent(customer, change, record.at, out);
+        consent(customer, change, (record.at, happening.arrival), out);
     }
     let names = [
         Some(event.name.as_str()),

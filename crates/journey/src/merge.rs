@@ -8,7 +8,7 @@ use winback_contract::{
 };
 
 use crate::codec::{decode, encode};
-use crate::consent::withdraw;
+use crate::consent::{remember, withdraw};
 use crate::customer::{Absorbed, Customer, ForwardMark, limit};
 use crate::effects::{Count, Effects, Forward, GrantChange};
 use crate::eligibility::ends_by_order;
@@ -183,17 +183,7 @@ fn fill(customer: &mut Customer, other: &Customer) {
         .min();
     customer.last_activity = customer.last_activity.max(other.last_activity);
     for consent in &other.consents {
-        let newer = |known: &crate::customer::Consent| {
-            known.channel == consent.channel
-                && known.topic == consent.topic
-                && known.at >= consent.at
-        };
-        if !customer.consents.iter().any(newer) {
-            customer
-                .consents
-                .retain(|known| known.channel != consent.channel || known.topic != consent.topic);
-            Customer::push_bounded(&mut customer.consents, consent.clone(), limit::CONSENTS);
-        }
+        remember(customer, consent.clone());
     }
     for (channel, reason) in &other.suppressed {
         if !customer

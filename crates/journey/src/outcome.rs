@@ -5,7 +5,7 @@
 
 use winback_contract::{
     Body, Channel, ConsentChange, ConsentStatus, EventId, JourneyRecord, Outcome, OutcomeStatus,
-    Reason, SourceKind, Timestamp, Transition,
+    Reason, SourceKind, Span, Timestamp, Transition,
 };
 
 use crate::book;
@@ -15,8 +15,13 @@ use crate::effects::{Count, Effects, Forward, GrantChange};
 use crate::program::settle;
 use crate::reacted::excuse;
 use crate::records::{keep, record};
-use crate::state::{Kept, Pending, Station, What};
+use crate::state::{Hold, Kept, Pending, Station, What};
 use crate::world::{Ambiguous, World};
+
+/// A message whose answer is lost is sent again so often at most, where the channel says `resend` (INV-4).
+const RESENDS: u32 = 2;
+/// From a lost answer to the first repeat; then twice as long each time.
+const RESEND_AFTER: Span = Span::from_secs(30);
 
 /// Applies an outcome.
 pub fn apply(customer: &mut Customer, outcome: &Outcome, world: &World<'_>) -> Effects {
@@ -43,8 +48,16 @@ pub fn apply(customer: &mut Customer, outcome: &Outcome, world: &World<'_>) -> E
             reaction(customer, outcome, &mut out);
             excuse(customer, outcome.at, world, &mut out);
         }
-        S::Bounced | S::Complained => {
-            suppress(customer, outcome.channel, Reason::Suppressed, &mut out)
+        S::Bounced => suppress(customer, outcome.channel, Reason::Suppressed, &mut out),
+        S::Complained => {
+            // It is about the person, whatever address comes next: only an explicit, newer "yes" undoes it.
+            let change = ConsentChange {
+                channel: outcome.channel,
+                topic: None,
+                status: ConsentStatus::Denied,
+            };
+            consent(customer, &change, (outcome.at, outcome.at), &mut out);
+            suppress(customer, outcome.channel, Reason::Suppressed, &mut out);
         }
         S::Unsubscribed => {
             let status = ConsentStatus::Denied;
@@ -53,7 +66,7 @@ pub fn apply(customer: &mut Customer, outcome: &Outcome, world: &World<'_>) -> E
                 topic: None,
                 status,
             };
-            consent(customer, &change, outcome.at, &mut out);
+            consent(customer, &change, (outcome.at, outcome.at), &mut out);
         }
     }
     out
@@ -84,15 +97,12 @@ fn hand_over(customer: &mut Customer, outcome: &Outcome, world: &World<'_>, out:
     if reached_somebody(outcome) {
         book::offer::shown(customer, pending.journey, out);
     }
-    settle_message(
-        customer,
-        &pending,
-        outcome.status,
-        outcome.reason,
-        outcome.at,
-        world,
-        out,
-    );
+    let said = Said {
+        status: outcome.status,
+        reason: outcome.reason,
+        retry_at: outcome.retry_at,
+    };
+    settle_message(customer, &pending, said, outcome.at, world, out);
     // Dispatch says that it did not send it. That nobody answered would not be enough to give its code to another.
     if !customer
         .journeys
@@ -152,16 +162,29 @@ fn sent_after_all(
     step_done(customer, index, outcome.at, world, out);
 }
 
+/// What is said of an attempt.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Said {
+    pub(crate) status: OutcomeStatus,
+    pub(crate) reason: Option<Reason>,
+    /// Until when the provider asks to be left alone.
+    pub(crate) retry_at: Option<Timestamp>,
+}
+
 /// The end of one attempt, reported by dispatch or found out by looking after it.
 pub(crate) fn settle_message(
     customer: &mut Customer,
     pending: &Pending,
-    status: OutcomeStatus,
-    reason: Option<Reason>,
+    said: Said,
     at: Timestamp,
     world: &World<'_>,
     out: &mut Effects,
 ) {
+    let Said {
+        status,
+        reason,
+        retry_at,
+    } = said;
     if pending.holder == world.customer {
         out.grants.push(GrantChange::Remove(pending.message));
     }
@@ -171,6 +194,11 @@ pub(crate) fn settle_message(
         .position(|journey| journey.id == pending.journey);
     match status {
         OutcomeStatus::Sent => {
+            // It reached the person now, however long ago it was decided: caps count from here.
+            let mut bookings = customer.bookings.iter_mut();
+            if let Some(booking) = bookings.find(|booking| booking.message == pending.message) {
+                booking.at = booking.at.max(at);
+            }
             let sent = Transition::Sent {
                 step: pending.step.clone(),
                 message: pending.message,
@@ -190,11 +218,22 @@ pub(crate) fn settle_message(
                 .get(&pending.channel)
                 .copied()
                 .unwrap_or_default();
+            let lost = answers_lost(customer, pending);
             match (index, policy) {
-                (Some(index), Ambiguous::Resend) => {
+                (Some(index), Ambiguous::Resend) if lost < RESENDS => {
                     out.count(Count::Resent);
+                    let journey = customer.journeys[index].clone();
+                    let what = What::Skip(Reason::Unknown);
+                    keep(customer, &journey, pending.step.clone(), what, at);
                     unbook(customer, pending, out);
-                    again(&mut customer.journeys[index]);
+                    let journey = &mut customer.journeys[index];
+                    again(journey);
+                    if journey.station == Station::Step {
+                        journey.hold = Some(Hold {
+                            until: at + backoff(RESEND_AFTER, lost),
+                            reason: Reason::Unknown,
+                        });
+                    }
                 }
                 (index, _) => {
                     let skipped = Transition::Skipped {
@@ -232,20 +271,60 @@ pub(crate) fn settle_message(
         OutcomeStatus::Deferred | OutcomeStatus::Moved => {
             unbook(customer, pending, out);
             if let Some(index) = index {
+                let expires = expiry(customer, index, world);
                 let journey = &mut customer.journeys[index];
                 again(journey);
-                let again_soon = matches!(reason, Some(Reason::ProviderDown | Reason::Paused));
-                if again_soon && journey.station == Station::Step {
-                    let until = at + world.limits.claim_timeout;
-                    journey.hold = Some(crate::state::Hold {
-                        until,
-                        reason: reason.unwrap_or(Reason::ProviderDown),
-                    });
+                let least = world.limits.claim_timeout;
+                let until = match reason {
+                    Some(Reason::Paused) => Some(at + least),
+                    // The longer a provider is away the more rarely it is asked; what it asks for itself holds.
+                    Some(Reason::ProviderDown) => {
+                        let until = at + backoff(least, journey.attempts.saturating_sub(1));
+                        Some(retry_at.map_or(until, |retry_at| until.max(retry_at)))
+                    }
+                    _ => None,
+                };
+                if let (Some(until), Some(reason), Station::Step) = (until, reason, journey.station)
+                {
+                    // The hold ends with the step itself: then it is judged once more, and expires.
+                    let until = expires.map_or(until, |expires| until.min(expires));
+                    journey.hold = Some(Hold { until, reason });
                 }
             }
         }
         _ => {}
     }
+}
+
+/// How often the answer of this step's message was lost already, in this journey.
+fn answers_lost(customer: &Customer, pending: &Pending) -> u32 {
+    let mut journeys = customer.journeys.iter();
+    let began = journeys
+        .find(|journey| journey.id == pending.journey)
+        .and_then(|journey| journey.entered_at);
+    let lost = customer.decisions.iter().filter(|kept| {
+        kept.campaign == pending.campaign
+            && kept.step == pending.step
+            && kept.what == What::Skip(Reason::Unknown)
+            && began.is_none_or(|began| kept.at >= began)
+    });
+    u32::try_from(lost.count()).unwrap_or(u32::MAX)
+}
+
+/// The moment after the step's expiry.
+fn expiry(customer: &Customer, index: usize, world: &World<'_>) -> Option<Timestamp> {
+    let journey = &customer.journeys[index];
+    let step = book::current_step(customer, index, world)?;
+    let campaign = world.bundles.campaign(journey.bundle, &journey.campaign)?;
+    let expires = campaign.step(step)?.expires;
+    Some(journey.due + expires + Span::from_millis(1))
+}
+
+/// Doubles with every try, up to half an hour.
+fn backoff(first: Span, tries: u32) -> Span {
+    let longest = first.as_millis().max(1_800_000);
+    let factor = 1_i64 << tries.min(16);
+    Span::from_millis(first.as_millis().saturating_mul(factor).min(longest))
 }
 
 /// A record about a message. Its journey may have ended while it was on its way: what became of it is told all the same.

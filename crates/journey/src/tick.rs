@@ -10,7 +10,7 @@ use crate::codec::encode;
 use crate::customer::Customer;
 use crate::due::{is_idle, ready_at, retention};
 use crate::effects::{Count, Effects};
-use crate::outcome::settle_message;
+use crate::outcome::{Said, settle_message};
 use crate::state::{Journey, OpenTrigger, Station};
 use crate::world::World;
 
@@ -105,7 +105,12 @@ fn look_after(
                 if status == OutcomeStatus::Unknown {
                     book::offer::shown(customer, pending.journey, out);
                 }
-                settle_message(customer, &pending, status, None, now, world, out);
+                let said = Said {
+                    status,
+                    reason: None,
+                    retry_at: None,
+                };
+                settle_message(customer, &pending, said, now, world, out);
             }
             None => {
                 let pending = &mut customer.messages[place];

@@ -5,7 +5,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use winback_bus::Record;
+use winback_bus::{Record, Stamp};
 use winback_contract::{
     Announcement, Body, CustomerId, Decision, Event, EventId, EventRecord, Failed, FailedReason,
     FailedStage, Offset, Outcome, Partition, PartitionCount, SourceKind, SourcePosition, Span,
@@ -282,7 +282,13 @@ impl<'a> Batch<'a> {
     pub fn outcome(&mut self, record: &Record, outcome: Result<Outcome, String>) {
         self.meta.positions.outcomes = record.offset.next();
         match outcome {
-            Ok(outcome) => {
+            Ok(mut outcome) => {
+                // The broker's time, where there is one: the clock of whoever reports may be a day off.
+                if record.stamp == Stamp::Broker {
+                    let ahead = record.time.since(outcome.at);
+                    outcome.retry_at = outcome.retry_at.map(|at| at + ahead);
+                    outcome.at = record.time;
+                }
                 self.with(outcome.customer, |customer, world| {
                     outcome::apply(customer, &outcome, world)
                 });

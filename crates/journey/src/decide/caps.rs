@@ -34,6 +34,10 @@ pub(super) fn free_at(
             let mut inside: Vec<Timestamp> = customer
                 .bookings
                 .iter()
+                .map(|booking| Booking {
+                    at: counts_from(customer, booking, now),
+                    ..booking.clone()
+                })
                 .filter(|booking| counts(booking))
                 .map(|booking| booking.at)
                 .collect();
@@ -51,4 +55,14 @@ pub(super) fn free_at(
                 .map(|oldest| *oldest + cap.per)
         })
         .max()
+}
+
+/// A message that waits to be sent may go out any moment: until it is settled it counts as of now.
+fn counts_from(customer: &Customer, booking: &Booking, now: Timestamp) -> Timestamp {
+    let mut pending = customer.messages.iter();
+    if pending.any(|pending| pending.message == booking.message) {
+        now.max(booking.at)
+    } else {
+        booking.at
+    }
 }

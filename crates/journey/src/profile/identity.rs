@@ -12,16 +12,7 @@ use crate::world::World;
 /// Takes over what the event says about the person; absent fields leave things as they are.
 pub(crate) fn identify(customer: &mut Customer, event: &Event, at: Timestamp) {
     let ids = &event.identities;
-    // A new address is not the one that bounced.
-    let changed = |old: &Option<String>, new: &Option<String>| new.is_some() && old != new;
-    let (email, phone) = (
-        changed(&customer.profile.email, &ids.email),
-        changed(&customer.profile.phone, &ids.phone),
-    );
-    customer.suppressed.retain(|(channel, _)| match channel {
-        winback_contract::Channel::Email => !email,
-        _ => !phone,
-    });
+    let before: Vec<Option<String>> = addresses(customer);
     let profile = &mut customer.profile;
     for (kept, new) in [
         (&mut profile.user, &ids.user),
@@ -57,6 +48,26 @@ pub(crate) fn identify(customer: &mut Customer, event: &Event, at: Timestamp) {
         profile.custom.drain(..over);
     }
     profile.created_at = Some(profile.created_at.map_or(at, |first| first.min(at)));
+    if customer.suppressed.is_empty() {
+        return;
+    }
+    // A new address is not the one that bounced; that of another channel says nothing about this one.
+    let after = addresses(customer);
+    let mut changed = before
+        .iter()
+        .zip(after)
+        .map(|(before, after)| *before != after);
+    customer
+        .suppressed
+        .retain(|_| !changed.next().unwrap_or(false));
+}
+
+/// The addresses of the channels that are suppressed, in their order.
+fn addresses(customer: &Customer) -> Vec<Option<String>> {
+    let suppressed = customer.suppressed.iter();
+    suppressed
+        .map(|(channel, _)| customer.profile.address(*channel).map(str::to_owned))
+        .collect()
 }
 
 /// The person is there: idle delays start anew, and running journeys have a visit.

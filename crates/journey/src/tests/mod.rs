@@ -5,6 +5,7 @@ mod goods;
 mod identity;
 mod language;
 mod offers;
+mod promises;
 mod properties;
 mod review;
 mod tried;

@@ -152,7 +152,6 @@ impl Life {
             watches: Vec::new(),
             why: None,
             rehearsed: false,
-            retry_at: None,
             thorough: true,
             trouble: Vec::new(),
         }
@@ -323,6 +322,7 @@ impl Life {
             provider_id: None,
             bot: false,
             rehearsed: self.rehearsed,
+            retry_at: None,
             at: self.now,
         };
         let effects = self.with(|customer, world| outcome::apply(customer, &outcome, world));

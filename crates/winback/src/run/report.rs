@@ -95,11 +95,11 @@ pub(crate) fn day(at: Timestamp) -> String {
 pub(crate) fn text(sums: &BTreeMap<String, Sums>) -> String {
     let mut out = String::new();
     for (campaign, sums) in sums {
-        // Writing to a String can't fail.
-        let _done = writeln!(out, "{campaign}");
-        let _done = writeln!(out, "  entered                {:>7}", sums.entered);
+        out.push_str(campaign);
+        out.push('\n');
+        line(&mut out, "entered", sums.entered);
         for (step, count) in &sums.sent {
-            let _done = writeln!(out, "  sent: {step:<16} {count:>7}");
+            line(&mut out, &format!("sent: {step}"), *count);
         }
         for (title, map) in [
             ("skipped", &sums.skipped),
@@ -107,33 +107,72 @@ pub(crate) fn text(sums: &BTreeMap<String, Sums>) -> String {
             ("ended", &sums.ended),
         ] {
             for (reason, count) in map {
-                let words = if *reason == Reason::Converted {
-                    "stopped by purchase"
-                } else {
-                    reason.as_str()
+                let words = match reason {
+                    Reason::Converted => "stopped by purchase",
+                    other => other.as_str(),
                 };
-                let _done = writeln!(
-                    out,
-                    "  {title}: {words:<width$} {count:>7}",
-                    width = 21 - title.len()
-                );
+                line(&mut out, &format!("{title}: {words}"), *count);
             }
         }
-        let running = sums.running();
-        if running > 0 {
-            let _done = writeln!(out, "  still running          {running:>7}");
+        if sums.running() > 0 {
+            line(&mut out, "still running", sums.running());
         }
         if sums.goals > 0 {
-            let _done = writeln!(out, "  bought after the last  {:>7}", sums.goals);
+            line(&mut out, "bought after the last message", sums.goals);
         }
         for (reason, count) in &sums.never_began {
-            let words = if *reason == Reason::Converted {
-                "bought before"
-            } else {
-                reason.as_str()
+            let words = match reason {
+                Reason::Converted => "bought before",
+                other => other.as_str(),
             };
-            let _done = writeln!(out, "  never began: {words:<10} {count:>7}");
+            line(&mut out, &format!("never began: {words}"), *count);
         }
     }
     out
+}
+
+fn line(out: &mut String, label: &str, count: u64) {
+    // Writing to a String can't fail.
+    let _done = writeln!(out, "  {label:<30} {count:>7}");
+}
+
+#[cfg(test)]
+mod tests {
+    use winback_contract::{BundleHash, CustomerId};
+
+    use super::*;
+
+    #[test]
+    fn entered_is_what_ended_and_what_still_runs() {
+        let record = |number: u8, transition| JourneyRecord {
+            v: JourneyRecord::VERSION,
+            journey: JourneyId([number; 16]),
+            customer: CustomerId([1; 16]),
+            campaign: "cart".into(),
+            bundle: BundleHash([0; 16]),
+            at: Timestamp::from_millis(i64::from(number)),
+            transition,
+            input: None,
+        };
+        let ended = |outcome, entered| Transition::Ended {
+            outcome,
+            entered,
+            name: None,
+        };
+        let records = [
+            record(1, Transition::Entered),
+            record(1, ended(Reason::Finished, true)),
+            // It began anew before anything was sent.
+            record(2, Transition::Entered),
+            record(2, Transition::Entered),
+            record(3, ended(Reason::Cancelled, false)),
+            record(4, Transition::Entered),
+        ];
+        let sums = sums(&records);
+        let cart = &sums["cart"];
+        assert_eq!((cart.entered, cart.running()), (3, 2));
+        assert_eq!(cart.ended.values().sum::<u64>(), 1);
+        assert_eq!(cart.never_began[&Reason::Cancelled], 1);
+        assert!(text(&sums).contains("never began: cancelled"));
+    }
 }
