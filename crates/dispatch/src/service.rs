@@ -514,7 +514,7 @@ impl Service {
         let part = format!("dispatch.{}", self.config.channel);
         while !self.shutdown.is_raised() {
             match self.step(Duration::from_millis(50)).await {
-                Ok(_) => health.ready(&part),
+                Ok(_) => health.goes_round(&part),
                 Err(error) if error.is_transient() => {
                     tracing::warn!(%error, "dispatch waits");
                     health.not_ready(&part, error.to_string());

@@ -32,8 +32,7 @@ impl Provider for Counting {
     }
     async fn send(&self, _: &Mail) -> Sent {
         if self.1.load(Ordering::SeqCst) {
-            let detail = "not now".to_owned();
-            return Sent::NotNow { detail };
+            return Sent::not_now("not now");
         }
         self.0.fetch_add(1, Ordering::SeqCst);
         Sent::Accepted { provider_id: None }

@@ -190,7 +190,7 @@ impl Service {
     pub async fn run(mut self, shutdown: Shutdown, health: Health) -> Result<(), Error> {
         while !shutdown.is_raised() {
             match self.step(Duration::from_millis(50)).await {
-                Ok(_) => health.ready("evaluator"),
+                Ok(_) => health.goes_round("evaluator"),
                 Err(error) if error.is_transient() => {
                     tracing::warn!(%error, "evaluator waits");
                     health.not_ready("evaluator", error.to_string());

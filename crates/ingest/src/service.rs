@@ -297,7 +297,7 @@ impl Service {
         health.ready(&part);
         while !shutdown.is_raised() {
             match self.step(Duration::from_millis(50)).await {
-                Ok(_) => health.ready(&part),
+                Ok(_) => health.goes_round(&part),
                 Err(error) if error.is_transient() => {
                     tracing::warn!(%error, source = self.source.name, "ingest waits");
                     health.not_ready(&part, error.to_string());

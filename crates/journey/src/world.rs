@@ -20,6 +20,8 @@ pub struct Bundles {
     all: BTreeMap<BundleHash, Arc<Bundle>>,
     /// Coupon pools of single-use codes, of all of them.
     pools: BTreeSet<String>,
+    /// Bundles that this release can't use.
+    refused: BTreeSet<BundleHash>,
     /// The kill switches, by scope.
     switches: BTreeMap<Scope, Switch>,
 }
@@ -61,9 +63,12 @@ impl Bundles {
                 self.insert(Arc::new(bundle));
                 Offered::Taken(hash)
             }
-            Err(report) => Offered::Refused(format!(
-                "bundle {hash} can't be used by this release: {report}"
-            )),
+            Err(report) => {
+                self.refused.insert(hash);
+                Offered::Refused(format!(
+                    "bundle {hash} can't be used by this release: {report}"
+                ))
+            }
         }
     }
 
@@ -73,6 +78,11 @@ impl Bundles {
         let single_use = pools.filter(|(_, coupon)| coupon.code.is_none());
         self.pools.extend(single_use.map(|(name, _)| name.clone()));
         self.all.insert(bundle.hash, bundle);
+    }
+
+    /// Whether a bundle came and can't be used by this release: nobody waits for it.
+    pub fn is_refused(&self, hash: BundleHash) -> bool {
+        self.refused.contains(&hash)
     }
 
     /// The bundle of a hash.

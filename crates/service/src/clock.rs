@@ -92,6 +92,13 @@ impl Stopwatch {
         Self(std::time::Instant::now())
     }
 
+    /// One that has been running for so long, for tests of what ages.
+    #[allow(clippy::disallowed_methods, reason = "measures, never decides")]
+    pub fn started_ago(span: Duration) -> Self {
+        let now = std::time::Instant::now();
+        Self(now.checked_sub(span).unwrap_or(now))
+    }
+
     /// Since the start.
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed()

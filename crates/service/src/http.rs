@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderName, StatusCode};
 use axum::routing::get;
+use prometheus::{GaugeVec, IntGaugeVec};
 
 use crate::health::Health;
 use crate::metrics::Metrics;
@@ -33,15 +35,49 @@ pub async fn serve(
         .route("/livez", get(|| async { "live\n" }))
         .route("/readyz", get(readyz))
         .route("/healthz", get(readyz))
-        .route("/metrics", get(move || async move { metrics.text() }))
-        .with_state(health);
+        .route("/metrics", get(scrape))
+        .with_state(Scraped {
+            ready: metrics.gauge("ready", "1 while a part of the process is ready", &["part"]),
+            age: metrics.float_gauge(
+                "loop_age_seconds",
+                "seconds since a loop last went round, at the time of the scrape",
+                &["part"],
+            ),
+            health,
+            metrics,
+        });
     axum::serve(listener, app)
         .with_graceful_shutdown(async move { shutdown.wait().await })
         .await
 }
 
-async fn readyz(State(health): State<Health>) -> (StatusCode, String) {
-    let problems = health.problems();
+/// What a request may ask for.
+#[derive(Clone)]
+struct Scraped {
+    health: Health,
+    metrics: Metrics,
+    ready: IntGaugeVec,
+    age: GaugeVec,
+}
+
+/// The format that Prometheus asks for, with its version.
+const FORMAT: (HeaderName, &str) = (CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8");
+
+async fn scrape(State(scraped): State<Scraped>) -> ([(HeaderName, &'static str); 1], String) {
+    for one in scraped.health.standings() {
+        let part = one.part.as_str();
+        let ready = i64::from(one.problem.is_none());
+        scraped.ready.with_label_values(&[part]).set(ready);
+        if let Some(age) = one.age {
+            let seconds = age.as_secs_f64();
+            scraped.age.with_label_values(&[part]).set(seconds);
+        }
+    }
+    ([FORMAT], scraped.metrics.text())
+}
+
+async fn readyz(State(scraped): State<Scraped>) -> (StatusCode, String) {
+    let problems = scraped.health.problems();
     if problems.is_empty() {
         (StatusCode::OK, "ready\n".to_owned())
     } else {

@@ -152,7 +152,8 @@ impl<'a> Batch<'a> {
         };
         // A switch of bundles has no position: published twice, it changes nothing the second time.
         if let Body::Activation { bundle } = event.body {
-            if self.meta.bundle != Some(bundle) {
+            let is_usable = self.ground.bundles.get(bundle).is_some();
+            if is_usable && self.meta.bundle != Some(bundle) {
                 self.meta.bundle = Some(bundle);
                 // The newest bundle is for everybody: whoever was reached by the one before is reached again.
                 let ran = self.meta.sweep.is_some()

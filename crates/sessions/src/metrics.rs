@@ -1,7 +1,7 @@
 //! Metrics of sessions. Counted per batch, after the commit is durable.
 
 use prometheus::{GaugeVec, HistogramVec, IntCounterVec, IntGaugeVec};
-use winback_contract::Transition;
+use winback_contract::{Partition, Transition};
 use winback_journey::{Count, Counts, Effects, GrantChange};
 use winback_service::Metrics as Registry;
 
@@ -38,6 +38,10 @@ pub struct Metrics {
     pub dead_letters: IntCounterVec,
     /// Gauge: 1 while a partition is owned here.
     pub owned: IntGaugeVec,
+    /// Gauge: 1 while a partition waits for a bundle.
+    pub waits: IntGaugeVec,
+    /// Counter: activations of bundles that this release can't use, passed over.
+    pub bundles_refused: IntCounterVec,
     /// Gauge: seconds since the oldest due timer of a partition was due.
     pub oldest_due: GaugeVec,
     /// Gauge: while a timer is due, seconds between now and the time up to which a topic's input has passed.
@@ -68,6 +72,16 @@ impl Metrics {
                 "inputs_total",
                 "inputs of sessions by what became of them",
                 &["result"],
+            ),
+            waits: registry.gauge(
+                "partition_waits_for_bundle",
+                "1 while a partition waits for a bundle",
+                &["partition"],
+            ),
+            bundles_refused: registry.counter(
+                "bundles_refused_total",
+                "activations of bundles that this release can't use, passed over",
+                &["partition"],
             ),
             entered: registry.counter(
                 "journeys_entered_total",
@@ -172,6 +186,24 @@ impl Metrics {
                 "from due to fired",
                 &["kind"],
             ),
+        }
+    }
+
+    /// A partition is no longer owned here: what was known of it is not known any more. Its new owner tells.
+    pub fn forget(&self, partition: Partition) {
+        let label = partition.to_string();
+        self.owned.with_label_values(&[&label]).set(0);
+        // One that was never set has nothing to forget.
+        for gauge in [&self.oldest_due, &self.outbox_age] {
+            let _absent = gauge.remove_label_values(&[&label]);
+        }
+        for gauge in [
+            &self.outbox,
+            &self.open_triggers,
+            &self.in_flight,
+            &self.waits,
+        ] {
+            let _absent = gauge.remove_label_values(&[&label]);
         }
     }
 

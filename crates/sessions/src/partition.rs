@@ -101,11 +101,12 @@ impl Owned {
         self.meta
             .bundle
             .is_none_or(|hash| bundles.get(hash).is_some())
-            && !self.waits_for_bundle
     }
 
-    /// Whether an input waits.
+    /// Whether an input waits that could be applied now.
     pub fn has_input(&self) -> bool {
-        !self.events.is_empty() || !self.decisions.is_empty() || !self.outcomes.is_empty()
+        !self.events.is_empty() && !self.waits_for_bundle
+            || !self.decisions.is_empty()
+            || !self.outcomes.is_empty()
     }
 }

@@ -36,6 +36,8 @@ pub struct Service {
     wanted: Vec<Partition>,
     frontier: Frontier,
     probed: Option<i64>,
+    /// When it was last told that the frontier can't be asked for, while that lasts.
+    probe_failed: Option<i64>,
     echoed: i64,
     shown: i64,
     topics: [Arc<str>; 3],
@@ -80,6 +82,7 @@ impl Service {
             owned: BTreeMap::new(),
             wanted: Vec::new(),
             probed: None,
+            probe_failed: None,
             echoed: 0,
             shown: 0,
             member,
@@ -122,10 +125,12 @@ impl Service {
         }
         self.ownership().await?;
         let read = self.read(wait).await?;
-        self.look_at_timers().await?;
+        // A topic that does not answer holds timers, never the application of what has arrived (INV-5).
+        let looked = self.look_at_timers().await;
         let done = self.turns().await?;
         self.show();
         self.echo().await?;
+        self.note_probe(looked)?;
         Ok(read + done)
     }
 
@@ -187,6 +192,19 @@ impl Service {
         Ok(())
     }
 
+    /// Which partitions can't go on because a bundle has not come.
+    fn waits_for_bundles(&self) -> Option<String> {
+        let waits =
+            |owned: &&Owned| owned.waits_for_bundle || !owned.can_go_on(&self.shared.bundles);
+        let mut waiting = self.owned.values().filter(waits);
+        let first = waiting.next()?.partition;
+        let more = waiting.count();
+        Some(format!(
+            "partition {first} and {more} more wait for a bundle that is not in the campaigns topic, or that this release can't \
+             use: publish the campaigns, or run the release that published them"
+        ))
+    }
+
     async fn release(&mut self, partition: Partition) {
         if let Some(owned) = self.owned.remove(&partition) {
             for (place, _) in owned.places(&self.shared.config.names) {
@@ -194,11 +212,7 @@ impl Service {
                     tracing::debug!(%error, "a partition could not be stopped; it is started anew when needed");
                 }
             }
-            self.shared
-                .metrics
-                .owned
-                .with_label_values(&[&partition.to_string()])
-                .set(0);
+            self.shared.metrics.forget(partition);
             tracing::info!(partition = partition.0, "partition released");
         }
     }
@@ -260,6 +274,28 @@ impl Service {
             self.reader.hold(&place, hold).await?;
         }
         Ok(())
+    }
+
+    /// A frontier that can't be asked for is told on a change, and then once a minute; only what a person must mend ends
+    /// the loop.
+    fn note_probe(&mut self, looked: Result<(), Error>) -> Result<(), Error> {
+        let here = self.shared.clock.now_millis();
+        match looked {
+            Ok(()) => {
+                if self.probe_failed.take().is_some() {
+                    tracing::info!("the input frontier is known again: timers go on");
+                }
+                Ok(())
+            }
+            Err(Error::Unavailable(reason)) => {
+                if self.probe_failed.is_none_or(|told| here - told >= 60_000) {
+                    tracing::warn!(reason, "timers wait: the input frontier can't be asked for");
+                    self.probe_failed = Some(here);
+                }
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Probes the frontier while something is due.
@@ -359,6 +395,11 @@ impl Service {
             for (reason, count) in &owned.meta.held {
                 *held.entry(*reason).or_insert(0) += gauge(*count);
             }
+            let waits = owned.waits_for_bundle || !owned.can_go_on(&self.shared.bundles);
+            metrics
+                .waits
+                .with_label_values(&[&label])
+                .set(i64::from(waits));
             let outbox = i64::try_from(owned.unsent.len()).unwrap_or(i64::MAX);
             self.shared
                 .metrics
@@ -486,10 +527,15 @@ impl Service {
     pub async fn run(mut self, health: Health) -> Result<(), Error> {
         while !self.shared.shutdown.is_raised() {
             match self.step(Duration::from_millis(20)).await {
-                Ok(_) => health.ready("sessions"),
+                Ok(_) => match self.waits_for_bundles() {
+                    None => health.goes_round("sessions"),
+                    Some(why) => health.not_ready("sessions", why),
+                },
                 Err(Error::Unavailable(reason)) => {
                     tracing::warn!(reason, "sessions waits");
                     health.not_ready("sessions", reason);
+                    // Gauges go on: an old value would be a lie.
+                    self.show();
                     clock::pause(Duration::from_millis(500)).await;
                 }
                 Err(error) => return Err(error),
@@ -499,3 +545,8 @@ impl Service {
         self.echo().await
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail")]
+#[path = "service_tests.rs"]
+mod tests;

@@ -137,9 +137,21 @@ impl Owned {
             }) = &event
                 && shared.bundles.get(*bundle).is_none()
             {
-                // The bundle is on its way: everything behind the switch waits for it.
-                self.events.push_front(record);
-                break;
+                if shared.bundles.is_refused(*bundle) {
+                    // Whatever published it is newer than this release, or wrong: the shop goes on as before, and
+                    // whoever published looks at what is active.
+                    tracing::error!(%bundle, partition = self.partition.0, "a bundle that this release can't use is passed over; what was active stays");
+                    shared
+                        .metrics
+                        .bundles_refused
+                        .with_label_values(&[&self.partition.to_string()])
+                        .inc();
+                } else {
+                    // The bundle is on its way: everything behind the switch waits for it.
+                    self.events.push_front(record);
+                    self.waits_for_bundle = true;
+                    break;
+                }
             }
             taken.events.push((record, event));
         }

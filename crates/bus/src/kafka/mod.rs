@@ -57,8 +57,11 @@ impl std::fmt::Debug for Options {
 pub struct KafkaLog {
     options: Options,
     producer: producer::Producer,
-    /// Asks for metadata and ends; never joins a group.
+    /// Asks for metadata and ends; never joins a group. It sees what lies in open transactions, and behind them: what is
+    /// acknowledged has arrived, whether or not it may be read yet (INV-6).
     asking: Arc<BaseConsumer<Quiet>>,
+    /// Asks up to where readers may read.
+    stable: Arc<BaseConsumer<Quiet>>,
     /// One for each group whose commits are asked for.
     groups: Mutex<BTreeMap<String, Arc<BaseConsumer<Quiet>>>>,
     /// Counts of partitions, and when they were asked for.
@@ -157,12 +160,19 @@ impl KafkaLog {
         let producer = producer::Producer::new(&options)?;
         let asking = options
             .consumer("winback-asking")
+            .set("isolation.level", "read_uncommitted")
+            .create_with_context(Quiet)
+            .map_err(|error| fatal(&error))?;
+        let stable = options
+            .consumer("winback-asking")
+            .set("isolation.level", "read_committed")
             .create_with_context(Quiet)
             .map_err(|error| fatal(&error))?;
         Ok(Self {
             options,
             producer,
             asking: Arc::new(asking),
+            stable: Arc::new(stable),
             groups: Mutex::default(),
             counts: Mutex::default(),
         })
@@ -243,6 +253,21 @@ impl KafkaLog {
         groups.insert(group.to_owned(), made.clone());
         Ok(made)
     }
+}
+
+/// Up to where a partition may be read: before the first open transaction.
+fn stable_end(stable: &BaseConsumer<Quiet>, place: &Place) -> Result<i64, KafkaError> {
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(&place.topic, number(place.partition), rdkafka::Offset::End)?;
+    let answer = stable.offsets_for_times(list, PATIENCE)?;
+    let mut end = i64::MIN;
+    for element in answer.elements() {
+        element.error()?;
+        if let rdkafka::Offset::Offset(offset) = element.offset() {
+            end = offset;
+        }
+    }
+    Ok(end)
 }
 
 /// Runs a blocking call where it may block.
@@ -362,7 +387,7 @@ impl Log for KafkaLog {
         config
             .set("enable.partition.eof", "true")
             .set("queued.max.messages.kbytes", "1024");
-        let place = place.clone();
+        let (place, stable) = (place.clone(), self.stable.clone());
         blocking(move || {
             let reader: BaseConsumer<Quiet> = config.create_with_context(Quiet)?;
             let mut list = TopicPartitionList::new();
@@ -374,8 +399,11 @@ impl Log for KafkaLog {
                 match reader.poll(Duration::from_millis(50)) {
                     // The first record there is: before `to`, or behind it.
                     Some(Ok(message)) => return Ok(message.offset() < to.0),
-                    // The end that was reached is not before the one the caller knows.
-                    Some(Err(KafkaError::PartitionEOF(_))) => return Ok(false),
+                    // Nothing lies there if all of it may be read. Behind an open transaction nobody knows yet: what is
+                    // there has arrived, and is waited for.
+                    Some(Err(KafkaError::PartitionEOF(_))) => {
+                        return Ok(stable_end(&stable, &place)? < to.0);
+                    }
                     Some(Err(error)) => return Err(error),
                     None => {}
                 }

@@ -78,3 +78,8 @@ pub trait Provider: Send + Sync {
     /// Tries once.
     async fn send(&self, mail: &Mail) -> Sent;
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail")]
+#[path = "answers_tests.rs"]
+mod tests;
