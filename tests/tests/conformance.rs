@@ -10,12 +10,100 @@ use winback_contract::{CustomerId, MessageId, Offset, Partition, Span, Timestamp
 use winback_scenario::Random;
 use winback_service::Clock;
 use winback_store::{
-    Commit, Committed, CouponChange, CouponWrite, GrantWrite, MemoryStore, Meta, RedisStore, Store,
-    Watch,
+    Claim, ClaimTerms, Commit, Committed, CouponChange, CouponWrite, GrantWrite, Lease,
+    MemoryStore, Meta, RedisStore, Standing, Store, Watch,
 };
 use winback_testkit::Redis;
 
 const P: Partition = Partition(3);
+/// Leases are another test's matter.
+const TERMS: ClaimTerms = ClaimTerms {
+    timeout: Span::from_secs(60),
+    most_lag: Span::from_days(100_000),
+};
+
+/// INV-5: a claim asks how far its partition's input is applied; only the owner can say so, and never less than before.
+#[tokio::test]
+async fn a_claim_needs_a_fresh_lease_of_the_partitions_owner() {
+    let redis = Redis::start().unwrap();
+    let memory = MemoryStore::new(Clock::real());
+    let terms = ClaimTerms {
+        most_lag: Span::from_secs(5),
+        ..TERMS
+    };
+    for mode in [
+        winback_store::redis::Mode::Function,
+        winback_store::redis::Mode::Eval,
+    ] {
+        let real = real(&redis, &format!("lease-{mode:?}:"), mode).await;
+        let stores: [&dyn Store; 2] = [&memory, &real];
+        for store in stores {
+            let nobody = store.renew(&[lease(9, None)]).await.unwrap();
+            assert_eq!(
+                nobody,
+                [Standing::default()],
+                "a partition without state stands at zero"
+            );
+            let meta = store.acquire(P).await.unwrap();
+            let now = store.time().await.unwrap();
+            let mut commit = Commit {
+                epoch: meta.epoch,
+                sequence: meta.sequence,
+                id: [7; 16],
+                ..Commit::default()
+            };
+            for id in [1, 2] {
+                commit.grants.push(GrantWrite::Grant {
+                    message: MessageId([id; 16]),
+                    attempt: 1,
+                    not_before: Timestamp::default(),
+                    not_after: now + Span::from_hours(1),
+                });
+            }
+            store.commit(P, &commit).await.unwrap();
+            let claim = |id: u8| store.claim(P, MessageId([id; 16]), 1, 1, terms);
+            assert_eq!(
+                claim(1).await.unwrap(),
+                Claim::Lagging,
+                "nobody has vouched"
+            );
+            let old = now + Span::from_millis(-60_000);
+            let standing = store.renew(&[lease(meta.epoch, Some(old))]).await.unwrap();
+            let (epoch, sequence) = (meta.epoch, meta.sequence + 1);
+            assert_eq!(standing, [Standing { epoch, sequence }]);
+            assert_eq!(
+                claim(1).await.unwrap(),
+                Claim::Lagging,
+                "input of a minute is not applied"
+            );
+            store
+                .renew(&[lease(meta.epoch + 1, Some(now))])
+                .await
+                .unwrap();
+            assert_eq!(
+                claim(1).await.unwrap(),
+                Claim::Lagging,
+                "another epoch can't vouch"
+            );
+            store.renew(&[lease(meta.epoch, Some(now))]).await.unwrap();
+            assert_eq!(claim(1).await.unwrap(), Claim::Claimed);
+            store.renew(&[lease(meta.epoch, Some(old))]).await.unwrap();
+            assert_eq!(
+                claim(2).await.unwrap(),
+                Claim::Claimed,
+                "a lease never goes back"
+            );
+        }
+    }
+}
+
+fn lease(epoch: u64, applied: Option<Timestamp>) -> Lease {
+    Lease {
+        partition: P,
+        epoch,
+        applied,
+    }
+}
 
 async fn real(redis: &Redis, prefix: &str, mode: winback_store::redis::Mode) -> RedisStore {
     let options = winback_store::redis::Options {
@@ -254,12 +342,7 @@ async fn compare(seed: u64, redis: &Redis, mode: winback_store::redis::Mode) {
                 );
                 let mut answers = Vec::new();
                 for store in stores {
-                    answers.push(
-                        store
-                            .claim(P, id, attempt, token, Span::from_secs(60))
-                            .await
-                            .unwrap(),
-                    );
+                    answers.push(store.claim(P, id, attempt, token, TERMS).await.unwrap());
                 }
                 assert_eq!(answers[0], answers[1], "seed {seed}, step {number}");
             }

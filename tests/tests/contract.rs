@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use winback_contract::{Decision, JourneyRecord, Outcome, raw::RawMessage, schema};
+use winback_contract::{Decision, FailedReason, JourneyRecord, Outcome, raw::RawMessage, schema};
 
 fn folder(topic: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -85,4 +85,29 @@ fn examples_are_what_the_types_read_and_write() {
     check::<Decision>("decisions");
     check::<Outcome>("outcomes");
     check::<JourneyRecord>("journeys");
+}
+
+/// The table of reasons in the docs is what the code says; written first, if that is asked for.
+#[test]
+fn the_docs_list_every_reason_of_the_failed_topic() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/events.md");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let (begin, end) = ("<!-- failed reasons -->\n", "<!-- end -->");
+    let (head, rest) = text.split_once(begin).expect("the table has its place");
+    let (_, tail) = rest.split_once(end).expect("the table has an end");
+    let mut wanted = format!("{head}{begin}| reason | what it says |\n|---|---|\n");
+    for reason in FailedReason::ALL {
+        let line = format!("| `{reason}` | {} |\n", reason.explanation().trim());
+        wanted.push_str(&line);
+    }
+    wanted.push_str(end);
+    wanted.push_str(tail);
+    if std::env::var("WINBACK_GENERATE").is_ok() {
+        std::fs::write(&path, &wanted).unwrap();
+        return;
+    }
+    assert!(
+        text == wanted,
+        "docs/events.md differs from the code: run `make generate` and review"
+    );
 }

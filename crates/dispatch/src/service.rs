@@ -17,7 +17,7 @@ use winback_contract::{
 };
 use winback_journey::{Bundles, Offered};
 use winback_service::{Clock, Health, Shutdown, clock};
-use winback_store::{Claim, Store};
+use winback_store::{Claim, ClaimTerms, Store};
 
 use crate::catalogue::Catalogue;
 use crate::compose::{Mail, compose};
@@ -42,6 +42,8 @@ pub struct Config {
     pub parallel: usize,
     /// From claim to report.
     pub claim_timeout: Span,
+    /// Nothing is claimed where input that arrived longer ago than this may not be applied yet.
+    pub most_lag: Span,
     /// If not empty, only these addresses (or `@domain`) get mail; everybody else's goes to files.
     pub only_to: BTreeSet<String>,
     /// Everything goes to files.
@@ -296,6 +298,7 @@ impl Service {
             Claim::Taken => "taken",
             Claim::Stale => "stale",
             Claim::OutsideWindow => "window",
+            Claim::Lagging => "lag",
         };
         self.metrics
             .claims
@@ -316,6 +319,8 @@ impl Service {
                 None,
                 None,
             ))),
+            // Sessions or ingest are behind or away: the order may lie in Kafka already (INV-5).
+            Claim::Lagging => Ok(Some(self.deferred(message, Some(Reason::InputLag)))),
             // Somebody else sends it, or a newer attempt was granted.
             Claim::Taken | Claim::Stale => Ok(None),
         }
@@ -357,18 +362,15 @@ impl Service {
     }
 
     async fn claim(&self, message: &Message, token: u64) -> Result<Claim, Error> {
-        let timeout = self.config.claim_timeout;
+        let terms = ClaimTerms {
+            timeout: self.config.claim_timeout,
+            most_lag: self.config.most_lag,
+        };
         loop {
             // The same token: if an answer was lost, the next one says the same.
             match self
                 .store
-                .claim(
-                    message.partition,
-                    message.id,
-                    message.attempt,
-                    token,
-                    timeout,
-                )
+                .claim(message.partition, message.id, message.attempt, token, terms)
                 .await
             {
                 Ok(claim) => return Ok(claim),

@@ -7,7 +7,7 @@ use winback_bus::memory::MemoryLog;
 use winback_campaign::Files;
 use winback_contract::message::Facts;
 use winback_contract::{BundleHash, CustomerId, JourneyId, MessageId, Partition};
-use winback_store::{Commit, GrantWrite, MemoryStore, Meta};
+use winback_store::{ClaimTerms, Commit, GrantWrite, MemoryStore, Meta};
 
 use super::*;
 
@@ -99,6 +99,8 @@ impl Stage {
             batch: 10,
             parallel: 1,
             claim_timeout: Span::from_secs(60),
+            // Nobody vouches for the input of a store without sessions.
+            most_lag: Span::from_days(100_000),
             only_to: BTreeSet::new(),
             shadow: false,
             fuse,
@@ -223,8 +225,11 @@ async fn a_paused_message_is_deferred_and_not_sent() {
 async fn a_copy_of_what_went_out_says_nothing_while_it_is_paused() {
     let mut stage = Stage::new(None).await;
     // Another process has claimed it, and died before it could report.
-    let timeout = Span::from_secs(60);
-    let claim = stage.store.claim(P, ID, 1, 99, timeout).await.unwrap();
+    let terms = ClaimTerms {
+        timeout: Span::from_secs(60),
+        most_lag: Span::from_days(100_000),
+    };
+    let claim = stage.store.claim(P, ID, 1, 99, terms).await.unwrap();
     assert_eq!(claim, Claim::Claimed);
     stage.pause(true).await;
     assert_eq!(stage.run().await, [], "that it was not sent is not known");

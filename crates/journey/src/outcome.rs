@@ -277,6 +277,8 @@ pub(crate) fn settle_message(
                 let least = world.limits.claim_timeout;
                 let until = match reason {
                     Some(Reason::Paused) => Some(at + least),
+                    // The frontier has to pass this moment first: then all input up to the claim is applied.
+                    Some(Reason::InputLag) => Some(at + Span::from_millis(1)),
                     // The longer a provider is away the more rarely it is asked; what it asks for itself holds.
                     Some(Reason::ProviderDown) => {
                         let until = at + backoff(least, journey.attempts.saturating_sub(1));

@@ -38,10 +38,6 @@ pub struct Metrics {
     pub dead_letters: IntCounterVec,
     /// Gauge: 1 while a partition is owned here.
     pub owned: IntGaugeVec,
-    /// Gauge: 1 while a partition waits for a bundle.
-    pub waits: IntGaugeVec,
-    /// Counter: activations of bundles that this release can't use, passed over.
-    pub bundles_refused: IntCounterVec,
     /// Gauge: seconds since the oldest due timer of a partition was due.
     pub oldest_due: GaugeVec,
     /// Gauge: while a timer is due, seconds between now and the time up to which a topic's input has passed.
@@ -72,16 +68,6 @@ impl Metrics {
                 "inputs_total",
                 "inputs of sessions by what became of them",
                 &["result"],
-            ),
-            waits: registry.gauge(
-                "partition_waits_for_bundle",
-                "1 while a partition waits for a bundle",
-                &["partition"],
-            ),
-            bundles_refused: registry.counter(
-                "bundles_refused_total",
-                "activations of bundles that this release can't use, passed over",
-                &["partition"],
             ),
             entered: registry.counter(
                 "journeys_entered_total",
@@ -201,7 +187,7 @@ impl Metrics {
             &self.outbox,
             &self.open_triggers,
             &self.in_flight,
-            &self.waits,
+            &self.stops.waits,
         ] {
             let _absent = gauge.remove_label_values(&[&label]);
         }

@@ -45,6 +45,8 @@ pub struct Owned {
     pub coupons: Coupons,
     /// When the next day of the shop's calendar has to be called out.
     pub next_call: Option<Timestamp>,
+    /// Up to when its input was vouched for.
+    pub vouched: Option<Timestamp>,
     /// When it was acquired.
     pub acquired: Timestamp,
     /// Whether reading `events` is paused because too much waits.
@@ -79,6 +81,7 @@ impl Owned {
             sellers,
             coupons: Coupons::default(),
             next_call: None,
+            vouched: None,
             acquired: Timestamp::default(),
             held: false,
             waits_for_bundle: false,

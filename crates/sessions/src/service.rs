@@ -13,7 +13,7 @@ use winback_contract::{Offset, Partition, Reason, Timestamp, Topic};
 use winback_journey::{Bundles, Offered};
 use winback_service::tasks::side_by_side;
 use winback_service::{Clock, Health, Shutdown, clock};
-use winback_store::Store;
+use winback_store::{Lease, Standing, Store};
 
 use crate::acquire::{acquire, echo};
 use crate::config::Config;
@@ -21,7 +21,7 @@ use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::partition::Owned;
 use crate::probe::probe;
-use crate::turn::Shared;
+use crate::turn::{Shared, rollback};
 
 /// See the module.
 pub struct Service {
@@ -38,6 +38,8 @@ pub struct Service {
     probed: Option<i64>,
     /// When it was last told that the frontier can't be asked for, while that lasts.
     probe_failed: Option<i64>,
+    /// When leases were renewed.
+    vouched: i64,
     echoed: i64,
     shown: i64,
     topics: [Arc<str>; 3],
@@ -83,6 +85,7 @@ impl Service {
             wanted: Vec::new(),
             probed: None,
             probe_failed: None,
+            vouched: 0,
             echoed: 0,
             shown: 0,
             member,
@@ -127,6 +130,7 @@ impl Service {
         let read = self.read(wait).await?;
         // A topic that does not answer holds timers, never the application of what has arrived (INV-5).
         let looked = self.look_at_timers().await;
+        self.vouch().await?;
         let done = self.turns().await?;
         self.show();
         self.echo().await?;
@@ -276,6 +280,51 @@ impl Service {
         Ok(())
     }
 
+    /// Renews the leases of the partitions, under which messages may be claimed, and sees on the way whether the store
+    /// still is where it was: also while nothing else is asked of it (INV-1, INV-5).
+    async fn vouch(&mut self) -> Result<(), Error> {
+        let here = self.shared.clock.now_millis();
+        let vouched = |owned: &Owned| {
+            let frontier = self.frontier.of(owned.partition);
+            (frontier > Timestamp::from_millis(i64::MIN)).then_some(frontier)
+        };
+        let news = self
+            .owned
+            .values()
+            .any(|owned| vouched(owned) > owned.vouched);
+        if self.owned.is_empty() || !news && here - self.vouched < 1_000 {
+            return Ok(());
+        }
+        let leases: Vec<Lease> = self
+            .owned
+            .values()
+            .map(|owned| Lease {
+                partition: owned.partition,
+                epoch: owned.meta.epoch,
+                applied: vouched(owned),
+            })
+            .collect();
+        let standings = self.shared.store.renew(&leases).await?;
+        self.vouched = here;
+        for (lease, standing) in leases.iter().zip(standings) {
+            let Some(owned) = self.owned.get_mut(&lease.partition) else {
+                continue;
+            };
+            owned.vouched = lease.applied;
+            let (epoch, sequence) = (owned.meta.epoch, owned.meta.sequence);
+            if standing < (Standing { epoch, sequence }) {
+                // Kafka keeps what was acknowledged: a restart must find the rollback again.
+                self.echo_all().await;
+                return Err(Error::Fatal(rollback(
+                    lease.partition,
+                    sequence,
+                    standing.sequence,
+                )));
+            }
+        }
+        Ok(())
+    }
+
     /// A frontier that can't be asked for is told on a change, and then once a minute; only what a person must mend ends
     /// the loop.
     fn note_probe(&mut self, looked: Result<(), Error>) -> Result<(), Error> {
@@ -309,7 +358,10 @@ impl Service {
             owned.earliest_is_stale = false;
         }
         let wanted = self.owned.values().any(|owned| {
-            owned.earliest.is_some() || owned.next_call.is_some() || owned.meta.sweep.is_some()
+            owned.earliest.is_some()
+                || owned.next_call.is_some()
+                || owned.meta.sweep.is_some()
+                || is_sending(owned)
         });
         let here = self.shared.clock.now_millis();
         let pause = i64::try_from(self.shared.config.probe_every.as_millis()).unwrap_or(i64::MAX);
@@ -321,6 +373,7 @@ impl Service {
         let now = self.shared.store.time().await?;
         let due = |owned: &Owned| {
             owned.meta.sweep.is_some()
+                || is_sending(owned)
                 || owned.earliest.is_some_and(|earliest| earliest <= now)
                 || owned.next_call.is_some_and(|call| call <= now)
         };
@@ -397,6 +450,7 @@ impl Service {
             }
             let waits = owned.waits_for_bundle || !owned.can_go_on(&self.shared.bundles);
             metrics
+                .stops
                 .waits
                 .with_label_values(&[&label])
                 .set(i64::from(waits));
@@ -544,6 +598,11 @@ impl Service {
         self.echoed = 0;
         self.echo().await
     }
+}
+
+/// Whether a message may be claimed soon: its partition's lease must be fresh then.
+fn is_sending(owned: &Owned) -> bool {
+    owned.meta.in_flight > 0 || owned.meta.open_triggers > 0
 }
 
 #[cfg(test)]

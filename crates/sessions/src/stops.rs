@@ -1,4 +1,4 @@
-//! Metrics of what stops messages: coupon pools that run dry, and what is paused.
+//! Metrics of what stops messages: bundles that are not there, coupon pools that run dry, and what is paused.
 
 use std::collections::BTreeMap;
 
@@ -16,6 +16,10 @@ pub struct Stops {
     pub left: IntGaugeVec,
     /// Gauge: the number of codes under which a pool is to be filled, by pool.
     pub low: IntGaugeVec,
+    /// Gauge: 1 while a partition waits for a bundle.
+    pub waits: IntGaugeVec,
+    /// Counter: activations of bundles that this release can't use, passed over.
+    pub bundles_refused: IntCounterVec,
     /// Gauge: 1 for what is paused by hand or by a fuse.
     pub paused: IntGaugeVec,
 }
@@ -24,6 +28,16 @@ impl Stops {
     /// Registers all.
     pub fn register(registry: &Registry) -> Self {
         Self {
+            waits: registry.gauge(
+                "partition_waits_for_bundle",
+                "1 while a partition waits for a bundle",
+                &["partition"],
+            ),
+            bundles_refused: registry.counter(
+                "bundles_refused_total",
+                "activations of bundles that this release can't use, passed over",
+                &["partition"],
+            ),
             coupons: registry.counter(
                 "coupons_total",
                 "single-use codes by what became of them",

@@ -143,6 +143,7 @@ impl Owned {
                     tracing::error!(%bundle, partition = self.partition.0, "a bundle that this release can't use is passed over; what was active stays");
                     shared
                         .metrics
+                        .stops
                         .bundles_refused
                         .with_label_values(&[&self.partition.to_string()])
                         .inc();

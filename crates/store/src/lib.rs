@@ -15,4 +15,4 @@ pub use commit::{Commit, Committed, CouponChange, CouponWrite, GrantWrite, Watch
 pub use error::Error;
 pub use memory::MemoryStore;
 pub use meta::{Meta, Positions};
-pub use port::{Claim, Grant, Store};
+pub use port::{Claim, ClaimTerms, Grant, Lease, Standing, Store};

@@ -10,7 +10,7 @@ use winback_service::Clock;
 use crate::commit::{Commit, Committed, CouponChange, GrantWrite, WATCHERS};
 use crate::error::Error;
 use crate::meta::Meta;
-use crate::port::{Claim, Grant, Store};
+use crate::port::{Claim, ClaimTerms, Grant, Lease, Standing, Store};
 
 /// How long a grant outlives its window, so that a late claim still gets a true answer.
 pub(crate) const GRANT_SLACK: Span = Span::from_days(1);
@@ -19,6 +19,8 @@ pub(crate) const GRANT_SLACK: Span = Span::from_days(1);
 struct Partitioned {
     exists: bool,
     meta: Meta,
+    /// Up to when the owner vouched for its input.
+    lease: Option<Timestamp>,
     customers: BTreeMap<CustomerId, Vec<u8>>,
     timers: BTreeMap<CustomerId, Timestamp>,
     by_due: BTreeSet<(Timestamp, CustomerId)>,
@@ -334,13 +336,32 @@ impl Store for MemoryStore {
         Ok(places.iter().map(grant).collect())
     }
 
+    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Standing>, Error> {
+        let mut inner = self.lock();
+        let renew = |lease: &Lease| {
+            let state = inner.partitions.get_mut(&lease.partition)?;
+            if state.meta.epoch == lease.epoch {
+                state.lease = state.lease.max(lease.applied);
+            }
+            Some(Standing {
+                epoch: state.meta.epoch,
+                sequence: state.meta.sequence,
+            })
+        };
+        Ok(leases
+            .iter()
+            .map(renew)
+            .map(Option::unwrap_or_default)
+            .collect())
+    }
+
     async fn claim(
         &self,
         partition: Partition,
         message: MessageId,
         attempt: u32,
         token: u64,
-        timeout: Span,
+        terms: ClaimTerms,
     ) -> Result<Claim, Error> {
         let mut inner = self.lock();
         let now = self.now(&mut inner);
@@ -348,10 +369,12 @@ impl Store for MemoryStore {
         if fault == Some(true) {
             return Err(Error::Unavailable("planted: no answer".into()));
         }
-        let kept = inner
-            .partitions
-            .get_mut(&partition)
-            .and_then(|state| state.grants.get_mut(&message));
+        let state = inner.partitions.get_mut(&partition);
+        let lease = state
+            .as_ref()
+            .and_then(|state| state.lease)
+            .unwrap_or_default();
+        let kept = state.and_then(|state| state.grants.get_mut(&message));
         let Some(kept) =
             kept.filter(|kept| kept.claimed.is_some() || kept.not_after + GRANT_SLACK >= now)
         else {
@@ -373,7 +396,10 @@ impl Store for MemoryStore {
         if now < kept.not_before || now > kept.not_after {
             return Ok(Claim::OutsideWindow);
         }
-        kept.claimed = Some((token, now + timeout));
+        if now.since(lease) > terms.most_lag {
+            return Ok(Claim::Lagging);
+        }
+        kept.claimed = Some((token, now + terms.timeout));
         match fault {
             Some(_) => Err(Error::Unavailable("planted: the answer was lost".into())),
             None => Ok(Claim::Claimed),

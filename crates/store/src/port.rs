@@ -36,6 +36,37 @@ pub enum Claim {
     Stale,
     /// It is too early or too late by the store's clock.
     OutsideWindow,
+    /// Nobody has vouched lately that all input of the partition is applied: the customer may have bought meanwhile.
+    Lagging,
+}
+
+/// Under what a claim is made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ClaimTerms {
+    /// The claimer reports within this time.
+    pub timeout: Span,
+    /// Input up to so long ago must be applied, as the partition's lease says.
+    pub most_lag: Span,
+}
+
+/// The owner vouches for its partition: all input that arrived up to `applied` is applied (INV-5, INV-6).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Lease {
+    /// Which partition.
+    pub partition: Partition,
+    /// The owner's epoch: any other's lease is not taken (INV-1).
+    pub epoch: u64,
+    /// The input frontier, by the store's clock; none where it is not known yet.
+    pub applied: Option<Timestamp>,
+}
+
+/// Where a partition stands in the store.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct Standing {
+    /// Its epoch.
+    pub epoch: u64,
+    /// Its sequence.
+    pub sequence: u64,
 }
 
 /// State, timers, outbox, positions and grants of partitions.
@@ -77,14 +108,17 @@ pub trait Store: Send + Sync {
     /// Grants, in the order asked.
     async fn grants(&self, places: &[(Partition, MessageId)]) -> Result<Vec<Option<Grant>>, Error>;
 
-    /// Claims a grant for one attempt; `token` names the claimer, who must report within `timeout`.
+    /// Renews leases and tells where the partitions stand; a partition without state stands at zero.
+    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Standing>, Error>;
+
+    /// Claims a grant for one attempt, in one call with the judgement of the partition's lease; `token` names the claimer.
     async fn claim(
         &self,
         partition: Partition,
         message: MessageId,
         attempt: u32,
         token: u64,
-        timeout: Span,
+        terms: ClaimTerms,
     ) -> Result<Claim, Error>;
 
     /// A slice of all customers of a partition, and where to go on; `None` at the end. Start with an empty cursor.

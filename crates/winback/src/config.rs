@@ -123,6 +123,8 @@ pub(crate) struct Dispatch {
     pub(crate) parallel: usize,
     pub(crate) only_to: BTreeSet<String>,
     pub(crate) shadow: bool,
+    #[serde(with = "duration")]
+    pub(crate) most_lag: Duration,
     /// More messages of a channel than this in an hour stop it.
     pub(crate) fuse: Option<u32>,
     pub(crate) on_ambiguous: OnAmbiguous,

@@ -103,6 +103,11 @@ impl Connection {
         }
     }
 
+    /// A call as part of a pipeline.
+    pub(crate) fn command(&self, call: Call, keys: usize) -> Cmd {
+        call.command(self.mode, keys)
+    }
+
     pub(crate) async fn call<T: FromRedisValue>(
         &self,
         call: Call,

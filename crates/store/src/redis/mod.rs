@@ -13,13 +13,13 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use redis::{Value, cmd, pipe};
-use winback_contract::{CustomerId, MessageId, Partition, Span, Timestamp};
+use winback_contract::{CustomerId, MessageId, Partition, Timestamp};
 
 use crate::commit::{Commit, Committed, CouponChange, GrantWrite, WATCHERS};
 use crate::error::Error;
 use crate::memory::GRANT_SLACK;
 use crate::meta::Meta;
-use crate::port::{Claim, Grant, Store};
+use crate::port::{Claim, ClaimTerms, Grant, Lease, Standing, Store};
 use connection::Connection;
 pub use connection::Options;
 use keys::Keys;
@@ -276,22 +276,45 @@ impl Store for RedisStore {
             .collect())
     }
 
+    async fn renew(&self, leases: &[Lease]) -> Result<Vec<Standing>, Error> {
+        if leases.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut batch = pipe();
+        for lease in leases {
+            let mut command = self.connection.command(Call::Renew, 1);
+            command
+                .arg(self.keys.meta(lease.partition))
+                .arg(lease.epoch);
+            match lease.applied {
+                Some(applied) => command.arg(applied.as_millis()),
+                None => command.arg("-"),
+            };
+            batch.add_command(command);
+        }
+        let all: Vec<(u64, u64)> = self.connection.pipeline(&batch).await?;
+        let standing = |(epoch, sequence)| Standing { epoch, sequence };
+        Ok(all.into_iter().map(standing).collect())
+    }
+
     async fn claim(
         &self,
         partition: Partition,
         message: MessageId,
         attempt: u32,
         token: u64,
-        timeout: Span,
+        terms: ClaimTerms,
     ) -> Result<Claim, Error> {
         let word: String = self
             .connection
-            .call(Call::Claim, 1, |command| {
+            .call(Call::Claim, 2, |command| {
                 command
                     .arg(self.keys.grant(partition, message))
+                    .arg(self.keys.meta(partition))
                     .arg(attempt)
                     .arg(token)
-                    .arg(timeout.as_millis());
+                    .arg(terms.timeout.as_millis())
+                    .arg(terms.most_lag.as_millis());
             })
             .await?;
         Ok(match word.as_str() {
@@ -301,6 +324,7 @@ impl Store for RedisStore {
             "taken" => Claim::Taken,
             "stale" => Claim::Stale,
             "window" => Claim::OutsideWindow,
+            "lag" => Claim::Lagging,
             _ => return Err(malformed("claim")),
         })
     }

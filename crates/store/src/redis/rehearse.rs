@@ -7,7 +7,7 @@ use super::RedisStore;
 use super::keys::Keys;
 use crate::commit::{Commit, CouponChange, CouponWrite, GrantWrite, Watch};
 use crate::error::Error;
-use crate::port::Store as _;
+use crate::port::{ClaimTerms, Lease, Store as _};
 
 const P: Partition = Partition(0);
 
@@ -61,7 +61,17 @@ impl RedisStore {
             coupons: ["add", "return", "take"].map(rehearsed).into(),
         };
         self.commit(P, &commit).await?;
-        self.claim(P, message, 1, 1, Span::from_secs(1)).await?;
+        let lease = Lease {
+            partition: P,
+            epoch: commit.epoch,
+            applied: Some(now),
+        };
+        self.renew(&[lease]).await?;
+        let terms = ClaimTerms {
+            timeout: Span::from_secs(1),
+            most_lag: Span::from_mins(1),
+        };
+        self.claim(P, message, 1, 1, terms).await?;
         let meta = self.metas(&[P]).await?.into_iter().next().flatten();
         let meta = meta.unwrap_or_default();
         let undo = Commit {

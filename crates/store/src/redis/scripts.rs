@@ -34,6 +34,7 @@ pub(crate) enum Call {
     Acquire,
     Claim,
     Count,
+    Renew,
 }
 
 impl Call {
@@ -43,6 +44,7 @@ impl Call {
             Self::Acquire => "acquire",
             Self::Claim => "claim",
             Self::Count => "count",
+            Self::Renew => "renew",
         }
     }
 
@@ -72,7 +74,13 @@ impl Call {
 /// Loads the library if it is not there.
 pub(crate) fn load() -> Cmd {
     let mut source = format!("#!lua name={}\n{BODY}\n", *LIBRARY);
-    for call in [Call::Commit, Call::Acquire, Call::Claim, Call::Count] {
+    for call in [
+        Call::Commit,
+        Call::Acquire,
+        Call::Claim,
+        Call::Count,
+        Call::Renew,
+    ] {
         source.push_str(&format!(
             "redis.register_function('{1}_{0}', {0})\n",
             call.name(),

@@ -1,4 +1,4 @@
--- All of winback's Lua: commit, acquire, claim, count. No business rule lives here but grant and claim.
+-- All of winback's Lua: commit, acquire, renew, claim, count. No business rule lives here but grant and claim.
 -- The same body runs as a Function library or, where functions are not allowed, as scripts.
 
 local function number(text)
@@ -165,10 +165,24 @@ local function acquire(keys, argv)
   return redis.call('HGETALL', keys[1])
 end
 
--- KEYS: grant. ARGV: attempt, token, timeout in ms. The window is judged by this server's clock.
+-- KEYS: meta. ARGV: epoch, and up to when all input is applied, or -. Renews the lease of the epoch's owner; says epoch
+-- and sequence as they are here.
+local function renew(keys, argv)
+  local epoch, applied = number(argv[1]), number(argv[2])
+  if not epoch or not (applied or argv[2] == '-') then return redis.error_reply('BADLEASE malformed lease') end
+  local meta = redis.call('HMGET', keys[1], 'epoch', 'seq', 'lease')
+  local held, at = number(meta[1] or '0') or 0, number(meta[2] or '0') or 0
+  if meta[1] and held == epoch and applied and applied > (number(meta[3] or '') or 0) then
+    redis.call('HSET', keys[1], 'lease', string.format('%.0f', applied))
+  end
+  return { held, at }
+end
+
+-- KEYS: grant, meta. ARGV: attempt, token, timeout in ms, most lag in ms. The window and the age of the partition's
+-- lease are judged by this server's clock.
 local function claim(keys, argv)
-  local timeout = number(argv[3])
-  if not timeout then return redis.error_reply('BADCLAIM malformed timeout') end
+  local timeout, most_lag = number(argv[3]), number(argv[4])
+  if not timeout or not most_lag then return redis.error_reply('BADCLAIM malformed terms') end
   local grant = redis.call('HMGET', keys[1], 's', 'a', 'nb', 'na', 't')
   if not grant[1] then return 'gone' end
   if grant[1] == 'claimed' then
@@ -180,6 +194,7 @@ local function claim(keys, argv)
   local time = redis.call('TIME')
   local now = time[1] * 1000 + math.floor(time[2] / 1000)
   if now < number(grant[3]) or now > number(grant[4]) then return 'window' end
+  if now - (number(redis.call('HGET', keys[2], 'lease') or '') or 0) > most_lag then return 'lag' end
   redis.call('HSET', keys[1], 's', 'claimed', 't', argv[2], 'u', string.format('%.0f', now + timeout))
   -- A claim is never forgotten before its outcome is settled.
   redis.call('PERSIST', keys[1])

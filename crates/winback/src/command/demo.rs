@@ -77,7 +77,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
         people: arguments.people,
     });
     let (channels, zone) = match Bundle::compile(&files) {
-        Ok((bundle, _)) => (bundle.channels(), bundle.policy.zone.clone()),
+        Ok((bundle, _)) => (bundle.channels(), bundle.policy.zone),
         Err(report) => return Err(Error::Findings(report.to_string())),
     };
     let gallery = Arc::new(Gallery::new(&arguments.out));

@@ -335,6 +335,7 @@ pub(crate) fn dispatch(config: &Config, channel: Channel) -> winback_dispatch::C
             .and_then(|own| own.parallel)
             .unwrap_or(config.dispatch.parallel),
         claim_timeout: crate::config::span(config.sessions.claim_timeout),
+        most_lag: crate::config::span(config.dispatch.most_lag),
         only_to: config.dispatch.only_to.clone(),
         shadow: config.dispatch.shadow,
         fuse: own.and_then(|own| own.fuse).or(config.dispatch.fuse),
