@@ -7,7 +7,7 @@ use winback_bus::memory::MemoryLog;
 use winback_campaign::Files;
 use winback_contract::message::Facts;
 use winback_contract::{BundleHash, CustomerId, JourneyId, MessageId, Partition};
-use winback_store::{ClaimTerms, Commit, GrantWrite, MemoryStore, Meta};
+use winback_store::{ClaimTerms, Commit, GrantWrite, Lease, MemoryStore, Meta};
 
 use super::*;
 
@@ -234,6 +234,30 @@ async fn a_copy_of_what_went_out_says_nothing_while_it_is_paused() {
     stage.pause(true).await;
     assert_eq!(stage.run().await, [], "that it was not sent is not known");
     assert_eq!(stage.sent(), 0);
+}
+
+/// INV-5: while sessions or ingest are behind the order may lie in Kafka already.
+#[tokio::test]
+async fn nothing_goes_out_while_nobody_vouches_for_the_input() {
+    for (applied, wanted) in [(None, 0), (Some(990_000), 0), (Some(999_000), 1)] {
+        let mut stage = Stage::new(None).await;
+        stage.service.config.most_lag = Span::from_secs(5);
+        let epoch = stage.store.metas(&[P]).await.unwrap()[0]
+            .as_ref()
+            .unwrap()
+            .epoch;
+        let lease = Lease {
+            partition: P,
+            epoch,
+            applied: applied.map(Timestamp::from_millis),
+        };
+        stage.store.renew(&[lease]).await.unwrap();
+        let outcomes = stage.run().await;
+        assert_eq!(stage.sent(), wanted, "applied up to {applied:?}");
+        let said = (outcomes[0].status, outcomes[0].reason);
+        let lagging = (OutcomeStatus::Deferred, Some(Reason::InputLag));
+        assert_eq!(said == lagging, wanted == 0, "{said:?}");
+    }
 }
 
 #[tokio::test]
