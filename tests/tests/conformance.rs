@@ -26,7 +26,6 @@ const TERMS: ClaimTerms = ClaimTerms {
 #[tokio::test]
 async fn a_claim_needs_a_fresh_lease_of_the_partitions_owner() {
     let redis = Redis::start().unwrap();
-    let memory = MemoryStore::new(Clock::real());
     let terms = ClaimTerms {
         most_lag: Span::from_secs(5),
         ..TERMS
@@ -35,6 +34,7 @@ async fn a_claim_needs_a_fresh_lease_of_the_partitions_owner() {
         winback_store::redis::Mode::Function,
         winback_store::redis::Mode::Eval,
     ] {
+        let memory = MemoryStore::new(Clock::real());
         let real = real(&redis, &format!("lease-{mode:?}:"), mode).await;
         let stores: [&dyn Store; 2] = [&memory, &real];
         for store in stores {

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use winback_bus::frontier::Frontier;
 use winback_bus::{Assignment, Follower, Log, Member, Place, Reader, Record};
-use winback_contract::{Offset, Partition, Reason, Timestamp, Topic};
+use winback_contract::{Offset, Partition, Timestamp, Topic};
 use winback_journey::{Bundles, Offered};
 use winback_service::tasks::side_by_side;
 use winback_service::{Clock, Health, Shutdown, clock};
-use winback_store::{Lease, Standing, Store};
+use winback_store::Store;
 
 use crate::acquire::{acquire, echo};
 use crate::config::Config;
@@ -21,7 +21,7 @@ use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::partition::Owned;
 use crate::probe::probe;
-use crate::turn::{Shared, rollback};
+use crate::turn::Shared;
 
 /// See the module.
 pub struct Service {
@@ -44,6 +44,9 @@ pub struct Service {
     shown: i64,
     topics: [Arc<str>; 3],
 }
+
+mod gauges;
+mod lease;
 
 impl std::fmt::Debug for Service {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -196,19 +199,6 @@ impl Service {
         Ok(())
     }
 
-    /// Which partitions can't go on because a bundle has not come.
-    fn waits_for_bundles(&self) -> Option<String> {
-        let waits =
-            |owned: &&Owned| owned.waits_for_bundle || !owned.can_go_on(&self.shared.bundles);
-        let mut waiting = self.owned.values().filter(waits);
-        let first = waiting.next()?.partition;
-        let more = waiting.count();
-        Some(format!(
-            "partition {first} and {more} more wait for a bundle that is not in the campaigns topic, or that this release can't \
-             use: publish the campaigns, or run the release that published them"
-        ))
-    }
-
     async fn release(&mut self, partition: Partition) {
         if let Some(owned) = self.owned.remove(&partition) {
             for (place, _) in owned.places(&self.shared.config.names) {
@@ -280,51 +270,6 @@ impl Service {
         Ok(())
     }
 
-    /// Renews the leases of the partitions, under which messages may be claimed, and sees on the way whether the store
-    /// still is where it was: also while nothing else is asked of it (INV-1, INV-5).
-    async fn vouch(&mut self) -> Result<(), Error> {
-        let here = self.shared.clock.now_millis();
-        let vouched = |owned: &Owned| {
-            let frontier = self.frontier.of(owned.partition);
-            (frontier > Timestamp::from_millis(i64::MIN)).then_some(frontier)
-        };
-        let news = self
-            .owned
-            .values()
-            .any(|owned| vouched(owned) > owned.vouched);
-        if self.owned.is_empty() || !news && here - self.vouched < 1_000 {
-            return Ok(());
-        }
-        let leases: Vec<Lease> = self
-            .owned
-            .values()
-            .map(|owned| Lease {
-                partition: owned.partition,
-                epoch: owned.meta.epoch,
-                applied: vouched(owned),
-            })
-            .collect();
-        let standings = self.shared.store.renew(&leases).await?;
-        self.vouched = here;
-        for (lease, standing) in leases.iter().zip(standings) {
-            let Some(owned) = self.owned.get_mut(&lease.partition) else {
-                continue;
-            };
-            owned.vouched = lease.applied;
-            let (epoch, sequence) = (owned.meta.epoch, owned.meta.sequence);
-            if standing < (Standing { epoch, sequence }) {
-                // Kafka keeps what was acknowledged: a restart must find the rollback again.
-                self.echo_all().await;
-                return Err(Error::Fatal(rollback(
-                    lease.partition,
-                    sequence,
-                    standing.sequence,
-                )));
-            }
-        }
-        Ok(())
-    }
-
     /// A frontier that can't be asked for is told on a change, and then once a minute; only what a person must mend ends
     /// the loop.
     fn note_probe(&mut self, looked: Result<(), Error>) -> Result<(), Error> {
@@ -390,92 +335,6 @@ impl Service {
         )
         .await?;
         Ok(())
-    }
-
-    /// Gauges, once a second, also while nothing is due: an old value would be a lie.
-    fn show(&mut self) {
-        let here = self.shared.clock.now_millis();
-        if here - self.shown < 1_000 {
-            return;
-        }
-        self.shown = here;
-        let now = Timestamp::from_millis(here);
-        let seconds = |span: winback_contract::Span| span.as_millis().max(0) as f64 / 1_000.0;
-        let is_due = |owned: &Owned| owned.earliest.is_some_and(|earliest| earliest <= now);
-        let metrics = &self.shared.metrics;
-        let waiting = self.owned.values().filter(|owned| is_due(owned));
-        let acquired = waiting.map(|owned| owned.acquired).min();
-        for (source, behind) in self.frontier.behind() {
-            // Before anything passed here, age counts from when the partition was acquired.
-            let age = match (acquired, behind) {
-                (Some(acquired), Some(passed)) => {
-                    seconds(now.since(passed.unwrap_or(acquired).max(acquired)))
-                }
-                _ => 0.0,
-            };
-            metrics.frontier_age.with_label_values(&[source]).set(age);
-        }
-        metrics.bundle.reset();
-        let active = self.owned.values().find_map(|owned| owned.meta.bundle);
-        let pools = self.owned.values().flat_map(|owned| owned.coupons.left());
-        metrics.stops.show(pools, active, &self.shared.bundles);
-        let mut held: BTreeMap<Reason, i64> = BTreeMap::new();
-        for owned in self.owned.values() {
-            let label = owned.partition.to_string();
-            let age = owned
-                .earliest
-                .map_or(0.0, |earliest| seconds(now.since(earliest)));
-            self.shared
-                .metrics
-                .oldest_due
-                .with_label_values(&[&label])
-                .set(age);
-            let since = owned.unsent_since.filter(|_| !owned.unsent.is_empty());
-            let age = since.map_or(0, |since| (here - since).max(0));
-            metrics
-                .outbox_age
-                .with_label_values(&[&label])
-                .set(age as f64 / 1_000.0);
-            let gauge = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-            metrics
-                .open_triggers
-                .with_label_values(&[&label])
-                .set(gauge(owned.meta.open_triggers));
-            metrics
-                .in_flight
-                .with_label_values(&[&label])
-                .set(gauge(owned.meta.in_flight));
-            for (reason, count) in &owned.meta.held {
-                *held.entry(*reason).or_insert(0) += gauge(*count);
-            }
-            let waits = owned.waits_for_bundle || !owned.can_go_on(&self.shared.bundles);
-            metrics
-                .stops
-                .waits
-                .with_label_values(&[&label])
-                .set(i64::from(waits));
-            let outbox = i64::try_from(owned.unsent.len()).unwrap_or(i64::MAX);
-            self.shared
-                .metrics
-                .outbox
-                .with_label_values(&[&label])
-                .set(outbox);
-            if let Some(bundle) = owned.meta.bundle {
-                let bundle = bundle.to_string();
-                self.shared
-                    .metrics
-                    .bundle
-                    .with_label_values(&[label.as_str(), &bundle])
-                    .set(1);
-            }
-        }
-        metrics.steps_held.reset();
-        for (reason, count) in held {
-            metrics
-                .steps_held
-                .with_label_values(&[reason.as_str()])
-                .set(count);
-        }
     }
 
     /// A step of every partition, side by side, while the next records are read. In virtual time one after the

@@ -1,0 +1,109 @@
+//! What is told of the partitions owned here: gauges, and what they wait for. Nothing is changed.
+
+use std::collections::BTreeMap;
+
+use winback_contract::{Reason, Timestamp};
+
+use super::Service;
+use crate::partition::Owned;
+
+impl Service {
+    /// Gauges, once a second, also while nothing is due: an old value would be a lie.
+    pub(super) fn show(&mut self) {
+        let here = self.shared.clock.now_millis();
+        if here - self.shown < 1_000 {
+            return;
+        }
+        self.shown = here;
+        let now = Timestamp::from_millis(here);
+        let seconds = |span: winback_contract::Span| span.as_millis().max(0) as f64 / 1_000.0;
+        let is_due = |owned: &Owned| owned.earliest.is_some_and(|earliest| earliest <= now);
+        let metrics = &self.shared.metrics;
+        let waiting = self.owned.values().filter(|owned| is_due(owned));
+        let acquired = waiting.map(|owned| owned.acquired).min();
+        for (source, behind) in self.frontier.behind() {
+            // Before anything passed here, age counts from when the partition was acquired.
+            let age = match (acquired, behind) {
+                (Some(acquired), Some(passed)) => {
+                    seconds(now.since(passed.unwrap_or(acquired).max(acquired)))
+                }
+                _ => 0.0,
+            };
+            metrics.frontier_age.with_label_values(&[source]).set(age);
+        }
+        metrics.bundle.reset();
+        let active = self.owned.values().find_map(|owned| owned.meta.bundle);
+        let pools = self.owned.values().flat_map(|owned| owned.coupons.left());
+        metrics.stops.show(pools, active, &self.shared.bundles);
+        let mut held: BTreeMap<Reason, i64> = BTreeMap::new();
+        for owned in self.owned.values() {
+            let label = owned.partition.to_string();
+            let age = owned
+                .earliest
+                .map_or(0.0, |earliest| seconds(now.since(earliest)));
+            self.shared
+                .metrics
+                .oldest_due
+                .with_label_values(&[&label])
+                .set(age);
+            let since = owned.unsent_since.filter(|_| !owned.unsent.is_empty());
+            let age = since.map_or(0, |since| (here - since).max(0));
+            metrics
+                .outbox_age
+                .with_label_values(&[&label])
+                .set(age as f64 / 1_000.0);
+            let gauge = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+            metrics
+                .open_triggers
+                .with_label_values(&[&label])
+                .set(gauge(owned.meta.open_triggers));
+            metrics
+                .in_flight
+                .with_label_values(&[&label])
+                .set(gauge(owned.meta.in_flight));
+            for (reason, count) in &owned.meta.held {
+                *held.entry(*reason).or_insert(0) += gauge(*count);
+            }
+            let waits = owned.waits_for_bundle || !owned.can_go_on(&self.shared.bundles);
+            metrics
+                .stops
+                .waits
+                .with_label_values(&[&label])
+                .set(i64::from(waits));
+            let outbox = i64::try_from(owned.unsent.len()).unwrap_or(i64::MAX);
+            self.shared
+                .metrics
+                .outbox
+                .with_label_values(&[&label])
+                .set(outbox);
+            if let Some(bundle) = owned.meta.bundle {
+                let bundle = bundle.to_string();
+                self.shared
+                    .metrics
+                    .bundle
+                    .with_label_values(&[label.as_str(), &bundle])
+                    .set(1);
+            }
+        }
+        metrics.steps_held.reset();
+        for (reason, count) in held {
+            metrics
+                .steps_held
+                .with_label_values(&[reason.as_str()])
+                .set(count);
+        }
+    }
+
+    /// Which partitions can't go on because a bundle has not come.
+    pub(super) fn waits_for_bundles(&self) -> Option<String> {
+        let waits =
+            |owned: &&Owned| owned.waits_for_bundle || !owned.can_go_on(&self.shared.bundles);
+        let mut waiting = self.owned.values().filter(waits);
+        let first = waiting.next()?.partition;
+        let more = waiting.count();
+        Some(format!(
+            "partition {first} and {more} more wait for a bundle that is not in the campaigns topic, or that this release can't \
+             use: publish the campaigns, or run the release that published them"
+        ))
+    }
+}
