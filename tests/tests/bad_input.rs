@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use winback_testkit::until;
-use winback_tests::Shop;
+use winback_tests::shop::get;
+use winback_tests::{Running, Shop};
 
 const POLICY: &str = r#"apiVersion: winback/v1
 kind: Policy
@@ -274,6 +275,7 @@ fn redis_and_kafka_may_go_away_and_come_back() {
         shop.text("all").contains("store is not available")
     })
     .unwrap();
+    not_ready(&all);
     shop.redis.restart().unwrap();
     mails(&shop, 2);
     shop.kafka.kill();
@@ -281,6 +283,7 @@ fn redis_and_kafka_may_go_away_and_come_back() {
         shop.text("all").contains("log is not available")
     })
     .unwrap();
+    not_ready(&all);
     shop.kafka.restart().unwrap();
     cart(&shop, "three");
     mails(&shop, 3);
@@ -291,6 +294,14 @@ fn redis_and_kafka_may_go_away_and_come_back() {
     cut_off(&shop);
     let left = all.child.terminate(Duration::from_secs(10));
     assert_eq!(left, Ok(Some(0)), "{}", shop.text("all"));
+}
+
+/// An outage shows on `/readyz`, also where a service waits inside a round.
+fn not_ready(all: &Running) {
+    until(Duration::from_secs(20), "it is not ready", || {
+        get(all.http, "/readyz").is_some_and(|answer| answer.contains("503"))
+    })
+    .unwrap();
 }
 
 /// Waits until every service has met the outage.

@@ -23,6 +23,9 @@ use crate::sweep::{self, Job};
 /// Most decisions in one commit: each may need a code of a pool, and so many codes are kept at hand.
 const DECISIONS: usize = 2_000;
 
+/// Of so many tries of a commit, 200 ms apart, one is told.
+const RETRIES_TOLD: u32 = 300;
+
 /// What all partitions of the process share.
 #[derive(Clone)]
 pub struct Shared {
@@ -345,6 +348,7 @@ impl Owned {
 
     /// Commits until the answer is definite. The same commit id makes a retry safe.
     async fn commit(&mut self, shared: &Shared, commit: &Commit) -> Result<(), Error> {
+        let mut tries = 0_u32;
         loop {
             let watch = clock::Stopwatch::start();
             let answer = shared.store.commit(self.partition, commit).await;
@@ -378,15 +382,20 @@ impl Owned {
                     }
                     return Err(Error::Fenced(self.partition));
                 }
-                Err(winback_store::Error::Unavailable(reason)) => {
+                Err(error @ winback_store::Error::Unavailable(_)) => {
                     if shared.shutdown.is_raised() {
-                        return Err(Error::Unavailable(reason));
+                        return Err(error.into());
                     }
-                    tracing::warn!(
-                        partition = self.partition.0,
-                        reason,
-                        "a commit waits for the store"
-                    );
+                    // Told at once, and then about once a minute.
+                    if tries.is_multiple_of(RETRIES_TOLD) {
+                        tracing::warn!(
+                            partition = self.partition.0,
+                            %error,
+                            tries,
+                            "a commit waits for the store"
+                        );
+                    }
+                    tries += 1;
                     if !shared.clock.is_virtual() {
                         clock::pause(Duration::from_millis(200)).await;
                     }
