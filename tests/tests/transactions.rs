@@ -90,6 +90,9 @@ async fn no_timer_fires_past_an_order_behind_an_open_transaction() {
         );
     }
     assert_eq!(frontier.waits_for(), "raw");
+    // Whoever only reads what is there is not told of more than can be read.
+    assert_eq!(log.ends("raw").await.unwrap(), [Offset(0)]);
+    assert_eq!(log.arrived("raw").await.unwrap(), [Offset(2)]);
     // It is given up: its record is void, the order is there to be read, and ingest commits behind it.
     let job = tokio::task::spawn_blocking(move || {
         job.abort_transaction(PATIENCE).unwrap();
@@ -97,6 +100,15 @@ async fn no_timer_fires_past_an_order_behind_an_open_transaction() {
     })
     .await
     .unwrap();
+    // The broker writes the mark of the abort behind its answer.
+    let mut readable = log.ends("raw").await.unwrap();
+    for _ in 0..300 {
+        if readable == log.arrived("raw").await.unwrap() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        readable = log.ends("raw").await.unwrap();
+    }
     let raw = Place::new("raw", Partition(0));
     let (begin, order, end) = (Offset(0), Offset(1), Offset(2));
     assert!(!log.has_records(&raw, begin, order).await.unwrap(), "void");

@@ -38,14 +38,20 @@ pub trait Log: Send + Sync {
     /// The number of partitions; `None` when the topic does not exist.
     async fn partitions(&self, topic: &str) -> Result<Option<u32>, Error>;
 
-    /// The next offset to be written, of each partition in order.
+    /// Up to where a reader may read, of each partition in order: before the first open transaction.
     async fn ends(&self, topic: &str) -> Result<Vec<Offset>, Error>;
+
+    /// The next offset to be written, of each partition in order: what is acknowledged has arrived, whether or not it may
+    /// be read yet (INV-6).
+    async fn arrived(&self, topic: &str) -> Result<Vec<Offset>, Error> {
+        self.ends(topic).await
+    }
 
     /// The first offset still kept, of each partition in order.
     async fn starts(&self, topic: &str) -> Result<Vec<Offset>, Error>;
 
     /// Whether a reader would be handed a record of `place` from `from` up to and without `to`. Offsets may be used up
-    /// by what no reader sees: marks of transactions, records of aborted ones.
+    /// by what no reader sees: marks of transactions, records of aborted ones. True where nobody knows yet: in an open one.
     async fn has_records(&self, place: &Place, from: Offset, to: Offset) -> Result<bool, Error>;
 
     /// What a group has committed, of each partition in order.

@@ -130,7 +130,7 @@ impl Frontier {
             None => {
                 let mut raw = Vec::new();
                 for source in &self.sources {
-                    raw.push(log.ends(&source.topic).await?);
+                    raw.push(log.arrived(&source.topic).await?);
                 }
                 (now, log.ends(&self.outcomes).await?, Lap::Ingest { raw })
             }

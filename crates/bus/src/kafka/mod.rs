@@ -57,11 +57,10 @@ impl std::fmt::Debug for Options {
 pub struct KafkaLog {
     options: Options,
     producer: producer::Producer,
-    /// Asks for metadata and ends; never joins a group. It sees what lies in open transactions, and behind them: what is
-    /// acknowledged has arrived, whether or not it may be read yet (INV-6).
+    /// Asks for metadata and ends; never joins a group.
     asking: Arc<BaseConsumer<Quiet>>,
-    /// Asks up to where readers may read.
-    stable: Arc<BaseConsumer<Quiet>>,
+    /// The same, but it sees what lies in open transactions, and behind them.
+    uncommitted: Arc<BaseConsumer<Quiet>>,
     /// One for each group whose commits are asked for.
     groups: Mutex<BTreeMap<String, Arc<BaseConsumer<Quiet>>>>,
     /// Counts of partitions, and when they were asked for.
@@ -158,21 +157,18 @@ impl KafkaLog {
     /// When a property is unknown or contradictory.
     pub fn new(options: Options) -> Result<Self, Error> {
         let producer = producer::Producer::new(&options)?;
-        let asking = options
-            .consumer("winback-asking")
-            .set("isolation.level", "read_uncommitted")
-            .create_with_context(Quiet)
-            .map_err(|error| fatal(&error))?;
-        let stable = options
-            .consumer("winback-asking")
-            .set("isolation.level", "read_committed")
-            .create_with_context(Quiet)
-            .map_err(|error| fatal(&error))?;
+        let client = |isolation: &str| {
+            let mut config = options.consumer("winback-asking");
+            config.set("isolation.level", isolation);
+            let made: Result<BaseConsumer<Quiet>, _> = config.create_with_context(Quiet);
+            made.map(Arc::new).map_err(|error| fatal(&error))
+        };
+        let (asking, uncommitted) = (client("read_committed")?, client("read_uncommitted")?);
         Ok(Self {
             options,
             producer,
-            asking: Arc::new(asking),
-            stable: Arc::new(stable),
+            asking,
+            uncommitted,
             groups: Mutex::default(),
             counts: Mutex::default(),
         })
@@ -214,29 +210,16 @@ impl KafkaLog {
         }
     }
 
-    /// All offsets of a topic in one question: the special times -1 and -2 mean its end and its beginning.
-    async fn offsets(&self, topic: &str, which: rdkafka::Offset) -> Result<Vec<Offset>, Error> {
-        let count = self.count(topic).await?;
-        let topic = topic.to_owned();
-        self.ask(move |asking| {
-            let mut list = TopicPartitionList::new();
-            for index in 0..count {
-                list.add_partition_offset(&topic, i32::try_from(index).unwrap_or(i32::MAX), which)?;
-            }
-            let answer = asking.offsets_for_times(list, PATIENCE)?;
-            answer
-                .elements()
-                .iter()
-                .map(|element| {
-                    element.error()?;
-                    Ok(match element.offset() {
-                        rdkafka::Offset::Offset(offset) => Offset(offset),
-                        _ => Offset(0),
-                    })
-                })
-                .collect()
-        })
-        .await
+    /// All offsets of a topic, as this client sees them.
+    async fn offsets(
+        &self,
+        asking: &Arc<BaseConsumer<Quiet>>,
+        topic: &str,
+        which: rdkafka::Offset,
+    ) -> Result<Vec<Offset>, Error> {
+        let count = i32::try_from(self.count(topic).await?).unwrap_or(i32::MAX);
+        let (asking, topic) = (asking.clone(), topic.to_owned());
+        blocking(move || list_offsets(&asking, &topic, 0..count, which)).await
     }
 
     fn group(&self, group: &str) -> Result<Arc<BaseConsumer<Quiet>>, Error> {
@@ -255,19 +238,29 @@ impl KafkaLog {
     }
 }
 
-/// Up to where a partition may be read: before the first open transaction.
-fn stable_end(stable: &BaseConsumer<Quiet>, place: &Place) -> Result<i64, KafkaError> {
+/// Offsets of some partitions in one question: the special times -1 and -2 mean the end and the beginning.
+fn list_offsets(
+    asking: &BaseConsumer<Quiet>,
+    topic: &str,
+    partitions: impl IntoIterator<Item = i32>,
+    which: rdkafka::Offset,
+) -> Result<Vec<Offset>, KafkaError> {
     let mut list = TopicPartitionList::new();
-    list.add_partition_offset(&place.topic, number(place.partition), rdkafka::Offset::End)?;
-    let answer = stable.offsets_for_times(list, PATIENCE)?;
-    let mut end = i64::MIN;
-    for element in answer.elements() {
-        element.error()?;
-        if let rdkafka::Offset::Offset(offset) = element.offset() {
-            end = offset;
-        }
+    for partition in partitions {
+        list.add_partition_offset(topic, partition, which)?;
     }
-    Ok(end)
+    let answer = asking.offsets_for_times(list, PATIENCE)?;
+    answer
+        .elements()
+        .iter()
+        .map(|element| {
+            element.error()?;
+            Ok(match element.offset() {
+                rdkafka::Offset::Offset(offset) => Offset(offset),
+                _ => Offset(0),
+            })
+        })
+        .collect()
 }
 
 /// Runs a blocking call where it may block.
@@ -375,11 +368,18 @@ impl Log for KafkaLog {
     }
 
     async fn ends(&self, topic: &str) -> Result<Vec<Offset>, Error> {
-        self.offsets(topic, rdkafka::Offset::End).await
+        self.offsets(&self.asking, topic, rdkafka::Offset::End)
+            .await
+    }
+
+    async fn arrived(&self, topic: &str) -> Result<Vec<Offset>, Error> {
+        self.offsets(&self.uncommitted, topic, rdkafka::Offset::End)
+            .await
     }
 
     async fn starts(&self, topic: &str) -> Result<Vec<Offset>, Error> {
-        self.offsets(topic, rdkafka::Offset::Beginning).await
+        let beginning = rdkafka::Offset::Beginning;
+        self.offsets(&self.asking, topic, beginning).await
     }
 
     async fn has_records(&self, place: &Place, from: Offset, to: Offset) -> Result<bool, Error> {
@@ -387,8 +387,14 @@ impl Log for KafkaLog {
         config
             .set("enable.partition.eof", "true")
             .set("queued.max.messages.kbytes", "1024");
-        let (place, stable) = (place.clone(), self.stable.clone());
+        let (place, asking) = (place.clone(), self.asking.clone());
         blocking(move || {
+            // Behind an open transaction nobody knows yet: what is there has arrived, and is waited for.
+            let partition = number(place.partition);
+            let readable = list_offsets(&asking, &place.topic, [partition], rdkafka::Offset::End)?;
+            if readable.iter().any(|end| *end < to) {
+                return Ok(true);
+            }
             let reader: BaseConsumer<Quiet> = config.create_with_context(Quiet)?;
             let mut list = TopicPartitionList::new();
             let offset = rdkafka::Offset::Offset(from.0);
@@ -399,11 +405,8 @@ impl Log for KafkaLog {
                 match reader.poll(Duration::from_millis(50)) {
                     // The first record there is: before `to`, or behind it.
                     Some(Ok(message)) => return Ok(message.offset() < to.0),
-                    // Nothing lies there if all of it may be read. Behind an open transaction nobody knows yet: what is
-                    // there has arrived, and is waited for.
-                    Some(Err(KafkaError::PartitionEOF(_))) => {
-                        return Ok(stable_end(&stable, &place)? < to.0);
-                    }
+                    // The end that was reached is not before the one the caller knows.
+                    Some(Err(KafkaError::PartitionEOF(_))) => return Ok(false),
                     Some(Err(error)) => return Err(error),
                     None => {}
                 }
