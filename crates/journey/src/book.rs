@@ -119,6 +119,18 @@ pub(crate) fn current_step<'w>(
     }
 }
 
+/// When the step at which a journey stands expires.
+pub(crate) fn expires_at(
+    customer: &Customer,
+    index: usize,
+    world: &World<'_>,
+) -> Option<Timestamp> {
+    let journey = &customer.journeys[index];
+    let campaign = world.bundles.campaign(journey.bundle, &journey.campaign)?;
+    let step = campaign.step(current_step(customer, index, world)?)?;
+    Some(journey.due + step.expires)
+}
+
 /// What a decision to send says: the channel, its window, whether the offer goes along, and why not.
 type Sends = (Channel, Timestamp, Timestamp, bool, Option<Reason>);
 

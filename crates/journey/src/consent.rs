@@ -19,12 +19,25 @@ pub(crate) fn consent(
         status: change.status,
         at: careful(change.status, at, arrival),
     };
-    if said.status == ConsentStatus::Denied {
+    match remember(customer, said) {
+        Remembered::Older => return,
+        Remembered::Kept => {}
+        Remembered::Truncated => out.count(Count::Truncated),
+    }
+    if change.status == ConsentStatus::Denied {
         withdraw(customer, change.channel, out);
     }
-    if remember(customer, said) {
-        out.count(Count::Truncated);
-    }
+}
+
+/// What became of a consent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Remembered {
+    /// What is known is newer.
+    Older,
+    /// It holds now.
+    Kept,
+    /// A list was full: it holds and another gave way, or it was no "no" and found no room among them.
+    Truncated,
 }
 
 /// The moment a consent counts from, on the careful side of both clocks: a "no" from the later one, anything else from
@@ -37,33 +50,39 @@ fn careful(status: ConsentStatus, at: Timestamp, arrival: Timestamp) -> Timestam
     }
 }
 
-/// Keeps a consent, of this profile or of one that was joined with it, unless what is known is newer. True where
-/// something had to give way; a "no" never does (INV-11, INV-12): of a full list of them, those of single topics become
+/// Keeps a consent, of this profile or of one that was joined with it, unless what is known is newer; of two of the same
+/// moment the "no" holds. A "no" never gives way to a full list (INV-11, INV-12): of many, those of single topics become
 /// one of their whole channel, which holds at least as much back.
-pub(crate) fn remember(customer: &mut Customer, said: Consent) -> bool {
+pub(crate) fn remember(customer: &mut Customer, said: Consent) -> Remembered {
     let same = |known: &Consent| known.channel == said.channel && known.topic == said.topic;
+    let is_no = |known: &Consent| known.status == ConsentStatus::Denied;
+    let holds = |known: &Consent| {
+        known.at > said.at || known.at == said.at && is_no(known) && !is_no(&said)
+    };
     if customer
         .consents
         .iter()
-        .any(|known| same(known) && known.at > said.at)
+        .any(|known| same(known) && holds(known))
     {
-        return false;
+        return Remembered::Older;
     }
     customer.consents.retain(|known| !same(known));
-    let is_no = |known: &Consent| known.status == ConsentStatus::Denied;
-    let mut truncated = false;
-    if customer.consents.len() >= limit::CONSENTS {
-        truncated = true;
+    let full = customer.consents.len() >= limit::CONSENTS;
+    if full {
         match customer.consents.iter().position(|known| !is_no(known)) {
             Some(oldest) => {
                 customer.consents.remove(oldest);
             }
-            None if !is_no(&said) => return true,
+            None if !is_no(&said) => return Remembered::Truncated,
             None => join_denials(&mut customer.consents),
         }
     }
     customer.consents.push(said);
-    truncated
+    if full {
+        Remembered::Truncated
+    } else {
+        Remembered::Kept
+    }
 }
 
 /// Makes room among denials: the ones of a channel's topics become one of the channel.

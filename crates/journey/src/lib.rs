@@ -6,6 +6,7 @@
 pub mod activate;
 pub mod advance;
 mod awaits;
+mod backoff;
 pub mod behaviour;
 pub mod book;
 pub mod codec;

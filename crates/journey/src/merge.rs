@@ -8,7 +8,7 @@ use winback_contract::{
 };
 
 use crate::codec::{decode, encode};
-use crate::consent::{remember, withdraw};
+use crate::consent::{Remembered, remember, withdraw};
 use crate::customer::{Absorbed, Customer, ForwardMark, limit};
 use crate::effects::{Count, Effects, Forward, GrantChange};
 use crate::eligibility::ends_by_order;
@@ -122,7 +122,7 @@ pub(crate) fn absorb(
             out.count(Count::Truncated);
         }
     }
-    fill(customer, &other);
+    fill(customer, &other, out);
     for channel in winback_contract::Channel::ALL {
         let denied = |consent: &crate::customer::Consent| {
             consent.channel == channel && consent.status == winback_contract::ConsentStatus::Denied
@@ -150,7 +150,7 @@ pub(crate) fn absorb(
     crate::start::date::arm_dates(customer, arrival, world, out);
 }
 
-fn fill(customer: &mut Customer, other: &Customer) {
+fn fill(customer: &mut Customer, other: &Customer, out: &mut Effects) {
     let (mine, theirs) = (&mut customer.profile, &other.profile);
     for (kept, new) in [
         (&mut mine.user, &theirs.user),
@@ -183,7 +183,9 @@ fn fill(customer: &mut Customer, other: &Customer) {
         .min();
     customer.last_activity = customer.last_activity.max(other.last_activity);
     for consent in &other.consents {
-        remember(customer, consent.clone());
+        if remember(customer, consent.clone()) == Remembered::Truncated {
+            out.count(Count::Truncated);
+        }
     }
     for (channel, reason) in &other.suppressed {
         if !customer

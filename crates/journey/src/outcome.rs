@@ -8,6 +8,7 @@ use winback_contract::{
     Reason, SourceKind, Span, Timestamp, Transition,
 };
 
+use crate::backoff::backoff;
 use crate::book;
 use crate::consent::{consent, withdraw};
 use crate::customer::{Booking, Customer, limit};
@@ -22,6 +23,11 @@ use crate::world::{Ambiguous, World};
 const RESENDS: u32 = 2;
 /// From a lost answer to the first repeat; then twice as long each time.
 const RESEND_AFTER: Span = Span::from_secs(30);
+/// From a claim that came too early for the input to the next judgement; then twice as long, up to a minute.
+const LAG_AFTER: Span = Span::from_secs(1);
+const LAG_LONGEST: Span = Span::from_mins(1);
+/// No provider is left alone for longer by our own choice.
+const LONGEST: Span = Span::from_mins(30);
 
 /// Applies an outcome.
 pub fn apply(customer: &mut Customer, outcome: &Outcome, world: &World<'_>) -> Effects {
@@ -51,25 +57,22 @@ pub fn apply(customer: &mut Customer, outcome: &Outcome, world: &World<'_>) -> E
         S::Bounced => suppress(customer, outcome.channel, Reason::Suppressed, &mut out),
         S::Complained => {
             // It is about the person, whatever address comes next: only an explicit, newer "yes" undoes it.
-            let change = ConsentChange {
-                channel: outcome.channel,
-                topic: None,
-                status: ConsentStatus::Denied,
-            };
-            consent(customer, &change, (outcome.at, outcome.at), &mut out);
+            deny(customer, outcome, &mut out);
             suppress(customer, outcome.channel, Reason::Suppressed, &mut out);
         }
-        S::Unsubscribed => {
-            let status = ConsentStatus::Denied;
-            let change = ConsentChange {
-                channel: outcome.channel,
-                topic: None,
-                status,
-            };
-            consent(customer, &change, (outcome.at, outcome.at), &mut out);
-        }
+        S::Unsubscribed => deny(customer, outcome, &mut out),
     }
     out
+}
+
+/// The person wants nothing more on this channel.
+fn deny(customer: &mut Customer, outcome: &Outcome, out: &mut Effects) {
+    let change = ConsentChange {
+        channel: outcome.channel,
+        topic: None,
+        status: ConsentStatus::Denied,
+    };
+    consent(customer, &change, (outcome.at, outcome.at), out);
 }
 
 fn hand_over(customer: &mut Customer, outcome: &Outcome, world: &World<'_>, out: &mut Effects) {
@@ -230,7 +233,7 @@ pub(crate) fn settle_message(
                     again(journey);
                     if journey.station == Station::Step {
                         journey.hold = Some(Hold {
-                            until: at + backoff(RESEND_AFTER, lost),
+                            until: at + backoff(RESEND_AFTER, lost, LONGEST),
                             reason: Reason::Unknown,
                         });
                     }
@@ -271,17 +274,19 @@ pub(crate) fn settle_message(
         OutcomeStatus::Deferred | OutcomeStatus::Moved => {
             unbook(customer, pending, out);
             if let Some(index) = index {
-                let expires = expiry(customer, index, world);
+                let expires = book::expires_at(customer, index, world);
                 let journey = &mut customer.journeys[index];
                 again(journey);
                 let least = world.limits.claim_timeout;
+                let failures = journey.attempts.saturating_sub(1);
                 let until = match reason {
                     Some(Reason::Paused) => Some(at + least),
-                    // The frontier has to pass this moment first: then all input up to the claim is applied.
-                    Some(Reason::InputLag) => Some(at + Span::from_millis(1)),
+                    // The frontier has to pass that moment first. Input that stays behind for long must not make a
+                    // decision of everybody every few seconds.
+                    Some(Reason::InputLag) => Some(at + backoff(LAG_AFTER, failures, LAG_LONGEST)),
                     // The longer a provider is away the more rarely it is asked; what it asks for itself holds.
                     Some(Reason::ProviderDown) => {
-                        let until = at + backoff(least, journey.attempts.saturating_sub(1));
+                        let until = at + backoff(least, failures, LONGEST);
                         Some(retry_at.map_or(until, |retry_at| until.max(retry_at)))
                     }
                     _ => None,
@@ -289,7 +294,8 @@ pub(crate) fn settle_message(
                 if let (Some(until), Some(reason), Station::Step) = (until, reason, journey.station)
                 {
                     // The hold ends with the step itself: then it is judged once more, and expires.
-                    let until = expires.map_or(until, |expires| until.min(expires));
+                    let after = expires.map(|expires| expires + Span::from_millis(1));
+                    let until = after.map_or(until, |after| until.min(after));
                     journey.hold = Some(Hold { until, reason });
                 }
             }
@@ -311,22 +317,6 @@ fn answers_lost(customer: &Customer, pending: &Pending) -> u32 {
             && began.is_none_or(|began| kept.at >= began)
     });
     u32::try_from(lost.count()).unwrap_or(u32::MAX)
-}
-
-/// The moment after the step's expiry.
-fn expiry(customer: &Customer, index: usize, world: &World<'_>) -> Option<Timestamp> {
-    let journey = &customer.journeys[index];
-    let step = book::current_step(customer, index, world)?;
-    let campaign = world.bundles.campaign(journey.bundle, &journey.campaign)?;
-    let expires = campaign.step(step)?.expires;
-    Some(journey.due + expires + Span::from_millis(1))
-}
-
-/// Doubles with every try, up to half an hour.
-fn backoff(first: Span, tries: u32) -> Span {
-    let longest = first.as_millis().max(1_800_000);
-    let factor = 1_i64 << tries.min(16);
-    Span::from_millis(first.as_millis().saturating_mul(factor).min(longest))
 }
 
 /// A record about a message. Its journey may have ended while it was on its way: what became of it is told all the same.

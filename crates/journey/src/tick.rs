@@ -5,6 +5,7 @@
 use winback_contract::{Blob, DueStep, OutcomeStatus, Reason, Span, Timestamp, Trigger, TriggerId};
 
 use crate::advance::advance;
+use crate::backoff::backoff;
 use crate::book;
 use crate::codec::encode;
 use crate::customer::Customer;
@@ -115,21 +116,15 @@ fn look_after(
             None => {
                 let pending = &mut customer.messages[place];
                 pending.checks = pending.checks.saturating_add(1);
-                pending.check_at = now + backoff(world.limits.claim_timeout, pending.checks);
+                pending.check_at = now + look_again(world.limits.claim_timeout, pending.checks);
             }
         }
     }
 }
 
-fn backoff(first: Span, times: u32) -> Span {
-    let factor = 1_i64 << times.min(5);
-    Span::from_millis(
-        first
-            .as_millis()
-            .saturating_mul(factor)
-            .min(300_000)
-            .max(first.as_millis()),
-    )
+/// The same for triggers without a decision and messages without an answer.
+fn look_again(first: Span, times: u32) -> Span {
+    backoff(first, times.min(5), Span::from_mins(5))
 }
 
 /// Opens the trigger of this customer, if a step is due.
@@ -180,17 +175,13 @@ fn emit(customer: &Customer, trigger: &OpenTrigger, world: &World<'_>, out: &mut
             .position(|journey| journey.id == *id)?;
         let journey = &customer.journeys[index];
         let name = book::current_step(customer, index, world)?;
-        let step = world
-            .bundles
-            .campaign(journey.bundle, &journey.campaign)?
-            .step(name)?;
         Some(DueStep {
             journey: journey.id,
             campaign: journey.campaign.clone(),
             bundle: journey.bundle,
             step: name.to_owned(),
             due: journey.due,
-            expires: journey.due + step.expires,
+            expires: book::expires_at(customer, index, world)?,
             competitor,
         })
     };
@@ -231,13 +222,8 @@ fn reemit(
         let Some(name) = book::current_step(customer, index, world).map(str::to_owned) else {
             continue;
         };
-        let step = world
-            .bundles
-            .campaign(journey.bundle, &journey.campaign)
-            .and_then(|campaign| campaign.step(&name));
-        if step.is_some_and(|step| journey.due + step.expires < now)
-            && journey.station == Station::Step
-        {
+        let expires = book::expires_at(customer, index, world);
+        if expires.is_some_and(|expires| expires < now) && journey.station == Station::Step {
             book::skip(customer, index, &name, Reason::NoDecision, now, world, out);
             open.journeys.retain(|other| *other != id);
         }
@@ -254,7 +240,7 @@ fn reemit(
         return;
     }
     open.emitted = open.emitted.saturating_add(1);
-    open.deadline = now + backoff(world.limits.trigger_retry, open.emitted);
+    open.deadline = now + look_again(world.limits.trigger_retry, open.emitted);
     customer.trigger = Some(open.clone());
     emit(customer, &open, world, out);
     out.count(Count::Reemitted);

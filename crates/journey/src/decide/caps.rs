@@ -21,7 +21,7 @@ pub(super) fn free_at(
         .filter(|cap| cap.channels.is_empty() || cap.channels.contains(&channel))
         .filter(|cap| has(&cap.topics, &campaign.topic) && has(&cap.groups, &campaign.group))
         .filter_map(|cap| {
-            let counts = |booking: &Booking| {
+            let counts = |booking: &Booking, at: Timestamp| {
                 let of = active.campaign(&booking.campaign);
                 let topic = of.map_or("", |campaign| campaign.topic.as_str());
                 let group = of.map_or("", |campaign| campaign.group.as_str());
@@ -29,17 +29,14 @@ pub(super) fn free_at(
                     && (cap.channels.is_empty() || cap.channels.contains(&booking.channel))
                     && has(&cap.topics, topic)
                     && has(&cap.groups, group)
-                    && booking.at + cap.per > now
+                    && at + cap.per > now
             };
             let mut inside: Vec<Timestamp> = customer
                 .bookings
                 .iter()
-                .map(|booking| Booking {
-                    at: counts_from(customer, booking, now),
-                    ..booking.clone()
-                })
-                .filter(|booking| counts(booking))
-                .map(|booking| booking.at)
+                .map(|booking| (booking, counts_from(customer, booking, now)))
+                .filter(|(booking, at)| counts(booking, *at))
+                .map(|(_, at)| at)
                 .collect();
             inside.sort_unstable();
             let allowed = usize::try_from(cap.at_most).unwrap_or(usize::MAX);

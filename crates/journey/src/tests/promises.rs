@@ -157,6 +157,24 @@ fn a_complaint_survives_another_address_in_between() {
     );
 }
 
+/// INV-11: a "no" of an hour ago that comes late changes nothing, and takes nothing back.
+#[test]
+fn a_no_that_is_older_than_the_yes_takes_no_grant_back() {
+    let mut life = Life::new(MORNING, &[CART]);
+    life.event(added("c1"));
+    life.now = life.now + Span::from_mins(20);
+    on_its_way(&mut life);
+    // Both of the shop's past: arrival is when it happened.
+    let told = |status, at: &str, life: &mut Life| {
+        let body = Body::Storefront(Box::new(consent(Channel::Email, None, status)));
+        life.body(body, super::world::at(at), SourceKind::History);
+    };
+    told(ConsentStatus::Granted, "2026-01-05T09:30:00Z", &mut life);
+    let before = life.withdrawn.len();
+    told(ConsentStatus::Denied, "2026-01-05T09:00:00Z", &mut life);
+    assert_eq!(life.withdrawn.len(), before, "its message may still go out");
+}
+
 /// A "yes" that is newer by both clocks undoes a "no"; one that only arrives later does not.
 #[test]
 fn a_yes_undoes_a_no_only_by_both_clocks() {
@@ -257,6 +275,42 @@ fn repeats_of_a_lost_answer_are_few_and_far_between() {
         crate::state::Station::Step,
         "the cascade goes on without it"
     );
+}
+
+/// INV-11: of a "no" and a "yes" of one moment the "no" holds, whichever profile said it.
+#[test]
+fn of_one_moment_the_no_holds_in_a_merge_too() {
+    for (mine, theirs) in [
+        (ConsentStatus::Denied, ConsentStatus::Granted),
+        (ConsentStatus::Granted, ConsentStatus::Denied),
+    ] {
+        let mut user = Life::new(MORNING, &[CART]);
+        user.me = winback_contract::CustomerId([2; 16]);
+        user.event(consent(Channel::Email, None, mine));
+        let mut device = Life::new(MORNING, &[CART]);
+        device.me = winback_contract::CustomerId([1; 16]);
+        device.event(consent(Channel::Email, None, theirs));
+        device.link_to(&mut user);
+        let status = user.customer.consents[0].status;
+        assert_eq!(status, ConsentStatus::Denied, "{mine:?} and {theirs:?}");
+    }
+}
+
+/// Input that stays behind is no reason to decide anew every moment.
+#[test]
+fn a_claim_that_came_too_early_for_the_input_is_judged_again_with_patience() {
+    let mut life = Life::new(MORNING, &[CART]);
+    life.event(added("c1"));
+    life.now = life.now + Span::from_mins(20);
+    let mut waits = Vec::new();
+    for _ in 0..8 {
+        on_its_way(&mut life);
+        report(&mut life, OutcomeStatus::Deferred, Reason::InputLag, None);
+        let until = life.customer.journeys[0].hold.expect("it waits").until;
+        waits.push(until.since(life.now).as_millis() / 1_000);
+        life.now = until;
+    }
+    assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
 }
 
 /// A provider that is away is asked more and more rarely, and when it names a time, not before; the step's end caps both.
