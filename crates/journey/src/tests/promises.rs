@@ -219,7 +219,12 @@ fn a_list_full_of_denials_forgets_none() {
     assert!((0..40).all(|number| no(Channel::Sms, &format!("t{number}"))));
 }
 
-fn report(life: &mut Life, status: OutcomeStatus, reason: Reason, retry_at: Option<Timestamp>) {
+fn report(
+    life: &mut Life,
+    status: OutcomeStatus,
+    reason: impl Into<Option<Reason>>,
+    retry_at: Option<Timestamp>,
+) {
     let pending = life.customer.messages[0].clone();
     let said = Outcome {
         v: 1,
@@ -228,7 +233,7 @@ fn report(life: &mut Life, status: OutcomeStatus, reason: Reason, retry_at: Opti
         channel: pending.channel,
         attempt: pending.attempt,
         status,
-        reason: Some(reason),
+        reason: reason.into(),
         provider_id: None,
         bot: false,
         rehearsed: false,
@@ -275,6 +280,66 @@ fn repeats_of_a_lost_answer_are_few_and_far_between() {
         crate::state::Station::Step,
         "the cascade goes on without it"
     );
+}
+
+/// INV-11: a message that waited for long counts towards caps from when it went out.
+#[test]
+fn caps_count_from_the_send_not_from_the_decision() {
+    let peek = "apiVersion: winback/v1
+kind: Campaign
+metadata: { name: peek, group: cart, priority: 10 }
+spec:
+  enter: { on: Page Viewed, idle: 20m }
+  exit: { converted: Order Completed }
+  cascade: [ { step: peek, send: [email] } ]
+";
+    let policy = POLICY.replace("  quiet: [ { from: \"22:00\", to: \"07:00\" } ]\n", "");
+    let mut life = Life::with_policy(MORNING, &policy, &[CART, peek]);
+    life.event(added("c1"));
+    life.now = life.now + Span::from_mins(20);
+    on_its_way(&mut life);
+    life.now = life.now + Span::from_hours(10);
+    report(&mut life, OutcomeStatus::Sent, None, None);
+    // 20 hours after the decision, 10 after the send; the cap is one in 16.
+    life.now = life.now + Span::from_hours(10);
+    life.event(viewed());
+    life.now = life.now + Span::from_mins(20);
+    let now = life.now;
+    let gone = |_| crate::GrantState::Gone;
+    let fired = life.with(|customer, world| tick::tick(customer, now, &gone, true, world));
+    let decision = decide(&life.bundles, &fired.triggers[0]).unwrap();
+    let verdict = decision
+        .steps
+        .iter()
+        .find(|step| step.campaign == "peek")
+        .map(|step| step.verdict.reason());
+    assert_eq!(verdict, Some(Some(Reason::Capped)), "{:?}", decision.steps);
+}
+
+/// An address that bounced is forgotten with itself, not with the address of another channel.
+#[test]
+fn a_bounce_is_forgotten_with_its_own_address_only() {
+    let mut life = Life::new(MORNING, &[CART]);
+    life.event(added("c1"));
+    life.now = life.now + Span::from_mins(20);
+    on_its_way(&mut life);
+    report(&mut life, OutcomeStatus::Bounced, None, None);
+    let with = |email: Option<&str>, phone: Option<&str>| Event {
+        identities: Identities {
+            email: email.map(str::to_owned).or(known().email),
+            phone: phone.map(str::to_owned),
+            ..known()
+        },
+        ..viewed()
+    };
+    life.event(with(None, Some("+380501112233")));
+    assert_eq!(
+        life.customer.suppressed.len(),
+        1,
+        "a phone says nothing of a mailbox"
+    );
+    life.event(with(Some("new@example.com"), None));
+    assert!(life.customer.suppressed.is_empty());
 }
 
 /// INV-11: of a "no" and a "yes" of one moment the "no" holds, whichever profile said it.
