@@ -1,5 +1,5 @@
 # Thin targets; CI calls the same ones. `make help` lists them.
-.PHONY: help demo test lint unit e2e bench generate setup tools build
+.PHONY: help demo test lint unit e2e bench generate setup build
 
 # The system's OpenSSL under librdkafka where it is; built from source elsewhere.
 export OPENSSL_NO_VENDOR := $(shell pkg-config --exists openssl 2>/dev/null && echo 1 || echo 0)

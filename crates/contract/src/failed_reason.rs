@@ -3,47 +3,11 @@
 //! A new reason is a change of the contract; the table of `docs/events.md` is generated from here. Absent: what is
 //! wrong with one record, which its `detail` says.
 
-use std::fmt;
+use crate::words::words;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
-macro_rules! failed_reasons {
-    ($($(#[doc = $doc:literal])+ $name:ident = $word:literal),+ $(,)?) => {
-        /// Why a record could not be applied.
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, JsonSchema)]
-        #[serde(rename_all = "snake_case")]
-        pub enum FailedReason {
-            $($(#[doc = $doc])+ $name,)+
-            /// A newer release wrote a reason that this one does not know.
-            #[serde(other)]
-            Newer,
-        }
-
-        impl FailedReason {
-            /// All that this release writes, in the order of the table in the docs.
-            pub const ALL: &'static [Self] = &[$(Self::$name),+];
-
-            /// The word on the wire, in metrics and in the docs.
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$name => $word,)+
-                    Self::Newer => "newer",
-                }
-            }
-
-            /// One sentence for people.
-            pub fn explanation(self) -> &'static str {
-                match self {
-                    $(Self::$name => concat!($($doc),+),)+
-                    Self::Newer => " A newer release wrote a reason that this one does not know.",
-                }
-            }
-        }
-    };
-}
-
-failed_reasons! {
+words! {
+    /// Why a record could not be applied.
+    FailedReason, newer Newer = "newer" " A newer release wrote a reason that this one does not know.";
     /// The payload is no JSON object.
     MalformedJson = "malformed_json",
     /// The payload is larger than `ingest.max_bytes`.
@@ -76,12 +40,6 @@ failed_reasons! {
     UnreadableSnapshot = "unreadable_snapshot",
     /// The customer belongs to another partition than the record lies in.
     WrongPartition = "wrong_partition",
-}
-
-impl fmt::Display for FailedReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
 }
 
 #[cfg(test)]

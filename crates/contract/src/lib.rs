@@ -27,6 +27,7 @@ mod text;
 pub mod time;
 pub mod topics;
 pub mod trigger;
+mod words;
 
 pub use blob::Blob;
 pub use channel::Channel;

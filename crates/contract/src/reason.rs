@@ -2,32 +2,11 @@
 //!
 //! A new reason is a change of the contract. Outcomes under a campaign's own name (`end:`) are not here.
 
-use std::fmt;
+use crate::words::words;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
-macro_rules! reasons {
-    ($($(#[doc = $doc:literal])+ $name:ident = $word:literal),+ $(,)?) => {
-        /// Why something was held, skipped, stopped or ended.
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, JsonSchema)]
-        #[serde(rename_all = "snake_case")]
-        pub enum Reason { $($(#[doc = $doc])+ $name),+ }
-
-        impl Reason {
-            /// All reasons in the order of the table in the docs.
-            pub const ALL: &'static [Self] = &[$(Self::$name),+];
-
-            /// The word on the wire, in metrics and in the docs.
-            pub fn as_str(self) -> &'static str { match self { $(Self::$name => $word),+ } }
-
-            /// One sentence for people.
-            pub fn explanation(self) -> &'static str { match self { $(Self::$name => concat!($($doc),+)),+ } }
-        }
-    };
-}
-
-reasons! {
+words! {
+    /// Why something was held, skipped, stopped or ended.
+    Reason;
     /// No address is known for any of the step's channels.
     NoAddress = "no_address",
     /// The customer has not agreed to this topic on this channel.
@@ -90,12 +69,6 @@ reasons! {
     Dropped = "dropped",
     /// A journey of the campaign came too short a time ago, or too many came.
     Reentry = "reentry",
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
 }
 
 #[cfg(test)]

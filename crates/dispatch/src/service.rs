@@ -16,6 +16,7 @@ use winback_contract::{
     Reason, Span, Timestamp, Topic, TopicNames, is_paused,
 };
 use winback_journey::{Bundles, Offered};
+use winback_service::outage::Outage;
 use winback_service::{Clock, Health, Shutdown, clock};
 use winback_store::{Claim, ClaimTerms, Store};
 
@@ -366,6 +367,7 @@ impl Service {
             timeout: self.config.claim_timeout,
             most_lag: self.config.most_lag,
         };
+        let mut outage = Outage::default();
         loop {
             // The same token: if an answer was lost, the next one says the same.
             match self
@@ -379,7 +381,9 @@ impl Service {
                     return Err(Error::Unavailable(reason));
                 }
                 Err(winback_store::Error::Unavailable(reason)) => {
-                    tracing::warn!(reason, "a claim waits for the store");
+                    if let Some(untold) = outage.failed() {
+                        tracing::warn!(reason, untold, "a claim waits for the store");
+                    }
                     if !self.clock.is_virtual() {
                         clock::pause(Duration::from_millis(200)).await;
                     }
@@ -514,6 +518,7 @@ impl Service {
     /// Only those that no waiting mends.
     pub async fn run(mut self, health: Health) -> Result<(), Error> {
         let part = format!("dispatch.{}", self.config.channel);
+        health.goes_round(&part);
         while !self.shutdown.is_raised() {
             match self.step(Duration::from_millis(50)).await {
                 Ok(_) => health.goes_round(&part),

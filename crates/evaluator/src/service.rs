@@ -188,6 +188,7 @@ impl Service {
     /// # Errors
     /// Only those that no waiting mends.
     pub async fn run(mut self, shutdown: Shutdown, health: Health) -> Result<(), Error> {
+        health.goes_round("evaluator");
         while !shutdown.is_raised() {
             match self.step(Duration::from_millis(50)).await {
                 Ok(_) => health.goes_round("evaluator"),

@@ -294,7 +294,7 @@ impl Service {
     /// Only those that no waiting mends.
     pub async fn run(mut self, shutdown: Shutdown, health: Health) -> Result<(), Error> {
         let part = format!("ingest.{}", self.source.name);
-        health.ready(&part);
+        health.goes_round(&part);
         while !shutdown.is_raised() {
             match self.step(Duration::from_millis(50)).await {
                 Ok(_) => health.goes_round(&part),

@@ -183,11 +183,7 @@ pub(crate) fn settle_message(
     world: &World<'_>,
     out: &mut Effects,
 ) {
-    let Said {
-        status,
-        reason,
-        retry_at,
-    } = said;
+    let Said { status, reason, .. } = said;
     if pending.holder == world.customer {
         out.grants.push(GrantChange::Remove(pending.message));
     }
@@ -277,31 +273,39 @@ pub(crate) fn settle_message(
                 let expires = book::expires_at(customer, index, world);
                 let journey = &mut customer.journeys[index];
                 again(journey);
-                let least = world.limits.claim_timeout;
-                let failures = journey.attempts.saturating_sub(1);
-                let until = match reason {
-                    Some(Reason::Paused) => Some(at + least),
-                    // The frontier has to pass that moment first. Input that stays behind for long must not make a
-                    // decision of everybody every few seconds.
-                    Some(Reason::InputLag) => Some(at + backoff(LAG_AFTER, failures, LAG_LONGEST)),
-                    // The longer a provider is away the more rarely it is asked; what it asks for itself holds.
-                    Some(Reason::ProviderDown) => {
-                        let until = at + backoff(least, failures, LONGEST);
-                        Some(retry_at.map_or(until, |retry_at| until.max(retry_at)))
+                if let (Some(mut hold), Station::Step) = (
+                    hold_after(&said, journey.attempts, at, world),
+                    journey.station,
+                ) {
+                    if let Some(expires) = expires {
+                        // It ends with the step itself: then the step is judged once more, and expires.
+                        hold.until = hold.until.min(expires + Span::from_millis(1));
                     }
-                    _ => None,
-                };
-                if let (Some(until), Some(reason), Station::Step) = (until, reason, journey.station)
-                {
-                    // The hold ends with the step itself: then it is judged once more, and expires.
-                    let after = expires.map(|expires| expires + Span::from_millis(1));
-                    let until = after.map_or(until, |after| until.min(after));
-                    journey.hold = Some(Hold { until, reason });
+                    journey.hold = Some(hold);
                 }
             }
         }
         _ => {}
     }
+}
+
+/// How long a step waits that could not be sent for now; `attempts` includes the one that failed.
+fn hold_after(said: &Said, attempts: u32, at: Timestamp, world: &World<'_>) -> Option<Hold> {
+    let (reason, failures) = (said.reason?, attempts.saturating_sub(1));
+    let least = world.limits.claim_timeout;
+    let until = match reason {
+        Reason::Paused => at + least,
+        // The frontier has to pass that moment first. Input that stays behind for long must not make a decision of
+        // everybody every few seconds.
+        Reason::InputLag => at + backoff(LAG_AFTER, failures, LAG_LONGEST),
+        // The longer a provider is away the more rarely it is asked; what it asks for itself holds.
+        Reason::ProviderDown => {
+            let until = at + backoff(least, failures, LONGEST);
+            said.retry_at.map_or(until, |retry_at| until.max(retry_at))
+        }
+        _ => return None,
+    };
+    Some(Hold { until, reason })
 }
 
 /// How often the answer of this step's message was lost already, in this journey.

@@ -50,14 +50,15 @@ impl Health {
         self.set(part, None, true);
     }
 
-    /// `part` does not work, and why.
+    /// `part` does not work, and why. A loop that says so has gone round.
     pub fn not_ready(&self, part: &str, why: impl Into<String>) {
-        self.set(part, Some(why.into()), true);
+        self.set(part, Some(why.into()), false);
     }
 
     fn set(&self, part: &str, problem: Option<String>, is_loop: bool) {
         let mut parts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let round = is_loop.then(Stopwatch::start);
+        let was_loop = parts.get(part).is_some_and(|known| known.round.is_some());
+        let round = (is_loop || was_loop).then(Stopwatch::start);
         parts.insert(part.to_owned(), Part { problem, round });
     }
 
@@ -119,5 +120,9 @@ mod tests {
         assert!(health.problems().is_empty());
         health.not_ready("sessions", "no answer");
         assert_eq!(health.problems(), ["sessions: no answer"]);
+        // What is no loop does not become one by failing: its age would stand in the metrics for ever.
+        health.not_ready("start", "connecting");
+        health.ready("start");
+        assert_eq!(health.standings()[1].age, None);
     }
 }

@@ -8,6 +8,7 @@ pub mod health;
 pub mod http;
 pub mod logs;
 pub mod metrics;
+pub mod outage;
 pub mod secret;
 pub mod shutdown;
 pub mod tasks;

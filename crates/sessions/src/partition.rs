@@ -106,6 +106,11 @@ impl Owned {
             .is_none_or(|hash| bundles.get(hash).is_some())
     }
 
+    /// Whether it can't go on, or not past a switch, because a bundle has not come.
+    pub fn waits(&self, bundles: &Bundles) -> bool {
+        self.waits_for_bundle || !self.can_go_on(bundles)
+    }
+
     /// Whether an input waits that could be applied now.
     pub fn has_input(&self) -> bool {
         !self.events.is_empty() && !self.waits_for_bundle

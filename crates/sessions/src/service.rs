@@ -11,6 +11,7 @@ use winback_bus::frontier::Frontier;
 use winback_bus::{Assignment, Follower, Log, Member, Place, Reader, Record};
 use winback_contract::{Offset, Partition, Timestamp, Topic};
 use winback_journey::{Bundles, Offered};
+use winback_service::outage::Outage;
 use winback_service::tasks::side_by_side;
 use winback_service::{Clock, Health, Shutdown, clock};
 use winback_store::Store;
@@ -36,8 +37,8 @@ pub struct Service {
     wanted: Vec<Partition>,
     frontier: Frontier,
     probed: Option<i64>,
-    /// When it was last told that the frontier can't be asked for, while that lasts.
-    probe_failed: Option<i64>,
+    /// Whether the frontier can be asked for.
+    probing: Outage,
     /// When leases were renewed.
     vouched: i64,
     echoed: i64,
@@ -87,7 +88,7 @@ impl Service {
             owned: BTreeMap::new(),
             wanted: Vec::new(),
             probed: None,
-            probe_failed: None,
+            probing: Outage::default(),
             vouched: 0,
             echoed: 0,
             shown: 0,
@@ -270,21 +271,22 @@ impl Service {
         Ok(())
     }
 
-    /// A frontier that can't be asked for is told on a change, and then once a minute; only what a person must mend ends
-    /// the loop.
+    /// A frontier that can't be asked for holds timers and is told; only what a person must mend ends the loop.
     fn note_probe(&mut self, looked: Result<(), Error>) -> Result<(), Error> {
-        let here = self.shared.clock.now_millis();
         match looked {
             Ok(()) => {
-                if self.probe_failed.take().is_some() {
+                if self.probing.is_over() {
                     tracing::info!("the input frontier is known again: timers go on");
                 }
                 Ok(())
             }
             Err(Error::Unavailable(reason)) => {
-                if self.probe_failed.is_none_or(|told| here - told >= 60_000) {
-                    tracing::warn!(reason, "timers wait: the input frontier can't be asked for");
-                    self.probe_failed = Some(here);
+                if let Some(untold) = self.probing.failed() {
+                    tracing::warn!(
+                        reason,
+                        untold,
+                        "timers wait: the input frontier can't be asked for"
+                    );
                 }
                 Ok(())
             }
@@ -438,6 +440,7 @@ impl Service {
     /// # Errors
     /// Only those that need a person.
     pub async fn run(mut self, health: Health) -> Result<(), Error> {
+        health.goes_round("sessions");
         while !self.shared.shutdown.is_raised() {
             match self.step(Duration::from_millis(20)).await {
                 Ok(_) => match self.waits_for_bundles() {

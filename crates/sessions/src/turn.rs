@@ -9,6 +9,7 @@ use std::time::Duration;
 use winback_bus::{Log, Record};
 use winback_contract::{Body, CustomerId, Decision, EventRecord, MessageId, Outcome, Timestamp};
 use winback_journey::{Bundles, Coupons, GrantState, decode};
+use winback_service::outage::Outage;
 use winback_service::{Clock, Shutdown, clock};
 use winback_store::{Commit, Committed, Grant, Meta, Store};
 
@@ -22,9 +23,6 @@ use crate::sweep::{self, Job};
 
 /// Most decisions in one commit: each may need a code of a pool, and so many codes are kept at hand.
 const DECISIONS: usize = 2_000;
-
-/// Of so many tries of a commit, 200 ms apart, one is told.
-const RETRIES_TOLD: u32 = 300;
 
 /// What all partitions of the process share.
 #[derive(Clone)]
@@ -348,7 +346,7 @@ impl Owned {
 
     /// Commits until the answer is definite. The same commit id makes a retry safe.
     async fn commit(&mut self, shared: &Shared, commit: &Commit) -> Result<(), Error> {
-        let mut tries = 0_u32;
+        let mut outage = Outage::default();
         loop {
             let watch = clock::Stopwatch::start();
             let answer = shared.store.commit(self.partition, commit).await;
@@ -386,16 +384,10 @@ impl Owned {
                     if shared.shutdown.is_raised() {
                         return Err(error.into());
                     }
-                    // Told at once, and then about once a minute.
-                    if tries.is_multiple_of(RETRIES_TOLD) {
-                        tracing::warn!(
-                            partition = self.partition.0,
-                            %error,
-                            tries,
-                            "a commit waits for the store"
-                        );
+                    if let Some(untold) = outage.failed() {
+                        let partition = self.partition.0;
+                        tracing::warn!(partition, %error, untold, "a commit waits for the store");
                     }
-                    tries += 1;
                     if !shared.clock.is_virtual() {
                         clock::pause(Duration::from_millis(200)).await;
                     }

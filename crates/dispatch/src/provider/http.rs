@@ -170,11 +170,6 @@ async fn beginning(mut answer: reqwest::Response) -> Vec<u8> {
     text
 }
 
-/// The provider's own clock, against which a date in `Retry-After` is read.
-fn answer_date(answer: &reqwest::Response) -> Option<&str> {
-    answer.headers().get("date")?.to_str().ok()
-}
-
 /// `https://` anywhere, `http://` to this machine only. Names that merely begin like this machine's are others.
 fn is_allowed(url: &str) -> bool {
     let Ok(url) = reqwest::Url::parse(url) else {
@@ -227,19 +222,16 @@ impl Provider for HttpProvider {
             return Sent::Accepted { provider_id: id };
         }
         let detail = format!("status {status}");
-        let retry_after = answer
-            .headers()
-            .get("retry-after")
-            .and_then(|value| value.to_str().ok())
-            .and_then(|text| retry_after::parse(text, answer_date(&answer)));
+        let header = |name: &str| answer.headers().get(name)?.to_str().ok();
+        // A date in it is read against the provider's own clock.
+        let retry_after =
+            header("retry-after").and_then(|text| retry_after::parse(text, header("date")));
+        let address_is_bad = self.config.bad_address.contains(&status);
         match status {
-            _ if self.config.refused.contains(&status) => Sent::Refused {
+            // The config knows this provider better than the list below.
+            _ if address_is_bad || self.config.refused.contains(&status) => Sent::Refused {
                 detail,
-                address_is_bad: false,
-            },
-            _ if self.config.bad_address.contains(&status) => Sent::Refused {
-                detail,
-                address_is_bad: true,
+                address_is_bad,
             },
             // Too many, not ready, not for us (an expired key, a moved address): it says itself that it took nothing, and
             // none of it is about this message (INV-4).
@@ -250,7 +242,7 @@ impl Provider for HttpProvider {
             500..=599 => Sent::Unknown { detail },
             _ => Sent::Refused {
                 detail,
-                address_is_bad: false,
+                address_is_bad,
             },
         }
     }

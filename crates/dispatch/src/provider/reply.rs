@@ -35,7 +35,8 @@ pub(super) fn enhanced(text: &str) -> Option<Enhanced> {
 
 /// The meaning of a permanent reply (5yz) with this basic code and text.
 pub(super) fn permanent(stage: Stage, code: u16, text: &str) -> Sent {
-    let detail = match enhanced(text) {
+    let said = enhanced(text);
+    let detail = match said {
         Some((class, subject, number)) => format!("answer {code} {class}.{subject}.{number}"),
         None => format!("answer {code}"),
     };
@@ -44,7 +45,7 @@ pub(super) fn permanent(stage: Stage, code: u16, text: &str) -> Sent {
         address_is_bad,
     };
     let not_now = || Sent::not_now(detail.clone());
-    match (stage, enhanced(text)) {
+    match (stage, said) {
         // The server contradicts itself; the careful reading is that it may still take it.
         (_, Some((4, ..))) => not_now(),
         // Security and policy, a bad or unproven sender, the mail system itself: that is about us.

@@ -326,7 +326,7 @@ fn a_bounce_is_forgotten_with_its_own_address_only() {
     report(&mut life, OutcomeStatus::Bounced, None, None);
     let with = |email: Option<&str>, phone: Option<&str>| Event {
         identities: Identities {
-            email: email.map(str::to_owned).or(known().email),
+            email: email.map_or_else(|| known().email, |email| Some(email.to_owned())),
             phone: phone.map(str::to_owned),
             ..known()
         },

@@ -64,7 +64,7 @@ impl Service {
             for (reason, count) in &owned.meta.held {
                 *held.entry(*reason).or_insert(0) += gauge(*count);
             }
-            let waits = owned.waits_for_bundle || !owned.can_go_on(&self.shared.bundles);
+            let waits = owned.waits(&self.shared.bundles);
             metrics
                 .stops
                 .waits
@@ -96,8 +96,7 @@ impl Service {
 
     /// Which partitions can't go on because a bundle has not come.
     pub(super) fn waits_for_bundles(&self) -> Option<String> {
-        let waits =
-            |owned: &&Owned| owned.waits_for_bundle || !owned.can_go_on(&self.shared.bundles);
+        let waits = |owned: &&Owned| owned.waits(&self.shared.bundles);
         let mut waiting = self.owned.values().filter(waits);
         let first = waiting.next()?.partition;
         let more = waiting.count();

@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 use winback_contract::{JourneyRecord, Timestamp, Transition};
 use winback_dispatch::{FileProvider, Mail, Provider, Sent};
 
+use super::page::escape;
 use super::report::moment;
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;color:#222;max-width:1040px;margin:2rem auto;padding:0 1rem}\
@@ -112,11 +113,4 @@ impl Provider for Gallery {
             .insert(id.to_owned(), shown);
         sent
     }
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
 }

@@ -255,7 +255,7 @@ fn chart(series: &Series, (from, until): (Timestamp, Timestamp)) -> String {
     out
 }
 
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
