@@ -1,6 +1,8 @@
 //! Answers of providers as servers really give them: what is held against the customer, and what is not (INV-4).
 
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use winback_contract::Span;
@@ -208,10 +210,26 @@ async fn a_status_that_the_config_names_is_a_refusal() {
 /// The id stands at the beginning; nobody reads hundreds of megabytes behind it.
 #[tokio::test]
 async fn a_huge_answer_is_read_only_in_part() {
-    let body = "x".repeat(200_000);
-    let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: 600000000\r\n\r\n{body}");
-    let sent = at(answering(answer)).send(&mail()).await;
+    const OFFERED: usize = 256 * 1024 * 1024;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let taken = Arc::new(AtomicUsize::new(0));
+    let counted = taken.clone();
+    serve(move || {
+        let (mut out, _) = listener.accept().unwrap();
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {OFFERED}\r\n\r\n");
+        let mut offered = out.write_all(head.as_bytes()).is_ok();
+        let chunk = vec![b'x'; 64 * 1024];
+        while offered && counted.load(Ordering::SeqCst) < OFFERED {
+            offered = out.write_all(&chunk).is_ok();
+            counted.fetch_add(chunk.len(), Ordering::SeqCst);
+        }
+    });
+    let sent = at(port).send(&mail()).await;
     assert_eq!(sent, Sent::Accepted { provider_id: None });
+    // What the sockets hold is taken by nobody.
+    let taken = taken.load(Ordering::SeqCst);
+    assert!(taken < OFFERED / 4, "{taken} bytes were taken");
 }
 
 #[allow(
