@@ -239,6 +239,27 @@ fn a_redis_that_went_back_in_time_stops_the_partition() {
     );
 }
 
+/// Whoever is idle asks Redis for nothing else: the state is gone, and it is seen all the same (INV-1).
+#[test]
+fn a_redis_that_is_emptied_while_nothing_happens_is_seen() {
+    let campaigns = [
+        ("cart/campaign.yaml", CART),
+        ("cart/templates/reminder.email.en.mjml", MAIL),
+    ];
+    let shop = Shop::open(POLICY, &campaigns, &[]).unwrap();
+    let mut all = shop.serve("all").unwrap();
+    let mut storefront = shop.storefront().unwrap();
+    let page = json!({ "type": "page", "userId": "one", "properties": { "path": "/" } });
+    storefront.send("k", &page).unwrap();
+    storefront.close().unwrap();
+    let known = || shop.expect(&["why", "user:one"]).is_ok();
+    until(Duration::from_secs(20), "the visit is known", known).unwrap();
+    assert_eq!(shop.redis.ask("FLUSHDB"), Ok("+OK".to_owned()));
+    let left = until(Duration::from_secs(30), "it stops", || !all.child.runs());
+    let told = shop.text("all");
+    assert!(left.is_ok() && told.contains("went back in time"), "{told}");
+}
+
 #[test]
 fn redis_and_kafka_may_go_away_and_come_back() {
     let campaigns = [

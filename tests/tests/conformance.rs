@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::time::Duration;
 
 use winback_contract::{CustomerId, MessageId, Offset, Partition, Span, Timestamp};
@@ -113,23 +111,6 @@ async fn real(redis: &Redis, prefix: &str, mode: winback_store::redis::Mode) -> 
         response_timeout: Duration::from_secs(5),
     };
     RedisStore::connect(options).await.unwrap()
-}
-
-/// The last line of the answer to a command, as the server writes it.
-fn ask(redis: &Redis, command: &str) -> String {
-    let address = redis
-        .url()
-        .trim_start_matches("redis://")
-        .trim_end_matches('/');
-    let address = address.split('/').next().unwrap();
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream
-        .write_all(format!("{command}\r\nQUIT\r\n").as_bytes())
-        .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let answer = answer.trim_end().strip_suffix("+OK").unwrap().trim_end();
-    answer.lines().last().unwrap().to_owned()
 }
 
 fn customer(random: &mut Random) -> CustomerId {
@@ -483,21 +464,21 @@ async fn both_stores_count_to_the_limit_and_no_further() {
     clock.advance_to(1_000_000 + 61 * minute);
     assert!(memory.count("fuse:sms:0", 4).await.unwrap());
     // On Redis the minutes of long ago are put there, as its clock can't be moved.
-    let now: i64 = ask(&redis, "EVAL \"return redis.call('TIME')[1]\" 0")
+    let now: i64 = redis
+        .ask("EVAL \"return redis.call('TIME')[1]\" 0")
+        .unwrap()
         .parse()
         .unwrap();
     let minute = now / 60;
     for (ago, counted) in [(62, 500), (59, 3), (1, 4)] {
-        ask(
-            &redis,
-            &format!("HSET count:count:old {} {counted}", minute - ago),
-        );
+        let told = format!("HSET count:count:old {} {counted}", minute - ago);
+        redis.ask(&told).unwrap();
     }
     assert!(
         !function.count("old", 7).await.unwrap(),
         "the last hour holds seven"
     );
     assert!(function.count("old", 8).await.unwrap());
-    let kept = ask(&redis, "HLEN count:count:old");
+    let kept = redis.ask("HLEN count:count:old").unwrap();
     assert_eq!(kept, ":3", "what is older is dropped");
 }

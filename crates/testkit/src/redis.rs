@@ -90,6 +90,27 @@ impl Redis {
         &self.url
     }
 
+    /// The last line of the answer to a command, as the server writes it.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub fn ask(&self, command: &str) -> crate::Result<String> {
+        use std::io::{Read as _, Write as _};
+        let address = self.url.trim_start_matches("redis://");
+        let address = address.split('/').next().unwrap_or(address);
+        let talk = || {
+            let mut stream = std::net::TcpStream::connect(address)?;
+            stream.write_all(format!("{command}\r\nQUIT\r\n").as_bytes())?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).map(|_| answer)
+        };
+        let answer = talk().map_err(|error: std::io::Error| error.to_string())?;
+        let answer = answer.trim_end().strip_suffix("+OK").unwrap_or_default();
+        let last = answer.trim_end().lines().last();
+        last.map(str::to_owned)
+            .ok_or_else(|| format!("no answer to {command}"))
+    }
+
     /// Copies its files as they are now, for a later [`Redis::roll_back`].
     ///
     /// # Errors
