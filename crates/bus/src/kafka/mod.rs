@@ -222,6 +222,37 @@ impl KafkaLog {
         blocking(move || list_offsets(&asking, &topic, 0..count, which)).await
     }
 
+    /// The offset of the first record at or behind `from` that a reader is handed; `None` at the end. Asks for the right
+    /// to read.
+    async fn first_record(&self, place: &Place, from: Offset) -> Result<Option<Offset>, Error> {
+        let mut config = self.options.consumer("winback-asking");
+        config
+            .set("enable.partition.eof", "true")
+            .set("queued.max.messages.kbytes", "1024");
+        let place = place.clone();
+        blocking(move || {
+            let reader: BaseConsumer<Quiet> = config.create_with_context(Quiet)?;
+            let mut list = TopicPartitionList::new();
+            let offset = rdkafka::Offset::Offset(from.0);
+            list.add_partition_offset(&place.topic, number(place.partition), offset)?;
+            reader.assign(&list)?;
+            let watch = Stopwatch::start();
+            while watch.elapsed() < PATIENCE {
+                match reader.poll(Duration::from_millis(50)) {
+                    Some(Ok(message)) => return Ok(Some(Offset(message.offset()))),
+                    // The end that was reached is not before the one the caller knows.
+                    Some(Err(KafkaError::PartitionEOF(_))) => return Ok(None),
+                    Some(Err(error)) => return Err(error),
+                    None => {}
+                }
+            }
+            Err(KafkaError::MessageConsumption(
+                rdkafka::types::RDKafkaErrorCode::OperationTimedOut,
+            ))
+        })
+        .await
+    }
+
     fn group(&self, group: &str) -> Result<Arc<BaseConsumer<Quiet>>, Error> {
         let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(asking) = groups.get(group) {
@@ -383,39 +414,17 @@ impl Log for KafkaLog {
     }
 
     async fn has_records(&self, place: &Place, from: Offset, to: Offset) -> Result<bool, Error> {
-        let mut config = self.options.consumer("winback-asking");
-        config
-            .set("enable.partition.eof", "true")
-            .set("queued.max.messages.kbytes", "1024");
-        let (place, asking) = (place.clone(), self.asking.clone());
-        blocking(move || {
-            // Behind an open transaction nobody knows yet: what is there has arrived, and is waited for.
-            let partition = number(place.partition);
-            let readable = list_offsets(&asking, &place.topic, [partition], rdkafka::Offset::End)?;
-            if readable.iter().any(|end| *end < to) {
-                return Ok(true);
-            }
-            let reader: BaseConsumer<Quiet> = config.create_with_context(Quiet)?;
-            let mut list = TopicPartitionList::new();
-            let offset = rdkafka::Offset::Offset(from.0);
-            list.add_partition_offset(&place.topic, number(place.partition), offset)?;
-            reader.assign(&list)?;
-            let watch = Stopwatch::start();
-            while watch.elapsed() < PATIENCE {
-                match reader.poll(Duration::from_millis(50)) {
-                    // The first record there is: before `to`, or behind it.
-                    Some(Ok(message)) => return Ok(message.offset() < to.0),
-                    // The end that was reached is not before the one the caller knows.
-                    Some(Err(KafkaError::PartitionEOF(_))) => return Ok(false),
-                    Some(Err(error)) => return Err(error),
-                    None => {}
-                }
-            }
-            Err(KafkaError::MessageConsumption(
-                rdkafka::types::RDKafkaErrorCode::OperationTimedOut,
-            ))
-        })
-        .await
+        // Behind an open transaction nobody knows yet: what is there has arrived, and is waited for.
+        let (asking, topic) = (self.asking.clone(), place.topic.clone());
+        let partition = number(place.partition);
+        let readable = blocking(move || {
+            list_offsets(&asking, &topic, [partition], rdkafka::Offset::End)
+        });
+        if readable.await?.iter().any(|end| *end < to) {
+            return Ok(true);
+        }
+        let first = self.first_record(place, from).await?;
+        Ok(first.is_some_and(|offset| offset < to))
     }
 
     async fn committed(&self, group: &str, topic: &str) -> Result<Vec<Option<Commit>>, Error> {

@@ -12,7 +12,7 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::types::RDKafkaErrorCode as Code;
 use rdkafka::util::Timeout;
 use rdkafka::{ClientConfig, Offset as KafkaOffset, TopicPartitionList};
-use winback_contract::{Offset, Partition};
+use winback_contract::Partition;
 
 use super::{KafkaLog, PATIENCE, blocking, unavailable};
 use crate::error::Error;
@@ -77,7 +77,7 @@ impl KafkaLog {
         let place = Place::new(topic, Partition(0));
         let starts = self.starts(topic).await?;
         let from = starts.first().copied().unwrap_or_default();
-        match self.has_records(&place, from, Offset(from.0 + 1)).await {
+        match self.first_record(&place, from).await {
             Ok(_) => Ok(true),
             Err(Error::Fatal(text)) if text.contains("uthoriz") => Ok(false),
             Err(error) => Err(error),
