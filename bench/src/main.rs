@@ -206,6 +206,7 @@ async fn fill(log: &KafkaLog, events: u64, customers: u64) -> Result<u64> {
             partition: Some(partition),
             key: record.to.to_string().into_bytes(),
             value,
+            headers: Vec::new(),
         });
         if batch.len() as u64 == BATCH {
             log.produce(std::mem::take(&mut batch))

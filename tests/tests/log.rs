@@ -135,6 +135,7 @@ async fn compare(seed: u64, kafka: &KafkaLog) {
                         )),
                         key: vec![u8::try_from(index).unwrap()],
                         value: step.to_be_bytes().to_vec(),
+                        headers: Vec::new(),
                     })
                     .collect();
                 for log in logs {
@@ -247,6 +248,7 @@ async fn the_logs_refuse_alike() {
             partition: Some(Partition(PARTITIONS)),
             key: vec![],
             value: vec![1],
+            headers: Vec::new(),
         };
         let refused = log.produce(vec![lost]).await;
         assert!(matches!(refused, Err(Error::Fatal(_))), "{refused:?}");

@@ -27,7 +27,7 @@ pub async fn between(
     group: &str,
     place: &Place,
     (from, to): (Offset, Offset),
-    mut take: impl FnMut(Record),
+    mut take: impl FnMut(Record) + Send,
 ) -> Result<(), Error> {
     let mut reader = log.read(group).await?;
     reader.start(place, from).await?;

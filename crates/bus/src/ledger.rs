@@ -135,6 +135,7 @@ mod tests {
             partition: Some(Partition(0)),
             key: vec![],
             value: vec![1],
+            headers: Vec::new(),
         };
         log.append(
             outgoing("in"),

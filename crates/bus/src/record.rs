@@ -64,6 +64,8 @@ pub struct Outgoing {
     pub key: Vec<u8>,
     /// Its value.
     pub value: Vec<u8>,
+    /// Its headers.
+    pub headers: Vec<(String, Vec<u8>)>,
 }
 
 impl fmt::Debug for Outgoing {

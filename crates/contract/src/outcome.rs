@@ -80,6 +80,22 @@ pub enum OutcomeStatus {
 }
 
 impl OutcomeStatus {
+    /// Whether a message of which this is told left the house, or may have.
+    pub fn may_have_left(self) -> bool {
+        match self {
+            Self::Refused | Self::Deferred | Self::Moved => false,
+            Self::Sent
+            | Self::Unknown
+            | Self::Delivered
+            | Self::Opened
+            | Self::Clicked
+            | Self::Replied
+            | Self::Bounced
+            | Self::Complained
+            | Self::Unsubscribed => true,
+        }
+    }
+
     /// The word on the wire and in metrics.
     pub fn as_str(self) -> &'static str {
         match self {

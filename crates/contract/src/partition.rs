@@ -84,6 +84,11 @@ impl Offset {
     pub fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
+
+    /// Of the record before this one; the first has none before it.
+    pub fn before(self) -> Self {
+        Self(self.0.saturating_sub(1).max(0))
+    }
 }
 
 impl fmt::Display for Offset {

@@ -298,6 +298,7 @@ impl Service {
             Claim::Moved => "moved",
             Claim::Taken => "taken",
             Claim::Stale => "stale",
+            Claim::Sent => "sent",
             Claim::OutsideWindow => "window",
             Claim::Lagging => "lag",
         };
@@ -307,6 +308,8 @@ impl Service {
             .inc();
         match claim {
             Claim::Claimed => Ok(Some(self.claimed(ready).await?)),
+            // It went out in a time that the store has forgotten: the step goes on as if it had gone out now (INV-4).
+            Claim::Sent => Ok(Some(self.outcome(message, OutcomeStatus::Sent, None, None))),
             Claim::Moved => Ok(Some(self.outcome(
                 message,
                 OutcomeStatus::Moved,
@@ -502,6 +505,7 @@ impl Service {
             partition,
             key,
             value,
+            headers: Vec::new(),
         });
         Ok(())
     }

@@ -74,7 +74,10 @@ impl Stage {
         for paused in switches {
             put(&log, &names, Topic::Campaigns, &switch(*paused)).await;
         }
-        let meta = store.acquire(P).await.unwrap();
+        let meta = store
+            .acquire(P, winback_store::Standing::default())
+            .await
+            .unwrap();
         let commit = Commit {
             epoch: meta.epoch,
             sequence: meta.sequence,
@@ -161,6 +164,7 @@ async fn put(log: &MemoryLog, names: &TopicNames, topic: Topic, value: &serde_js
         partition: Some(P),
         key: Vec::new(),
         value: serde_json::to_vec(value).unwrap(),
+        headers: Vec::new(),
     };
     log.produce(vec![record]).await.unwrap();
 }
@@ -183,6 +187,7 @@ async fn publish(log: &MemoryLog, names: &TopicNames) -> BundleHash {
         partition: None,
         key: b"bundle".to_vec(),
         value: serde_json::to_vec(&files).unwrap(),
+        headers: Vec::new(),
     };
     log.produce(vec![record]).await.unwrap();
     files.hash()
@@ -249,6 +254,7 @@ async fn nothing_goes_out_while_nobody_vouches_for_the_input() {
         let lease = Lease {
             partition: P,
             epoch,
+            sequence: 0,
             applied: applied.map(Timestamp::from_millis),
         };
         stage.store.renew(&[lease]).await.unwrap();

@@ -148,6 +148,7 @@ impl Service {
             partition: Some(self.config.partitions.of(decision.customer)),
             key: decision.customer.to_string().into_bytes(),
             value,
+            headers: Vec::new(),
         });
         Ok(true)
     }
@@ -173,6 +174,7 @@ impl Service {
             partition: None,
             key: record.key.clone(),
             value,
+            headers: Vec::new(),
         });
         Ok(())
     }

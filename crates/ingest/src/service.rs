@@ -177,6 +177,7 @@ impl Service {
                             partition: Some(partition),
                             key: event.to.to_string().into_bytes(),
                             value: value.clone(),
+                            headers: Vec::new(),
                         });
                     }
                 }
@@ -249,6 +250,7 @@ impl Service {
             partition: None,
             key: entry.product.product_id.into_bytes(),
             value,
+            headers: Vec::new(),
         });
         let told = news.filter(|_| arrived.kind == SourceKind::Live);
         Ok(told
@@ -284,6 +286,7 @@ impl Service {
             partition: None,
             key: record.key.clone(),
             value,
+            headers: Vec::new(),
         });
         Ok(())
     }

@@ -1,49 +1,47 @@
 //! Taking a partition over: raise the epoch, compare the store with Kafka, go on where the last owner stopped.
+//!
+//! Invariants: INV-1 (a new epoch fences the last owner), INV-4 (a store that went back recovers before anything is
+//! granted). Absent: what recovering means; see [`crate::recover`].
 
 use winback_bus::Log;
 use winback_contract::{Offset, Partition, Topic};
-use winback_store::Store;
+use winback_store::{Standing, Store};
 
 use crate::config::Config;
 use crate::entry::Entry;
 use crate::error::Error;
 use crate::partition::Owned;
-use crate::turn::rollback;
+use crate::recover::{self, Recovered, recover};
 
-/// Acquires a partition.
+/// Acquires a partition. `mark` is the newest commit that others know of; the echo of positions is asked for here.
+/// With it comes what a recovery found, if the store went back in time.
 ///
 /// # Errors
-/// [`Error::Fatal`] when the store is behind what Kafka knows was committed.
+/// [`Error::Fatal`] when the store is empty although Kafka knows of commits.
 pub async fn acquire(
     partition: Partition,
     config: &Config,
     log: &dyn Log,
     store: &dyn Store,
-) -> Result<Owned, Error> {
+    mark: Standing,
+) -> Result<(Owned, Option<Recovered>), Error> {
     let events = config.names.name(Topic::Events);
     let echo = log.committed(&config.group(), &events).await?;
     let echo = echo.get(partition.0 as usize).and_then(Option::as_ref);
-    let before = store
-        .metas(&[partition])
-        .await?
-        .into_iter()
-        .next()
-        .flatten();
-    let known = before.as_ref().map_or(0, |meta| meta.sequence);
-    if let Some(sequence) = echo.and_then(|commit| sequence_of(&commit.metadata)) {
-        if before.is_none() || known == 0 && sequence > 0 {
-            return Err(Error::Fatal(format!(
-                "partition {partition}: Redis is empty, but Kafka says that {sequence} commits were made: another Redis, another \
-                 database, or lost data. Point winback to the right one; to start anew on purpose, use new prefixes for keys \
-                 and groups"
-            )));
-        }
-        if sequence > known {
-            return Err(Error::Fatal(rollback(partition, sequence, known)));
-        }
+    let echo = echo.and_then(|commit| recover::read(&commit.metadata));
+    let known = mark.max(echo.unwrap_or_default());
+    let before = store.metas(&[partition]).await?;
+    let is_empty = before.first().is_none_or(Option::is_none);
+    if is_empty && known.sequence > 0 {
+        return Err(Error::Fatal(format!(
+            "partition {partition}: Redis is empty, but Kafka knows of commit {}: another Redis, another database, or lost \
+             data. Point winback to the right one. If the data is lost for good, `winback recover --accept-loss` says what \
+             is given up and goes on from what Kafka still holds",
+            known.sequence
+        )));
     }
-    let mut meta = store.acquire(partition).await?;
-    if meta.sequence == 0 {
+    let mut meta = store.acquire(partition, known).await?;
+    if meta.last_commit.is_none() {
         // A new partition begins where the topics begin.
         for (topic, position) in [
             (Topic::Events, &mut meta.positions.events),
@@ -57,6 +55,20 @@ pub async fn acquire(
                 .unwrap_or(Offset(0));
         }
     }
+    let mut recovered = None;
+    if let Some(found) = meta.recovering {
+        let told = recover(partition, config, log, store, &mut meta).await?;
+        tracing::error!(
+            partition = partition.0,
+            found,
+            known = known.sequence,
+            sent = told.sent,
+            in_doubt = told.in_doubt,
+            "Redis went back in time, and the partition has recovered: messages known to have gone out are not sent again, \
+             those in doubt may be; input is replayed"
+        );
+        recovered = Some(told);
+    }
     let outbox = store.outbox(partition).await?;
     let entries = outbox
         .iter()
@@ -68,14 +80,6 @@ pub async fn acquire(
         ))
     })?;
     let earliest = store.earliest(partition).await?;
-    Ok(Owned::new(partition, meta, entries, earliest))
-}
-
-/// `epoch:seq`, the metadata of the echo.
-pub fn echo(epoch: u64, sequence: u64) -> String {
-    format!("{epoch}:{sequence}")
-}
-
-fn sequence_of(metadata: &str) -> Option<u64> {
-    metadata.split_once(':')?.1.parse().ok()
+    let owned = Owned::new(partition, meta, entries, earliest);
+    Ok((owned, recovered))
 }

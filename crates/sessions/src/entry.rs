@@ -5,6 +5,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use winback_bus::Outgoing;
 use winback_contract::{Channel, Partition, Topic, TopicNames};
+use winback_store::Standing;
+
+use crate::recover;
 
 /// See the module.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -63,8 +66,8 @@ impl Entry {
         postcard::from_bytes(bytes).ok()
     }
 
-    /// As it is produced.
-    pub fn outgoing(self, names: &TopicNames) -> Outgoing {
+    /// As it is produced while the store stands there: whoever reads it later knows that this much was durable.
+    pub fn outgoing(self, names: &TopicNames, standing: Standing) -> Outgoing {
         let topic = match self.target {
             Target::Events => Topic::Events,
             Target::Triggers => Topic::Triggers,
@@ -77,6 +80,7 @@ impl Entry {
             partition: self.partition.map(Partition),
             key: self.key,
             value: self.value,
+            headers: vec![(recover::MARK.into(), recover::write(standing).into_bytes())],
         }
     }
 }

@@ -9,6 +9,16 @@ pub enum Error {
     /// Another process owns the partition now.
     #[error("partition {0} has another owner")]
     Fenced(winback_contract::Partition),
+    /// The store went back in time: Kafka or this process know a newer commit.
+    #[error("partition {partition}: Redis went back in time: it stands at commit {found} where {} was acknowledged", known.sequence)]
+    WentBack {
+        /// Which partition.
+        partition: winback_contract::Partition,
+        /// The newest commit that was acknowledged.
+        known: winback_store::Standing,
+        /// Where the store stands.
+        found: u64,
+    },
     /// A person must act.
     #[error("{0}")]
     Fatal(String),

@@ -12,6 +12,7 @@ pub mod error;
 pub mod metrics;
 pub mod partition;
 pub mod probe;
+pub mod recover;
 pub mod service;
 pub mod stops;
 mod sweep;

@@ -5,6 +5,7 @@ use winback_contract::{Partition, Transition};
 use winback_journey::{Count, Counts, Effects, GrantChange};
 use winback_service::Metrics as Registry;
 
+use crate::recover::metrics::Recoveries;
 use crate::stops::Stops;
 
 /// All of them; labels are bounded by partitions, reasons, channels and campaigns.
@@ -56,6 +57,8 @@ pub struct Metrics {
     pub bundle: IntGaugeVec,
     /// Histogram: seconds of a commit.
     pub commit_seconds: HistogramVec,
+    /// What was done after the store went back in time.
+    pub recoveries: Recoveries,
     /// Histogram: seconds between due and fired.
     pub fire_delay: HistogramVec,
 }
@@ -162,6 +165,7 @@ impl Metrics {
                 "1 for the active bundle",
                 &["partition", "bundle"],
             ),
+            recoveries: Recoveries::register(registry),
             commit_seconds: registry.seconds(
                 "redis_command_duration_seconds",
                 "duration of commits",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use winback_bus::{Place, Record};
 use winback_contract::{Announcement, Partition, Timestamp, Topic, TopicNames};
 use winback_journey::{Bundles, Coupons, Sellers};
-use winback_store::Meta;
+use winback_store::{Meta, Standing};
 
 use crate::cache::Cache;
 use crate::entry::Entry;
@@ -85,6 +85,14 @@ impl Owned {
             acquired: Timestamp::default(),
             held: false,
             waits_for_bundle: false,
+        }
+    }
+
+    /// Where it stands: its last durable commit.
+    pub fn standing(&self) -> Standing {
+        Standing {
+            epoch: self.meta.epoch,
+            sequence: self.meta.sequence,
         }
     }
 

@@ -37,7 +37,7 @@ pub async fn probe(
         .collect();
     if metas
         .iter()
-        .any(|meta| meta.as_ref().is_none_or(|meta| meta.sequence == 0))
+        .any(|meta| meta.as_ref().is_none_or(|meta| meta.last_commit.is_none()))
     {
         // A partition that has applied nothing counts as at the start of its log.
         let events = log.starts(&config.names.name(Topic::Events)).await?;

@@ -14,14 +14,15 @@ use winback_journey::{Bundles, Offered};
 use winback_service::outage::Outage;
 use winback_service::tasks::side_by_side;
 use winback_service::{Clock, Health, Shutdown, clock};
-use winback_store::Store;
+use winback_store::{Standing, Store};
 
-use crate::acquire::{acquire, echo};
+use crate::acquire::acquire;
 use crate::config::Config;
 use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::partition::Owned;
 use crate::probe::probe;
+use crate::recover;
 use crate::turn::Shared;
 
 /// See the module.
@@ -35,6 +36,8 @@ pub struct Service {
     owned: BTreeMap<Partition, Owned>,
     /// Assigned, not acquired yet.
     wanted: Vec<Partition>,
+    /// The newest commits of partitions whose store went back while they were owned.
+    known: BTreeMap<Partition, Standing>,
     frontier: Frontier,
     probed: Option<i64>,
     /// Whether the frontier can be asked for.
@@ -77,16 +80,12 @@ impl Service {
         let reader = log.read(&config.group()).await?;
         let campaigns = config.names.name(Topic::Campaigns);
         let campaigns = Follower::start(log.as_ref(), &campaigns, &config.group()).await?;
-        let frontier = Frontier::new(
-            config.sources.clone(),
-            &events,
-            &outcomes,
-            config.partitions.get(),
-        );
+        let frontier = frontier(&config);
         Ok(Self {
             topics: [events, decisions, outcomes].map(Arc::from),
             owned: BTreeMap::new(),
             wanted: Vec::new(),
+            known: BTreeMap::new(),
             probed: None,
             probing: Outage::default(),
             vouched: 0,
@@ -170,14 +169,23 @@ impl Service {
         if !self.campaigns.has_caught_up() {
             return Ok(());
         }
+        if self.wanted.is_empty() {
+            return Ok(());
+        }
+        let (log, store) = (self.shared.log.clone(), self.shared.store.clone());
+        let marks = recover::marks(log.as_ref(), &self.shared.config, &self.wanted).await?;
         while let Some(partition) = self.wanted.first().copied() {
-            let mut owned = acquire(
-                partition,
-                &self.shared.config,
-                self.shared.log.as_ref(),
-                self.shared.store.as_ref(),
-            )
-            .await?;
+            let mark = [marks.get(&partition), self.known.get(&partition)];
+            let mark = mark.into_iter().flatten().max().copied();
+            let mark = mark.unwrap_or_default();
+            let config = &self.shared.config;
+            let (mut owned, recovered) =
+                acquire(partition, config, log.as_ref(), store.as_ref(), mark).await?;
+            self.known.remove(&partition);
+            if let Some(recovered) = recovered {
+                self.shared.metrics.recoveries.count(partition, recovered);
+                self.frontier = frontier(config);
+            }
             owned.acquired = Timestamp::from_millis(self.shared.clock.now_millis());
             owned.plan_call(&self.shared);
             for (place, from) in owned.places(&self.shared.config.names) {
@@ -380,16 +388,8 @@ impl Service {
             match result {
                 Ok(work) => done += work,
                 Err(error) => {
-                    // What was taken and folded is not what is committed, and an answer may have been lost: begin
-                    // anew from what the store says. It costs a turn, never safety.
-                    tracing::warn!(partition = partition.0, %error, "the partition is taken anew");
-                    if matches!(&error, Error::Fatal(_)) {
-                        // Kafka keeps what was acknowledged: a restart must find the rollback again.
-                        self.echo_all().await;
-                    }
-                    self.wanted.push(partition);
-                    self.release(partition).await;
-                    if !matches!(error, Error::Fenced(_)) {
+                    self.give_back(partition, &error).await;
+                    if !matches!(error, Error::Fenced(_) | Error::WentBack { .. }) {
                         problem = Some(error);
                     }
                 }
@@ -427,7 +427,7 @@ impl Service {
                 (
                     place,
                     owned.meta.positions.events,
-                    echo(owned.meta.epoch, owned.meta.sequence),
+                    recover::write(owned.standing()),
                 )
             })
             .collect();
@@ -460,6 +460,13 @@ impl Service {
         self.echoed = 0;
         self.echo().await
     }
+}
+
+/// A frontier that nobody has asked for yet.
+fn frontier(config: &Config) -> Frontier {
+    let [events, outcomes] = [Topic::Events, Topic::Outcomes].map(|topic| config.names.name(topic));
+    let partitions = config.partitions.get();
+    Frontier::new(config.sources.clone(), &events, &outcomes, partitions)
 }
 
 /// Whether a message may be claimed soon: its partition's lease must be fresh then.

@@ -133,6 +133,7 @@ async fn event(log: &MemoryLog, who: u8, offset: i64, at: Timestamp) {
         partition: Some(Partition(0)),
         key: Vec::new(),
         value: serde_json::to_vec(&record).unwrap(),
+        headers: Vec::new(),
     };
     log.produce(vec![out]).await.unwrap();
 }
@@ -214,6 +215,7 @@ async fn put(log: &MemoryLog, topic: Topic, value: Vec<u8>) {
         partition: Some(Partition(0)),
         key: Vec::new(),
         value,
+        headers: Vec::new(),
     };
     log.produce(vec![record]).await.unwrap();
 }

@@ -372,11 +372,11 @@ impl Owned {
                         .with_label_values(&[&self.partition.to_string()])
                         .inc();
                     if epoch <= commit.epoch && sequence < commit.sequence {
-                        return Err(Error::Fatal(rollback(
-                            self.partition,
-                            commit.sequence,
-                            sequence,
-                        )));
+                        return Err(Error::WentBack {
+                            partition: self.partition,
+                            known: self.standing(),
+                            found: sequence,
+                        });
                     }
                     return Err(Error::Fenced(self.partition));
                 }
@@ -442,26 +442,18 @@ impl Owned {
         if self.unsent.is_empty() {
             return Ok(());
         }
+        let standing = self.standing();
         let records = self
             .unsent
             .iter()
             .cloned()
-            .map(|entry| entry.outgoing(&shared.config.names))
+            .map(|entry| entry.outgoing(&shared.config.names, standing))
             .collect();
         shared.log.produce(records).await?;
         self.sent += self.unsent.len() as u64;
         self.unsent.clear();
         Ok(())
     }
-}
-
-/// What a rolled-back store means, and the way out.
-pub(crate) fn rollback(partition: winback_contract::Partition, ours: u64, theirs: u64) -> String {
-    format!(
-        "partition {partition}: Redis went back in time (commit {theirs} where {ours} was acknowledged): a failover or a \
-         restored disk lost commits. winback stops rather than send twice. Restore the newer data, or start with a new \
-         key prefix and import the customers"
-    )
 }
 
 fn read<T: serde::de::DeserializeOwned>(record: &Record) -> Result<T, String> {
@@ -477,7 +469,8 @@ fn read<T: serde::de::DeserializeOwned>(record: &Record) -> Result<T, String> {
 
 fn state(grant: Option<Grant>) -> GrantState {
     match grant {
-        Some(Grant::Granted) => GrantState::Granted,
+        // What went out before waits for dispatch to say so.
+        Some(Grant::Granted | Grant::Sent) => GrantState::Granted,
         Some(Grant::Claimed { until }) => GrantState::Claimed { until },
         Some(Grant::Moved) => GrantState::Moved,
         None => GrantState::Gone,

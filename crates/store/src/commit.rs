@@ -98,6 +98,13 @@ pub enum GrantWrite {
     Withdraw(MessageId),
     /// An unclaimed one answers `moved` from now on; a claimed one stays.
     Move(MessageId),
+    /// It went out in a time that this store has forgotten: until then no grant brings it back (INV-4).
+    Sent {
+        /// Which message.
+        message: MessageId,
+        /// Until when it may be asked for again.
+        until: Timestamp,
+    },
 }
 
 impl GrantWrite {
@@ -105,6 +112,7 @@ impl GrantWrite {
     pub fn message(&self) -> MessageId {
         match self {
             Self::Grant { message, .. }
+            | Self::Sent { message, .. }
             | Self::Remove(message)
             | Self::Withdraw(message)
             | Self::Move(message) => *message,

@@ -13,6 +13,6 @@ pub mod redis;
 pub use self::redis::RedisStore;
 pub use commit::{Commit, Committed, CouponChange, CouponWrite, GrantWrite, Watch};
 pub use error::Error;
-pub use memory::MemoryStore;
+pub use memory::{MemoryStore, Snapshot};
 pub use meta::{Meta, Positions};
 pub use port::{Claim, ClaimTerms, Grant, Lease, Standing, Store};

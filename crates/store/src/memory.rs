@@ -19,8 +19,8 @@ pub(crate) const GRANT_SLACK: Span = Span::from_days(1);
 struct Partitioned {
     exists: bool,
     meta: Meta,
-    /// Up to when the owner vouched for its input.
-    lease: Option<Timestamp>,
+    /// Up to when the owner vouched for its input, and in which run.
+    lease: Option<(u64, Timestamp)>,
     customers: BTreeMap<CustomerId, Vec<u8>>,
     timers: BTreeMap<CustomerId, Timestamp>,
     by_due: BTreeSet<(Timestamp, CustomerId)>,
@@ -36,13 +36,15 @@ struct Pool {
     known: BTreeSet<String>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Kept {
     attempt: u32,
     not_before: Timestamp,
     not_after: Timestamp,
     claimed: Option<(u64, Timestamp)>,
     moved: bool,
+    /// It is known to have gone out in a time that was lost.
+    sent: bool,
 }
 
 #[derive(Debug, Default)]
@@ -52,6 +54,8 @@ struct Inner {
     /// By name: how many in which minute.
     counters: BTreeMap<String, BTreeMap<i64, i64>>,
     high: i64,
+    /// Counts restarts.
+    run: u64,
     faults: Option<(u64, u64)>,
     draws: u64,
 }
@@ -88,6 +92,18 @@ impl MemoryStore {
         Timestamp::from_millis(inner.high)
     }
 
+    /// The state as it is now, to be gone back to.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot(self.lock().partitions.clone())
+    }
+
+    /// A restart with an older state, as after a failover or a restored disk.
+    pub fn restore(&self, snapshot: Snapshot) {
+        let mut inner = self.lock();
+        inner.partitions = snapshot.0;
+        inner.run += 1;
+    }
+
     /// All customers of all partitions, for summaries and tests.
     pub fn customers(&self) -> Vec<(CustomerId, Vec<u8>)> {
         let inner = self.lock();
@@ -98,6 +114,10 @@ impl MemoryStore {
             .collect()
     }
 }
+
+/// A state of a [`MemoryStore`].
+#[derive(Clone, Debug)]
+pub struct Snapshot(BTreeMap<Partition, Partitioned>);
 
 impl Inner {
     /// A read that fails now and then.
@@ -184,12 +204,22 @@ fn apply(state: &mut Partitioned, commit: &Commit) {
                 not_before,
                 not_after,
             } => {
+                let is_sent = state.grants.get(&message).is_some_and(|kept| kept.sent);
+                if !is_sent {
+                    let kept = Kept {
+                        attempt,
+                        not_before,
+                        not_after,
+                        ..Kept::default()
+                    };
+                    state.grants.insert(message, kept);
+                }
+            }
+            GrantWrite::Sent { message, until } => {
                 let kept = Kept {
-                    attempt,
-                    not_before,
-                    not_after,
-                    claimed: None,
-                    moved: false,
+                    not_after: until + Span::from_millis(-GRANT_SLACK.as_millis()),
+                    sent: true,
+                    ..Kept::default()
                 };
                 state.grants.insert(message, kept);
             }
@@ -200,7 +230,7 @@ fn apply(state: &mut Partitioned, commit: &Commit) {
                 let claimed = state
                     .grants
                     .get(&message)
-                    .is_some_and(|kept| kept.claimed.is_some());
+                    .is_some_and(|kept| kept.claimed.is_some() || kept.sent);
                 if !claimed {
                     state.grants.remove(&message);
                 }
@@ -209,7 +239,7 @@ fn apply(state: &mut Partitioned, commit: &Commit) {
                 if let Some(kept) = state
                     .grants
                     .get_mut(&message)
-                    .filter(|kept| kept.claimed.is_none())
+                    .filter(|kept| kept.claimed.is_none() && !kept.sent)
                 {
                     kept.moved = true;
                 }
@@ -225,12 +255,22 @@ impl Store for MemoryStore {
         Ok(self.now(&mut inner))
     }
 
-    async fn acquire(&self, partition: Partition) -> Result<Meta, Error> {
+    async fn acquire(&self, partition: Partition, known: Standing) -> Result<Meta, Error> {
         let mut inner = self.lock();
+        let micros = self.now(&mut inner).as_millis().saturating_mul(1_000);
         let state = inner.partitions.entry(partition).or_default();
         state.exists = true;
-        state.meta.epoch += 1;
-        Ok(state.meta.clone())
+        let meta = &mut state.meta;
+        if known.sequence > meta.sequence {
+            meta.recovering = Some(meta.sequence);
+            state.lease = None;
+        }
+        meta.epoch = meta.epoch.max(known.epoch) + 1;
+        meta.sequence = meta
+            .sequence
+            .max(known.sequence)
+            .max(u64::try_from(micros).unwrap_or(0));
+        Ok(meta.clone())
     }
 
     async fn metas(&self, partitions: &[Partition]) -> Result<Vec<Option<Meta>>, Error> {
@@ -329,6 +369,7 @@ impl Store for MemoryStore {
             }
             Some(match kept.claimed {
                 Some((_, until)) => Grant::Claimed { until },
+                None if kept.sent => Grant::Sent,
                 None if kept.moved => Grant::Moved,
                 None => Grant::Granted,
             })
@@ -338,10 +379,12 @@ impl Store for MemoryStore {
 
     async fn renew(&self, leases: &[Lease]) -> Result<Vec<Standing>, Error> {
         let mut inner = self.lock();
+        let run = inner.run;
         let renew = |lease: &Lease| {
             let state = inner.partitions.get_mut(&lease.partition)?;
-            if state.meta.epoch == lease.epoch {
-                state.lease = state.lease.max(lease.applied);
+            let is_its = state.meta.epoch == lease.epoch && state.meta.sequence >= lease.sequence;
+            if let (true, Some(applied)) = (is_its, lease.applied) {
+                state.lease = state.lease.max(Some((run, applied)));
             }
             Some(Standing {
                 epoch: state.meta.epoch,
@@ -369,11 +412,12 @@ impl Store for MemoryStore {
         if fault == Some(true) {
             return Err(Error::Unavailable("planted: no answer".into()));
         }
+        let run = inner.run;
         let state = inner.partitions.get_mut(&partition);
         let lease = state
             .as_ref()
-            .and_then(|state| state.lease)
-            .unwrap_or_default();
+            .and_then(|state| state.lease.filter(|(of, _)| *of == run))
+            .map(|(_, applied)| applied);
         let kept = state.and_then(|state| state.grants.get_mut(&message));
         let Some(kept) =
             kept.filter(|kept| kept.claimed.is_some() || kept.not_after + GRANT_SLACK >= now)
@@ -387,6 +431,9 @@ impl Store for MemoryStore {
                 Claim::Taken
             });
         }
+        if kept.sent {
+            return Ok(Claim::Sent);
+        }
         if kept.moved {
             return Ok(Claim::Moved);
         }
@@ -396,7 +443,7 @@ impl Store for MemoryStore {
         if now < kept.not_before || now > kept.not_after {
             return Ok(Claim::OutsideWindow);
         }
-        if now.since(lease) > terms.most_lag {
+        if lease.is_none_or(|applied| now.since(applied) > terms.most_lag) {
             return Ok(Claim::Lagging);
         }
         kept.claimed = Some((token, now + terms.timeout));

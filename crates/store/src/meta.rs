@@ -52,6 +52,9 @@ pub struct Meta {
     pub in_flight: u64,
     /// Held steps by reason.
     pub held: BTreeMap<Reason, u64>,
+    /// The store went back in time to this sequence, and it is not known yet what was sent meanwhile: nothing may be
+    /// granted.
+    pub recovering: Option<u64>,
 }
 
 impl Meta {
@@ -76,6 +79,10 @@ impl Meta {
             ),
         ];
         fields.push(("jobs".into(), self.jobs.join("\n")));
+        if base.is_none_or(|base| base.recovering != self.recovering) {
+            let behind = self.recovering.map(|sequence| sequence.to_string());
+            fields.push(("recovering".into(), behind.unwrap_or_else(|| "-".into())));
+        }
         if base.is_none_or(|base| base.goods != self.goods) {
             // One field for all: what was told to everybody must be gone from it.
             let goods = if self.goods.is_empty() {
@@ -156,6 +163,9 @@ impl Meta {
             trimmed: count("trimmed"),
             open_triggers: count("open"),
             in_flight: count("flight"),
+            recovering: fields
+                .get("recovering")
+                .and_then(|text| text.parse::<u64>().ok()),
             held: Reason::ALL
                 .iter()
                 .filter(|reason| fields.contains_key(&format!("held:{reason}")))
@@ -214,6 +224,7 @@ mod tests {
             held: [(Reason::QuietHours, 2)].into(),
             goods: [("p1".into(), "{}".into())].into(),
             sellers: "[]".into(),
+            recovering: Some(4),
             ..Meta::default()
         };
         meta.positions.events = Offset(42);
@@ -225,6 +236,7 @@ mod tests {
         // What has not changed stays as it is there.
         let before = meta.clone();
         meta.positions.events = Offset(43);
+        meta.recovering = None;
         meta.goods.clear();
         meta.held.insert(Reason::QuietHours, 3);
         let changes = meta.to_fields(Some(&before));

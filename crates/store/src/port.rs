@@ -19,6 +19,8 @@ pub enum Grant {
     },
     /// It went to another profile.
     Moved,
+    /// It is known to have gone out before the store went back in time.
+    Sent,
 }
 
 /// The answer to a claim.
@@ -34,6 +36,8 @@ pub enum Claim {
     Taken,
     /// A newer attempt was granted.
     Stale,
+    /// It went out before, in a time that the store has forgotten (INV-4): say that it was sent.
+    Sent,
     /// It is too early or too late by the store's clock.
     OutsideWindow,
     /// Nobody has vouched lately that all input of the partition is applied: the customer may have bought meanwhile.
@@ -56,6 +60,8 @@ pub struct Lease {
     pub partition: Partition,
     /// The owner's epoch: any other's lease is not taken (INV-1).
     pub epoch: u64,
+    /// The owner's last commit: a store that is behind it takes no lease.
+    pub sequence: u64,
     /// The input frontier, by the store's clock; none where it is not known yet.
     pub applied: Option<Timestamp>,
 }
@@ -75,8 +81,10 @@ pub trait Store: Send + Sync {
     /// The store's clock: it never goes back.
     async fn time(&self) -> Result<Timestamp, Error>;
 
-    /// Becomes the owner: raises the epoch and returns the meta. A partition without state starts at zero.
-    async fn acquire(&self, partition: Partition) -> Result<Meta, Error>;
+    /// Becomes the owner: raises the epoch and returns the meta. `known` is the newest commit that somebody else knows of:
+    /// a state that is behind it went back in time, and its meta says so from now on ([`Meta::recovering`]). The sequence
+    /// goes on above every one that was ever used, also in a time that was lost.
+    async fn acquire(&self, partition: Partition, known: Standing) -> Result<Meta, Error>;
 
     /// Metas without owning; `None` where there is no state.
     async fn metas(&self, partitions: &[Partition]) -> Result<Vec<Option<Meta>>, Error>;

@@ -29,6 +29,7 @@ pub(crate) async fn publish(
         partition: None,
         key: hash.to_string().into_bytes(),
         value: serde_json::to_vec(files)?,
+        headers: Vec::new(),
     };
     log.produce(vec![bundle]).await?;
     activate(log, names, partitions, hash, (now, false)).await?;
@@ -61,6 +62,7 @@ pub(crate) async fn activate(
             partition: None,
             key: Activations::KEY.as_bytes().to_vec(),
             value: serde_json::to_vec(&past)?,
+            headers: Vec::new(),
         };
         log.produce(vec![record]).await?;
     }
@@ -86,6 +88,7 @@ pub(crate) async fn activate(
             partition: Some(partition),
             key: Vec::new(),
             value: serde_json::to_vec(&record)?,
+            headers: Vec::new(),
         });
     }
     log.produce(switches).await?;

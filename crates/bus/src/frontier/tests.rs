@@ -11,6 +11,7 @@ fn record(topic: &str) -> Outgoing {
         partition: Some(Partition(0)),
         key: vec![],
         value: vec![],
+        headers: Vec::new(),
     }
 }
 

@@ -417,9 +417,8 @@ impl Log for KafkaLog {
         // Behind an open transaction nobody knows yet: what is there has arrived, and is waited for.
         let (asking, topic) = (self.asking.clone(), place.topic.clone());
         let partition = number(place.partition);
-        let readable = blocking(move || {
-            list_offsets(&asking, &topic, [partition], rdkafka::Offset::End)
-        });
+        let readable =
+            blocking(move || list_offsets(&asking, &topic, [partition], rdkafka::Offset::End));
         if readable.await?.iter().any(|end| *end < to) {
             return Ok(true);
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
+use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{
     BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer,
 };
@@ -107,6 +108,18 @@ impl Producer {
             BaseRecord::with_opaque_to(&record.topic, batch.clone())
                 .key(record.key.as_slice())
                 .payload(record.value.as_slice());
+        if !record.headers.is_empty() {
+            let headers = OwnedHeaders::new_with_capacity(record.headers.len());
+            base = base.headers(
+                record
+                    .headers
+                    .iter()
+                    .fold(headers, |headers, (key, value)| {
+                        let value = Some(value.as_slice());
+                        headers.insert(Header { key, value })
+                    }),
+            );
+        }
         if let Some(partition) = record.partition {
             base = base.partition(number(partition));
         }

@@ -165,6 +165,7 @@ impl MemoryLog {
             partition: Some(place.partition),
             key: Vec::new(),
             value: Vec::new(),
+            headers: Vec::new(),
         };
         let offset = append(&mut state, record, Vec::new(), Timestamp::default())?;
         state.marks.insert((place.clone(), offset));
@@ -237,8 +238,9 @@ impl Log for MemoryLog {
         let lost = {
             let mut state = self.shared.lock();
             state.may_fail()?;
-            for record in records {
-                append(&mut state, record, Vec::new(), now)?;
+            for mut record in records {
+                let headers = std::mem::take(&mut record.headers);
+                append(&mut state, record, headers, now)?;
             }
             let one_in = state.faults.map_or(0, |faults| faults.lost_ack_one_in);
             one_in > 0 && state.draw(one_in) == Some(0)

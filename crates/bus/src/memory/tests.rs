@@ -15,6 +15,7 @@ fn record(partition: u32, value: &str) -> Outgoing {
         partition: Some(Partition(partition)),
         key: vec![],
         value: value.into(),
+        headers: Vec::new(),
     }
 }
 

@@ -3,13 +3,12 @@
 //! Invariants: INV-5 (a claim needs a lease that is fresh), INV-1 (only the epoch's owner renews it). Absent: who claims,
 //! and how old a lease may be; dispatch's config says so.
 
-use winback_contract::Timestamp;
-use winback_store::{Lease, Standing};
+use winback_contract::{Partition, Timestamp};
+use winback_store::Lease;
 
-use super::Service;
+use super::{Service, frontier};
 use crate::error::Error;
 use crate::partition::Owned;
-use crate::turn::rollback;
 
 impl Service {
     /// Renews the leases of the partitions, under which messages may be claimed, and sees on the way whether the store
@@ -33,6 +32,7 @@ impl Service {
             .map(|owned| Lease {
                 partition: owned.partition,
                 epoch: owned.meta.epoch,
+                sequence: owned.meta.sequence,
                 applied: vouched(owned),
             })
             .collect();
@@ -43,17 +43,34 @@ impl Service {
                 continue;
             };
             owned.vouched = lease.applied;
-            let (epoch, sequence) = (owned.meta.epoch, owned.meta.sequence);
-            if standing < (Standing { epoch, sequence }) {
-                // Kafka keeps what was acknowledged: a restart must find the rollback again.
-                self.echo_all().await;
-                return Err(Error::Fatal(rollback(
-                    lease.partition,
-                    sequence,
-                    standing.sequence,
-                )));
+            let known = owned.standing();
+            if standing < known {
+                let partition = lease.partition;
+                let found = standing.sequence;
+                let error = Error::WentBack {
+                    partition,
+                    known,
+                    found,
+                };
+                self.give_back(partition, &error).await;
             }
         }
         Ok(())
+    }
+
+    /// Takes a partition anew after a failed step. What was taken and folded is not what is committed, and an answer may
+    /// have been lost: it begins anew from what the store says. It costs a turn, never safety.
+    pub(super) async fn give_back(&mut self, partition: Partition, error: &Error) {
+        tracing::warn!(partition = partition.0, %error, "the partition is taken anew");
+        if let Error::WentBack { known, .. } = error {
+            // Kafka keeps what was acknowledged: also after a restart the step back must be found.
+            self.echo_all().await;
+            let newest = self.known.entry(partition).or_default();
+            *newest = (*newest).max(*known);
+            // What was vouched for in the lost time is not applied any more (INV-6).
+            self.frontier = frontier(&self.shared.config);
+        }
+        self.wanted.push(partition);
+        self.release(partition).await;
     }
 }

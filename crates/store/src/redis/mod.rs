@@ -83,11 +83,14 @@ impl Store for RedisStore {
         Ok(Timestamp::from_millis(high))
     }
 
-    async fn acquire(&self, partition: Partition) -> Result<Meta, Error> {
+    async fn acquire(&self, partition: Partition, known: Standing) -> Result<Meta, Error> {
         let fields: BTreeMap<String, String> = self
             .connection
             .call(Call::Acquire, 1, |command| {
-                command.arg(self.keys.meta(partition));
+                command
+                    .arg(self.keys.meta(partition))
+                    .arg(known.epoch)
+                    .arg(known.sequence);
             })
             .await?;
         Ok(Meta::from_fields(&fields))
@@ -270,6 +273,7 @@ impl Store for RedisStore {
                     until: Timestamp::from_millis(until.unwrap_or(0)),
                 }),
                 Some("moved") => Some(Grant::Moved),
+                Some("sent") => Some(Grant::Sent),
                 Some(_) => Some(Grant::Granted),
                 None => None,
             })
@@ -285,7 +289,8 @@ impl Store for RedisStore {
             let mut command = self.connection.command(Call::Renew, 1);
             command
                 .arg(self.keys.meta(lease.partition))
-                .arg(lease.epoch);
+                .arg(lease.epoch)
+                .arg(lease.sequence);
             match lease.applied {
                 Some(applied) => command.arg(applied.as_millis()),
                 None => command.arg("-"),
@@ -323,6 +328,7 @@ impl Store for RedisStore {
             "moved" => Claim::Moved,
             "taken" => Claim::Taken,
             "stale" => Claim::Stale,
+            "sent" => Claim::Sent,
             "window" => Claim::OutsideWindow,
             "lag" => Claim::Lagging,
             _ => return Err(malformed("claim")),
@@ -461,6 +467,10 @@ fn grant_arguments(command: &mut redis::Cmd, write: &GrantWrite) {
                 .arg(not_before.as_millis())
                 .arg(not_after.as_millis());
             command.arg((not_after + GRANT_SLACK).as_millis());
+        }
+        GrantWrite::Sent { until, .. } => {
+            let until = until.as_millis();
+            command.arg("sent").arg("").arg("").arg("").arg(until);
         }
         GrantWrite::Remove(_) => {
             command.arg("remove").arg("").arg("").arg("").arg("");

@@ -7,7 +7,7 @@ use super::RedisStore;
 use super::keys::Keys;
 use crate::commit::{Commit, CouponChange, CouponWrite, GrantWrite, Watch};
 use crate::error::Error;
-use crate::port::{ClaimTerms, Lease, Store as _};
+use crate::port::{ClaimTerms, Lease, Standing, Store as _};
 
 const P: Partition = Partition(0);
 
@@ -36,7 +36,7 @@ impl RedisStore {
 
     async fn play(&self) -> Result<(), Error> {
         let (who, message) = (CustomerId([0; 16]), MessageId([0; 16]));
-        let meta = self.acquire(P).await?;
+        let meta = self.acquire(P, Standing::default()).await?;
         let now = self.time().await?;
         let commit = Commit {
             epoch: meta.epoch,
@@ -64,6 +64,7 @@ impl RedisStore {
         let lease = Lease {
             partition: P,
             epoch: commit.epoch,
+            sequence: commit.sequence,
             applied: Some(now),
         };
         self.renew(&[lease]).await?;

@@ -70,7 +70,8 @@ local function commit(keys, argv)
   for i = 0, grants - 1 do
     local at = first_grant + 5 * i
     local verb = argv[at]
-    if verb ~= 'grant' and verb ~= 'remove' and verb ~= 'withdraw' and verb ~= 'move' then return redis.error_reply('BADCOMMIT unknown grant write') end
+    if verb ~= 'grant' and verb ~= 'remove' and verb ~= 'withdraw' and verb ~= 'move' and verb ~= 'sent' then return redis.error_reply('BADCOMMIT unknown grant write') end
+    if verb == 'sent' and not number(argv[at + 4]) then return redis.error_reply('BADCOMMIT malformed grant') end
     if verb == 'grant' and not (number(argv[at + 1]) and number(argv[at + 2]) and number(argv[at + 3]) and number(argv[at + 4])) then
       return redis.error_reply('BADCOMMIT malformed grant')
     end
@@ -121,11 +122,16 @@ local function commit(keys, argv)
     local key, verb = keys[3 + customers + i], argv[arg]
     if verb == 'remove' then
       redis.call('DEL', key)
+    elseif verb == 'sent' then
+      redis.call('DEL', key)
+      redis.call('HSET', key, 's', 'sent')
+      redis.call('PEXPIREAT', key, argv[arg + 4])
     elseif verb == 'withdraw' then
-      if redis.call('HGET', key, 's') ~= 'claimed' then redis.call('DEL', key) end
+      local state = redis.call('HGET', key, 's')
+      if state ~= 'claimed' and state ~= 'sent' then redis.call('DEL', key) end
     elseif verb == 'move' then
       if redis.call('HGET', key, 's') == 'granted' then redis.call('HSET', key, 's', 'moved') end
-    else
+    elseif redis.call('HGET', key, 's') ~= 'sent' then
       redis.call('DEL', key)
       redis.call('HSET', key, 's', 'granted', 'a', argv[arg + 1], 'nb', argv[arg + 2], 'na', argv[arg + 3])
       redis.call('PEXPIREAT', key, argv[arg + 4])
@@ -159,21 +165,41 @@ local function commit(keys, argv)
   return { 'ok', held, seq + 1 }
 end
 
--- KEYS: meta. Raises the epoch and returns all fields.
+-- This run of this server: what was vouched for before a restart or a failover may not be what is here now.
+local function run()
+  return string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') or ''
+end
+
+-- KEYS: meta. ARGV: epoch and sequence of the newest commit that is known elsewhere. Raises the epoch above both, and the
+-- sequence to the clock's microseconds: what was numbered in a time line that was lost is never numbered again. A state
+-- that is behind what is known went back; it is marked as one that must recover. Returns all fields.
 local function acquire(keys, argv)
-  redis.call('HINCRBY', keys[1], 'epoch', 1)
+  local epoch, seq = number(argv[1]), number(argv[2])
+  if not epoch or not seq then return redis.error_reply('BADACQUIRE malformed standing') end
+  local meta = redis.call('HMGET', keys[1], 'epoch', 'seq')
+  local held, at = number(meta[1] or '0') or 0, number(meta[2] or '0') or 0
+  local time = redis.call('TIME')
+  local above = math.max(at, seq, time[1] * 1000000 + time[2])
+  redis.call('HSET', keys[1], 'epoch', string.format('%.0f', math.max(held, epoch) + 1), 'seq', string.format('%.0f', above))
+  if seq > at then
+    redis.call('HSET', keys[1], 'recovering', string.format('%.0f', at))
+    redis.call('HDEL', keys[1], 'lease')
+  end
   return redis.call('HGETALL', keys[1])
 end
 
--- KEYS: meta. ARGV: epoch, and up to when all input is applied, or -. Renews the lease of the epoch's owner; says epoch
--- and sequence as they are here.
+-- KEYS: meta. ARGV: epoch, sequence, and up to when all input is applied, or -. Renews the lease of the epoch's owner
+-- unless the state is behind it; says epoch and sequence as they are here.
 local function renew(keys, argv)
-  local epoch, applied = number(argv[1]), number(argv[2])
-  if not epoch or not (applied or argv[2] == '-') then return redis.error_reply('BADLEASE malformed lease') end
-  local meta = redis.call('HMGET', keys[1], 'epoch', 'seq', 'lease')
+  local epoch, seq, applied = number(argv[1]), number(argv[2]), number(argv[3])
+  if not epoch or not seq or not (applied or argv[3] == '-') then return redis.error_reply('BADLEASE malformed lease') end
+  local meta = redis.call('HMGET', keys[1], 'epoch', 'seq', 'lease', 'run')
   local held, at = number(meta[1] or '0') or 0, number(meta[2] or '0') or 0
-  if meta[1] and held == epoch and applied and applied > (number(meta[3] or '') or 0) then
-    redis.call('HSET', keys[1], 'lease', string.format('%.0f', applied))
+  if meta[1] and held == epoch and at >= seq and applied then
+    local here = run()
+    if meta[4] ~= here or applied > (number(meta[3] or '') or 0) then
+      redis.call('HSET', keys[1], 'lease', string.format('%.0f', applied), 'run', here)
+    end
   end
   return { held, at }
 end
@@ -189,12 +215,14 @@ local function claim(keys, argv)
     if grant[5] == argv[2] and grant[2] == argv[1] then return 'claimed' end
     return 'taken'
   end
+  if grant[1] == 'sent' then return 'sent' end
   if grant[1] == 'moved' then return 'moved' end
   if grant[2] ~= argv[1] then return 'stale' end
   local time = redis.call('TIME')
   local now = time[1] * 1000 + math.floor(time[2] / 1000)
   if now < number(grant[3]) or now > number(grant[4]) then return 'window' end
-  if now - (number(redis.call('HGET', keys[2], 'lease') or '') or 0) > most_lag then return 'lag' end
+  local lease = redis.call('HMGET', keys[2], 'lease', 'run')
+  if now - (number(lease[1] or '') or 0) > most_lag or lease[2] ~= run() then return 'lag' end
   redis.call('HSET', keys[1], 's', 'claimed', 't', argv[2], 'u', string.format('%.0f', now + timeout))
   -- A claim is never forgotten before its outcome is settled.
   redis.call('PERSIST', keys[1])

@@ -94,6 +94,7 @@ async fn load(pool: &str, file: &std::path::Path, config: &Config) -> Result<(),
             partition: None,
             key: pool.as_bytes().to_vec(),
             value: serde_json::to_vec(&record)?,
+            headers: Vec::new(),
         });
     }
     log.produce(records).await?;

@@ -23,6 +23,7 @@ fn put(log: &MemoryLog, topic: &str, partition: u32, key: &str, value: &str, at:
         partition: Some(Partition(partition)),
         key: key.as_bytes().to_vec(),
         value: value.as_bytes().to_vec(),
+        headers: Vec::new(),
     };
     log.append(record, Vec::new(), Timestamp::from_millis(at))
         .unwrap();
@@ -80,7 +81,10 @@ async fn the_past_of_joined_profiles_is_one() {
     };
     for (id, customer) in [(device, forwarded), (user, owner)] {
         let partition = partitions.of(id);
-        let meta = store.acquire(partition).await.unwrap();
+        let meta = store
+            .acquire(partition, winback_store::Standing::default())
+            .await
+            .unwrap();
         let commit = Commit {
             epoch: meta.epoch,
             sequence: meta.sequence,

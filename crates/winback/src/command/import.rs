@@ -55,6 +55,7 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
             partition: None,
             key: key.as_bytes().to_vec(),
             value: line.into_bytes(),
+            headers: Vec::new(),
         });
         total += 1;
         if batch.len() == BATCH {

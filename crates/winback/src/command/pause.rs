@@ -58,6 +58,7 @@ pub(crate) async fn run(arguments: Arguments, pauses: bool, config: &Config) -> 
         partition: None,
         key: switch.key(),
         value: serde_json::to_vec(&SwitchRecord { switch })?,
+        headers: Vec::new(),
     };
     log.produce(vec![record]).await?;
     output::print(&if pauses {

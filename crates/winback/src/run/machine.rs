@@ -205,6 +205,7 @@ impl Machine {
             partition: Some(Partition(0)),
             key: key.as_bytes().to_vec(),
             value,
+            headers: Vec::new(),
         };
         self.log.append(record, headers, self.now())?;
         Ok(())
@@ -217,6 +218,7 @@ impl Machine {
             partition: Some(self.config.kafka.partitions.of(outcome.customer)),
             key: outcome.customer.to_string().into_bytes(),
             value: serde_json::to_vec(outcome)?,
+            headers: Vec::new(),
         };
         self.log.append(record, Vec::new(), self.now())?;
         Ok(())

@@ -1,0 +1,239 @@
+//! Going on after the store went back in time: what Kafka knows of the lost time is made known again (design §3).
+//!
+//! Every record that sessions writes carries the store's standing of that moment, and a message can't be claimed before
+//! its record is written: whatever went out lies behind such a mark (INV-4). Outcomes of the lost time are read to their
+//! end, and what they tell of as gone out is never granted again; then input is replayed from the older positions.
+//! Absent: what was in flight when the store went back and has no outcome; it is counted, and may go out twice.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use winback_bus::{Log, Place, Record, between};
+use winback_contract::ids::digest;
+use winback_contract::{Channel, MessageId, Outcome, Partition, Span, Timestamp, Topic};
+use winback_service::clock::Stopwatch;
+use winback_store::{Commit, Committed, GrantWrite, Meta, Standing, Store};
+
+use crate::config::Config;
+use crate::error::Error;
+
+pub mod metrics;
+
+/// The header that carries the store's standing when a record was written.
+pub const MARK: &str = "winback-commit";
+
+/// How long it is remembered that a message went out in a time that was lost: longer than any step waits.
+pub const REMEMBERED: Span = Span::from_days(14);
+
+/// Longest wait for the newest record of a partition.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Messages in one commit.
+const CHUNK: usize = 1_000;
+
+/// What a recovery found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Recovered {
+    /// Messages known to have gone out.
+    pub sent: usize,
+    /// At most so many were handed to dispatch and have no outcome yet.
+    pub in_doubt: u64,
+}
+
+/// `epoch:sequence`, as it lies in marks and echoes.
+pub fn write(standing: Standing) -> String {
+    format!("{}:{}", standing.epoch, standing.sequence)
+}
+
+/// The standing that was written so; `None` for anything else.
+pub fn read(text: &str) -> Option<Standing> {
+    let (epoch, sequence) = text.split_once(':')?;
+    Some(Standing {
+        epoch: epoch.parse().ok()?,
+        sequence: sequence.parse().ok()?,
+    })
+}
+
+/// The newest commit of each partition that Kafka knows of by records that were written after it.
+///
+/// # Errors
+/// When a newest record can't be read: whether the store went back is not known then.
+pub async fn marks(
+    log: &dyn Log,
+    config: &Config,
+    partitions: &[Partition],
+) -> Result<BTreeMap<Partition, Standing>, Error> {
+    let mut reader = log.read(&config.group()).await?;
+    let mut awaited: BTreeSet<Place> = BTreeSet::new();
+    let dispatch = Channel::ALL.into_iter().map(Topic::Dispatch);
+    for topic in dispatch.chain([Topic::Journeys, Topic::Triggers]) {
+        let name = config.names.name(topic);
+        if log.partitions(&name).await?.is_none() {
+            continue;
+        }
+        let (starts, ends) = (log.starts(&name).await?, log.ends(&name).await?);
+        for partition in partitions {
+            let at = partition.0 as usize;
+            let (Some(start), Some(end)) = (starts.get(at), ends.get(at)) else {
+                continue;
+            };
+            if end > start {
+                let place = Place::new(&name, *partition);
+                reader.start(&place, end.before()).await?;
+                awaited.insert(place);
+            }
+        }
+    }
+    let mut newest: BTreeMap<Partition, Standing> = BTreeMap::new();
+    let watch = Stopwatch::start();
+    while !awaited.is_empty() {
+        for record in reader.poll(1_000, Duration::from_millis(50)).await? {
+            awaited.remove(&Place::new(&record.topic, record.partition));
+            if let Some(standing) = record.header(MARK).and_then(read) {
+                let known = newest.entry(record.partition).or_default();
+                *known = (*known).max(standing);
+            }
+        }
+        if watch.elapsed() > PATIENCE {
+            return Err(Error::Unavailable(format!(
+                "kafka: the newest record of {} partitions could not be read: whether Redis went back in time is not known yet",
+                awaited.len()
+            )));
+        }
+    }
+    Ok(newest)
+}
+
+/// Reads what became of messages in the lost time, makes it known to the store, and ends the recovery.
+///
+/// # Errors
+/// Transient ones: acquire the partition again, nothing is lost.
+pub async fn recover(
+    partition: Partition,
+    config: &Config,
+    log: &dyn Log,
+    store: &dyn Store,
+    meta: &mut Meta,
+) -> Result<Recovered, Error> {
+    let outcomes = config.names.name(Topic::Outcomes);
+    let ends = log.ends(&outcomes).await?;
+    let end = ends.get(partition.0 as usize).copied().unwrap_or_default();
+    let place = Place::new(&outcomes, partition);
+    let mut gone: BTreeSet<MessageId> = BTreeSet::new();
+    let from = meta.positions.outcomes;
+    between(log, &config.group(), &place, (from, end), |record| {
+        gone.extend(went_out(record));
+    })
+    .await?;
+    let in_doubt = in_flight(partition, config, log).await?;
+    let until = store.time().await? + REMEMBERED;
+    remember(partition, store, meta, &gone, until).await?;
+    Ok(Recovered {
+        sent: gone.len(),
+        in_doubt,
+    })
+}
+
+/// Commits what went out, and that the partition has recovered.
+async fn remember(
+    partition: Partition,
+    store: &dyn Store,
+    meta: &mut Meta,
+    gone: &BTreeSet<MessageId>,
+    until: Timestamp,
+) -> Result<(), Error> {
+    let gone: Vec<MessageId> = gone.iter().copied().collect();
+    let mut chunks: Vec<&[MessageId]> = gone.chunks(CHUNK).collect();
+    if chunks.is_empty() {
+        chunks.push(&[]);
+    }
+    let last = chunks.len() - 1;
+    for (number, chunk) in chunks.into_iter().enumerate() {
+        let mut next = meta.clone();
+        if number == last {
+            next.recovering = None;
+        }
+        let sent = |message: &MessageId| GrantWrite::Sent {
+            message: *message,
+            until,
+        };
+        let parts = [partition.0.to_be_bytes()];
+        let id = digest(
+            "recover",
+            &[
+                &parts[0],
+                &meta.epoch.to_be_bytes(),
+                &meta.sequence.to_be_bytes(),
+            ],
+        );
+        let commit = Commit {
+            epoch: meta.epoch,
+            sequence: meta.sequence,
+            id,
+            meta: next.clone(),
+            base: Some(meta.clone()),
+            grants: chunk.iter().map(sent).collect(),
+            ..Commit::default()
+        };
+        match store.commit(partition, &commit).await? {
+            Committed::Applied | Committed::AlreadyApplied => {}
+            Committed::Fenced { .. } => return Err(Error::Fenced(partition)),
+        }
+        *meta = Meta {
+            sequence: meta.sequence + 1,
+            last_commit: Some(id),
+            ..next
+        };
+    }
+    Ok(())
+}
+
+/// The message of an outcome that says that it left, or may have. What went to a file may go there again.
+fn went_out(record: Record) -> Option<MessageId> {
+    let payload = record.value.as_deref().unwrap_or_default();
+    // What can't be read is told of when it is applied.
+    let outcome: Outcome = serde_json::from_slice(payload).ok()?;
+    (outcome.status.may_have_left() && !outcome.rehearsed).then_some(outcome.message)
+}
+
+/// How many messages were handed to dispatch and are not reported on, at most.
+async fn in_flight(partition: Partition, config: &Config, log: &dyn Log) -> Result<u64, Error> {
+    let at = partition.0 as usize;
+    let mut sum = 0;
+    for channel in Channel::ALL {
+        let name = config.names.name(Topic::Dispatch(channel));
+        if log.partitions(&name).await?.is_none() {
+            continue;
+        }
+        let end = log.ends(&name).await?.get(at).copied().unwrap_or_default();
+        let start = log
+            .starts(&name)
+            .await?
+            .get(at)
+            .copied()
+            .unwrap_or_default();
+        let group = format!("{}dispatch.{channel}", config.groups);
+        let committed = log.committed(&group, &name).await?;
+        let next = committed.get(at).and_then(Option::as_ref);
+        let next = next.map_or(start, |commit| commit.next.max(start));
+        sum += u64::try_from(end.0 - next.0).unwrap_or(0);
+    }
+    Ok(sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_standing_is_read_as_it_was_written() {
+        let standing = Standing {
+            epoch: 7,
+            sequence: 1_770_000_000_000_000,
+        };
+        assert_eq!(read(&write(standing)), Some(standing));
+        for text in ["", "7", "7:", ":7", "a:b", "-1:2"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+}
