@@ -66,6 +66,7 @@ pub struct Metrics {
 impl Metrics {
     /// Registers all.
     pub fn register(registry: &Registry) -> Self {
+        let by = &["partition"];
         Self {
             inputs: registry.counter(
                 "inputs_total",
@@ -112,12 +113,12 @@ impl Metrics {
             fences: registry.counter(
                 "redis_script_conflicts_total",
                 "commits refused by the fence",
-                &["partition"],
+                by,
             ),
             already_applied: registry.counter(
                 "commit_already_applied_total",
                 "commits whose first reply was lost",
-                &["partition"],
+                by,
             ),
             dead_letters: registry.counter(
                 "dead_letters_total",
@@ -127,38 +128,26 @@ impl Metrics {
             owned: registry.gauge(
                 "partition_owned",
                 "1 while the partition is owned by this process",
-                &["partition"],
+                by,
             ),
             oldest_due: registry.float_gauge(
                 "timer_oldest_due_age_seconds",
                 "age of the oldest due timer",
-                &["partition"],
+                by,
             ),
             frontier_age: registry.float_gauge(
                 "frontier_age_seconds",
                 "while a timer is due: how far the input of a topic is behind",
                 &["source"],
             ),
-            outbox: registry.gauge(
-                "outbox_entries",
-                "outbox entries that Kafka has not",
-                &["partition"],
-            ),
+            outbox: registry.gauge("outbox_entries", "outbox entries that Kafka has not", by),
             outbox_age: registry.float_gauge(
                 "outbox_oldest_age_seconds",
                 "age of the oldest outbox entry that Kafka has not",
-                &["partition"],
+                by,
             ),
-            open_triggers: registry.gauge(
-                "triggers_open",
-                "triggers without a decision",
-                &["partition"],
-            ),
-            in_flight: registry.gauge(
-                "messages_in_flight",
-                "messages without an outcome",
-                &["partition"],
-            ),
+            open_triggers: registry.gauge("triggers_open", "triggers without a decision", by),
+            in_flight: registry.gauge("messages_in_flight", "messages without an outcome", by),
             steps_held: registry.gauge("steps_held", "steps that are held now", &["reason"]),
             bundle: registry.gauge(
                 "bundle_active",
