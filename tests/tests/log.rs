@@ -145,7 +145,7 @@ async fn compare(seed: u64, kafka: &KafkaLog) {
             3 => {
                 let from = Offset(random.between(0, end + 1));
                 for reader in &mut readers {
-                    reader.start(&place, from).await.unwrap();
+                    reader.start(&place, from, None).await.unwrap();
                 }
             }
             4 => {
@@ -255,7 +255,7 @@ async fn the_logs_refuse_alike() {
         // A position that the topic does not hold is an error, never a silent jump.
         let mut reader = log.read("conformance").await.unwrap();
         let place = Place::new("some", Partition(0));
-        reader.start(&place, Offset(5)).await.unwrap();
+        reader.start(&place, Offset(5), None).await.unwrap();
         let mut answer = Ok(Vec::new());
         for _ in 0..100 {
             answer = reader.poll(10, Duration::from_millis(100)).await;

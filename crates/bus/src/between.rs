@@ -30,7 +30,7 @@ pub async fn between(
     mut take: impl FnMut(Record) + Send,
 ) -> Result<(), Error> {
     let mut reader = log.read(group).await?;
-    reader.start(place, from).await?;
+    reader.start(place, from, None).await?;
     let (mut next, mut silent) = (from, 0);
     while next < to {
         let found = reader.poll(MOST, PATIENCE).await?;

@@ -33,7 +33,9 @@ impl Follower {
         for (index, start) in log.starts(topic).await?.into_iter().enumerate() {
             let partition = Partition(u32::try_from(index).unwrap_or(u32::MAX));
             let start = start.max(Offset(0));
-            reader.start(&Place::new(topic, partition), start).await?;
+            reader
+                .start(&Place::new(topic, partition), start, None)
+                .await?;
             if let Some(end) = ends.get(index).filter(|end| **end > start) {
                 ahead.insert(partition, *end);
             }

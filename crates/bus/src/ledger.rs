@@ -9,13 +9,14 @@ use winback_contract::Offset;
 
 use crate::error::Error;
 use crate::log::{Assignment, Log, Member, Place};
+use crate::mark::{Kept, Mark};
 use crate::record::{Outgoing, Record};
 
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Ledger {
     unsent: Vec<Outgoing>,
-    next: BTreeMap<Place, Offset>,
+    next: BTreeMap<Place, (Offset, Mark)>,
 }
 
 impl Ledger {
@@ -26,7 +27,8 @@ impl Ledger {
 
     /// A record that was read is dealt with: all it led to has been put.
     pub fn pass(&mut self, record: &Record) {
-        self.next.insert(place(record), record.offset.next());
+        let next = (record.offset.next(), Mark::of(record));
+        self.next.insert(place(record), next);
     }
 
     /// Partitions that are no longer ours are not committed.
@@ -54,7 +56,13 @@ impl Ledger {
             let next: Vec<_> = self
                 .next
                 .iter()
-                .map(|(place, next)| (place.clone(), *next, String::new()))
+                .map(|(place, (next, mark))| {
+                    let kept = Kept {
+                        generation: member.generation(place),
+                        mark: Some(*mark),
+                    };
+                    (place.clone(), *next, kept.to_string())
+                })
                 .collect();
             member.commit(&next).await?;
             self.next.clear();

@@ -10,6 +10,7 @@ pub mod frontier;
 pub mod kafka;
 pub mod ledger;
 pub mod log;
+pub mod mark;
 pub mod memory;
 pub mod record;
 
@@ -18,4 +19,5 @@ pub use error::Error;
 pub use follow::Follower;
 pub use ledger::{Ledger, Waiting};
 pub use log::{Assignment, Commit, Log, Member, Place, Polled, Reader};
+pub use mark::{Fit, Kept, Mark};
 pub use record::{Outgoing, Record, Stamp};

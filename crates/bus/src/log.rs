@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use winback_contract::{Offset, Partition};
 
 use crate::error::Error;
+use crate::mark::Mark;
 use crate::record::{Outgoing, Record};
 
 /// A partition of a topic.
@@ -57,6 +58,9 @@ pub trait Log: Send + Sync {
     /// What a group has committed, of each partition in order.
     async fn committed(&self, group: &str, topic: &str) -> Result<Vec<Option<Commit>>, Error>;
 
+    /// Commits a position for a group that has no members now, as only a person's word allows.
+    async fn commit_for(&self, group: &str, place: &Place, to: &Commit) -> Result<(), Error>;
+
     /// A member of a consumer group on these topics.
     async fn join(&self, group: &str, topics: &[String]) -> Result<Box<dyn Member>, Error>;
 
@@ -100,18 +104,24 @@ pub trait Member: Send + Sync {
     /// What is there now, or within `wait`; at most `most` records.
     async fn poll(&mut self, most: usize, wait: Duration) -> Result<Polled, Error>;
 
-    /// Commits next offsets with their metadata.
+    /// Commits next offsets with their metadata; [`Kept`](crate::Kept) where the member reads by itself.
     async fn commit(&mut self, positions: &[(Place, Offset, String)]) -> Result<(), Error>;
 
     /// Fetches nothing of these partitions until they are assigned anew: the member only owns them.
     fn own_only(&mut self);
+
+    /// Which topic of this name a partition is of: told apart are those that were made one after the other. Known with
+    /// the first record.
+    fn generation(&self, place: &Place) -> u32;
 }
 
 /// Reads partitions from positions that the caller keeps.
 #[async_trait]
 pub trait Reader: Send + Sync {
-    /// Reads `place` from `from` on.
-    async fn start(&mut self, place: &Place, from: Offset) -> Result<(), Error>;
+    /// Reads `place` from `from` on, if the record before it is the marked one: else [`Error::Fatal`] now or with the
+    /// first records, and says how to go on (INV-8). Without a mark it is taken at its word.
+    async fn start(&mut self, place: &Place, from: Offset, mark: Option<Mark>)
+    -> Result<(), Error>;
 
     /// No longer reads `place`.
     async fn stop(&mut self, place: &Place) -> Result<(), Error>;

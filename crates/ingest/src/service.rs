@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use winback_bus::{Error, Ledger, Log, Member, Outgoing, Record, Stamp};
+use winback_bus::{Error, Ledger, Log, Member, Outgoing, Place, Record, Stamp};
 use winback_contract::{
     Body, Currency, Event, EventRecord, Failed, FailedReason, FailedStage, Partition,
     PartitionCount, SourceKind, Timestamp, Topic, TopicNames, failed::KEPT_BYTES, spec,
@@ -209,7 +209,12 @@ impl Service {
                 .with_label_values(&[&self.source.name])
                 .inc();
         }
-        let stream = self.stream.clone();
+        let place = Place::new(&record.topic, record.partition);
+        // A topic that was begun anew has the offsets of the old one: another stream tells them apart.
+        let stream: Arc<str> = match self.member.generation(&place) {
+            0 => self.stream.clone(),
+            generation => Arc::from(format!("{}@{generation}", self.stream)),
+        };
         let arrived = Arrived {
             stream: &stream,
             kind: self.source.kind,

@@ -5,22 +5,26 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use winback_bus::{Record, Stamp};
+use winback_bus::{Mark, Record, Stamp};
 use winback_contract::{
     Announcement, Body, CustomerId, Decision, Event, EventId, EventRecord, Failed, FailedReason,
     FailedStage, Offset, Outcome, Partition, PartitionCount, SourceKind, SourcePosition, Span,
-    Timestamp, Topic, ids::digest,
+    Timestamp, Topic,
 };
 use winback_journey::start::product::{self, Told};
 use winback_journey::{
     Bundles, Counts, CouponMove, Coupons, Effects, GrantChange, GrantState, Limits, Sellers, Tally,
-    World, book, encode, input, next_due, outcome, tick,
+    World, book, input, outcome, tick,
 };
-use winback_store::{Commit, CouponChange, CouponWrite, GrantWrite, Meta, Watch};
+use winback_store::{CouponChange, CouponWrite, GrantWrite, Meta};
+
+mod finish;
 
 use crate::cache::{Cache, IdHash};
 use crate::entry::Entry;
 use crate::sweep::{self, Job};
+pub use finish::Finished;
+use finish::Last;
 
 /// The name of our own stream in source positions.
 pub const STREAM: &str = "sessions";
@@ -57,6 +61,7 @@ pub struct Batch<'a> {
     /// Whether the sweep that ran at the beginning of this batch was replaced.
     pub restarted: bool,
     base: Meta,
+    last: Last,
     /// Each customer that was touched, as it counted before.
     touched: HashMap<CustomerId, Tally, IdHash>,
     may_open: bool,
@@ -94,6 +99,7 @@ impl<'a> Batch<'a> {
             ground,
             cache,
             base: meta.clone(),
+            last: Last::default(),
             meta: meta.clone(),
             news: news.to_vec(),
             restarted: false,
@@ -146,6 +152,7 @@ impl<'a> Batch<'a> {
     /// An event whose record was read already, or a failure.
     pub fn event(&mut self, record: &Record, event: Result<EventRecord, String>) {
         self.meta.positions.events = record.offset.next();
+        self.last.events = Some(Mark::of(record));
         let event = match event {
             Ok(event) => event,
             Err(detail) => return self.fail(record, FailedReason::MalformedEvent, detail),
@@ -269,6 +276,7 @@ impl<'a> Batch<'a> {
     /// A decision.
     pub fn decision(&mut self, record: &Record, decision: Result<Decision, String>) {
         self.meta.positions.decisions = record.offset.next();
+        self.last.decisions = Some(Mark::of(record));
         match decision {
             Ok(decision) => {
                 self.with(decision.customer, |customer, world| {
@@ -282,6 +290,7 @@ impl<'a> Batch<'a> {
     /// An outcome.
     pub fn outcome(&mut self, record: &Record, outcome: Result<Outcome, String>) {
         self.meta.positions.outcomes = record.offset.next();
+        self.last.outcomes = Some(Mark::of(record));
         match outcome {
             Ok(mut outcome) => {
                 // The broker's time, where there is one: the clock of whoever reports may be a day off.
@@ -481,111 +490,4 @@ impl<'a> Batch<'a> {
             *count = count.saturating_add_signed(*change);
         }
     }
-
-    /// The commit, and the entries it puts into the outbox. `trim` entries of the outbox are acknowledged.
-    pub fn finish(mut self, trim: u64) -> (Commit, Vec<Entry>, Finished) {
-        let mut customers = Vec::new();
-        let mut timers = Vec::new();
-        let mut earliest: Option<Timestamp> = None;
-        // In the order of ids: the same inputs make the same commit (INV-10).
-        let mut touched: Vec<(CustomerId, Tally)> =
-            std::mem::take(&mut self.touched).into_iter().collect();
-        touched.sort_unstable_by_key(|(id, _)| *id);
-        let mut difference = Tally::default();
-        for (id, before) in &touched {
-            difference.add(before, -1);
-            if self.deleted.contains(id) {
-                customers.push((*id, None));
-                timers.push((*id, None));
-                self.cache.remove(*id);
-                continue;
-            }
-            let customer = self.cache.get(*id);
-            difference.add(&Tally::of(customer), 1);
-            let mut due = next_due(customer, self.ground.limits);
-            if due <= self.ground.frontier && self.woken.contains(id) {
-                // It is due and can't be judged now, as when too many triggers are open: those behind it have their turn.
-                due = self.ground.frontier + CROWDED;
-            }
-            // Lazy timers: an entry that is too early wakes up once in vain; one that is too late must never be.
-            let moves = match customer.scheduled {
-                None => true,
-                Some(at) => due < at || self.woken.contains(id),
-            };
-            if moves {
-                customer.scheduled = Some(due);
-                timers.push((*id, Some(due)));
-                earliest = Some(earliest.map_or(due, |known| known.min(due)));
-            }
-            customers.push((*id, Some(encode(customer))));
-        }
-        let watches = std::mem::take(&mut self.watches).into_iter();
-        let mut watches: Vec<Watch> = watches
-            .map(|(product, mut by)| {
-                by.sort_unstable();
-                Watch { product, by }
-            })
-            .collect();
-        watches.sort_unstable_by(|one, other| one.product.cmp(&other.product));
-        self.count(&difference);
-        if self.learned {
-            self.meta.sellers = serde_json::to_string(self.sellers.as_ref()).unwrap_or_default();
-        }
-        self.meta.pushed += self.outbox.len() as u64;
-        self.meta.trimmed += trim;
-        let id = digest(
-            "commit",
-            &[
-                &self.ground.partition.0.to_be_bytes(),
-                &self.base.epoch.to_be_bytes(),
-                &self.base.sequence.to_be_bytes(),
-            ],
-        );
-        let commit = Commit {
-            epoch: self.base.epoch,
-            sequence: self.base.sequence,
-            id,
-            meta: self.meta,
-            base: Some(self.base),
-            customers,
-            timers,
-            outbox: self.outbox.iter().map(Entry::encode).collect(),
-            trim,
-            grants: self.grants,
-            watches,
-            coupons: self.coupon_writes,
-        };
-        let finished = Finished {
-            effects: self.effects,
-            counts: self.counts,
-            failures: self.failures,
-            repeats: self.repeats,
-            news: self.news,
-            sellers: self.sellers,
-            earliest,
-            woke: !self.woken.is_empty(),
-        };
-        (commit, self.outbox, finished)
-    }
-}
-
-/// What a finished batch leaves for after the commit.
-#[derive(Debug)]
-pub struct Finished {
-    /// For metrics.
-    pub effects: Vec<Effects>,
-    /// For metrics.
-    pub counts: Counts,
-    /// For metrics.
-    pub failures: Vec<FailedReason>,
-    /// For metrics.
-    pub repeats: u64,
-    /// The shop's announcements now.
-    pub news: Vec<Announcement>,
-    /// What sells now.
-    pub sellers: Arc<Sellers>,
-    /// The earliest timer that was written.
-    pub earliest: Option<Timestamp>,
-    /// Whether timers were fired, so that the earliest is another one now.
-    pub woke: bool,
 }

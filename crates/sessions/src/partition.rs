@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use winback_bus::{Place, Record};
-use winback_contract::{Announcement, Partition, Timestamp, Topic, TopicNames};
+use winback_bus::{Mark, Place, Record};
+use winback_contract::{Announcement, Offset, Partition, Timestamp, Topic, TopicNames};
 use winback_journey::{Bundles, Coupons, Sellers};
 use winback_store::{Meta, Standing};
 
@@ -96,14 +96,17 @@ impl Owned {
         }
     }
 
-    /// The three partitions it reads, with the next offsets.
-    pub fn places(&self, names: &TopicNames) -> [(Place, winback_contract::Offset); 3] {
-        let at = |topic, offset| (Place::new(&names.name(topic), self.partition), offset);
-        let positions = self.meta.positions;
+    /// The three partitions it reads, with the next offsets and the marks of the records before them.
+    pub fn places(&self, names: &TopicNames) -> [(Place, Offset, Option<Mark>); 3] {
+        let at = |topic, offset, mark: &str| {
+            let place = Place::new(&names.name(topic), self.partition);
+            (place, offset, Mark::parse(mark))
+        };
+        let (positions, marks) = (self.meta.positions, &self.meta.marks);
         [
-            at(Topic::Events, positions.events),
-            at(Topic::Decisions, positions.decisions),
-            at(Topic::Outcomes, positions.outcomes),
+            at(Topic::Events, positions.events, &marks.events),
+            at(Topic::Decisions, positions.decisions, &marks.decisions),
+            at(Topic::Outcomes, positions.outcomes, &marks.outcomes),
         ]
     }
 

@@ -79,7 +79,7 @@ pub async fn marks(
             };
             if end > start {
                 let place = Place::new(&name, *partition);
-                reader.start(&place, end.before()).await?;
+                reader.start(&place, end.before(), None).await?;
                 awaited.insert(place);
             }
         }

@@ -188,8 +188,8 @@ impl Service {
             }
             owned.acquired = Timestamp::from_millis(self.shared.clock.now_millis());
             owned.plan_call(&self.shared);
-            for (place, from) in owned.places(&self.shared.config.names) {
-                self.reader.start(&place, from).await?;
+            for (place, from, mark) in owned.places(&self.shared.config.names) {
+                self.reader.start(&place, from, mark).await?;
             }
             self.shared
                 .metrics
@@ -210,7 +210,7 @@ impl Service {
 
     async fn release(&mut self, partition: Partition) {
         if let Some(owned) = self.owned.remove(&partition) {
-            for (place, _) in owned.places(&self.shared.config.names) {
+            for (place, ..) in owned.places(&self.shared.config.names) {
                 if let Err(error) = self.reader.stop(&place).await {
                     tracing::debug!(%error, "a partition could not be stopped; it is started anew when needed");
                 }

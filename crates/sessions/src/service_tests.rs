@@ -54,6 +54,14 @@ impl Log for Sick {
     ) -> Result<Vec<Option<Committed_>>, BusError> {
         self.log.committed(group, topic).await
     }
+    async fn commit_for(
+        &self,
+        group: &str,
+        place: &Place,
+        to: &Committed_,
+    ) -> Result<(), BusError> {
+        self.log.commit_for(group, place, to).await
+    }
     async fn join(&self, group: &str, topics: &[String]) -> Result<Box<dyn Member>, BusError> {
         self.log.join(group, topics).await
     }

@@ -15,6 +15,17 @@ pub struct Positions {
     pub outcomes: Offset,
 }
 
+/// The last records that were applied, as marks of the log: a topic made anew is told by them.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Marks {
+    /// Of `events`.
+    pub events: String,
+    /// Of `decisions`.
+    pub decisions: String,
+    /// Of `outcomes`.
+    pub outcomes: String,
+}
+
 /// What is kept of a partition beside its customers.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Meta {
@@ -26,6 +37,8 @@ pub struct Meta {
     pub last_commit: Option<[u8; 16]>,
     /// Where to read on.
     pub positions: Positions,
+    /// The records before these positions; empty where none was applied yet.
+    pub marks: Marks,
     /// The newest applied (offset, index) of each stream of internal records.
     pub high_water: BTreeMap<(String, Partition), (Offset, u32)>,
     /// The bundle that decides.
@@ -79,6 +92,28 @@ impl Meta {
             ),
         ];
         fields.push(("jobs".into(), self.jobs.join("\n")));
+        let known = base.map(|base| &base.marks);
+        for (name, mark, known) in [
+            (
+                "mark:events",
+                &self.marks.events,
+                known.map(|known| &known.events),
+            ),
+            (
+                "mark:decisions",
+                &self.marks.decisions,
+                known.map(|known| &known.decisions),
+            ),
+            (
+                "mark:outcomes",
+                &self.marks.outcomes,
+                known.map(|known| &known.outcomes),
+            ),
+        ] {
+            if known != Some(mark) {
+                fields.push((name.into(), mark.clone()));
+            }
+        }
         if base.is_none_or(|base| base.recovering != self.recovering) {
             let behind = self.recovering.map(|sequence| sequence.to_string());
             fields.push(("recovering".into(), behind.unwrap_or_else(|| "-".into())));
@@ -142,6 +177,11 @@ impl Meta {
                 events: Offset(number("events")),
                 decisions: Offset(number("decisions")),
                 outcomes: Offset(number("outcomes")),
+            },
+            marks: Marks {
+                events: fields.get("mark:events").cloned().unwrap_or_default(),
+                decisions: fields.get("mark:decisions").cloned().unwrap_or_default(),
+                outcomes: fields.get("mark:outcomes").cloned().unwrap_or_default(),
             },
             high_water: BTreeMap::new(),
             bundle: fields
@@ -228,6 +268,7 @@ mod tests {
             ..Meta::default()
         };
         meta.positions.events = Offset(42);
+        meta.marks.events = "0123456789abcdef".into();
         meta.high_water
             .insert(("raw:raw:x".into(), Partition(3)), (Offset(9), 2));
         let mut fields: BTreeMap<String, String> = meta.to_fields(None).into_iter().collect();

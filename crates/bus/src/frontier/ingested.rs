@@ -38,17 +38,21 @@ impl Ingested {
         let committed = log.committed(&source.group, &source.topic).await?;
         let next_of = |index: usize, start: Offset| {
             let commit = committed.get(index).and_then(Option::as_ref);
-            commit.map_or(start, |commit| commit.next).max(start)
+            commit.map_or(start, |commit| commit.next)
         };
-        // What retention took, or what is not committed, counts as at the start of the log.
+        // What was never committed counts as at the start of the log.
         let mut starts = Vec::new();
         if (0..ends.len()).any(|index| next_of(index, Offset(0)) < ends[index]) {
             starts = log.starts(&source.topic).await?;
         }
         let mut all = true;
         for (index, end) in ends.iter().enumerate() {
-            let next = next_of(index, starts.get(index).copied().unwrap_or_default());
-            if next < *end {
+            let start = starts.get(index).copied().unwrap_or_default();
+            let next = next_of(index, start);
+            if next < start {
+                // Retention took what nobody has read: ingest stops there until a person has seen it.
+                all = false;
+            } else if next < *end {
                 let partition = Partition(u32::try_from(index).unwrap_or(u32::MAX));
                 let place = Place::new(&source.topic, partition);
                 all &= self.is_void(log, place, next, *end).await?;

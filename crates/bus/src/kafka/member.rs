@@ -1,7 +1,10 @@
-//! A member of a consumer group. Rebalances are noted in callbacks and handed out by the next poll.
+//! A member of a consumer group: one client owns partitions and commits, another reads them.
+//!
+//! The owner fetches nothing, so that asking for changes of ownership never takes a record in (INV-12), and a record of
+//! an earlier assignment is never handed out, nor one of the next one lost (INV-8). The reader begins where the group
+//! committed, and only if the topic still is the one that was read. Rebalances are noted in callbacks.
 
-use std::collections::HashMap;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,17 +16,24 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Reb
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
+use tokio::task::JoinHandle;
 use winback_contract::{Offset, Partition};
+use winback_service::clock::Stopwatch;
 
-use super::{Names, Options, fatal, log_line, number, record, unavailable};
+use super::proof::{self, Anchors};
+use super::reader::KafkaReader;
+use super::{
+    Options, PATIENCE, begin_blocking, blocking, fatal, list_offsets, log_line, number, unavailable,
+};
 use crate::error::Error;
-use crate::log::{Assignment, Member, Place, Polled};
+use crate::log::{Assignment, Member, Place, Polled, Reader as _};
+use crate::mark::{Fit, Kept};
+use crate::record::Record;
 
 type News = Arc<Mutex<VecDeque<Assignment>>>;
 
 struct Context {
     news: News,
-    own_only: Arc<AtomicBool>,
     commit_failed: Arc<AtomicBool>,
 }
 
@@ -65,9 +75,7 @@ impl ConsumerContext for Context {
 
     fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         if let Rebalance::Assign(list) = rebalance {
-            if self.own_only.load(Ordering::SeqCst)
-                && let Err(error) = consumer.pause(list)
-            {
+            if let Err(error) = consumer.pause(list) {
                 tracing::warn!(%error, "a partition that is only owned could not be paused");
             }
             self.tell(Assignment::Assigned(places(list)));
@@ -85,45 +93,61 @@ impl Context {
 }
 
 pub(super) struct KafkaMember {
-    consumer: BaseConsumer<Context>,
+    /// Owns, and commits; everything of it is paused.
+    owner: Arc<BaseConsumer<Context>>,
+    /// Reads what is owned; absent where the caller reads by itself.
+    reader: Option<KafkaReader>,
     news: News,
-    own_only: Arc<AtomicBool>,
-    topics: HashMap<String, ()>,
-    /// An error that came behind records: they are handed out first.
-    later: Option<Error>,
+    topics: Vec<String>,
+    /// Owned, not begun to be read yet.
+    wanted: Vec<Place>,
+    /// Generations that are not the first.
+    generations: BTreeMap<Place, u32>,
+    /// Begun at their very beginning: Kafka forgets what was committed when a topic is deleted, so there may have been
+    /// another one of this name. The time of the first record tells them apart.
+    unborn: HashSet<Place>,
     /// The newest positions that were committed, until revoked.
     latest: HashMap<Place, (Offset, String)>,
     /// Raised by the client when a commit failed behind our back.
     commit_failed: Arc<AtomicBool>,
-    names: Names,
+    /// What proves that a topic is the one that was read.
+    anchors: Anchors,
+    /// The question whether it is, on its way, and what becomes the anchors when it is.
+    proof: Option<(Anchors, JoinHandle<Result<Vec<Place>, KafkaError>>)>,
+    proven: Stopwatch,
+    options: Options,
+    group: String,
 }
 
 impl KafkaMember {
     pub(super) fn join(options: &Options, group: &str, topics: &[String]) -> Result<Self, Error> {
         let news: News = Arc::default();
-        let own_only = Arc::new(AtomicBool::new(false));
         let commit_failed = Arc::new(AtomicBool::new(false));
         let context = Context {
             news: news.clone(),
-            own_only: own_only.clone(),
             commit_failed: commit_failed.clone(),
         };
-        let consumer: BaseConsumer<Context> = options
+        let owner: BaseConsumer<Context> = options
             .consumer(group)
             .create_with_context(context)
             .map_err(|error| fatal(&error))?;
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
-        consumer.subscribe(&names).map_err(|error| fatal(&error))?;
-        let topics = topics.iter().map(|topic| (topic.clone(), ())).collect();
+        owner.subscribe(&names).map_err(|error| fatal(&error))?;
         Ok(Self {
-            consumer,
+            owner: Arc::new(owner),
+            reader: Some(KafkaReader::new(options, group)?),
             news,
-            own_only,
-            topics,
-            later: None,
+            topics: topics.to_vec(),
+            wanted: Vec::new(),
+            generations: BTreeMap::new(),
+            unborn: HashSet::new(),
             latest: HashMap::new(),
             commit_failed,
-            names: Names::default(),
+            anchors: Anchors::new(),
+            proof: None,
+            proven: Stopwatch::start(),
+            options: options.clone(),
+            group: group.to_owned(),
         })
     }
 
@@ -135,20 +159,13 @@ impl KafkaMember {
             element.set_offset(next).map_err(|error| fatal(&error))?;
             element.set_metadata(metadata);
         }
-        self.consumer
+        self.owner
             .commit(&list, CommitMode::Async)
             .map_err(|error| unavailable(&error))
     }
 
     /// A commit that failed behind our back is repeated: the frontier of timers waits for it.
-    fn repeat_commit(&mut self, assignments: &[Assignment]) -> Result<(), Error> {
-        for change in assignments {
-            if let Assignment::Revoked(lost) = change {
-                lost.iter().for_each(|place| {
-                    self.latest.remove(place);
-                });
-            }
-        }
+    fn repeat_commit(&mut self) -> Result<(), Error> {
         if !self.commit_failed.swap(false, Ordering::SeqCst) || self.latest.is_empty() {
             return Ok(());
         }
@@ -163,8 +180,7 @@ impl KafkaMember {
     fn explain(&self, error: &KafkaError) -> Error {
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::UnknownTopicOrPartition) => {
-                let known: Vec<_> = self.topics.keys().cloned().collect();
-                let known = known.join(", ");
+                let known = self.topics.join(", ");
                 Error::Fatal(format!(
                     "kafka: a topic is missing ({known}): run `winback topics apply`"
                 ))
@@ -173,65 +189,240 @@ impl KafkaMember {
         }
     }
 
-    /// Everything that is there without waiting. `None` from librdkafka may only mean that an event was served.
-    fn drain(&mut self, most: usize) -> Result<Polled, Error> {
-        if let Some(error) = self.later.take() {
-            return Err(error);
-        }
-        let mut polled = Polled::default();
+    /// Serves rebalances. `None` from librdkafka may only mean that an event was served.
+    fn changes(&mut self) -> Result<Vec<Assignment>, Error> {
         let mut empty = 0;
-        // Rebalances are served by polling, also where no record is wanted.
-        while polled.records.len() < most.max(1) && empty < 3 {
-            match self.consumer.poll(Duration::ZERO) {
+        while empty < 3 {
+            match self.owner.poll(Duration::ZERO) {
                 None => empty += 1,
-                Some(Ok(message)) => {
-                    empty = 0;
-                    polled.records.push(record(&message, &mut self.names));
-                }
-                Some(Err(error)) if polled.records.is_empty() => return Err(self.explain(&error)),
-                Some(Err(error)) => {
-                    // The client has moved past these records: dropping them would lose them.
-                    self.later = Some(self.explain(&error));
-                    break;
-                }
+                // What is paused hands out nothing; a record that slipped through before the pause is read by the reader.
+                Some(Ok(_)) => empty = 0,
+                Some(Err(error)) => return Err(self.explain(&error)),
             }
         }
-        polled.assignments.extend(
-            self.news
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .drain(..),
-        );
-        // What was revoked in this very poll is not ours to handle.
-        for change in &polled.assignments {
-            if let Assignment::Revoked(lost) = change {
-                polled.records.retain(|record| {
-                    !lost.iter().any(|place| {
-                        place.topic == record.topic && place.partition == record.partition
-                    })
-                });
-            }
-        }
-        Ok(polled)
+        let news = self.news.lock();
+        Ok(news
+            .unwrap_or_else(PoisonError::into_inner)
+            .drain(..)
+            .collect())
     }
+
+    async fn follow(&mut self, changes: &[Assignment]) -> Result<(), Error> {
+        for change in changes {
+            match change {
+                Assignment::Revoked(lost) => {
+                    for place in lost {
+                        self.latest.remove(place);
+                        self.generations.remove(place);
+                        self.anchors.remove(place);
+                        self.unborn.remove(place);
+                        self.wanted.retain(|wanted| wanted != place);
+                        if let Some(reader) = &mut self.reader {
+                            reader.stop(place).await?;
+                        }
+                    }
+                }
+                Assignment::Assigned(won) => self.wanted.extend(won.iter().cloned()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins to read what is owned from where the group is; where it never was, at the first record that is kept.
+    async fn begin(&mut self) -> Result<(), Error> {
+        let Some(reader) = &mut self.reader else {
+            self.wanted.clear();
+            return Ok(());
+        };
+        if self.wanted.is_empty() {
+            return Ok(());
+        }
+        let (owner, wanted) = (self.owner.clone(), self.wanted.clone());
+        let places = blocking(move || positions(&owner, &wanted)).await?;
+        for found in places {
+            let Found {
+                place,
+                from,
+                kept,
+                fit,
+                is_new,
+            } = found;
+            if let Some(problem) = fit.problem(&place.topic, place.partition.0, from) {
+                return Err(Error::Fatal(problem));
+            }
+            reader.start(&place, from, kept.mark).await?;
+            if let Some(mark) = kept.mark {
+                self.anchors.insert(place.clone(), (from, mark));
+            }
+            if is_new {
+                self.unborn.insert(place.clone());
+            }
+            if kept.generation > 0 {
+                self.generations.insert(place.clone(), kept.generation);
+            }
+            self.wanted.retain(|wanted| *wanted != place);
+        }
+        Ok(())
+    }
+
+    /// Asks now and then, beside everything else, whether the topics still are the ones that were read.
+    async fn prove(&mut self) -> Result<(), Error> {
+        if self.reader.is_none() {
+            return Ok(());
+        }
+        if self
+            .proof
+            .as_ref()
+            .is_some_and(|(_, asked)| asked.is_finished())
+            && let Some((next, asked)) = self.proof.take()
+        {
+            self.proven = Stopwatch::start();
+            match asked.await {
+                Ok(Ok(torn)) if torn.is_empty() => self.anchors.extend(next),
+                Ok(Ok(torn)) => return Err(self.refuse(&torn)),
+                Ok(Err(error)) => {
+                    tracing::info!(%error, "whether topics were made anew could not be asked")
+                }
+                Err(_) => {}
+            }
+            let owned = &self.latest;
+            self.anchors.retain(|place, _| owned.contains_key(place));
+        }
+        if self.proof.is_none() && self.proven.elapsed() > proof::EVERY && !self.latest.is_empty() {
+            let latest = self.latest.iter().filter_map(|(place, (next, metadata))| {
+                Some((place.clone(), (*next, Kept::read(metadata).mark?)))
+            });
+            let latest: Anchors = latest.collect();
+            let anchors = self.anchors.clone();
+            let (options, group) = (self.options.clone(), self.group.clone());
+            let asked = begin_blocking(move || proof::torn(&options, &group, &anchors));
+            self.proof = Some((latest, asked));
+        }
+        Ok(())
+    }
+
+    /// A topic was made anew under us: the position of the old one is committed again, so that it is found also later.
+    fn refuse(&mut self, torn: &[Place]) -> Error {
+        let mut problems = Vec::new();
+        for place in torn {
+            let Some((next, mark)) = self.anchors.get(place).copied() else {
+                continue;
+            };
+            let kept = Kept {
+                generation: self.generation(place),
+                mark: Some(mark),
+            };
+            self.latest.insert(place.clone(), (next, kept.to_string()));
+            problems.extend(Fit::MadeAnew.problem(&place.topic, place.partition.0, next));
+        }
+        self.commit_failed.store(true, Ordering::SeqCst);
+        if let Err(error) = self.repeat_commit() {
+            tracing::warn!(%error, "that a topic was made anew could not be noted");
+        }
+        Error::Fatal(problems.join("; "))
+    }
+
+    fn read(&mut self, most: usize) -> Result<Vec<Record>, Error> {
+        let records = match &mut self.reader {
+            Some(reader) if most > 0 => reader.drain(most)?,
+            _ => return Ok(Vec::new()),
+        };
+        if self.unborn.is_empty() {
+            return Ok(records);
+        }
+        for record in &records {
+            let place = Place::new(&record.topic, record.partition);
+            if self.unborn.remove(&place) {
+                let born = u32::try_from(record.time.as_millis() / 1_000);
+                self.generations.insert(place, born.unwrap_or(0));
+            }
+        }
+        Ok(records)
+    }
+}
+
+/// Where the group is in a partition.
+struct Found {
+    place: Place,
+    from: Offset,
+    kept: Kept,
+    fit: Fit,
+    /// Nothing was ever committed, and nothing was ever deleted.
+    is_new: bool,
+}
+
+/// Where the group is in each of these partitions.
+fn positions(owner: &BaseConsumer<Context>, places: &[Place]) -> Result<Vec<Found>, KafkaError> {
+    let mut list = TopicPartitionList::new();
+    for place in places {
+        list.add_partition(&place.topic, number(place.partition));
+    }
+    let committed = owner.committed_offsets(list, PATIENCE)?;
+    let mut found = Vec::new();
+    for place in places {
+        let partition = number(place.partition);
+        let known = committed.find_partition(&place.topic, partition);
+        let (from, kept) = match known {
+            Some(element) => {
+                // An answer that is no answer must not begin anew.
+                element.error()?;
+                match element.offset() {
+                    KafkaOffset::Offset(next) => {
+                        (Some(Offset(next)), Kept::read(element.metadata()))
+                    }
+                    _ => (None, Kept::default()),
+                }
+            }
+            None => (None, Kept::default()),
+        };
+        let is_new = from.is_none();
+        let beginning = KafkaOffset::Beginning;
+        let start = list_offsets(owner, &place.topic, [partition], beginning)?;
+        let start = start.first().copied().unwrap_or_default();
+        let from = from.unwrap_or(start);
+        let fit = if from < start {
+            Fit::Deleted { start }
+        } else {
+            Fit::Fits
+        };
+        found.push(Found {
+            place: place.clone(),
+            from,
+            kept,
+            fit,
+            is_new: is_new && start == Offset(0),
+        });
+    }
+    Ok(found)
 }
 
 #[async_trait]
 impl Member for KafkaMember {
     async fn poll(&mut self, most: usize, wait: Duration) -> Result<Polled, Error> {
-        let watch = winback_service::clock::Stopwatch::start();
+        let watch = Stopwatch::start();
         let mut nap = Duration::from_millis(1);
         loop {
-            let polled = self.drain(most)?;
-            if let Err(error) = self.repeat_commit(&polled.assignments) {
+            let assignments = self.changes()?;
+            self.follow(&assignments).await?;
+            let mut begun = self.begin().await;
+            if begun.is_ok() {
+                begun = self.prove().await;
+            }
+            if let Err(error) = self.repeat_commit() {
                 tracing::info!(%error, "a commit could not be repeated yet");
                 self.commit_failed.store(true, Ordering::SeqCst);
             }
-            if !polled.records.is_empty()
-                || !polled.assignments.is_empty()
-                || watch.elapsed() >= wait
-            {
-                return Ok(polled);
+            // Whoever asks must hear of changes whatever else goes wrong; what is wrong goes wrong again.
+            let records = match begun.and_then(|()| self.read(most)) {
+                Ok(records) => records,
+                Err(error) if assignments.is_empty() => return Err(error),
+                Err(_) => Vec::new(),
+            };
+            if !records.is_empty() || !assignments.is_empty() || watch.elapsed() >= wait {
+                return Ok(Polled {
+                    assignments,
+                    records,
+                });
             }
             winback_service::clock::pause(nap).await;
             nap = (nap * 2).min(Duration::from_millis(16));
@@ -240,6 +431,9 @@ impl Member for KafkaMember {
 
     async fn commit(&mut self, positions: &[(Place, Offset, String)]) -> Result<(), Error> {
         for (place, next, metadata) in positions {
+            if let Some(mark) = Kept::read(metadata).mark {
+                self.anchors.entry(place.clone()).or_insert((*next, mark));
+            }
             self.latest.insert(place.clone(), (*next, metadata.clone()));
         }
         if positions.is_empty() {
@@ -249,6 +443,10 @@ impl Member for KafkaMember {
     }
 
     fn own_only(&mut self) {
-        self.own_only.store(true, Ordering::SeqCst);
+        self.reader = None;
+    }
+
+    fn generation(&self, place: &Place) -> u32 {
+        self.generations.get(place).copied().unwrap_or(0)
     }
 }

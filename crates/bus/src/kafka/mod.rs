@@ -5,6 +5,7 @@
 mod admin;
 mod member;
 mod producer;
+mod proof;
 mod reader;
 mod rights;
 
@@ -16,10 +17,11 @@ use async_trait::async_trait;
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use rdkafka::{Timestamp as KafkaTime, TopicPartitionList};
+use tokio::task::JoinHandle;
 use winback_contract::{Offset, Partition, Timestamp};
 use winback_service::clock::Stopwatch;
 
@@ -270,8 +272,8 @@ impl KafkaLog {
 }
 
 /// Offsets of some partitions in one question: the special times -1 and -2 mean the end and the beginning.
-fn list_offsets(
-    asking: &BaseConsumer<Quiet>,
+pub(crate) fn list_offsets<C: ConsumerContext>(
+    asking: &BaseConsumer<C>,
     topic: &str,
     partitions: impl IntoIterator<Item = i32>,
     which: rdkafka::Offset,
@@ -294,15 +296,22 @@ fn list_offsets(
         .collect()
 }
 
-/// Runs a blocking call where it may block.
+/// Begins a blocking call where it may block.
 #[allow(
     clippy::disallowed_methods,
-    reason = "librdkafka's questions block; the task is awaited here"
+    reason = "librdkafka's questions block; whoever begins one awaits it"
 )]
+pub(crate) fn begin_blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, KafkaError> + Send + 'static,
+) -> JoinHandle<Result<T, KafkaError>> {
+    tokio::task::spawn_blocking(work)
+}
+
+/// Runs a blocking call where it may block.
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, KafkaError> + Send + 'static,
 ) -> Result<T, Error> {
-    match tokio::task::spawn_blocking(work).await {
+    match begin_blocking(work).await {
         Ok(result) => result.map_err(|error| unavailable(&error)),
         Err(_) => Err(Error::Fatal(
             "a call to the kafka client was aborted".into(),
@@ -435,17 +444,33 @@ impl Log for KafkaLog {
                 list.add_partition(&topic, i32::try_from(index).unwrap_or(i32::MAX));
             }
             let answer = asking.committed_offsets(list, PATIENCE)?;
-            Ok(answer
+            answer
                 .elements()
                 .iter()
-                .map(|element| match element.offset() {
-                    rdkafka::Offset::Offset(next) => Some(Commit {
-                        next: Offset(next),
-                        metadata: element.metadata().to_owned(),
-                    }),
-                    _ => None,
+                .map(|element| {
+                    // An answer that is no answer is not "nothing was committed".
+                    element.error()?;
+                    Ok(match element.offset() {
+                        rdkafka::Offset::Offset(next) => Some(Commit {
+                            next: Offset(next),
+                            metadata: element.metadata().to_owned(),
+                        }),
+                        _ => None,
+                    })
                 })
-                .collect())
+                .collect()
+        })
+        .await
+    }
+
+    async fn commit_for(&self, group: &str, place: &Place, to: &Commit) -> Result<(), Error> {
+        let (asking, place, to) = (self.group(group)?, place.clone(), to.clone());
+        blocking(move || {
+            let mut list = TopicPartitionList::new();
+            let mut element = list.add_partition(&place.topic, number(place.partition));
+            element.set_offset(rdkafka::Offset::Offset(to.next.0))?;
+            element.set_metadata(&to.metadata);
+            asking.commit(&list, CommitMode::Sync)
         })
         .await
     }

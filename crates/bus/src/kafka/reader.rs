@@ -1,6 +1,8 @@
-//! A reader that keeps no positions at the brokers: it is told where to start.
+//! A reader that keeps no positions at the brokers: it is told where to start, and sees whether the topic still is the
+//! one the position is of.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,16 +12,19 @@ use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 use winback_contract::Offset;
 
-use super::{Names, Options, Quiet, fatal, number, record, unavailable};
+use super::{Names, Options, Quiet, blocking, fatal, list_offsets, number, record, unavailable};
 use crate::error::Error;
 use crate::log::{Place, Reader};
+use crate::mark::{Fit, Mark};
 use crate::record::Record;
 
 pub(super) struct KafkaReader {
-    consumer: BaseConsumer<Quiet>,
+    consumer: Arc<BaseConsumer<Quiet>>,
     /// An error that came behind records: they are handed out first.
     later: Option<Error>,
     reading: HashSet<Place>,
+    /// The record before the position, which is read to be compared, and then the position.
+    unproven: HashMap<Place, (Offset, Mark)>,
     names: Names,
 }
 
@@ -29,16 +34,40 @@ impl KafkaReader {
         // A position that retention has passed is an error, never a silent jump.
         config.set("auto.offset.reset", "error");
         Ok(Self {
-            consumer: config
-                .create_with_context(Quiet)
-                .map_err(|error| fatal(&error))?,
+            consumer: Arc::new(
+                config
+                    .create_with_context(Quiet)
+                    .map_err(|error| fatal(&error))?,
+            ),
             later: None,
             reading: HashSet::new(),
+            unproven: HashMap::new(),
             names: Names::default(),
         })
     }
 
-    fn drain(&mut self, most: usize) -> Result<Vec<Record>, Error> {
+    /// Whether a record is to be handed out: the one before the position is only compared.
+    fn prove(&mut self, record: &Record) -> Result<bool, Error> {
+        if self.unproven.is_empty() {
+            return Ok(true);
+        }
+        let place = Place {
+            topic: record.topic.clone(),
+            partition: record.partition,
+        };
+        let Some((from, mark)) = self.unproven.remove(&place) else {
+            return Ok(true);
+        };
+        if record.offset < from && Mark::of(record) == mark {
+            return Ok(false);
+        }
+        // What is not proven is proven anew after the next try.
+        self.unproven.insert(place, (from, mark));
+        let problem = Fit::MadeAnew.problem(&record.topic, record.partition.0, from);
+        Err(Error::Fatal(problem.unwrap_or_default()))
+    }
+
+    pub(super) fn drain(&mut self, most: usize) -> Result<Vec<Record>, Error> {
         if let Some(error) = self.later.take() {
             return Err(error);
         }
@@ -49,7 +78,17 @@ impl KafkaReader {
                 None => empty += 1,
                 Some(Ok(message)) => {
                     empty = 0;
-                    records.push(record(&message, &mut self.names));
+                    let record = record(&message, &mut self.names);
+                    drop(message);
+                    match self.prove(&record) {
+                        Ok(false) => {}
+                        Ok(true) => records.push(record),
+                        Err(error) if records.is_empty() => return Err(error),
+                        Err(error) => {
+                            self.later = Some(error);
+                            break;
+                        }
+                    }
                 }
                 Some(Err(error)) if records.is_empty() => return Err(explain(&error)),
                 Some(Err(error)) => {
@@ -63,11 +102,33 @@ impl KafkaReader {
     }
 }
 
+/// Whether records before the first that is kept were never read, and whether the one before the position is there.
+async fn look(
+    consumer: &Arc<BaseConsumer<Quiet>>,
+    place: &Place,
+    from: Offset,
+) -> Result<(Fit, bool), Error> {
+    let (asking, topic, partition) = (
+        consumer.clone(),
+        place.topic.clone(),
+        number(place.partition),
+    );
+    let starts =
+        blocking(move || list_offsets(&asking, &topic, [partition], KafkaOffset::Beginning))
+            .await?;
+    let start = starts.first().copied().unwrap_or_default();
+    Ok(if start > from {
+        (Fit::Deleted { start }, false)
+    } else {
+        (Fit::Fits, start < from)
+    })
+}
+
 fn explain(error: &KafkaError) -> Error {
     match error.rdkafka_error_code() {
         Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => Error::Fatal(
-            "kafka: the topic no longer holds the position that Redis has: records were deleted before they were applied; \
-             restore the topic, or start anew with an empty key prefix and an import"
+            "kafka: a topic no longer holds a position that was kept: records were deleted before they were applied, or the topic \
+             was made anew. `winback recover` shows which, what is given up, and goes on from what is there"
                 .into(),
         ),
         _ => unavailable(error),
@@ -82,17 +143,34 @@ fn one(place: &Place) -> TopicPartitionList {
 
 #[async_trait]
 impl Reader for KafkaReader {
-    async fn start(&mut self, place: &Place, from: Offset) -> Result<(), Error> {
+    async fn start(
+        &mut self,
+        place: &Place,
+        from: Offset,
+        mark: Option<Mark>,
+    ) -> Result<(), Error> {
         if self.reading.contains(place) {
             // An earlier try was cut short: begin anew from the caller's position.
             self.stop(place).await?;
+        }
+        let mut begin = from;
+        if let Some(mark) = mark {
+            let (fit, is_kept) = look(&self.consumer, place, from).await?;
+            if let Some(problem) = fit.problem(&place.topic, place.partition.0, from) {
+                return Err(Error::Fatal(problem));
+            }
+            // Where retention took what was applied, and no more, nothing is left to compare.
+            if is_kept {
+                begin = from.before();
+                self.unproven.insert(place.clone(), (from, mark));
+            }
         }
         self.reading.insert(place.clone());
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(
             &place.topic,
             number(place.partition),
-            KafkaOffset::Offset(from.0),
+            KafkaOffset::Offset(begin.0),
         )
         .map_err(|error| fatal(&error))?;
         self.consumer
@@ -105,6 +183,7 @@ impl Reader for KafkaReader {
     }
 
     async fn stop(&mut self, place: &Place) -> Result<(), Error> {
+        self.unproven.remove(place);
         if !self.reading.remove(place) {
             return Ok(());
         }

@@ -10,6 +10,7 @@ use winback_contract::Offset;
 use super::{Shared, State};
 use crate::error::Error;
 use crate::log::{Assignment, Commit, Member, Place, Polled};
+use crate::mark::Kept;
 
 /// See the module.
 #[derive(Debug)]
@@ -18,6 +19,9 @@ pub(crate) struct MemoryMember {
     group: String,
     id: u64,
     next: BTreeMap<Place, Offset>,
+    generations: BTreeMap<Place, u32>,
+    /// Why a partition can't be read.
+    stuck: BTreeMap<Place, String>,
     reads: bool,
 }
 
@@ -45,6 +49,8 @@ impl MemoryMember {
             group: group.to_owned(),
             id,
             next: BTreeMap::new(),
+            generations: BTreeMap::new(),
+            stuck: BTreeMap::new(),
             reads: true,
         }
     }
@@ -61,6 +67,8 @@ impl MemoryMember {
             match change {
                 Assignment::Revoked(places) => places.iter().for_each(|place| {
                     self.next.remove(place);
+                    self.generations.remove(place);
+                    self.stuck.remove(place);
                 }),
                 Assignment::Assigned(places) => {
                     for place in places {
@@ -69,14 +77,29 @@ impl MemoryMember {
                             .groups
                             .get(&self.group)
                             .and_then(|group| group.committed.get(&key));
-                        self.next
-                            .insert(place.clone(), from.map_or(Offset(0), |commit| commit.next));
+                        let start = state.start(place);
+                        let (from, kept) = from.map_or((start, Kept::default()), |commit| {
+                            (commit.next, Kept::read(&commit.metadata))
+                        });
+                        if let Some(problem) = state.problem(place, from, kept.mark) {
+                            self.stuck.insert(place.clone(), problem);
+                        }
+                        self.generations.insert(place.clone(), kept.generation);
+                        self.next.insert(place.clone(), from);
                     }
                 }
             }
         }
         let mut records = Vec::new();
-        if self.reads {
+        let stuck = self
+            .stuck
+            .values()
+            .next()
+            .filter(|_| self.reads && news.is_empty());
+        if let Some(problem) = stuck {
+            return Err(Error::Fatal(problem.clone()));
+        }
+        if self.reads && self.stuck.is_empty() {
             let most = state.poll_size(most);
             super::reader::take(&state, &mut self.next, |_| false, most, &mut records);
         }
@@ -120,6 +143,10 @@ impl Member for MemoryMember {
 
     fn own_only(&mut self) {
         self.reads = false;
+    }
+
+    fn generation(&self, place: &Place) -> u32 {
+        self.generations.get(place).copied().unwrap_or(0)
     }
 }
 

@@ -19,6 +19,7 @@ use winback_service::Clock;
 
 use crate::error::Error;
 use crate::log::{Commit, Log, Member, Place, Reader};
+use crate::mark::{Fit, Mark};
 use crate::record::{Outgoing, Record, Stamp};
 use group::Group;
 
@@ -50,6 +51,8 @@ pub(crate) struct Shared {
 pub(crate) struct State {
     pub(crate) topics: BTreeMap<String, Vec<Vec<Record>>>,
     pub(crate) groups: BTreeMap<String, Group>,
+    /// The first offset that is kept, where retention took some.
+    starts: BTreeMap<Place, Offset>,
     /// Offsets that no reader is handed, as a broker's marks of transactions.
     marks: BTreeSet<(Place, Offset)>,
     faults: Option<Faults>,
@@ -83,6 +86,36 @@ impl State {
             && (self.marks.is_empty() || !self.marks.contains(&(place.clone(), offset)))
     }
 
+    /// The first offset that is kept.
+    pub(crate) fn start(&self, place: &Place) -> Offset {
+        self.starts.get(place).copied().unwrap_or_default()
+    }
+
+    /// Why `place` can't be read from `from` on, if the record before it must be the marked one.
+    pub(crate) fn problem(
+        &self,
+        place: &Place,
+        from: Offset,
+        mark: Option<Mark>,
+    ) -> Option<String> {
+        let start = self.start(place);
+        let fit = match mark {
+            Some(_) if start > from => Fit::Deleted { start },
+            Some(mark) if start < from => {
+                let records = self.topics.get(place.topic.as_ref());
+                let records = records.and_then(|topic| topic.get(place.partition.0 as usize));
+                let before = usize::try_from(from.before().0).ok();
+                let before = before.and_then(|before| records?.get(before));
+                match before {
+                    Some(record) if Mark::of(record) == mark => Fit::Fits,
+                    _ => Fit::MadeAnew,
+                }
+            }
+            _ => Fit::Fits,
+        };
+        fit.problem(&place.topic, place.partition.0, from)
+    }
+
     /// A seeded draw in `0..bound`.
     pub(crate) fn draw(&mut self, bound: u64) -> Option<u64> {
         let faults = self.faults?;
@@ -110,6 +143,7 @@ impl MemoryLog {
         let state = State {
             topics: BTreeMap::new(),
             groups: BTreeMap::new(),
+            starts: BTreeMap::new(),
             marks: BTreeSet::new(),
             faults: None,
             draws: 0,
@@ -128,6 +162,22 @@ impl MemoryLog {
     pub fn with_faults(self, faults: Faults) -> Self {
         self.shared.lock().faults = Some(faults);
         self
+    }
+
+    /// Retention takes everything before `start`.
+    pub fn delete_before(&self, place: &Place, start: Offset) {
+        self.shared.lock().starts.insert(place.clone(), start);
+    }
+
+    /// Deletes a topic and makes it anew.
+    pub fn make_anew(&self, topic: &str) {
+        let mut state = self.shared.lock();
+        state
+            .starts
+            .retain(|place, _| place.topic.as_ref() != topic);
+        for partition in state.topics.get_mut(topic).into_iter().flatten() {
+            partition.clear();
+        }
     }
 
     /// Creates a topic; an existing one stays as it is.
@@ -275,11 +325,16 @@ impl Log for MemoryLog {
     async fn starts(&self, topic: &str) -> Result<Vec<Offset>, Error> {
         let state = self.shared.lock();
         let partitions = state.topics.get(topic).ok_or_else(|| unknown(topic))?;
-        Ok(partitions.iter().map(|_| Offset(0)).collect())
+        let place =
+            |index: usize| Place::new(topic, Partition(u32::try_from(index).unwrap_or(u32::MAX)));
+        Ok((0..partitions.len())
+            .map(|index| state.start(&place(index)))
+            .collect())
     }
 
     async fn has_records(&self, place: &Place, from: Offset, to: Offset) -> Result<bool, Error> {
         let state = self.shared.lock();
+        let from = from.max(state.start(place));
         Ok((from.0..to.0).any(|offset| state.is_record(place, Offset(offset))))
     }
 
@@ -293,6 +348,14 @@ impl Log for MemoryLog {
                 group.and_then(|group| group.committed.get(&(topic.to_owned(), partition)).cloned())
             })
             .collect())
+    }
+
+    async fn commit_for(&self, group: &str, place: &Place, to: &Commit) -> Result<(), Error> {
+        let mut state = self.shared.lock();
+        let group = state.groups.entry(group.to_owned()).or_default();
+        let place = (place.topic.to_string(), place.partition);
+        group.committed.insert(place, to.clone());
+        Ok(())
     }
 
     async fn join(&self, group: &str, topics: &[String]) -> Result<Box<dyn Member>, Error> {

@@ -10,6 +10,7 @@ use winback_contract::Offset;
 use super::{Shared, State};
 use crate::error::Error;
 use crate::log::{Place, Reader};
+use crate::mark::Mark;
 use crate::record::Record;
 
 /// See the module.
@@ -37,7 +38,8 @@ impl MemoryReader {
             let end = topic
                 .and_then(|topic| topic.get(place.partition.0 as usize))
                 .map_or(0, Vec::len);
-            if usize::try_from(position.0).map_or(true, |position| position > end) {
+            let is_beyond = usize::try_from(position.0).map_or(true, |position| position > end);
+            if is_beyond || *position < state.start(place) {
                 return Err(Error::Fatal(format!(
                     "topic {} does not hold position {}",
                     place.topic, position.0
@@ -94,7 +96,15 @@ pub(crate) fn take(
 
 #[async_trait]
 impl Reader for MemoryReader {
-    async fn start(&mut self, place: &Place, from: Offset) -> Result<(), Error> {
+    async fn start(
+        &mut self,
+        place: &Place,
+        from: Offset,
+        mark: Option<Mark>,
+    ) -> Result<(), Error> {
+        if let Some(problem) = self.shared.lock().problem(place, from, mark) {
+            return Err(Error::Fatal(problem));
+        }
         self.held.remove(place);
         self.next.insert(place.clone(), from);
         Ok(())

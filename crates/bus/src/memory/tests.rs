@@ -68,7 +68,7 @@ async fn a_held_partition_keeps_its_position() {
         .unwrap();
     let place = Place::new("t", Partition(0));
     let mut reader = log.read("g").await.unwrap();
-    reader.start(&place, Offset(1)).await.unwrap();
+    reader.start(&place, Offset(1), None).await.unwrap();
     reader.hold(&place, true).await.unwrap();
     assert!(reader.poll(10, Duration::ZERO).await.unwrap().is_empty());
     reader.hold(&place, false).await.unwrap();

@@ -1,0 +1,145 @@
+//! What a folded batch becomes: one commit, and what is left to do after it. Absent: the fold.
+//!
+//! Invariants: INV-2 (one commit holds all), INV-7 (due times are written with the state), INV-10 (in the order of ids).
+
+use std::sync::Arc;
+
+use winback_bus::Mark;
+use winback_contract::{Announcement, CustomerId, FailedReason, Timestamp, ids::digest};
+use winback_journey::{Counts, Effects, Sellers, Tally, encode, next_due};
+use winback_store::{Commit, Watch};
+
+use super::{Batch, CROWDED};
+use crate::entry::Entry;
+
+impl Batch<'_> {
+    /// The marks of the last records of each input, where any was applied.
+    fn mark(&mut self) {
+        let (last, marks) = (self.last, &mut self.meta.marks);
+        for (mark, kept) in [
+            (last.events, &mut marks.events),
+            (last.decisions, &mut marks.decisions),
+            (last.outcomes, &mut marks.outcomes),
+        ] {
+            if let Some(mark) = mark {
+                *kept = mark.to_string();
+            }
+        }
+    }
+
+    /// The commit, and the entries it puts into the outbox. `trim` entries of the outbox are acknowledged.
+    pub fn finish(mut self, trim: u64) -> (Commit, Vec<Entry>, Finished) {
+        let mut customers = Vec::new();
+        let mut timers = Vec::new();
+        let mut earliest: Option<Timestamp> = None;
+        // In the order of ids: the same inputs make the same commit (INV-10).
+        let mut touched: Vec<(CustomerId, Tally)> =
+            std::mem::take(&mut self.touched).into_iter().collect();
+        touched.sort_unstable_by_key(|(id, _)| *id);
+        let mut difference = Tally::default();
+        for (id, before) in &touched {
+            difference.add(before, -1);
+            if self.deleted.contains(id) {
+                customers.push((*id, None));
+                timers.push((*id, None));
+                self.cache.remove(*id);
+                continue;
+            }
+            let customer = self.cache.get(*id);
+            difference.add(&Tally::of(customer), 1);
+            let mut due = next_due(customer, self.ground.limits);
+            if due <= self.ground.frontier && self.woken.contains(id) {
+                // It is due and can't be judged now, as when too many triggers are open: those behind it have their turn.
+                due = self.ground.frontier + CROWDED;
+            }
+            // Lazy timers: an entry that is too early wakes up once in vain; one that is too late must never be.
+            let moves = match customer.scheduled {
+                None => true,
+                Some(at) => due < at || self.woken.contains(id),
+            };
+            if moves {
+                customer.scheduled = Some(due);
+                timers.push((*id, Some(due)));
+                earliest = Some(earliest.map_or(due, |known| known.min(due)));
+            }
+            customers.push((*id, Some(encode(customer))));
+        }
+        let watches = std::mem::take(&mut self.watches).into_iter();
+        let mut watches: Vec<Watch> = watches
+            .map(|(product, mut by)| {
+                by.sort_unstable();
+                Watch { product, by }
+            })
+            .collect();
+        watches.sort_unstable_by(|one, other| one.product.cmp(&other.product));
+        self.count(&difference);
+        self.mark();
+        if self.learned {
+            self.meta.sellers = serde_json::to_string(self.sellers.as_ref()).unwrap_or_default();
+        }
+        self.meta.pushed += self.outbox.len() as u64;
+        self.meta.trimmed += trim;
+        let id = digest(
+            "commit",
+            &[
+                &self.ground.partition.0.to_be_bytes(),
+                &self.base.epoch.to_be_bytes(),
+                &self.base.sequence.to_be_bytes(),
+            ],
+        );
+        let commit = Commit {
+            epoch: self.base.epoch,
+            sequence: self.base.sequence,
+            id,
+            meta: self.meta,
+            base: Some(self.base),
+            customers,
+            timers,
+            outbox: self.outbox.iter().map(Entry::encode).collect(),
+            trim,
+            grants: self.grants,
+            watches,
+            coupons: self.coupon_writes,
+        };
+        let finished = Finished {
+            effects: self.effects,
+            counts: self.counts,
+            failures: self.failures,
+            repeats: self.repeats,
+            news: self.news,
+            sellers: self.sellers,
+            earliest,
+            woke: !self.woken.is_empty(),
+        };
+        (commit, self.outbox, finished)
+    }
+}
+
+/// What a finished batch leaves for after the commit.
+#[derive(Debug)]
+pub struct Finished {
+    /// For metrics.
+    pub effects: Vec<Effects>,
+    /// For metrics.
+    pub counts: Counts,
+    /// For metrics.
+    pub failures: Vec<FailedReason>,
+    /// For metrics.
+    pub repeats: u64,
+    /// The shop's announcements now.
+    pub news: Vec<Announcement>,
+    /// What sells now.
+    pub sellers: Arc<Sellers>,
+    /// The earliest timer that was written.
+    pub earliest: Option<Timestamp>,
+    /// Whether timers were fired, so that the earliest is another one now.
+    pub woke: bool,
+}
+
+/// The last records that were folded.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Last {
+    pub(super) events: Option<Mark>,
+    pub(super) decisions: Option<Mark>,
+    pub(super) outcomes: Option<Mark>,
+}
