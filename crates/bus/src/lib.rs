@@ -5,6 +5,7 @@
 
 pub mod between;
 pub mod error;
+pub mod fit;
 pub mod follow;
 pub mod frontier;
 pub mod kafka;
@@ -16,6 +17,7 @@ pub mod record;
 
 pub use between::between;
 pub use error::Error;
+pub use fit::fit;
 pub use follow::Follower;
 pub use ledger::{Ledger, Waiting};
 pub use log::{Assignment, Commit, Log, Member, Place, Polled, Reader};

@@ -17,6 +17,7 @@ use winback_store::{Commit, Committed, GrantWrite, Meta, Standing, Store};
 use crate::config::Config;
 use crate::error::Error;
 
+pub mod losses;
 pub mod metrics;
 
 /// The header that carries the store's standing when a record was written.

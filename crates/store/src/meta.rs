@@ -65,6 +65,8 @@ pub struct Meta {
     pub in_flight: u64,
     /// Held steps by reason.
     pub held: BTreeMap<Reason, u64>,
+    /// What a person gave up, a line each; empty where nothing was.
+    pub given_up: String,
     /// The store went back in time to this sequence, and it is not known yet what was sent meanwhile: nothing may be
     /// granted.
     pub recovering: Option<u64>,
@@ -92,6 +94,9 @@ impl Meta {
             ),
         ];
         fields.push(("jobs".into(), self.jobs.join("\n")));
+        if base.map_or("", |base| base.given_up.as_str()) != self.given_up {
+            fields.push(("given_up".into(), self.given_up.clone()));
+        }
         let known = base.map(|base| &base.marks);
         for (name, mark, known) in [
             (
@@ -203,6 +208,7 @@ impl Meta {
             trimmed: count("trimmed"),
             open_triggers: count("open"),
             in_flight: count("flight"),
+            given_up: fields.get("given_up").cloned().unwrap_or_default(),
             recovering: fields
                 .get("recovering")
                 .and_then(|text| text.parse::<u64>().ok()),

@@ -172,14 +172,36 @@ pub(crate) struct Http {
 
 impl Config {
     /// Loads all layers.
-    pub(crate) fn load(file: Option<&Path>, flags: Vec<(String, String)>) -> Result<Self, Error> {
-        load(Layers {
+    pub(crate) fn load(
+        file: Option<&Path>,
+        flags: Vec<(String, String)>,
+    ) -> Result<Self, crate::error::Error> {
+        let loaded: Self = load(Layers {
             defaults: DEFAULTS,
             file,
             environment: std::env::vars().collect(),
             flags,
             dotted: &["kafka.properties"],
-        })
+        })?;
+        loaded.sources_are_told_apart()?;
+        Ok(loaded)
+    }
+
+    /// A source's name is part of its consumer group, and of every position: two of one name would take each other's
+    /// records for repeats, and so would two of one topic.
+    fn sources_are_told_apart(&self) -> Result<(), crate::error::Error> {
+        for (index, source) in self.sources.iter().enumerate() {
+            for other in &self.sources[..index] {
+                if other.name == source.name || other.topic == source.topic {
+                    return Err(crate::error::Error::Environment(format!(
+                        "sources: `{}` of topic {} and `{}` of topic {} share a name or a topic: give each source a name of its own, \
+                         and name a topic once",
+                        other.name, other.topic, source.name, source.topic
+                    )));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The defaults alone, for runs without a network.

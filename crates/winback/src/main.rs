@@ -66,6 +66,8 @@ enum Command {
     /// What could not be applied
     #[command(subcommand)]
     Failed(command::failed::Arguments),
+    /// What can't be repaired, and the way on
+    Recover(command::recover::Arguments),
     /// Take in existing customers
     Import(command::import::Arguments),
     /// Ask a running service whether it is ready: the probe of containers
@@ -137,6 +139,7 @@ async fn run(cli: Cli) -> Result<(), error::Error> {
         Command::Why(arguments) => command::why::run(arguments, &config).await,
         Command::Customer(arguments) => command::customer::run(arguments, &config).await,
         Command::Failed(arguments) => command::failed::run(arguments, &config).await,
+        Command::Recover(arguments) => command::recover::run(arguments, &config).await,
         Command::Import(arguments) => command::import::run(arguments, &config).await,
         Command::Topics(arguments) => command::topics::run(arguments, &config).await,
         Command::Config(arguments) => command::config::run(arguments, &config).await,

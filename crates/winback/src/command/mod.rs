@@ -16,6 +16,7 @@ pub(crate) mod pause;
 pub(crate) mod preview;
 pub(crate) mod publish;
 pub(crate) mod reach;
+pub(crate) mod recover;
 pub(crate) mod serve;
 pub(crate) mod simulate;
 pub(crate) mod test;
