@@ -92,6 +92,9 @@ impl Context {
     }
 }
 
+/// Which places are not what they were.
+type Question = JoinHandle<Result<Vec<Place>, KafkaError>>;
+
 pub(super) struct KafkaMember {
     /// Owns, and commits; everything of it is paused.
     owner: Arc<BaseConsumer<Context>>,
@@ -113,7 +116,7 @@ pub(super) struct KafkaMember {
     /// What proves that a topic is the one that was read.
     anchors: Anchors,
     /// The question whether it is, on its way, and what becomes the anchors when it is.
-    proof: Option<(Anchors, JoinHandle<Result<Vec<Place>, KafkaError>>)>,
+    proof: Option<(Anchors, Question)>,
     proven: Stopwatch,
     options: Options,
     group: String,

@@ -78,9 +78,10 @@ impl MemoryMember {
                             .get(&self.group)
                             .and_then(|group| group.committed.get(&key));
                         let start = state.start(place);
-                        let (from, kept) = from.map_or((start, Kept::default()), |commit| {
-                            (commit.next, Kept::read(&commit.metadata))
-                        });
+                        let (from, kept) = from.map_or_else(
+                            || (start, Kept::default()),
+                            |commit| (commit.next, Kept::read(&commit.metadata)),
+                        );
                         if let Some(problem) = state.problem(place, from, kept.mark) {
                             self.stuck.insert(place.clone(), problem);
                         }
