@@ -1,4 +1,4 @@
-//! What can go wrong with the log, in the two classes that matter to a caller.
+//! What can go wrong with the log, in the classes that matter to a caller.
 
 /// An error of the log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -6,6 +6,9 @@ pub enum Error {
     /// It may work later: wait, say so, try again.
     #[error("the log is not available: {0}")]
     Unavailable(String),
+    /// The log will never take this record; others it may.
+    #[error("{0}")]
+    Refused(String),
     /// It won't work however often it is tried: stop with this message.
     #[error("{0}")]
     Fatal(String),

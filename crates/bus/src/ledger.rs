@@ -3,7 +3,7 @@
 //! Invariant: INV-3 and INV-8. A position is committed only when everything before it is acknowledged; after a
 //! failed write the same records go first again, in the same order. Absent: what the records mean.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use winback_contract::Offset;
 
@@ -27,8 +27,12 @@ impl Ledger {
 
     /// A record that was read is dealt with: all it led to has been put.
     pub fn pass(&mut self, record: &Record) {
-        let next = (record.offset.next(), Mark::of(record));
-        self.next.insert(place(record), next);
+        self.pass_to(place(record), record.offset.next(), Mark::of(record));
+    }
+
+    /// All of a partition before `next` is dealt with.
+    pub(crate) fn pass_to(&mut self, place: Place, next: Offset, mark: Mark) {
+        self.next.insert(place, (next, mark));
     }
 
     /// Partitions that are no longer ours are not committed.
@@ -73,12 +77,34 @@ impl Ledger {
 
 /// Records that can't be dealt with yet, in order: behind one that waits, all of its partition wait.
 #[derive(Debug, Default)]
-pub struct Waiting(BTreeMap<Place, Vec<Record>>);
+pub struct Waiting(BTreeMap<Place, Vec<Record>>, BTreeSet<Place>);
 
 impl Waiting {
     /// Whether none waits.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Where records wait.
+    pub fn places(&self) -> impl Iterator<Item = &Place> {
+        self.0.keys()
+    }
+
+    /// Reads no more of the partitions where records wait, and goes on with those where none does any more: the others
+    /// are not stopped, and what waits is bounded by what was read at once (INV-12).
+    ///
+    /// # Errors
+    /// Those of the member.
+    pub async fn hold(&mut self, member: &mut dyn Member) -> Result<(), Error> {
+        let waiting: BTreeSet<Place> = self.0.keys().cloned().collect();
+        for place in waiting.difference(&self.1) {
+            member.hold(place, true).await?;
+        }
+        for place in self.1.difference(&waiting) {
+            member.hold(place, false).await?;
+        }
+        self.1 = waiting;
+        Ok(())
     }
 
     /// Takes all that wait, to try them again before anything new.
@@ -103,6 +129,7 @@ impl Waiting {
     pub fn revoke(&mut self, changes: &[Assignment]) {
         for place in revoked(changes) {
             self.0.remove(place);
+            self.1.remove(place);
         }
     }
 }

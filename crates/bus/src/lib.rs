@@ -13,6 +13,7 @@ pub mod ledger;
 pub mod log;
 pub mod mark;
 pub mod memory;
+pub mod progress;
 pub mod record;
 
 pub use between::between;
@@ -22,4 +23,5 @@ pub use follow::Follower;
 pub use ledger::{Ledger, Waiting};
 pub use log::{Assignment, Commit, Log, Member, Place, Polled, Reader};
 pub use mark::{Fit, Kept, Mark};
+pub use progress::{Progress, Ticket};
 pub use record::{Outgoing, Record, Stamp};

@@ -110,6 +110,9 @@ pub trait Member: Send + Sync {
     /// Fetches nothing of these partitions until they are assigned anew: the member only owns them.
     fn own_only(&mut self);
 
+    /// Stops or resumes fetching an owned partition; its position stays.
+    async fn hold(&mut self, place: &Place, held: bool) -> Result<(), Error>;
+
     /// Which topic of this name a partition is of: told apart are those that were made one after the other. Known with
     /// the first record.
     fn generation(&self, place: &Place) -> u32;

@@ -38,6 +38,10 @@ words! {
     MalformedMessage = "malformed_message",
     /// The snapshot of the customer in a trigger can't be read.
     UnreadableSnapshot = "unreadable_snapshot",
+    /// The state of its customer is damaged and stays as it is.
+    DamagedState = "damaged_state",
+    /// Applying it panicked: a fault of winback's own.
+    Panicked = "panicked",
     /// The customer belongs to another partition than the record lies in.
     WrongPartition = "wrong_partition",
 }

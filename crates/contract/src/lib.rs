@@ -27,6 +27,7 @@ mod text;
 pub mod time;
 pub mod topics;
 pub mod trigger;
+pub mod version;
 mod words;
 
 pub use blob::Blob;

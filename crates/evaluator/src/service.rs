@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use winback_bus::{Error, Follower, Ledger, Log, Member, Outgoing, Record, Waiting};
+use winback_contract::version::{self, Unread};
 use winback_contract::{
     Decision, Failed, FailedReason, FailedStage, PartitionCount, Reason, StepDecision, Topic,
     TopicNames, Trigger, Verdict,
 };
+use winback_journey::codec;
 use winback_journey::{Bundles, Offered, decide, decide::Error as Undecided};
+use winback_service::outage::Outage;
 use winback_service::{Health, Shutdown, clock};
 
 use crate::metrics::Metrics;
@@ -36,6 +39,9 @@ pub struct Service {
     metrics: Metrics,
     /// What waits for its bundle.
     waiting: Waiting,
+    waits: Outage,
+    /// For what something waits.
+    why: String,
     ledger: Ledger,
 }
 
@@ -65,6 +71,8 @@ impl Service {
             bundles: Bundles::default(),
             metrics,
             waiting: Waiting::default(),
+            waits: Outage::default(),
+            why: String::new(),
             ledger: Ledger::default(),
         })
     }
@@ -80,13 +88,9 @@ impl Service {
                 tracing::error!(reason, "a published bundle is left aside");
             }
         }
-        // While a bundle is awaited nothing more is taken: what waits is bounded (INV-12).
-        let most = if self.waiting.is_empty() {
-            self.config.batch
-        } else {
-            0
-        };
-        let polled = self.member.poll(most, wait).await?;
+        // Where a record waits nothing more is taken: what waits is bounded (INV-12), and the others go on.
+        self.waiting.hold(self.member.as_mut()).await?;
+        let polled = self.member.poll(self.config.batch, wait).await?;
         self.waiting.revoke(&polled.assignments);
         self.ledger.revoke(&polled.assignments);
         let mut taken = polled.records.len();
@@ -106,14 +110,10 @@ impl Service {
     /// False when its bundle is not here yet.
     fn take(&mut self, record: &Record) -> Result<bool, Error> {
         let payload = record.value.as_deref().unwrap_or_default();
-        let trigger: Trigger = match serde_json::from_slice(payload) {
+        let trigger: Trigger = match version::read(payload) {
             Ok(trigger) => trigger,
-            Err(error) => {
-                let detail = format!(
-                    "not a trigger at line {} column {}",
-                    error.line(),
-                    error.column()
-                );
+            Err(Unread::Newer(version)) => return Ok(self.leave(version)),
+            Err(Unread::Malformed(detail)) => {
                 self.fail(record, FailedReason::MalformedTrigger, detail)?;
                 return Ok(true);
             }
@@ -121,8 +121,14 @@ impl Service {
         let decision = match decide(&self.bundles, &trigger) {
             Ok(decision) => decision,
             Err(Undecided::NoBundle(hash)) => {
-                tracing::warn!(bundle = %hash, "a trigger waits for its bundle");
+                if let Some(untold) = self.waits.failed() {
+                    tracing::warn!(bundle = %hash, untold, "a trigger waits for its bundle");
+                }
+                self.why = format!("a trigger waits for bundle {hash}");
                 return Ok(false);
+            }
+            Err(Undecided::Snapshot(codec::Error::Newer(version))) => {
+                return Ok(self.leave(u64::from(version)));
             }
             Err(error @ Undecided::Snapshot(_)) => {
                 self.fail(record, FailedReason::UnreadableSnapshot, error.to_string())?;
@@ -151,6 +157,19 @@ impl Service {
             headers: Vec::new(),
         });
         Ok(true)
+    }
+
+    /// It is left to an evaluator of the release that wrote it: to skip it would lose the message.
+    fn leave(&mut self, version: u64) -> bool {
+        if let Some(untold) = self.waits.failed() {
+            tracing::error!(
+                version,
+                untold,
+                "a trigger waits for an evaluator of the newer release that wrote it"
+            );
+        }
+        self.why = format!("a trigger has version {version}, of a newer release: run that release");
+        false
     }
 
     fn fail(&mut self, record: &Record, reason: FailedReason, detail: String) -> Result<(), Error> {
@@ -185,17 +204,39 @@ impl Service {
             .await
     }
 
+    /// Which partitions wait, and for what.
+    fn stands(&mut self) -> Option<String> {
+        let Some(first) = self.waiting.places().next() else {
+            if self.waits.is_over() {
+                tracing::info!("no trigger waits any more");
+            }
+            return None;
+        };
+        let more = self.waiting.places().count() - 1;
+        Some(format!(
+            "partition {} and {more} more wait: {}",
+            first.partition, self.why
+        ))
+    }
+
     /// Runs until shutdown; while the log is away it waits and says so.
     ///
     /// # Errors
     /// Only those that no waiting mends.
     pub async fn run(mut self, shutdown: Shutdown, health: Health) -> Result<(), Error> {
         health.goes_round("evaluator");
+        let mut outage = Outage::default();
         while !shutdown.is_raised() {
             match self.step(Duration::from_millis(50)).await {
-                Ok(_) => health.goes_round("evaluator"),
+                Ok(_) => match self.stands() {
+                    None => {
+                        outage.over("evaluator");
+                        health.goes_round("evaluator");
+                    }
+                    Some(why) => health.not_ready("evaluator", why),
+                },
                 Err(error) if error.is_transient() => {
-                    tracing::warn!(%error, "evaluator waits");
+                    outage.tell("evaluator", &error);
                     health.not_ready("evaluator", error.to_string());
                     clock::pause(Duration::from_millis(500)).await;
                 }

@@ -11,6 +11,7 @@ use winback_contract::{
     Body, Currency, Event, EventRecord, Failed, FailedReason, FailedStage, Partition,
     PartitionCount, SourceKind, Timestamp, Topic, TopicNames, failed::KEPT_BYTES, spec,
 };
+use winback_service::outage::Outage;
 use winback_service::{Health, Shutdown, clock};
 
 use crate::catalogue::Catalogue;
@@ -303,11 +304,15 @@ impl Service {
     pub async fn run(mut self, shutdown: Shutdown, health: Health) -> Result<(), Error> {
         let part = format!("ingest.{}", self.source.name);
         health.goes_round(&part);
+        let mut outage = Outage::default();
         while !shutdown.is_raised() {
             match self.step(Duration::from_millis(50)).await {
-                Ok(_) => health.goes_round(&part),
+                Ok(_) => {
+                    outage.over(&part);
+                    health.goes_round(&part);
+                }
                 Err(error) if error.is_transient() => {
-                    tracing::warn!(%error, source = self.source.name, "ingest waits");
+                    outage.tell(&part, &error);
                     health.not_ready(&part, error.to_string());
                     clock::pause(Duration::from_millis(500)).await;
                 }

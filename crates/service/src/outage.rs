@@ -27,6 +27,20 @@ impl Outage {
         Some(std::mem::take(&mut self.untold))
     }
 
+    /// It failed once more, and is told where it is to be told.
+    pub fn tell(&mut self, who: &str, error: &dyn std::fmt::Display) {
+        if let Some(untold) = self.failed() {
+            tracing::warn!(%error, untold, "{who} waits");
+        }
+    }
+
+    /// It works, and is told where it did not before.
+    pub fn over(&mut self, who: &str) {
+        if self.is_over() {
+            tracing::info!("{who} goes on");
+        }
+    }
+
     /// It works. True where it did not before.
     pub fn is_over(&mut self) -> bool {
         self.untold = 0;

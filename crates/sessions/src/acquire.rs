@@ -75,9 +75,10 @@ pub async fn acquire(
         .map(|bytes| Entry::decode(bytes))
         .collect::<Option<Vec<_>>>();
     let entries = entries.ok_or_else(|| {
-        Error::Fatal(format!(
-            "partition {partition}: an entry of the outbox is damaged"
-        ))
+        Error::Stopped {
+            partition,
+            why: "an entry of its outbox is damaged, or of a newer release: run that release, or restore Redis".into(),
+        }
     })?;
     let earliest = store.earliest(partition).await?;
     let owned = Owned::new(partition, meta, entries, earliest);

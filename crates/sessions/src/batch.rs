@@ -32,6 +32,17 @@ pub const STREAM: &str = "sessions";
 /// Whoever is due while too many triggers are open is looked at again so much later.
 const CROWDED: Span = Span::from_secs(2);
 
+/// Of which topic an input is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Input {
+    /// Of `events`.
+    Event,
+    /// Of `decisions`.
+    Decision,
+    /// Of `outcomes`.
+    Outcome,
+}
+
 /// What a batch is folded against.
 #[derive(Clone, Copy, Debug)]
 pub struct Ground<'a> {
@@ -67,6 +78,7 @@ pub struct Batch<'a> {
     may_open: bool,
     woken: BTreeSet<CustomerId>,
     deleted: BTreeSet<CustomerId>,
+    put_off: Vec<CustomerId>,
     outbox: Vec<Entry>,
     grants: Vec<GrantWrite>,
     watches: HashMap<String, Vec<(Timestamp, CustomerId)>>,
@@ -107,6 +119,7 @@ impl<'a> Batch<'a> {
             may_open: meta.open_triggers < ground.most_open && meta.in_flight < ground.most_open,
             woken: BTreeSet::new(),
             deleted: BTreeSet::new(),
+            put_off: Vec::new(),
             outbox: Vec::new(),
             grants: Vec::new(),
             watches: HashMap::new(),
@@ -223,6 +236,8 @@ impl<'a> Batch<'a> {
             );
         }
         self.with(event.to, |customer, world| {
+            #[cfg(test)]
+            tests::planted(&event);
             input::apply(customer, &event, world)
         });
     }
@@ -305,6 +320,23 @@ impl<'a> Batch<'a> {
             }
             Err(detail) => self.fail(record, FailedReason::MalformedOutcome, detail),
         }
+    }
+
+    /// An input that can't be applied: it goes to `failed` as it is, and its position moves on (INV-8).
+    pub fn aside(&mut self, input: Input, record: &Record, reason: FailedReason) {
+        let next = record.offset.next();
+        let mark = Some(Mark::of(record));
+        match input {
+            Input::Event => (self.meta.positions.events, self.last.events) = (next, mark),
+            Input::Decision => (self.meta.positions.decisions, self.last.decisions) = (next, mark),
+            Input::Outcome => (self.meta.positions.outcomes, self.last.outcomes) = (next, mark),
+        }
+        self.fail(record, reason, reason.explanation().to_owned());
+    }
+
+    /// A timer that can't be judged: it is looked at again later.
+    pub fn put_off(&mut self, id: CustomerId) {
+        self.put_off.push(id);
     }
 
     /// A customer whose timer is due.
@@ -489,5 +521,16 @@ impl<'a> Batch<'a> {
             let count = meta.held.entry(*reason).or_insert(0);
             *count = count.saturating_add_signed(*change);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Body, EventRecord};
+
+    /// Panics for the order that a test names so.
+    pub(super) fn planted(event: &EventRecord) {
+        let is_planted = matches!(&event.body, Body::Storefront(told) if told.order_id.as_deref() == Some("panic"));
+        assert!(!is_planted, "planted");
     }
 }

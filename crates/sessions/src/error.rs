@@ -19,6 +19,17 @@ pub enum Error {
         /// Where the store stands.
         found: u64,
     },
+    /// A partition stands, the others go on: a newer release wrote what this one can't read, or its outbox is damaged.
+    #[error("partition {partition} stands: {why}")]
+    Stopped {
+        /// Which partition.
+        partition: winback_contract::Partition,
+        /// Why, and what to do.
+        why: String,
+    },
+    /// Applying an input of this partition panicked.
+    #[error("partition {0}: applying an input panicked")]
+    Panicked(winback_contract::Partition),
     /// A person must act.
     #[error("{0}")]
     Fatal(String),

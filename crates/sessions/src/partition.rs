@@ -1,10 +1,10 @@
 //! A partition that is owned: its meta, its inputs, its cache, and what Kafka has not acknowledged yet.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use winback_bus::{Mark, Place, Record};
-use winback_contract::{Announcement, Offset, Partition, Timestamp, Topic, TopicNames};
+use winback_contract::{Announcement, CustomerId, Offset, Partition, Timestamp, Topic, TopicNames};
 use winback_journey::{Bundles, Coupons, Sellers};
 use winback_store::{Meta, Standing};
 
@@ -51,8 +51,26 @@ pub struct Owned {
     pub acquired: Timestamp,
     /// Whether reading `events` is paused because too much waits.
     pub held: bool,
-    /// The next event switches to a bundle that is not here yet.
-    pub waits_for_bundle: bool,
+    /// What its next input waits for.
+    pub waits: Option<Waits>,
+    /// Customers of this batch whose state can't be read.
+    pub damaged: BTreeSet<CustomerId>,
+    /// A panic came before: inputs go one by one.
+    pub careful: bool,
+}
+
+/// What the next input of a partition waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Waits {
+    /// A bundle that has not come.
+    Bundle,
+    /// A release that reads this version of records of this topic.
+    Newer {
+        /// Of which topic.
+        topic: Topic,
+        /// The version that was written.
+        version: u64,
+    },
 }
 
 impl Owned {
@@ -84,7 +102,9 @@ impl Owned {
             vouched: None,
             acquired: Timestamp::default(),
             held: false,
-            waits_for_bundle: false,
+            waits: None,
+            damaged: BTreeSet::new(),
+            careful: false,
         }
     }
 
@@ -118,14 +138,19 @@ impl Owned {
     }
 
     /// Whether it can't go on, or not past a switch, because a bundle has not come.
-    pub fn waits(&self, bundles: &Bundles) -> bool {
-        self.waits_for_bundle || !self.can_go_on(bundles)
+    pub fn waits_for_bundle(&self, bundles: &Bundles) -> bool {
+        self.waits == Some(Waits::Bundle) || !self.can_go_on(bundles)
     }
 
     /// Whether an input waits that could be applied now.
     pub fn has_input(&self) -> bool {
-        !self.events.is_empty() && !self.waits_for_bundle
-            || !self.decisions.is_empty()
-            || !self.outcomes.is_empty()
+        let waits = |topic| match self.waits {
+            Some(Waits::Bundle) => topic == Topic::Events,
+            Some(Waits::Newer { topic: newer, .. }) => topic == newer,
+            None => false,
+        };
+        !self.events.is_empty() && !waits(Topic::Events)
+            || !self.decisions.is_empty() && !waits(Topic::Decisions)
+            || !self.outcomes.is_empty() && !waits(Topic::Outcomes)
     }
 }

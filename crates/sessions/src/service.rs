@@ -3,7 +3,7 @@
 //! Order within a loop: changes of ownership first (they must never starve), then reading, then the probe, then
 //! the steps of all partitions at once, so that the fold of one runs while the commit of another is on its way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +38,10 @@ pub struct Service {
     wanted: Vec<Partition>,
     /// The newest commits of partitions whose store went back while they were owned.
     known: BTreeMap<Partition, Standing>,
+    /// Partitions that stand: why, and since when they have not been tried.
+    stopped: BTreeMap<Partition, (String, i64)>,
+    /// Partitions that go on one input at a time.
+    careful: BTreeSet<Partition>,
     frontier: Frontier,
     probed: Option<i64>,
     /// Whether the frontier can be asked for.
@@ -51,6 +55,7 @@ pub struct Service {
 
 mod gauges;
 mod lease;
+mod stands;
 
 impl std::fmt::Debug for Service {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -86,6 +91,8 @@ impl Service {
             owned: BTreeMap::new(),
             wanted: Vec::new(),
             known: BTreeMap::new(),
+            stopped: BTreeMap::new(),
+            careful: BTreeSet::new(),
             probed: None,
             probing: Outage::default(),
             vouched: 0,
@@ -157,6 +164,7 @@ impl Service {
                 Assignment::Revoked(places) => {
                     for place in places {
                         self.wanted.retain(|wanted| *wanted != place.partition);
+                        self.stopped.remove(&place.partition);
                         self.release(place.partition).await;
                     }
                 }
@@ -169,6 +177,7 @@ impl Service {
         if !self.campaigns.has_caught_up() {
             return Ok(());
         }
+        self.try_again();
         if self.wanted.is_empty() {
             return Ok(());
         }
@@ -179,9 +188,18 @@ impl Service {
             let mark = mark.into_iter().flatten().max().copied();
             let mark = mark.unwrap_or_default();
             let config = &self.shared.config;
-            let (mut owned, recovered) =
-                acquire(partition, config, log.as_ref(), store.as_ref(), mark).await?;
+            let acquired = acquire(partition, config, log.as_ref(), store.as_ref(), mark).await;
+            let (mut owned, recovered) = match acquired {
+                Ok(acquired) => acquired,
+                Err(Error::Stopped { why, .. }) => {
+                    self.wanted.remove(0);
+                    self.stand(partition, why);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             self.known.remove(&partition);
+            owned.careful = self.careful.remove(&partition);
             if let Some(recovered) = recovered {
                 self.shared.metrics.recoveries.count(partition, recovered);
                 self.frontier = frontier(config);
@@ -389,7 +407,7 @@ impl Service {
                 Ok(work) => done += work,
                 Err(error) => {
                     self.give_back(partition, &error).await;
-                    if !matches!(error, Error::Fenced(_) | Error::WentBack { .. }) {
+                    if matches!(error, Error::Unavailable(_) | Error::Fatal(_)) {
                         problem = Some(error);
                     }
                 }
@@ -441,14 +459,18 @@ impl Service {
     /// Only those that need a person.
     pub async fn run(mut self, health: Health) -> Result<(), Error> {
         health.goes_round("sessions");
+        let mut outage = Outage::default();
         while !self.shared.shutdown.is_raised() {
             match self.step(Duration::from_millis(20)).await {
-                Ok(_) => match self.waits_for_bundles() {
-                    None => health.goes_round("sessions"),
+                Ok(_) => match self.stands() {
+                    None => {
+                        outage.over("sessions");
+                        health.goes_round("sessions");
+                    }
                     Some(why) => health.not_ready("sessions", why),
                 },
                 Err(Error::Unavailable(reason)) => {
-                    tracing::warn!(reason, "sessions waits");
+                    outage.tell("sessions", &reason);
                     health.not_ready("sessions", reason);
                     // Gauges go on: an old value would be a lie.
                     self.show();
@@ -478,3 +500,8 @@ fn is_sending(owned: &Owned) -> bool {
 #[allow(clippy::unwrap_used, reason = "a test may fail")]
 #[path = "service_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail")]
+#[path = "stands_tests.rs"]
+mod stands_tests;

@@ -73,7 +73,7 @@ impl Log for Sick {
     }
 }
 
-fn names() -> TopicNames {
+pub(super) fn names() -> TopicNames {
     TopicNames::new("t.")
 }
 
@@ -92,7 +92,7 @@ fn topics(log: &MemoryLog) {
     }
 }
 
-fn config() -> Config {
+pub(super) fn config() -> Config {
     Config {
         names: names(),
         groups: "t.".into(),
@@ -217,7 +217,7 @@ fn activation(bundle: BundleHash) -> Vec<u8> {
     serde_json::to_vec(&record).unwrap()
 }
 
-async fn put(log: &MemoryLog, topic: Topic, value: Vec<u8>) {
+pub(super) async fn put(log: &MemoryLog, topic: Topic, value: Vec<u8>) {
     let record = Outgoing {
         topic: Arc::from(names().name(topic)),
         partition: Some(Partition(0)),
@@ -296,7 +296,7 @@ async fn a_bundle_that_has_not_come_is_waited_for_and_told() {
         0,
         "nothing passes the switch"
     );
-    let why = service.waits_for_bundles().expect("it is told");
+    let why = service.stands().expect("it is told");
     assert!(why.contains("partition 0"), "{why}");
     assert_eq!(
         service.step(Duration::ZERO).await.unwrap(),

@@ -18,6 +18,8 @@ pub struct Stops {
     pub low: IntGaugeVec,
     /// Gauge: 1 while a partition waits for a bundle.
     pub waits: IntGaugeVec,
+    /// Gauge: 1 for a partition that can't go on: its next input or its state is of a newer release, or damaged.
+    pub stand: IntGaugeVec,
     /// Counter: activations of bundles that this release can't use, passed over.
     pub bundles_refused: IntCounterVec,
     /// Gauge: 1 for what is paused by hand or by a fuse.
@@ -31,6 +33,11 @@ impl Stops {
             waits: registry.gauge(
                 "partition_waits_for_bundle",
                 "1 while a partition waits for a bundle",
+                &["partition"],
+            ),
+            stand: registry.gauge(
+                "partition_stands",
+                "1 for a partition that can't go on while the others do",
                 &["partition"],
             ),
             bundles_refused: registry.counter(

@@ -6,23 +6,28 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use winback_bus::{Log, Record};
-use winback_contract::{Body, CustomerId, Decision, EventRecord, MessageId, Outcome, Timestamp};
-use winback_journey::{Bundles, Coupons, GrantState, decode};
+use winback_bus::Log;
+use winback_contract::{CustomerId, FailedReason, MessageId, Timestamp};
+use winback_journey::{self as journey, Bundles, Coupons, GrantState, decode};
 use winback_service::outage::Outage;
 use winback_service::{Clock, Shutdown, clock};
 use winback_store::{Commit, Committed, Grant, Meta, Store};
 
-use crate::batch::{Batch, Finished, Ground};
+use crate::batch::{Batch, Finished, Ground, Input};
 use crate::config::Config;
 use crate::entry::Entry;
 use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::partition::Owned;
-use crate::sweep::{self, Job};
+use crate::sweep;
+
+mod aside;
+mod take;
+
+use take::Taken;
 
 /// Most decisions in one commit: each may need a code of a pool, and so many codes are kept at hand.
-const DECISIONS: usize = 2_000;
+pub(super) const DECISIONS: usize = 2_000;
 
 /// What all partitions of the process share.
 #[derive(Clone)]
@@ -49,20 +54,6 @@ impl std::fmt::Debug for Shared {
     }
 }
 
-/// The inputs of one batch, decoded.
-#[derive(Default)]
-struct Taken {
-    events: Vec<(Record, Result<EventRecord, String>)>,
-    decisions: Vec<(Record, Result<Decision, String>)>,
-    outcomes: Vec<(Record, Result<Outcome, String>)>,
-    due: Vec<(CustomerId, Timestamp)>,
-    swept: Vec<CustomerId>,
-    /// Where the running sweep got to.
-    sweep: Option<(Job, Option<String>)>,
-    /// The meta with the days that have come, if any have.
-    called: Option<Meta>,
-}
-
 impl Owned {
     /// Does one step. Returns how much it did; zero means idle.
     ///
@@ -72,17 +63,13 @@ impl Owned {
         self.produce(shared).await?;
         self.count_coupons(shared).await?;
         let taken = self.take(shared, frontier).await?;
-        let work = taken.events.len()
-            + taken.decisions.len()
-            + taken.outcomes.len()
-            + taken.due.len()
-            + taken.swept.len();
+        let work = taken.count();
         if work == 0 && self.sent == 0 && taken.sweep.is_none() && taken.called.is_none() {
             return Ok(0);
         }
         let grants = self.load(shared, &taken, frontier).await?;
         let due: Vec<Timestamp> = taken.due.iter().map(|(_, due)| *due).collect();
-        let (commit, entries, finished) = self.fold(shared, taken, &grants, frontier);
+        let (commit, entries, finished) = self.fold_or_aside(shared, taken, &grants, frontier)?;
         self.commit(shared, &commit).await?;
         self.done(shared, commit, entries, &finished);
         for due in due {
@@ -95,104 +82,6 @@ impl Owned {
         }
         self.produce(shared).await?;
         Ok(work.max(1))
-    }
-
-    /// Takes what is there, bounded. Live input goes first, then timers, then the sweep.
-    async fn take(&mut self, shared: &Shared, frontier: Timestamp) -> Result<Taken, Error> {
-        let mut taken = Taken::default();
-        self.waits_for_bundle = false;
-        if !self.can_go_on(&shared.bundles) {
-            return Ok(taken);
-        }
-        let most = shared.config.batch;
-        let positions = self.meta.positions;
-        while taken.decisions.len() < most.min(DECISIONS) {
-            let Some(record) = self.decisions.pop_front() else {
-                break;
-            };
-            if record.offset >= positions.decisions {
-                let decision = read(&record);
-                taken.decisions.push((record, decision));
-            }
-        }
-        while taken.outcomes.len() < most {
-            let Some(record) = self.outcomes.pop_front() else {
-                break;
-            };
-            if record.offset >= positions.outcomes {
-                let outcome = read(&record);
-                taken.outcomes.push((record, outcome));
-            }
-        }
-        while taken.events.len() < most {
-            let Some(record) = self.events.pop_front() else {
-                break;
-            };
-            if record.offset < positions.events {
-                continue;
-            }
-            let event: Result<EventRecord, String> = read(&record);
-            if let Ok(EventRecord {
-                body: Body::Activation { bundle },
-                ..
-            }) = &event
-                && shared.bundles.get(*bundle).is_none()
-            {
-                if shared.bundles.is_refused(*bundle) {
-                    // Whatever published it is newer than this release, or wrong: the shop goes on as before, and
-                    // whoever published looks at what is active.
-                    tracing::error!(%bundle, partition = self.partition.0, "a bundle that this release can't use is passed over; what was active stays");
-                    shared
-                        .metrics
-                        .stops
-                        .bundles_refused
-                        .with_label_values(&[&self.partition.to_string()])
-                        .inc();
-                } else {
-                    // The bundle is on its way: everything behind the switch waits for it.
-                    self.events.push_front(record);
-                    self.waits_for_bundle = true;
-                    break;
-                }
-            }
-            taken.events.push((record, event));
-        }
-        let may_fire = self.earliest.is_some_and(|earliest| earliest <= frontier);
-        if may_fire {
-            taken.due = shared
-                .store
-                .due(self.partition, frontier, shared.config.due_batch)
-                .await?;
-        }
-        // Live input and timers go first; a slice of the sweep follows unless this partition is behind.
-        let keeps_up = taken.events.len() < most
-            && taken.due.len() < shared.config.due_batch
-            && frontier > Timestamp::from_millis(i64::MIN);
-        if let (true, Some(cursor)) = (keeps_up, &self.meta.sweep) {
-            // A job that this release does not know is passed over, and said.
-            let job = sweep::running(&self.meta).unwrap_or_else(|| {
-                tracing::error!(job = ?self.meta.jobs.first(), "an unknown sweep is passed over");
-                Job::Activate
-            });
-            let (place, most) = (self.partition, shared.config.sweep_batch);
-            let (ids, next) = match &job {
-                Job::Goods(product) => shared.store.watchers(place, product, cursor, most).await?,
-                _ => shared.store.roll(place, cursor, most).await?,
-            };
-            taken.swept = ids;
-            taken.sweep = Some((job, next));
-        }
-        if keeps_up && self.next_call.is_some_and(|call| call <= frontier) {
-            taken.called = self.call_days(shared, frontier);
-        }
-        Ok(taken)
-    }
-
-    /// The meta after the days that have come were called out.
-    fn call_days(&self, shared: &Shared, frontier: Timestamp) -> Option<Meta> {
-        let bundle = shared.bundles.get(self.meta.bundle?)?;
-        let mut meta = self.meta.clone();
-        sweep::call(&mut meta, bundle, frontier).then_some(meta)
     }
 
     /// Notes when the next day has to be called out.
@@ -230,16 +119,26 @@ impl Owned {
         missing.extend(taken.due.iter().map(|(id, _)| *id));
         missing.extend(taken.swept.iter().copied());
         missing.retain(|id| !self.cache.has(*id));
+        self.damaged.clear();
         let missing: Vec<CustomerId> = missing.into_iter().collect();
         let blobs = shared.store.load(self.partition, &missing).await?;
         for (id, blob) in missing.into_iter().zip(blobs) {
             let Some(blob) = blob else { continue };
-            let customer = decode(&blob).map_err(|error| {
-                Error::Fatal(format!(
-                    "partition {}, customer {id}: {error}",
-                    self.partition
-                ))
-            })?;
+            let customer = match decode(&blob) {
+                Ok(customer) => customer,
+                Err(error @ journey::codec::Error::Damaged) => {
+                    // It stays as it is, and what is said of it goes to `failed`: everybody else goes on (INV-8).
+                    tracing::error!(partition = self.partition.0, customer = %id, %error, "its input is put aside");
+                    self.damaged.insert(id);
+                    continue;
+                }
+                Err(error) => {
+                    return Err(Error::Stopped {
+                        partition: self.partition,
+                        why: format!("customer {id}: {error}"),
+                    });
+                }
+            };
             self.cache.put(id, customer);
         }
         let mut places = Vec::new();
@@ -276,6 +175,17 @@ impl Owned {
         Ok(())
     }
 
+    fn ground<'s>(&self, shared: &'s Shared, frontier: Timestamp) -> Ground<'s> {
+        Ground {
+            partition: self.partition,
+            partitions: shared.config.partitions,
+            bundles: &shared.bundles,
+            limits: &shared.config.limits,
+            frontier,
+            most_open: shared.config.most_open,
+        }
+    }
+
     fn fold(
         &mut self,
         shared: &Shared,
@@ -283,15 +193,9 @@ impl Owned {
         grants: &HashMap<MessageId, GrantState>,
         frontier: Timestamp,
     ) -> (Commit, Vec<Entry>, Finished) {
-        let ground = Ground {
-            partition: self.partition,
-            partitions: shared.config.partitions,
-            bundles: &shared.bundles,
-            limits: &shared.config.limits,
-            frontier,
-            most_open: shared.config.most_open,
-        };
+        let ground = self.ground(shared, frontier);
         let self_jobs = self.meta.jobs.clone();
+        let damaged = std::mem::take(&mut self.damaged);
         let mut batch = Batch::new(
             ground,
             &mut self.cache,
@@ -306,13 +210,28 @@ impl Owned {
                 .triggers
                 .with_label_values(&["decided"])
                 .inc();
-            batch.decision(&record, decision);
+            match &decision {
+                Ok(said) if damaged.contains(&said.customer) => {
+                    batch.aside(Input::Decision, &record, FailedReason::DamagedState);
+                }
+                _ => batch.decision(&record, decision),
+            }
         }
         for (record, outcome) in taken.outcomes {
-            batch.outcome(&record, outcome);
+            match &outcome {
+                Ok(said) if damaged.contains(&said.customer) => {
+                    batch.aside(Input::Outcome, &record, FailedReason::DamagedState);
+                }
+                _ => batch.outcome(&record, outcome),
+            }
         }
         for (record, event) in taken.events {
-            batch.event(&record, event);
+            match &event {
+                Ok(said) if damaged.contains(&said.to) => {
+                    batch.aside(Input::Event, &record, FailedReason::DamagedState);
+                }
+                _ => batch.event(&record, event),
+            }
         }
         let grant = |message: MessageId| {
             grants
@@ -321,10 +240,16 @@ impl Owned {
                 .unwrap_or(GrantState::NotAsked)
         };
         for (id, _) in &taken.due {
-            batch.due(*id, &grant);
+            if damaged.contains(id) {
+                batch.put_off(*id);
+            } else {
+                batch.due(*id, &grant);
+            }
         }
         if let Some((job, next)) = &taken.sweep {
-            batch.sweep(&taken.swept, job);
+            let mut swept = taken.swept;
+            swept.retain(|id| !damaged.contains(id));
+            batch.sweep(&swept, job);
             // A switch of bundles in this very batch has begun the list anew.
             if !batch.restarted {
                 sweep::got_on(&mut batch.meta, next.clone());
@@ -449,22 +374,17 @@ impl Owned {
             .cloned()
             .map(|entry| entry.outgoing(&shared.config.names, standing))
             .collect();
-        shared.log.produce(records).await?;
+        match shared.log.produce(records).await {
+            Err(winback_bus::Error::Refused(why)) => {
+                let partition = self.partition;
+                return Err(Error::Stopped { partition, why });
+            }
+            produced => produced?,
+        }
         self.sent += self.unsent.len() as u64;
         self.unsent.clear();
         Ok(())
     }
-}
-
-fn read<T: serde::de::DeserializeOwned>(record: &Record) -> Result<T, String> {
-    let payload = record.value.as_deref().unwrap_or_default();
-    serde_json::from_slice(payload).map_err(|error| {
-        format!(
-            "not a record of this topic at line {} column {}",
-            error.line(),
-            error.column()
-        )
-    })
 }
 
 fn state(grant: Option<Grant>) -> GrantState {

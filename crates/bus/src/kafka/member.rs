@@ -445,6 +445,13 @@ impl Member for KafkaMember {
         self.send_commit(positions)
     }
 
+    async fn hold(&mut self, place: &Place, held: bool) -> Result<(), Error> {
+        match &mut self.reader {
+            Some(reader) => reader.hold(place, held).await,
+            None => Ok(()),
+        }
+    }
+
     fn own_only(&mut self) {
         self.reader = None;
     }

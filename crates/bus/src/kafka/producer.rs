@@ -142,7 +142,7 @@ impl Producer {
             ));
         }
         match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::MessageSizeTooLarge) => Error::Fatal(
+            Some(RDKafkaErrorCode::MessageSizeTooLarge) => Error::Refused(
                 "kafka: a record is larger than the topic allows: raise max.message.bytes as `winback topics plan` shows".into(),
             ),
             Some(

@@ -1,6 +1,6 @@
 //! A member of a group in process: owns partitions, reads them from the committed position.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ pub(crate) struct MemoryMember {
     id: u64,
     next: BTreeMap<Place, Offset>,
     generations: BTreeMap<Place, u32>,
+    held: BTreeSet<Place>,
     /// Why a partition can't be read.
     stuck: BTreeMap<Place, String>,
     reads: bool,
@@ -50,6 +51,7 @@ impl MemoryMember {
             id,
             next: BTreeMap::new(),
             generations: BTreeMap::new(),
+            held: BTreeSet::new(),
             stuck: BTreeMap::new(),
             reads: true,
         }
@@ -69,6 +71,7 @@ impl MemoryMember {
                     self.next.remove(place);
                     self.generations.remove(place);
                     self.stuck.remove(place);
+                    self.held.remove(place);
                 }),
                 Assignment::Assigned(places) => {
                     for place in places {
@@ -102,7 +105,9 @@ impl MemoryMember {
         }
         if self.reads && self.stuck.is_empty() {
             let most = state.poll_size(most);
-            super::reader::take(&state, &mut self.next, |_| false, most, &mut records);
+            let held = &self.held;
+            let skip = |place: &Place| held.contains(place);
+            super::reader::take(&state, &mut self.next, skip, most, &mut records);
         }
         Ok(Polled {
             assignments: news,
@@ -138,6 +143,15 @@ impl Member for MemoryMember {
                     .committed
                     .insert((place.topic.to_string(), place.partition), commit);
             }
+        }
+        Ok(())
+    }
+
+    async fn hold(&mut self, place: &Place, held: bool) -> Result<(), Error> {
+        if held {
+            self.held.insert(place.clone());
+        } else {
+            self.held.remove(place);
         }
         Ok(())
     }

@@ -5,12 +5,15 @@
 use std::sync::Arc;
 
 use winback_bus::Mark;
-use winback_contract::{Announcement, CustomerId, FailedReason, Timestamp, ids::digest};
+use winback_contract::{Announcement, CustomerId, FailedReason, Span, Timestamp, ids::digest};
 use winback_journey::{Counts, Effects, Sellers, Tally, encode, next_due};
 use winback_store::{Commit, Watch};
 
 use super::{Batch, CROWDED};
 use crate::entry::Entry;
+
+/// A timer that can't be judged, as of a customer whose state is damaged, is looked at again so much later.
+const PUT_OFF: Span = Span::from_hours(1);
 
 impl Batch<'_> {
     /// The marks of the last records of each input, where any was applied.
@@ -64,6 +67,11 @@ impl Batch<'_> {
             }
             customers.push((*id, Some(encode(customer))));
         }
+        for id in &self.put_off {
+            let due = self.ground.frontier + PUT_OFF;
+            timers.push((*id, Some(due)));
+            earliest = Some(earliest.map_or(due, |known| known.min(due)));
+        }
         let watches = std::mem::take(&mut self.watches).into_iter();
         let mut watches: Vec<Watch> = watches
             .map(|(product, mut by)| {
@@ -109,7 +117,7 @@ impl Batch<'_> {
             news: self.news,
             sellers: self.sellers,
             earliest,
-            woke: !self.woken.is_empty(),
+            woke: !self.woken.is_empty() || !self.put_off.is_empty(),
         };
         (commit, self.outbox, finished)
     }

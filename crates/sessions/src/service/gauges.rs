@@ -64,7 +64,7 @@ impl Service {
             for (reason, count) in &owned.meta.held {
                 *held.entry(*reason).or_insert(0) += gauge(*count);
             }
-            let waits = owned.waits(&self.shared.bundles);
+            let waits = owned.waits_for_bundle(&self.shared.bundles);
             metrics
                 .stops
                 .waits
@@ -85,6 +85,11 @@ impl Service {
                     .set(1);
             }
         }
+        metrics.stops.stand.reset();
+        for partition in self.standing() {
+            let label = partition.to_string();
+            metrics.stops.stand.with_label_values(&[&label]).set(1);
+        }
         metrics.steps_held.reset();
         for (reason, count) in held {
             metrics
@@ -92,17 +97,5 @@ impl Service {
                 .with_label_values(&[reason.as_str()])
                 .set(count);
         }
-    }
-
-    /// Which partitions can't go on because a bundle has not come.
-    pub(super) fn waits_for_bundles(&self) -> Option<String> {
-        let waits = |owned: &&Owned| owned.waits(&self.shared.bundles);
-        let mut waiting = self.owned.values().filter(waits);
-        let first = waiting.next()?.partition;
-        let more = waiting.count();
-        Some(format!(
-            "partition {first} and {more} more wait for a bundle that is not in the campaigns topic, or that this release can't \
-             use: publish the campaigns, or run the release that published them"
-        ))
     }
 }

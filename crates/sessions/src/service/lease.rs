@@ -70,7 +70,14 @@ impl Service {
             // What was vouched for in the lost time is not applied any more (INV-6).
             self.frontier = frontier(&self.shared.config);
         }
-        self.wanted.push(partition);
+        match error {
+            Error::Stopped { why, .. } => self.stand(partition, why.clone()),
+            Error::Panicked(_) => {
+                self.careful.insert(partition);
+                self.wanted.push(partition);
+            }
+            _ => self.wanted.push(partition),
+        }
         self.release(partition).await;
     }
 }

@@ -1,0 +1,307 @@
+//! One damaged state, one newer record, one panic: whom it stops, and whom it must not (INV-8).
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a test spawns and waits by itself"
+)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use winback_bus::memory::MemoryLog;
+use winback_bus::{Log as _, Outgoing};
+use winback_contract::*;
+use winback_service::{Clock, Shutdown};
+use winback_store::{Commit, Committed, MemoryStore, Standing, Store as _};
+
+use super::tests::{config, names};
+use crate::{Config, Service};
+
+const NOW: i64 = 1_000_000;
+
+struct Stage {
+    clock: Clock,
+    log: MemoryLog,
+    store: MemoryStore,
+    service: Service,
+}
+
+async fn service(log: &MemoryLog, store: &MemoryStore, clock: &Clock) -> Service {
+    let two = Config {
+        partitions: PartitionCount::new(2).unwrap(),
+        ..config()
+    };
+    Service::start(
+        two,
+        Arc::new(log.clone()),
+        Arc::new(store.clone()),
+        clock.clone(),
+        crate::metrics::Metrics::register(&winback_service::Metrics::new()),
+        Shutdown::new(),
+    )
+    .await
+    .unwrap()
+}
+
+/// A customer of a partition of two.
+fn who(partition: u8, number: u8) -> CustomerId {
+    let mut id = [number; 16];
+    id[7] = partition;
+    let id = CustomerId(id);
+    assert_eq!(
+        PartitionCount::new(2).unwrap().of(id),
+        Partition(u32::from(partition))
+    );
+    id
+}
+
+impl Stage {
+    async fn new() -> Self {
+        let clock = Clock::at(NOW);
+        let log = MemoryLog::new(clock.clone());
+        log.create("raw", 1);
+        for topic in [
+            Topic::Events,
+            Topic::Decisions,
+            Topic::Outcomes,
+            Topic::Triggers,
+            Topic::Journeys,
+        ] {
+            log.create(&names().name(topic), 2);
+        }
+        for topic in [Topic::Campaigns, Topic::Failed] {
+            log.create(&names().name(topic), 1);
+        }
+        let store = MemoryStore::new(clock.clone());
+        let service = service(&log, &store, &clock).await;
+        Self {
+            clock,
+            log,
+            store,
+            service,
+        }
+    }
+
+    async fn put(&self, topic: Topic, partition: u32, value: &Value) {
+        let record = Outgoing {
+            topic: Arc::from(names().name(topic)),
+            partition: Some(Partition(partition)),
+            key: Vec::new(),
+            value: serde_json::to_vec(value).unwrap(),
+            headers: Vec::new(),
+        };
+        self.log.produce(vec![record]).await.unwrap();
+    }
+
+    async fn order(&self, to: CustomerId, offset: i64, order: &str) -> Value {
+        let record = EventRecord {
+            v: 1,
+            to,
+            id: EventId([u8::try_from(offset).unwrap(); 16]),
+            source: SourcePosition {
+                stream: "raw:raw".into(),
+                partition: Partition(0),
+                offset: Offset(offset),
+                index: 0,
+            },
+            kind: SourceKind::Live,
+            arrival: Timestamp::from_millis(NOW),
+            at: Timestamp::from_millis(NOW),
+            body: Body::Storefront(Box::new(Event {
+                name: "Order Completed".into(),
+                identities: Identities {
+                    anonymous: Some(format!("d{offset}")),
+                    ..Identities::default()
+                },
+                order_id: Some(order.into()),
+                ..Event::default()
+            })),
+        };
+        let value = serde_json::to_value(record).unwrap();
+        let partition = PartitionCount::new(2).unwrap().of(to);
+        self.put(Topic::Events, partition.0, &value).await;
+        value
+    }
+
+    async fn rounds(&mut self) {
+        for _ in 0..30 {
+            self.service.step(Duration::ZERO).await.unwrap();
+        }
+    }
+
+    async fn applied(&self, partition: u32) -> i64 {
+        let metas = self.store.metas(&[Partition(partition)]).await.unwrap();
+        metas[0].as_ref().map_or(0, |meta| meta.positions.events.0)
+    }
+
+    async fn blob(&self, id: CustomerId) -> Option<Vec<u8>> {
+        let partition = PartitionCount::new(2).unwrap().of(id);
+        self.store.load(partition, &[id]).await.unwrap().remove(0)
+    }
+
+    /// What went to `failed`: reasons.
+    fn failed(&self) -> Vec<FailedReason> {
+        let records = self.log.dump(&names().name(Topic::Failed));
+        let reason = |record: winback_bus::Record| {
+            let failed: Failed = serde_json::from_slice(&record.value.unwrap()).unwrap();
+            failed.reason
+        };
+        records.into_iter().map(reason).collect()
+    }
+
+    /// Writes a state, as something else than sessions might.
+    async fn write(&self, id: CustomerId, blob: Vec<u8>) {
+        let partition = PartitionCount::new(2).unwrap().of(id);
+        let meta = self
+            .store
+            .acquire(partition, Standing::default())
+            .await
+            .unwrap();
+        let commit = Commit {
+            epoch: meta.epoch,
+            sequence: meta.sequence,
+            id: ids::digest("test", &[&meta.epoch.to_be_bytes()]),
+            base: Some(meta.clone()),
+            meta,
+            customers: vec![(id, Some(blob))],
+            timers: vec![(id, Some(Timestamp::from_millis(NOW)))],
+            ..Commit::default()
+        };
+        let answer = self.store.commit(partition, &commit).await.unwrap();
+        assert_eq!(answer, Committed::Applied);
+    }
+
+    /// The same, and its owner begins anew as after a restart.
+    async fn plant(&mut self, id: CustomerId, blob: Vec<u8>) {
+        self.write(id, blob).await;
+        self.service = service(&self.log, &self.store, &self.clock).await;
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_state_costs_its_customer_alone() {
+    let mut stage = Stage::new().await;
+    let (damaged, other) = (who(0, 1), who(0, 2));
+    stage.order(other, 1, "o1").await;
+    stage.rounds().await;
+    let known = stage.blob(other).await.unwrap();
+    stage.plant(damaged, vec![known[0], 255, 255, 255]).await;
+    stage.order(damaged, 2, "o2").await;
+    stage.order(other, 3, "o3").await;
+    stage.order(who(1, 3), 4, "o4").await;
+    stage.rounds().await;
+    assert_eq!(stage.failed(), [FailedReason::DamagedState]);
+    assert_eq!(
+        (stage.applied(0).await, stage.applied(1).await),
+        (3, 1),
+        "everybody else goes on"
+    );
+    assert_ne!(stage.blob(other).await.unwrap(), known);
+    let kept = stage.blob(damaged).await.unwrap();
+    assert_eq!(kept[1..], [255, 255, 255], "what is damaged stays as it is");
+    // Its timer is due, and put off: no round is spent on it again and again.
+    let due = stage
+        .store
+        .due(Partition(0), Timestamp::from_millis(NOW), 10)
+        .await
+        .unwrap();
+    assert!(due.iter().all(|(id, _)| *id != damaged), "{due:?}");
+    assert_eq!(stage.service.stands(), None);
+}
+
+#[tokio::test]
+async fn a_state_of_a_newer_release_stops_its_partition_and_no_other() {
+    let mut stage = Stage::new().await;
+    let newer = who(0, 1);
+    stage.plant(newer, vec![200, 1, 2, 3]).await;
+    stage.order(newer, 1, "o1").await;
+    stage.order(who(1, 2), 2, "o2").await;
+    stage.rounds().await;
+    assert_eq!((stage.applied(0).await, stage.applied(1).await), (0, 1));
+    let why = stage.service.stands().expect("it is told");
+    assert!(
+        why.contains("partition 0") && why.contains("newer release"),
+        "{why}"
+    );
+    assert_eq!(stage.blob(newer).await.unwrap(), [200, 1, 2, 3]);
+    // Whoever restores it is seen without a restart.
+    let readable = stage.blob(who(1, 2)).await.unwrap();
+    stage.write(newer, readable).await;
+    stage.clock.advance_to(NOW + 60_000);
+    stage.rounds().await;
+    assert_eq!(stage.applied(0).await, 1);
+    assert_eq!(stage.service.stands(), None);
+}
+
+#[tokio::test]
+async fn a_record_of_a_newer_release_is_left_where_it_is() {
+    let mut stage = Stage::new().await;
+    stage.order(who(0, 1), 1, "o1").await;
+    let mut record = stage.order(who(1, 9), 9, "o9").await;
+    // The next release may write the body in quite another way.
+    record["v"] = json!(2);
+    record["body"] = json!({ "of_the_next_release": true });
+    stage.put(Topic::Events, 0, &record).await;
+    stage.order(who(0, 1), 3, "o3").await;
+    stage.rounds().await;
+    assert_eq!(
+        stage.applied(0).await,
+        1,
+        "what lies before it is applied, what lies behind it waits"
+    );
+    assert_eq!(stage.failed(), []);
+    let why = stage.service.stands().expect("it is told");
+    assert!(
+        why.contains("version 2") && why.contains("partition 0"),
+        "{why}"
+    );
+    assert_eq!(
+        stage.service.step(Duration::ZERO).await.unwrap(),
+        0,
+        "it is idle"
+    );
+}
+
+#[tokio::test]
+async fn a_newer_state_that_is_handed_over_is_not_dropped() {
+    let mut stage = Stage::new().await;
+    let mut record = stage.order(who(1, 9), 9, "o9").await;
+    record["to"] = json!(who(0, 1).to_string());
+    let handover = Body::Handover {
+        from: who(1, 5),
+        from_kind: IdentityKind::Anonymous,
+        state: Blob(vec![200, 7]),
+    };
+    record["body"] = serde_json::to_value(&handover).unwrap();
+    stage.put(Topic::Events, 0, &record).await;
+    stage.rounds().await;
+    assert_eq!(stage.applied(0).await, 0);
+    assert!(stage.service.stands().is_some());
+    // One that is damaged in a version that is known is looked at by a person.
+    let mut stage = Stage::new().await;
+    let handover = Body::Handover {
+        from: who(1, 5),
+        from_kind: IdentityKind::Anonymous,
+        state: Blob(vec![1, 255, 255]),
+    };
+    record["body"] = serde_json::to_value(&handover).unwrap();
+    stage.put(Topic::Events, 0, &record).await;
+    stage.rounds().await;
+    assert_eq!(stage.applied(0).await, 1);
+    assert_eq!(stage.failed(), [FailedReason::MalformedEvent]);
+}
+
+#[tokio::test]
+async fn a_panic_costs_the_input_that_causes_it() {
+    let mut stage = Stage::new().await;
+    stage.order(who(0, 1), 1, "o1").await;
+    stage.order(who(0, 2), 2, "panic").await;
+    stage.order(who(0, 3), 3, "o3").await;
+    stage.order(who(1, 4), 4, "o4").await;
+    stage.rounds().await;
+    assert_eq!(stage.failed(), [FailedReason::Panicked]);
+    assert_eq!((stage.applied(0).await, stage.applied(1).await), (3, 1));
+    for (id, is_known) in [(who(0, 1), true), (who(0, 2), false), (who(0, 3), true)] {
+        assert_eq!(stage.blob(id).await.is_some(), is_known, "{id}");
+    }
+}

@@ -1,0 +1,81 @@
+//! A panic in the fold costs the input that caused it, not the process: everything folded is thrown away, the partition
+//! goes on one input at a time, and the one that panics again goes to `failed` (INV-8). Absent: what caused it.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use winback_contract::{FailedReason, MessageId, Timestamp};
+use winback_journey::{Coupons, GrantState};
+use winback_store::Commit;
+
+use super::{Shared, Taken};
+use crate::batch::{Batch, Finished, Input};
+use crate::cache::Cache;
+use crate::entry::Entry;
+use crate::error::Error;
+use crate::partition::Owned;
+
+impl Owned {
+    /// Folds, or puts the one input aside whose fold panics.
+    pub(super) fn fold_or_aside(
+        &mut self,
+        shared: &Shared,
+        taken: Taken,
+        grants: &HashMap<MessageId, GrantState>,
+        frontier: Timestamp,
+    ) -> Result<(Commit, Vec<Entry>, Finished), Error> {
+        let spare = self.careful.then(|| taken.clone());
+        // What was half done lies in the cache and the batch alone, and both are thrown away.
+        let folded = catch_unwind(AssertUnwindSafe(|| {
+            self.fold(shared, taken, grants, frontier)
+        }));
+        match (folded, spare) {
+            (Ok(folded), _) => Ok(folded),
+            (Err(_), None) => Err(Error::Panicked(self.partition)),
+            (Err(_), Some(taken)) => {
+                tracing::error!(
+                    partition = self.partition.0,
+                    "an input is put aside: applying it panics"
+                );
+                self.cache = Cache::default();
+                self.coupons = Coupons::default();
+                self.careful = false;
+                Ok(self.put_aside(shared, &taken, frontier))
+            }
+        }
+    }
+
+    fn put_aside(
+        &mut self,
+        shared: &Shared,
+        taken: &Taken,
+        frontier: Timestamp,
+    ) -> (Commit, Vec<Entry>, Finished) {
+        let sent = self.sent;
+        let ground = self.ground(shared, frontier);
+        let mut batch = Batch::new(
+            ground,
+            &mut self.cache,
+            &self.meta,
+            &self.news,
+            &self.sellers,
+            &mut self.coupons,
+        );
+        for (record, _) in &taken.decisions {
+            batch.aside(Input::Decision, record, FailedReason::Panicked);
+        }
+        for (record, _) in &taken.outcomes {
+            batch.aside(Input::Outcome, record, FailedReason::Panicked);
+        }
+        for (record, _) in &taken.events {
+            batch.aside(Input::Event, record, FailedReason::Panicked);
+        }
+        for (id, _) in &taken.due {
+            batch.put_off(*id);
+        }
+        if let Some((_, next)) = &taken.sweep {
+            crate::sweep::got_on(&mut batch.meta, next.clone());
+        }
+        batch.finish(sent)
+    }
+}
