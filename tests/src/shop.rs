@@ -104,6 +104,7 @@ impl Shop {
             ("DISPATCH__PROVIDER", "smtp"),
             ("DISPATCH__SMTP__HOST", "127.0.0.1"),
             ("DISPATCH__SMTP__PORT", &smtp),
+            ("DISPATCH__SMTP__TIMEOUT", "2s"),
             ("CAMPAIGNS", &folder),
             ("SESSIONS__CLAIM_TIMEOUT", "3s"),
             ("SESSIONS__TRIGGER_RETRY", "1s"),

@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 use serde_json::json;
+use std::time::Duration;
 use winback_dispatch::compose::Mail;
-use winback_dispatch::{HttpConfig, HttpProvider, Provider as _, Sent};
+use winback_dispatch::{Deadline, HttpConfig, HttpProvider, Provider as _, Sent};
 use winback_testkit::http::{Answer, HttpFake};
 use winback_testkit::ports;
 
@@ -40,7 +41,7 @@ async fn answered(answer: Answer) -> (Sent, HttpFake) {
     let fake = HttpFake::start(vec![answer]).unwrap();
     let sent = HttpProvider::new(config(fake.port()))
         .unwrap()
-        .send(&mail())
+        .send(&mail(), deadline())
         .await;
     (sent, fake)
 }
@@ -95,7 +96,7 @@ async fn answers_are_sorted_by_what_is_sure() {
     let (lost, fake) = answered(Answer::HangUp).await;
     assert_eq!((lost.class(), fake.got().len()), ("unknown", 1), "{lost:?}");
     let nobody = HttpProvider::new(config(ports::free().unwrap())).unwrap();
-    assert_eq!(nobody.send(&mail()).await.class(), "not_now");
+    assert_eq!(nobody.send(&mail(), deadline()).await.class(), "not_now");
 }
 
 #[tokio::test]
@@ -121,4 +122,9 @@ fn a_wrong_config_is_refused_and_secrets_stay_hidden() {
     assert!(wrong("body", json!("{{ to")).contains("can't be read"));
     let shown = serde_json::to_string(&config(1)).unwrap() + &format!("{:?}", config(1));
     assert!(!shown.contains("hush"), "{shown}");
+}
+
+/// More than enough.
+fn deadline() -> Deadline {
+    Deadline::after(Duration::from_secs(60))
 }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use winback_dispatch::compose::Mail;
-use winback_dispatch::{Provider, Sent, SmtpConfig, SmtpProvider, TlsMode};
+use winback_dispatch::{Deadline, Provider, Sent, SmtpConfig, SmtpProvider, TlsMode};
 use winback_service::secret::Secret;
 use winback_testkit::{Behaviour, Smtp};
 
@@ -51,7 +51,7 @@ async fn each_answer_has_its_value() {
     ] {
         server.behave(behaviour);
         assert_eq!(
-            provider.send(&mail(1)).await.class(),
+            provider.send(&mail(1), deadline()).await.class(),
             class,
             "{behaviour:?}"
         );
@@ -61,7 +61,10 @@ async fn each_answer_has_its_value() {
 #[tokio::test]
 async fn a_server_that_is_away_has_definitely_not_taken_it() {
     let port = winback_testkit::ports::free().unwrap();
-    assert_eq!(provider(port).send(&mail(1)).await.class(), "not_now");
+    assert_eq!(
+        provider(port).send(&mail(1), deadline()).await.class(),
+        "not_now"
+    );
 }
 
 #[tokio::test]
@@ -72,7 +75,7 @@ async fn a_bad_address_is_told_from_a_bad_day() {
     let Sent::Refused {
         address_is_bad,
         detail,
-    } = provider.send(&mail(1)).await
+    } = provider.send(&mail(1), deadline()).await
     else {
         panic!("not refused")
     };
@@ -81,7 +84,7 @@ async fn a_bad_address_is_told_from_a_bad_day() {
         "{detail}"
     );
     server.behave(Behaviour::RelayDenied);
-    let sent = provider.send(&mail(1)).await;
+    let sent = provider.send(&mail(1), deadline()).await;
     assert!(
         matches!(sent, Sent::NotNow { .. }),
         "a relay's refusal of us is nothing against the customer: {sent:?}"
@@ -91,7 +94,13 @@ async fn a_bad_address_is_told_from_a_bad_day() {
 #[tokio::test]
 async fn headers_are_whole_and_nothing_can_be_smuggled_in() {
     let server = Smtp::start().unwrap();
-    assert_eq!(provider(server.port()).send(&mail(3)).await.class(), "ok");
+    assert_eq!(
+        provider(server.port())
+            .send(&mail(3), deadline())
+            .await
+            .class(),
+        "ok"
+    );
     let received = server.received().remove(0);
     assert_eq!(received.header("Message-ID"), Some("<3@shop.example>"));
     assert_eq!(
@@ -101,4 +110,9 @@ async fn headers_are_whole_and_nothing_can_be_smuggled_in() {
     assert_eq!(received.header("Auto-Submitted"), Some("auto-generated"));
     assert_eq!(received.header("Bcc"), None, "{}", received.content);
     assert_eq!(received.to, "c3@example.com");
+}
+
+/// More than enough.
+fn deadline() -> Deadline {
+    Deadline::after(Duration::from_secs(60))
 }

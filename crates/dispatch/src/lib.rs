@@ -13,7 +13,7 @@ pub mod service;
 pub use catalogue::Catalogue;
 pub use compose::Mail;
 pub use provider::{
-    FileProvider, HttpConfig, HttpProvider, Provider, Sent, SmtpConfig, SmtpProvider, TlsMode,
-    file_name,
+    Deadline, FileProvider, HttpConfig, HttpProvider, Provider, Sent, SmtpConfig, SmtpProvider,
+    TlsMode, file_name,
 };
 pub use service::{Config, Service};

@@ -1,22 +1,28 @@
 //! What dispatch says of a message, it says under its claim: a copy that is read again after it went out says nothing.
 
-use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use async_trait::async_trait;
+use winback_bus::Record;
 use winback_bus::memory::MemoryLog;
 use winback_campaign::Files;
 use winback_contract::message::Facts;
-use winback_contract::{BundleHash, CustomerId, JourneyId, MessageId, Partition};
-use winback_store::{ClaimTerms, Commit, GrantWrite, Lease, MemoryStore, Meta};
+use winback_contract::*;
+use winback_store::{Claim, ClaimTerms, Commit, GrantWrite, Lease, MemoryStore, Meta};
 
 use super::*;
+use crate::compose::Mail;
+use crate::provider::{Deadline, Sent};
 
 const P: Partition = Partition(0);
 const ID: MessageId = MessageId([5; 16]);
 
 /// Takes everything until it is told not to, and counts.
 #[derive(Default)]
-struct Counting(AtomicU32, AtomicBool);
+struct Counting(AtomicU32, AtomicBool, Stuck);
+
+/// A message whose send does not end before it is set free.
+type Stuck = Mutex<Option<(String, Arc<tokio::sync::Notify>)>>;
 
 impl Counting {
     /// From now on it takes nothing.
@@ -30,7 +36,13 @@ impl Provider for Counting {
     fn name(&self) -> &'static str {
         "counting"
     }
-    async fn send(&self, _: &Mail) -> Sent {
+    async fn send(&self, mail: &Mail, _: Deadline) -> Sent {
+        let stuck = self.2.lock().unwrap().clone();
+        if let Some((id, free)) = stuck
+            && mail.message_id.contains(&id)
+        {
+            free.notified().await;
+        }
         if self.1.load(Ordering::SeqCst) {
             return Sent::not_now("not now");
         }
@@ -55,7 +67,12 @@ impl Stage {
 
     /// The same where switches lie behind the bundle when the service starts.
     async fn behind(fuse: Option<u32>, switches: &[bool]) -> Self {
-        let clock = Clock::at(1_000_000);
+        Self::on(Clock::at(1_000_000), fuse, switches, &[ID]).await
+    }
+
+    /// The same on this clock, with these messages, all of which may be in flight at once.
+    async fn on(clock: Clock, fuse: Option<u32>, switches: &[bool], ids: &[MessageId]) -> Self {
+        let not_after = Timestamp::from_millis(clock.now_millis() + 8_000_000);
         let (log, store) = (
             MemoryLog::new(clock.clone()),
             MemoryStore::new(clock.clone()),
@@ -84,12 +101,15 @@ impl Stage {
             id: [1; 16],
             meta: Meta::default(),
             base: None,
-            grants: vec![GrantWrite::Grant {
-                message: ID,
-                attempt: 1,
-                not_before: Timestamp::default(),
-                not_after: Timestamp::from_millis(9_000_000),
-            }],
+            grants: ids
+                .iter()
+                .map(|id| GrantWrite::Grant {
+                    message: *id,
+                    attempt: 1,
+                    not_before: Timestamp::default(),
+                    not_after,
+                })
+                .collect(),
             ..Commit::default()
         };
         store.commit(P, &commit).await.unwrap();
@@ -108,7 +128,7 @@ impl Stage {
             partitions: PartitionCount::new(1).unwrap(),
             channel: Channel::Sms,
             batch: 10,
-            parallel: 1,
+            parallel: ids.len(),
             claim_timeout: Span::from_secs(60),
             most_lag: Span::from_days(100_000),
             only_to: BTreeSet::new(),
@@ -137,9 +157,16 @@ impl Stage {
             provider,
             names,
         };
-        let message = serde_json::to_value(message(bundle)).unwrap();
         let topic = Topic::Dispatch(Channel::Sms);
-        put(&stage.log, &stage.names, topic, &message).await;
+        for id in ids {
+            let message = Message {
+                id: *id,
+                not_after,
+                ..message(bundle)
+            };
+            let value = serde_json::to_value(message).unwrap();
+            put(&stage.log, &stage.names, topic, &value).await;
+        }
         stage
     }
 
@@ -253,7 +280,8 @@ async fn a_copy_of_what_went_out_says_nothing_while_it_is_paused() {
 async fn nothing_goes_out_while_nobody_vouches_for_the_input() {
     for (applied, wanted) in [(None, 0), (Some(990_000), 0), (Some(999_000), 1)] {
         let mut stage = Stage::new(None).await;
-        stage.service.config.most_lag = Span::from_secs(5);
+        let sender = Arc::get_mut(&mut stage.service.sender).unwrap();
+        sender.config.most_lag = Span::from_secs(5);
         let epoch = stage.store.metas(&[P]).await.unwrap()[0]
             .as_ref()
             .unwrap()
@@ -314,12 +342,12 @@ async fn all_processes_of_a_channel_blow_one_fuse() {
     // Whoever resumes begins a new count, the same for all who hear of it.
     stage.pause(false).await;
     stage.run().await;
-    assert!(!stage.service.fuse().is_blown());
-    let (mended, _) = stage.service.fuse().counts(Channel::Sms).unwrap();
+    assert!(!stage.service.sender.fuse().is_blown());
+    let (mended, _) = stage.service.sender.fuse().counts(Channel::Sms).unwrap();
     assert_ne!(mended, name);
     let mut other = Stage::behind(Some(2), &[true, false]).await;
     other.run().await;
-    let (also, _) = other.service.fuse().counts(Channel::Sms).unwrap();
+    let (also, _) = other.service.sender.fuse().counts(Channel::Sms).unwrap();
     assert_eq!((other.sent(), also), (1, mended));
 }
 
@@ -339,4 +367,37 @@ async fn a_message_goes_out_once() {
     let outcomes = stage.run().await;
     assert_eq!(stage.sent(), 1);
     assert_eq!(outcomes[0].status, OutcomeStatus::Sent);
+}
+
+/// INV-4: what went out is reported while another send takes its time; and nothing is committed past that one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_send_holds_up_no_report() {
+    let (slow, fast) = (MessageId([1; 16]), MessageId([2; 16]));
+    let mut stage = Stage::on(Clock::real(), None, &[], &[slow, fast]).await;
+    let free = Arc::new(tokio::sync::Notify::new());
+    *stage.provider.2.lock().unwrap() = Some((slow.to_string(), free.clone()));
+    let mut reported = Vec::new();
+    for _ in 0..500 {
+        reported = stage.run().await;
+        if !reported.is_empty() {
+            break;
+        }
+        clock::pause(Duration::from_millis(10)).await;
+    }
+    let said: Vec<_> = reported.iter().map(|outcome| outcome.message).collect();
+    assert_eq!(said, [fast]);
+    let topic = stage.names.name(Topic::Dispatch(Channel::Sms));
+    let committed = stage.log.committed("t.dispatch.sms", &topic).await.unwrap();
+    assert_eq!(committed, [None], "the slow one lies before it");
+    free.notify_one();
+    for _ in 0..500 {
+        reported = stage.run().await;
+        if reported.len() == 2 {
+            break;
+        }
+        clock::pause(Duration::from_millis(10)).await;
+    }
+    assert_eq!((reported.len(), stage.sent()), (2, 2));
+    let committed = stage.log.committed("t.dispatch.sms", &topic).await.unwrap();
+    assert_eq!(committed[0].as_ref().map(|commit| commit.next.0), Some(2));
 }

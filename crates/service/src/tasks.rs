@@ -110,6 +110,53 @@ impl Tasks {
     }
 }
 
+/// Pieces of work that are on their way, each by itself; whoever began them hears of each as it ends.
+#[derive(Debug)]
+pub struct InFlight<T>(JoinSet<T>);
+
+impl<T: Send + 'static> Default for InFlight<T> {
+    fn default() -> Self {
+        Self(JoinSet::new())
+    }
+}
+
+impl<T: Send + 'static> InFlight<T> {
+    /// One more.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "whoever begins them bounds their number and hears of every end"
+    )]
+    pub fn begin(&mut self, work: impl Future<Output = T> + Send + 'static) {
+        self.0.spawn(work);
+    }
+
+    /// How many are on their way.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// One that has ended already.
+    pub fn try_next(&mut self) -> Option<Result<T, Died>> {
+        self.0.try_join_next().map(ended)
+    }
+
+    /// The next one that ends; `None` where none is on its way. It may be dropped before it is over.
+    pub async fn next(&mut self) -> Option<Result<T, Died>> {
+        self.0.join_next().await.map(ended)
+    }
+}
+
+fn ended<T>(joined: Result<T, tokio::task::JoinError>) -> Result<T, Died> {
+    joined.map_err(|_| Died::Panicked {
+        name: "a piece of work".into(),
+    })
+}
+
 /// Runs pieces of work side by side on all cores and waits for every one; results come in the order of the work.
 ///
 /// # Errors

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use winback_contract::Span;
 
-use super::{HttpConfig, HttpProvider, Provider, Sent, SmtpConfig, SmtpProvider, TlsMode};
+use super::{
+    Deadline, HttpConfig, HttpProvider, Provider, Sent, SmtpConfig, SmtpProvider, TlsMode,
+};
 use crate::compose::Mail;
 
 /// An SMTP server that answers RCPT with one line.
@@ -60,7 +62,7 @@ async fn is_bad(answer: &'static str) -> bool {
         timeout: Duration::from_secs(2),
         pool: 2,
     });
-    match provider.send(&mail()).await {
+    match provider.send(&mail(), deadline()).await {
         Sent::Refused { address_is_bad, .. } => address_is_bad,
         Sent::NotNow { .. } => false,
         other => panic!("{other:?}"),
@@ -134,7 +136,7 @@ async fn an_expired_key_burns_no_message() {
             timeout_ms: 2_000,
         })
         .unwrap();
-        let sent = provider.send(&mail()).await;
+        let sent = provider.send(&mail(), deadline()).await;
         assert!(!matches!(sent, Sent::Refused { .. }), "{status}: {sent:?}");
     }
 }
@@ -189,12 +191,12 @@ async fn a_provider_says_when_to_come_back() {
         detail: "status 429".into(),
         retry_after: Some(Span::from_secs(90)),
     };
-    assert_eq!(at(port).send(&mail()).await, wanted);
+    assert_eq!(at(port).send(&mail(), deadline()).await, wanted);
 }
 
 #[tokio::test]
 async fn a_status_that_the_config_names_is_a_refusal() {
-    let sent = at(http("404 Not Found")).send(&mail()).await;
+    let sent = at(http("404 Not Found")).send(&mail(), deadline()).await;
     assert!(
         matches!(
             sent,
@@ -230,7 +232,7 @@ async fn a_huge_answer_is_read_only_in_part() {
             counted.fetch_add(chunk.len(), Ordering::SeqCst);
         }
     });
-    let sent = at(port).send(&mail()).await;
+    let sent = at(port).send(&mail(), deadline()).await;
     assert_eq!(sent, Sent::Accepted { provider_id: None });
     // What the sockets hold is taken by nobody.
     let taken = taken.load(Ordering::SeqCst);
@@ -243,4 +245,9 @@ async fn a_huge_answer_is_read_only_in_part() {
 )]
 fn serve(work: impl FnOnce() + Send + 'static) {
     std::thread::spawn(work);
+}
+
+/// More than enough.
+fn deadline() -> Deadline {
+    Deadline::after(Duration::from_secs(60))
 }

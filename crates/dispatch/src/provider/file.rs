@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 
-use super::{Provider, Sent};
+use super::{Deadline, Provider, Sent};
 use crate::compose::Mail;
 
 /// Writes one `.html` and one `.txt` file per message into a folder of its campaign.
@@ -41,7 +41,7 @@ impl Provider for FileProvider {
         "file"
     }
 
-    async fn send(&self, mail: &Mail) -> Sent {
+    async fn send(&self, mail: &Mail, _: Deadline) -> Sent {
         let base = self.folder.join(&mail.label).join(file_name(mail));
         let head = format!(
             "<!-- Message-ID: {} --><div style=\"font:13px monospace;padding:12px;background:#eee;color:#222\">To: {}<br>From: {}<br>Subject: {}</div>\n",

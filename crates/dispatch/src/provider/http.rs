@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::json;
 
-use super::{Provider, Sent, retry_after};
+use super::{Deadline, Provider, Sent, retry_after};
 use crate::compose::Mail;
 
 /// How to reach a provider over HTTP.
@@ -114,7 +114,7 @@ impl HttpProvider {
         })
     }
 
-    fn request(&self, mail: &Mail) -> Result<reqwest::Request, Sent> {
+    fn request(&self, mail: &Mail, deadline: Deadline) -> Result<reqwest::Request, Sent> {
         let refused = |detail: &str| Sent::Refused {
             detail: detail.into(),
             address_is_bad: false,
@@ -141,6 +141,7 @@ impl HttpProvider {
         let mut request = self
             .client
             .request(method, &self.config.url)
+            .timeout(deadline.left(Duration::from_millis(self.config.timeout_ms)))
             .header("content-type", "application/json")
             .header("idempotency-key", &mail.message_id)
             .body(body);
@@ -186,8 +187,8 @@ impl Provider for HttpProvider {
         "http"
     }
 
-    async fn send(&self, mail: &Mail) -> Sent {
-        let request = match self.request(mail) {
+    async fn send(&self, mail: &Mail, deadline: Deadline) -> Sent {
+        let request = match self.request(mail, deadline) {
             Ok(request) => request,
             Err(refused) => return refused,
         };

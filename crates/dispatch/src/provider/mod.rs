@@ -7,7 +7,10 @@ mod retry_after;
 mod smtp;
 
 use async_trait::async_trait;
+use std::time::Duration;
+
 use winback_contract::Span;
+use winback_service::clock::Stopwatch;
 
 use crate::compose::Mail;
 
@@ -64,6 +67,28 @@ impl Sent {
     }
 }
 
+/// By when a provider has to answer: its claim runs out soon after (INV-4).
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline {
+    begun: Stopwatch,
+    within: Duration,
+}
+
+impl Deadline {
+    /// So long from now.
+    pub fn after(within: Duration) -> Self {
+        Self {
+            begun: Stopwatch::start(),
+            within,
+        }
+    }
+
+    /// What is left of it, and no more than `most`.
+    pub fn left(&self, most: Duration) -> Duration {
+        self.within.saturating_sub(self.begun.elapsed()).min(most)
+    }
+}
+
 /// Takes mails.
 #[async_trait]
 pub trait Provider: Send + Sync {
@@ -75,8 +100,9 @@ pub trait Provider: Send + Sync {
         true
     }
 
-    /// Tries once.
-    async fn send(&self, mail: &Mail) -> Sent;
+    /// Tries once, and answers by the deadline: before the content went out that it can't be sent now, after it that
+    /// nobody knows.
+    async fn send(&self, mail: &Mail, deadline: Deadline) -> Sent;
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use winback_service::clock::within;
 use winback_service::secret::Secret;
 
 use super::reply::{Stage, permanent};
-use super::{Provider, Sent};
+use super::{Deadline, Provider, Sent};
 use crate::compose::Mail;
 
 /// How the connection is protected.
@@ -86,7 +86,7 @@ impl SmtpProvider {
         }
     }
 
-    async fn connect(&self) -> Result<AsyncSmtpConnection, Sent> {
+    async fn connect(&self, deadline: Deadline) -> Result<AsyncSmtpConnection, Sent> {
         let config = &self.config;
         let hello = ClientId::default();
         let parameters = || {
@@ -101,23 +101,28 @@ impl SmtpProvider {
         let address = (config.host.as_str(), config.port);
         let opening =
             AsyncSmtpConnection::connect_tokio1(address, Some(config.timeout), &hello, wrap, None);
-        let mut connection = self.before(opening).await?;
+        let mut connection = self.before(opening, deadline).await?;
         if config.tls == TlsMode::Starttls {
-            self.before(connection.starttls(parameters()?, &hello))
-                .await?;
+            let starting = connection.starttls(parameters()?, &hello);
+            self.before(starting, deadline).await?;
         }
         if !config.user.is_empty() {
             let credentials =
                 Credentials::new(config.user.clone(), config.password.expose().to_owned());
-            self.before(connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials))
-                .await?;
+            let ways = [Mechanism::Plain, Mechanism::Login];
+            let proving = connection.auth(&ways, &credentials);
+            self.before(proving, deadline).await?;
         }
         Ok(connection)
     }
 
     /// A step before the content: whatever fails, the mail did not go out.
-    async fn before<T>(&self, step: impl Future<Output = Result<T, SmtpError>>) -> Result<T, Sent> {
-        match within(self.config.timeout, step).await {
+    async fn before<T>(
+        &self,
+        step: impl Future<Output = Result<T, SmtpError>>,
+        deadline: Deadline,
+    ) -> Result<T, Sent> {
+        match within(deadline.left(self.config.timeout), step).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(not_now(describe(&error))),
             Err(_) => Err(not_now("timeout before the content".into())),
@@ -143,28 +148,41 @@ impl SmtpProvider {
         connection: &mut AsyncSmtpConnection,
         reused: bool,
         message: &Message,
+        deadline: Deadline,
     ) -> Result<Sent, Failed> {
         let envelope = message.envelope();
         if reused {
-            let alive = within(self.config.timeout, connection.command(Noop)).await;
+            let alive = within(deadline.left(self.config.timeout), connection.command(Noop)).await;
             if !matches!(alive, Ok(Ok(_))) {
                 return Err(Failed::Stale);
             }
         }
         let sender = MailFrom::new(envelope.from().cloned(), vec![]);
-        self.command(connection.command(sender), Stage::Sender)
+        self.command(connection.command(sender), Stage::Sender, deadline)
             .await?;
         for recipient in envelope.to() {
             self.command(
                 connection.command(Rcpt::new(recipient.clone(), vec![])),
                 Stage::Recipient,
+                deadline,
             )
             .await?;
         }
-        self.command(connection.command(Data), Stage::Content)
+        self.command(connection.command(Data), Stage::Content, deadline)
             .await?;
+        // Once it is begun it must have time to end: a content that is cut off leaves open what became of it.
+        if deadline.left(self.config.timeout).is_zero() {
+            return Err(Failed::Verdict(not_now(
+                "timeout before the content".into(),
+            )));
+        }
         let content = message.formatted();
-        match within(self.config.timeout, connection.message(&content)).await {
+        match within(
+            deadline.left(self.config.timeout),
+            connection.message(&content),
+        )
+        .await
+        {
             Ok(Ok(response)) if response.is_positive() => {
                 let first = response
                     .first_line()
@@ -191,8 +209,9 @@ impl SmtpProvider {
         &self,
         step: impl Future<Output = Result<T, SmtpError>>,
         stage: Stage,
+        deadline: Deadline,
     ) -> Result<T, Failed> {
-        match within(self.config.timeout, step).await {
+        match within(deadline.left(self.config.timeout), step).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) if error.is_permanent() => Err(refused(&error, stage)),
             Ok(Err(error)) => Err(Failed::Verdict(not_now(describe(&error)))),
@@ -278,7 +297,7 @@ impl Provider for SmtpProvider {
         "smtp"
     }
 
-    async fn send(&self, mail: &Mail) -> Sent {
+    async fn send(&self, mail: &Mail, deadline: Deadline) -> Sent {
         let message = match message(mail) {
             Ok(message) => message,
             Err(detail) => {
@@ -291,12 +310,13 @@ impl Provider for SmtpProvider {
         loop {
             let (mut connection, reused) = match self.pooled() {
                 Some(connection) => (connection, true),
-                None => match self.connect().await {
+                None => match self.connect(deadline).await {
                     Ok(connection) => (connection, false),
                     Err(sent) => return sent,
                 },
             };
-            match self.attempt(&mut connection, reused, &message).await {
+            let attempt = self.attempt(&mut connection, reused, &message, deadline);
+            match attempt.await {
                 Ok(sent) => {
                     self.keep(connection);
                     return sent;

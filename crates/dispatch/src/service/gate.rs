@@ -8,6 +8,7 @@ use winback_bus::Error;
 use winback_contract::{Scope, Switch, SwitchRecord, ThrownBy, Timestamp, Topic};
 
 use super::Service;
+use super::sender::Sender;
 use crate::fuse::Fuse;
 
 /// Whether one more message of the channel may go.
@@ -18,41 +19,13 @@ pub(super) enum Room {
     Unknown,
 }
 
-impl Service {
+impl Sender {
     pub(super) fn scope(&self) -> Scope {
         Scope::Channel(self.config.channel)
     }
 
     pub(super) fn fuse(&self) -> MutexGuard<'_, Fuse> {
         self.fuse.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A fuse that has blown stops the channel everywhere, as a person would.
-    pub(super) fn tell_of_fuse(&mut self) -> Result<(), Error> {
-        if !self.fuse().has_just_blown() {
-            return Ok(());
-        }
-        let channel = self.config.channel;
-        self.metrics
-            .fuses
-            .with_label_values(&[channel.as_str()])
-            .inc();
-        tracing::error!(
-            %channel,
-            most = self.config.fuse,
-            "more messages in an hour than dispatch allows: the channel is paused until `winback resume --channel {channel}`"
-        );
-        let switch = Switch {
-            v: Switch::VERSION,
-            scope: self.scope(),
-            paused: true,
-            by: ThrownBy::Fuse,
-            at: Timestamp::from_millis(self.clock.now_millis()),
-        };
-        let topic = self.config.names.name(Topic::Campaigns);
-        let key = switch.key();
-        let value = serde_json::to_vec(&SwitchRecord { switch });
-        self.put(&topic, None, key, value)
     }
 
     pub(super) fn is_allowed(&self, address: &str) -> bool {
@@ -96,5 +69,36 @@ impl Service {
             // Then the fuse is one message more careful for an hour.
             tracing::warn!(%error, "a message that did not go out stays counted");
         }
+    }
+}
+
+impl Service {
+    /// A fuse that has blown stops the channel everywhere, as a person would.
+    pub(super) fn tell_of_fuse(&mut self) -> Result<(), Error> {
+        if !self.sender.fuse().has_just_blown() {
+            return Ok(());
+        }
+        let channel = self.sender.config.channel;
+        self.sender
+            .metrics
+            .fuses
+            .with_label_values(&[channel.as_str()])
+            .inc();
+        tracing::error!(
+            %channel,
+            most = self.sender.config.fuse,
+            "more messages in an hour than dispatch allows: the channel is paused until `winback resume --channel {channel}`"
+        );
+        let switch = Switch {
+            v: Switch::VERSION,
+            scope: self.sender.scope(),
+            paused: true,
+            by: ThrownBy::Fuse,
+            at: Timestamp::from_millis(self.sender.clock.now_millis()),
+        };
+        let topic = self.sender.config.names.name(Topic::Campaigns);
+        let key = switch.key();
+        let value = serde_json::to_vec(&SwitchRecord { switch });
+        self.put(&topic, None, key, value)
     }
 }

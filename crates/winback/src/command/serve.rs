@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use winback_bus::Log;
 use winback_contract::{Channel, Timestamp, Topic, ids::digest};
@@ -175,6 +176,19 @@ fn providers(config: &Config, channel: Channel) -> Result<Providers, Error> {
     let files: Arc<dyn Provider> = Arc::new(FileProvider::new(&config.dispatch.folder));
     let own = config.dispatch.channels.get(&channel);
     let kind = own.map_or(config.dispatch.provider, |own| own.provider);
+    let http = own.and_then(|own| own.http.as_ref());
+    let longest = match kind {
+        ProviderKind::File => Duration::ZERO,
+        ProviderKind::Smtp => config.dispatch.smtp.timeout,
+        ProviderKind::Http => Duration::from_millis(http.map_or(0, |http| http.timeout_ms)),
+    };
+    let within = dispatch(config, channel).answer_within();
+    if longest > within {
+        return Err(Error::Usage(format!(
+            "dispatch: {channel} may wait {longest:?} for one answer of its provider, and a claim leaves {within:?} for all of \
+             them: raise sessions.claim_timeout, or lower the provider's timeout"
+        )));
+    }
     let provider: Arc<dyn Provider> = match (kind, own.and_then(|own| own.http.clone())) {
         (ProviderKind::File, _) => files.clone(),
         (ProviderKind::Smtp, _) if channel == Channel::Email => {

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use winback_dispatch::compose::Mail;
-use winback_dispatch::{Provider, Sent};
+use winback_dispatch::{Deadline, Provider, Sent};
 
 /// Accepts.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ impl Provider for Quiet {
         false
     }
 
-    async fn send(&self, _mail: &Mail) -> Sent {
+    async fn send(&self, _mail: &Mail, _: Deadline) -> Sent {
         Sent::Accepted { provider_id: None }
     }
 }

@@ -1,0 +1,108 @@
+//! From a record to a text that can be sent, or to what is reported instead. Nothing is claimed here.
+//!
+//! Invariants: INV-8 (what can't be read goes to `failed`; what a newer release wrote waits for it).
+
+use winback_bus::{Error, Record};
+use winback_campaign::model::Mode;
+use winback_contract::version::{self, Unread};
+use winback_contract::{Failed, FailedReason, FailedStage, Message, OutcomeStatus, Reason, Topic};
+
+use super::Service;
+use crate::compose::{Mail, compose};
+
+/// A message, ready to be sent, or what to report instead.
+pub(super) enum Ready {
+    Mail(Box<(Message, Mail, bool)>),
+    Report(Box<Message>, OutcomeStatus, Reason),
+}
+
+/// What becomes of a record.
+pub(super) enum Prepared {
+    /// Its bundle is not here yet, or it is of a newer release.
+    Waits,
+    /// Nothing is left to do.
+    Done,
+    Ready(Ready),
+}
+
+impl Service {
+    /// Reads and renders.
+    pub(super) async fn prepare(&mut self, record: &Record) -> Result<Prepared, Error> {
+        let payload = record.value.as_deref().unwrap_or_default();
+        let mut message: Message = match version::read(payload) {
+            Ok(message) => message,
+            Err(Unread::Newer(version)) => {
+                let why = format!(
+                    "a message has version {version}, of a newer release: run that release"
+                );
+                return Ok(self.wait(why));
+            }
+            Err(Unread::Malformed(detail)) => {
+                let place = (
+                    record.topic.as_ref(),
+                    record.partition,
+                    record.offset,
+                    record.time,
+                );
+                let failed = Failed::new(
+                    FailedStage::Dispatch,
+                    FailedReason::MalformedMessage,
+                    detail,
+                    place,
+                    payload,
+                );
+                self.sender
+                    .metrics
+                    .dead_letters
+                    .with_label_values(&["dispatch", FailedReason::MalformedMessage.as_str()])
+                    .inc();
+                let topic = self.sender.config.names.name(Topic::Failed);
+                self.put(
+                    &topic,
+                    None,
+                    record.key.clone(),
+                    serde_json::to_vec(&failed),
+                )?;
+                return Ok(Prepared::Done);
+            }
+        };
+        let Some(bundle) = self.bundles.get(message.bundle) else {
+            let why = format!("a message waits for bundle {}", message.bundle);
+            return Ok(self.wait(why));
+        };
+        let shadow = self.sender.config.shadow
+            || bundle
+                .campaign(&message.campaign)
+                .is_some_and(|campaign| campaign.mode == Mode::Shadow)
+            || !self.sender.is_allowed(&message.address);
+        if self.catalogue.refresh(&mut message.facts).await.is_err() {
+            let (status, reason) = (OutcomeStatus::Refused, Reason::NoStock);
+            let report = Ready::Report(Box::new(message), status, reason);
+            return Ok(Prepared::Ready(report));
+        }
+        let composed = if self.sender.provider.reads_texts() {
+            compose(bundle, &message)
+        } else {
+            Ok(Mail::without_texts(&message))
+        };
+        Ok(Prepared::Ready(match composed {
+            Ok(mail) => Ready::Mail(Box::new((message, mail, shadow))),
+            Err(failure) => {
+                let channel = self.sender.config.channel;
+                let errors = &self.sender.metrics.template_errors;
+                errors.with_label_values(&[channel.as_str()]).inc();
+                tracing::error!(%failure, campaign = message.campaign, step = message.step, "a text could not be made");
+                let (status, reason) = (OutcomeStatus::Refused, Reason::TemplateError);
+                Ready::Report(Box::new(message), status, reason)
+            }
+        }))
+    }
+
+    fn wait(&mut self, why: String) -> Prepared {
+        if let Some(untold) = self.waits.failed() {
+            tracing::warn!(why, untold, "messages wait");
+        }
+        self.why = why;
+        Prepared::Waits
+    }
+}
