@@ -29,6 +29,11 @@ impl Concerns {
         has(&self.listens, campaign)
     }
 
+    /// Whether it may end a journey of any campaign, or be its goal.
+    pub fn ends_any(&self) -> bool {
+        !self.ends.is_empty()
+    }
+
     /// Whether it may end a journey of this campaign, or be its goal.
     pub fn ends(&self, campaign: &str) -> bool {
         has(&self.ends, campaign)

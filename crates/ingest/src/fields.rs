@@ -3,8 +3,14 @@
 use serde_json::{Map, Value};
 use winback_contract::FailedReason;
 
-/// Longest text kept of any field, in bytes.
-pub const LONGEST: usize = 1_024;
+/// Longest text kept of a field, in bytes (INV-12).
+pub const LONGEST: usize = 256;
+/// Longest id: a longer one is kept as its beginning and a hash, so that two stay two.
+pub const LONGEST_ID: usize = 128;
+/// Longest address of a page: a longer one is left out, since half of it leads nowhere.
+pub const LONGEST_URL: usize = 512;
+/// Longest token of a device; some are made of an address and two keys.
+pub const LONGEST_TOKEN: usize = 1_024;
 
 /// Why a record is refused; the detail names fields and never values.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +38,7 @@ impl Refusal {
 pub fn text(map: &Map<String, Value>, name: &str) -> Result<Option<String>, Refusal> {
     match map.get(name) {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(clean(text)),
+        Some(Value::String(text)) => Ok(sized(name, text)),
         Some(Value::Number(number)) => Ok(Some(number.to_string())),
         Some(_) => Err(Refusal::new(
             FailedReason::WrongType,
@@ -41,9 +47,28 @@ pub fn text(map: &Map<String, Value>, name: &str) -> Result<Option<String>, Refu
     }
 }
 
+/// A text as long as what its name says it is.
+fn sized(name: &str, text: &str) -> Option<String> {
+    match name {
+        _ if name.ends_with("token") => cut(text, LONGEST_TOKEN),
+        _ if name.ends_with("url") => cut(text, LONGEST_URL).filter(|_| text.len() <= LONGEST_URL),
+        _ if name.to_ascii_lowercase().ends_with("id") && text.len() > LONGEST_ID => {
+            let hash = winback_contract::ids::digest("long id", &[text.as_bytes()]);
+            let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+            let beginning = cut(text, LONGEST_ID - hash.len() - 1)?;
+            Some(format!("{beginning}~{hash}"))
+        }
+        _ => clean(text),
+    }
+}
+
 /// Trims, takes out control characters, cuts at a character. `None` for what is empty then.
 pub fn clean(text: &str) -> Option<String> {
-    let mut cut = text.len().min(LONGEST);
+    cut(text, LONGEST)
+}
+
+fn cut(text: &str, most: usize) -> Option<String> {
+    let mut cut = text.len().min(most);
     while !text.is_char_boundary(cut) {
         cut -= 1;
     }

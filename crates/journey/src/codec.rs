@@ -9,7 +9,7 @@ use postcard::ser_flavors::Flavor;
 use crate::customer::Customer;
 
 /// The version that is written.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 
 /// A blob that can't be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -66,16 +66,22 @@ impl Flavor for Bytes<'_> {
     }
 }
 
+fn read(bytes: &[u8]) -> Result<Customer, Error> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((customer, [])) => Ok(customer),
+        _ => Err(Error::Damaged),
+    }
+}
+
 /// Reads any known version.
 ///
 /// # Errors
 /// [`Error`] when the blob is newer or damaged.
 pub fn decode(blob: &[u8]) -> Result<Customer, Error> {
     match blob.split_first() {
-        Some((&VERSION, rest)) => match postcard::take_from_bytes(rest) {
-            Ok((customer, [])) => Ok(customer),
-            _ => Err(Error::Damaged),
-        },
+        Some((&VERSION, rest)) => read(rest),
+        // Version 2 ends before `told`: an empty list is one zero byte.
+        Some((&2, rest)) => read(&[rest, &[0]].concat()),
         Some((&version, _)) if version > VERSION => Err(Error::Newer(version)),
         Some((&version, _)) if version > 0 => Err(Error::Older(version)),
         _ => Err(Error::Damaged),

@@ -11,6 +11,7 @@ use winback_contract::{
 
 use crate::behaviour::{Behaviour, OrderFacts};
 use crate::state::{Journey, Kept, OpenTrigger, Pending};
+use crate::told::Told;
 
 /// Limits of the lists of a customer. What goes over is counted, and the oldest gives way.
 pub mod limit {
@@ -89,6 +90,8 @@ pub struct Customer {
     pub seen: Option<SourcePosition>,
     /// The entry in the partition's sorted set of timers; later than needed never, earlier at times (lazy timers).
     pub scheduled: Option<Timestamp>,
+    /// What ended journeys lately. Since version 3.
+    pub told: Vec<Told>,
 }
 
 impl std::fmt::Debug for Customer {

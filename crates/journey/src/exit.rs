@@ -79,7 +79,7 @@ fn reached(
     }
 }
 
-fn verdict(
+pub(crate) fn verdict(
     customer: &Customer,
     journey: &Journey,
     happening: &Happening<'_>,

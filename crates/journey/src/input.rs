@@ -3,7 +3,7 @@
 //! Order within a record: repeats are dropped, time passes up to its arrival, state changes, exits end journeys,
 //! starts arm new ones. Late and historical events change state and arm nothing at once (INV-8 names each case).
 
-use winback_contract::{Body, Event, EventRecord, SourceKind, spec};
+use winback_contract::{Body, CustomerId, Event, EventRecord, SourceKind, spec};
 
 use crate::activate::activate;
 use crate::advance::advance;
@@ -16,7 +16,7 @@ use crate::profile::{carts, identity, loyalty, orders, session};
 use crate::start::date::arm_dates;
 use crate::start::{counting, on_event, product, silence};
 use crate::world::World;
-use crate::{awaits, exit, merge};
+use crate::{awaits, exit, merge, told};
 
 /// Applies a record.
 pub fn apply(customer: &mut Customer, record: &EventRecord, world: &World<'_>) -> Effects {
@@ -46,14 +46,19 @@ pub fn apply(customer: &mut Customer, record: &EventRecord, world: &World<'_>) -
         }
         (Body::Repoint { owner, owner_kind }, _) => merge::repoint(customer, *owner, *owner_kind),
         (_, Some(mark)) => {
-            out.forwards.push(Forward {
-                to: mark.owner,
-                id: record.id,
-                kind: record.kind,
-                arrival: record.arrival,
-                at: record.at,
-                body: record.body.clone(),
-            });
+            if let Body::Handover { from, .. } = &record.body {
+                // Whoever sent it points here; what it is told from now on goes the short way (INV-6).
+                let body = Body::Repoint {
+                    owner: mark.owner,
+                    owner_kind: mark.owner_kind,
+                };
+                out.forwards.push(Forward {
+                    to: *from,
+                    body,
+                    ..forward(record, mark.owner)
+                });
+            }
+            out.forwards.push(forward(record, mark.owner));
             out.count(Count::Forwarded);
         }
         (
@@ -95,6 +100,18 @@ pub fn apply(customer: &mut Customer, record: &EventRecord, world: &World<'_>) -
         journey.input = Some(record.source.clone());
     }
     out
+}
+
+/// The record as it goes on to another profile.
+fn forward(record: &EventRecord, to: CustomerId) -> Forward {
+    Forward {
+        to,
+        id: record.id,
+        kind: record.kind,
+        arrival: record.arrival,
+        at: record.at,
+        body: record.body.clone(),
+    }
 }
 
 fn storefront(
@@ -170,6 +187,7 @@ fn storefront(
     ];
     let names = names.map(|name| name.map(|name| Named::new(name, world)));
     for named in names.iter().flatten() {
+        told::keep(customer, &happening, named);
         exit::fold(customer, &happening, named, world, out);
         awaits::fold(customer, &happening, named, world, out);
         counting::recount(customer, named);

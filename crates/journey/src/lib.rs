@@ -9,6 +9,7 @@ mod awaits;
 mod backoff;
 pub mod behaviour;
 pub mod book;
+pub mod bound;
 pub mod codec;
 mod consent;
 pub mod coupons;
@@ -37,6 +38,7 @@ pub mod start;
 pub mod state;
 pub mod tally;
 pub mod tick;
+pub mod told;
 pub mod world;
 
 pub use codec::{decode, encode};

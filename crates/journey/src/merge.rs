@@ -143,7 +143,9 @@ pub(crate) fn absorb(
         out.watches.push((wanted.product_id.clone(), arrival));
     }
     carts(customer, &other);
+    let told = other.told.clone();
     journeys(customer, other, arrival, world, out);
+    crate::told::join(customer, &told, arrival, world, out);
     // The absorbed may have ordered before the owner's cart was filled, or the other way round: judge again.
     drop_bought(customer, arrival, world, out);
     crate::start::silence::arm_silence(customer, arrival, world, out);

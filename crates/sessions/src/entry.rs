@@ -84,3 +84,48 @@ impl Entry {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail")]
+mod tests {
+    use super::*;
+
+    /// As it lies in stores now: a later release reads it, and writes a later version beginning with a byte above 15.
+    #[test]
+    fn an_entry_is_read_as_it_was_written() {
+        for (topic, partition, bytes) in [
+            (
+                Topic::Events,
+                Some(3),
+                vec![0, 1, 3, 1, b'k', 2, b'{', b'}'],
+            ),
+            (
+                Topic::Triggers,
+                Some(300),
+                vec![1, 1, 172, 2, 1, b'k', 2, b'{', b'}'],
+            ),
+            (
+                Topic::Journeys,
+                Some(0),
+                vec![2, 1, 0, 1, b'k', 2, b'{', b'}'],
+            ),
+            (
+                Topic::Dispatch(Channel::Email),
+                Some(1),
+                vec![3, 0, 1, 1, 1, b'k', 2, b'{', b'}'],
+            ),
+            (
+                Topic::Dispatch(Channel::Sms),
+                Some(1),
+                vec![3, 1, 1, 1, 1, b'k', 2, b'{', b'}'],
+            ),
+            (Topic::Failed, None, vec![4, 0, 1, b'k', 2, b'{', b'}']),
+        ] {
+            let entry = Entry::new(topic, partition.map(Partition), "k".into(), b"{}".to_vec());
+            let entry = entry.unwrap();
+            assert_eq!(entry.encode(), bytes, "{topic:?}");
+            assert_eq!(Entry::decode(&bytes), Some(entry));
+        }
+        assert_eq!(Entry::decode(&[16, 1, 2, 3]), None, "of a newer release");
+    }
+}

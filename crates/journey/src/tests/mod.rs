@@ -1,12 +1,15 @@
 //! The core under test: one customer in a small world, on a clock of the test's.
 
 mod cascade;
+mod golden;
 mod goods;
 mod identity;
 mod language;
+mod merges;
 mod offers;
 mod promises;
 mod properties;
 mod review;
+mod small;
 mod tried;
 mod world;

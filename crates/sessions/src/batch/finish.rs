@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use winback_bus::Mark;
 use winback_contract::{Announcement, CustomerId, FailedReason, Span, Timestamp, ids::digest};
-use winback_journey::{Counts, Effects, Sellers, Tally, encode, next_due};
+use winback_journey::bound::encode_within;
+use winback_journey::{Counts, Effects, Sellers, Tally, next_due};
 use winback_store::{Commit, Watch};
 
 use super::{Batch, CROWDED};
@@ -65,7 +66,8 @@ impl Batch<'_> {
                 timers.push((*id, Some(due)));
                 earliest = Some(earliest.map_or(due, |known| known.min(due)));
             }
-            customers.push((*id, Some(encode(customer))));
+            let blob = encode_within(customer, &mut self.counts);
+            customers.push((*id, Some(blob)));
         }
         for id in &self.put_off {
             let due = self.ground.frontier + PUT_OFF;

@@ -1,0 +1,51 @@
+//! The size of a state (INV-12): at most 64 KiB, whatever is sent of one person. Every list is bounded, and so is every
+//! text; together they may still be too much, and then what matters least gives way, in a stated order.
+//!
+//! Kept whatever it costs: consents and suppressions, journeys and messages, orders' ids, what ended journeys.
+
+use crate::codec::encode;
+use crate::customer::Customer;
+use crate::effects::{Count, Counts};
+
+/// Most of a state, in bytes.
+pub const MOST: usize = 64 * 1_024;
+
+/// What gives way, the least first.
+const STEPS: [fn(&mut Customer); 8] = [
+    |customer| customer.behaviour.session = None,
+    |customer| customer.behaviour.views.clear(),
+    |customer| {
+        for order in &mut customer.orders.list {
+            order.products.clear();
+        }
+    },
+    |customer| customer.behaviour.bought.clear(),
+    |customer| {
+        customer.behaviour.wished.clear();
+        customer.behaviour.wanted.clear();
+    },
+    |customer| customer.decisions.clear(),
+    |customer| customer.profile.custom.clear(),
+    |customer| {
+        for cart in &mut customer.carts {
+            cart.more = cart
+                .more
+                .saturating_add(u32::try_from(cart.lines.len()).unwrap_or(0));
+            cart.lines.clear();
+        }
+    },
+];
+
+/// The blob of a customer; what is too much of it is given up, and counted.
+pub fn encode_within(customer: &mut Customer, counts: &mut Counts) -> Vec<u8> {
+    let mut blob = encode(customer);
+    for step in STEPS {
+        if blob.len() <= MOST {
+            break;
+        }
+        step(customer);
+        counts.add(Count::Truncated);
+        blob = encode(customer);
+    }
+    blob
+}

@@ -1,0 +1,97 @@
+//! Bytes of states as releases wrote them: what is stored must be read by every later one (design §3).
+
+use winback_contract::{Channel, ConsentChange, ConsentStatus, Event, Span};
+
+use super::world::{CART, Life, added, known, ordered, viewed};
+use crate::codec::{Error, VERSION, decode, encode};
+use crate::told::Told;
+
+/// A person with a cart, a message, an order and a no.
+fn life() -> Life {
+    let mut life = Life::new("2026-01-05T10:00:00Z", &[CART]);
+    life.event(viewed());
+    life.event(added("c1"));
+    life.wait(Span::from_mins(30));
+    life.event(ordered("o1"));
+    life.event(Event {
+        name: "Consent Updated".into(),
+        identities: known(),
+        consent: Some(ConsentChange {
+            channel: Channel::Sms,
+            topic: None,
+            status: ConsentStatus::Denied,
+        }),
+        ..Event::default()
+    });
+    life
+}
+
+/// As version 2 wrote it.
+const TWO: &[&str] = &[
+    "0201027531010f616e6e406578616d706c652e636f6d0000000000000000000000000180a4cbd9f1660000018081a7dbf166",
+    "0001b8170103455552018081a7dbf166018081a7dbf166018081a7dbf16601026f3101fdd1c8969487e896ee0101026f3180",
+    "81a7dbf16601b81703455552000000000000018081a7dbf166000000010280a4cbd9f1668081a7dbf1660000000000000000",
+    "00000000010100018081a7dbf1660000010463617274010180e2dddaf16600000180e2dddaf1660109636f6e766572746564",
+    "01026331018081a7dbf1660102633101dea1d25f19455c192be418932a61e3e10080e2dddaf1660104636172740000010002",
+    "80e2dddaf16604636172740872656d696e6465720000369aa076f516e205aff1a66982dcdcde8081a7dbf166046361727400",
+    "030b369aa076f516e205aff1a66982dcdcde04d8fbaeb7b3c4bd8d3991e0bcd69dc7c9b59801dff889aec3fffaade501f0e2",
+    "d3c4a49cf4fabf0101369aa076f516e205aff1a66982dcdcde01017400080000",
+];
+
+/// As version 3 writes it.
+const THREE: &[&str] = &[
+    "0301027531010f616e6e406578616d706c652e636f6d0000000000000000000000000180a4cbd9f1660000018081a7dbf166",
+    "0001b8170103455552018081a7dbf166018081a7dbf166018081a7dbf16601026f3101fdd1c8969487e896ee0101026f3180",
+    "81a7dbf16601b81703455552000000000000018081a7dbf166000000010280a4cbd9f1668081a7dbf1660000000000000000",
+    "00000000010100018081a7dbf1660000010463617274010180e2dddaf16600000180e2dddaf1660109636f6e766572746564",
+    "01026331018081a7dbf1660102633101dea1d25f19455c192be418932a61e3e10080e2dddaf1660104636172740000010002",
+    "80e2dddaf16604636172740872656d696e6465720000369aa076f516e205aff1a66982dcdcde8081a7dbf166046361727400",
+    "030b369aa076f516e205aff1a66982dcdcde04d8fbaeb7b3c4bd8d3991e0bcd69dc7c9b59801dff889aec3fffaade501f0e2",
+    "d3c4a49cf4fabf0101369aa076f516e205aff1a66982dcdcde01017400080000010c506f696e7473205370656e748081a7db",
+    "f1668081a7dbf166027b7d",
+];
+
+fn bytes(hex: &[&str]) -> Vec<u8> {
+    let hex = hex.concat();
+    let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+    (0..hex.len()).step_by(2).map(byte).collect()
+}
+
+#[test]
+fn a_state_of_the_release_before_is_read() {
+    let mut now = life().customer;
+    // What only this version keeps.
+    now.told.clear();
+    assert!(decode(&bytes(TWO)).unwrap() == now);
+}
+
+#[test]
+fn a_state_of_this_release_is_written_as_before() {
+    let mut now = life().customer;
+    now.told.push(Told {
+        name: "Points Spent".into(),
+        at: now.last_activity.unwrap(),
+        arrived: now.last_activity.unwrap(),
+        event: "{}".into(),
+    });
+    let hex: String = encode(&now)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    assert_eq!(
+        hex,
+        THREE.concat(),
+        "a change of what is written is a new version: see codec.rs"
+    );
+    assert!(decode(&bytes(THREE)).unwrap() == now);
+}
+
+#[test]
+fn what_is_cut_off_is_damaged_and_what_is_newer_is_newer() {
+    let blob = bytes(TWO);
+    assert_eq!(decode(&blob[..blob.len() - 3]), Err(Error::Damaged));
+    let mut newer = blob.clone();
+    newer[0] = VERSION + 1;
+    assert_eq!(decode(&newer), Err(Error::Newer(VERSION + 1)));
+    assert_eq!(decode(&[]), Err(Error::Damaged));
+}

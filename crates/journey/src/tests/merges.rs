@@ -1,0 +1,156 @@
+//! What a handover brings is judged by everything that was told before, whatever ends a journey (INV-5), and marks point
+//! to the owner in one hop (INV-6).
+
+use winback_contract::{Body, CustomerId, Event, Identities, IdentityKind, SourceKind, Span};
+
+use super::world::{CART, Life, added, known, viewed};
+
+const MORNING: &str = "2026-01-05T10:00:00Z";
+
+const TRIAL: &str = "apiVersion: winback/v1
+kind: Campaign
+metadata: { name: trial, group: cart, priority: 10 }
+spec:
+  enter: { on: Page Viewed, idle: 20m }
+  exit: { converted: Points Spent }
+  cascade: [ { step: come, send: [email] } ]
+";
+
+const LEVEL: &str = "apiVersion: winback/v1
+kind: Campaign
+metadata: { name: trial, group: cart, priority: 10 }
+spec:
+  enter: { on: Page Viewed, idle: 20m }
+  exit: { converted: { on: Points Spent, when: event.points > 100 } }
+  cascade: [ { step: come, send: [email] } ]
+";
+
+fn life(number: u8, campaign: &str) -> Life {
+    let mut life = Life::new(MORNING, &[campaign]);
+    life.me = CustomerId([number; 16]);
+    life
+}
+
+fn spent(points: Option<i64>) -> Event {
+    let mut event = Event {
+        name: "Points Spent".into(),
+        identities: known(),
+        ..Event::default()
+    };
+    if let Some(points) = points {
+        event.properties.insert("points".into(), points.into());
+    }
+    event
+}
+
+fn device() -> Identities {
+    Identities {
+        anonymous: Some("d1".into()),
+        ..Identities::default()
+    }
+}
+
+/// The device looked at a page; five minutes later the person, known by the user's number, spends points; then the two
+/// are linked. Or the person looked, and the device was told of the points.
+fn sends(campaign: &str, event: &Event, device_looked: bool, before: bool) -> usize {
+    let (mut one, mut user) = (life(1, campaign), life(2, campaign));
+    let (looks, spends) = if device_looked {
+        (&mut one, &mut user)
+    } else {
+        (&mut user, &mut one)
+    };
+    if before {
+        spends.event(event.clone());
+    }
+    looks.wait(Span::from_mins(5));
+    spends.wait(Span::from_mins(5));
+    looks.event(Event {
+        identities: if device_looked { device() } else { known() },
+        ..viewed()
+    });
+    looks.wait(Span::from_mins(5));
+    spends.wait(Span::from_mins(5));
+    if !before {
+        spends.event(event.clone());
+    }
+    one.link_to(&mut user);
+    user.wait(Span::from_hours(2));
+    user.sent.len()
+}
+
+#[test]
+fn a_conversion_that_is_no_order_ends_what_is_handed_over() {
+    for device_looked in [true, false] {
+        assert_eq!(
+            sends(TRIAL, &spent(None), device_looked, false),
+            0,
+            "{device_looked}"
+        );
+        assert_eq!(
+            sends(TRIAL, &spent(None), device_looked, true),
+            1,
+            "one before the journey is no end of it"
+        );
+        assert_eq!(sends(LEVEL, &spent(Some(200)), device_looked, false), 0);
+        assert_eq!(
+            sends(LEVEL, &spent(Some(50)), device_looked, false),
+            1,
+            "its condition does not hold"
+        );
+    }
+}
+
+#[test]
+fn marks_point_to_the_owner_in_one_hop() {
+    let mut all = [life(1, CART), life(2, CART), life(3, CART)];
+    fn pump(all: &mut [Life; 3]) {
+        loop {
+            let mut any = false;
+            for index in 0..3 {
+                for forward in std::mem::take(&mut all[index].forwards) {
+                    any = true;
+                    let to = all.iter().position(|life| life.me == forward.to).unwrap();
+                    all[to].body(forward.body, forward.at, forward.kind);
+                }
+            }
+            if !any {
+                return;
+            }
+        }
+    }
+    let now = all[0].now;
+    // The address was the user's before; then a new device gives the same address.
+    all[1].event(viewed());
+    let (mail, owner) = (all[1].me, all[2].me);
+    let link = |owner, owner_kind, kind| Body::Link {
+        owner,
+        owner_kind,
+        kind,
+    };
+    all[1].body(
+        link(owner, IdentityKind::User, IdentityKind::Email),
+        now,
+        SourceKind::Live,
+    );
+    pump(&mut all);
+    all[0].event(added("c1"));
+    all[0].body(
+        link(mail, IdentityKind::Email, IdentityKind::Anonymous),
+        now,
+        SourceKind::Live,
+    );
+    pump(&mut all);
+    let device = all[0].me;
+    assert!(
+        all[2]
+            .customer
+            .absorbed
+            .iter()
+            .any(|one| one.customer == device)
+    );
+    let mark = all[0].customer.forward.unwrap();
+    assert_eq!(
+        mark.owner, owner,
+        "what the device says takes two hops for ever"
+    );
+}
