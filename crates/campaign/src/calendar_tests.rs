@@ -31,6 +31,7 @@ fn policy(quiet: Vec<QuietRule>) -> Policy {
         coupons: BTreeMap::new(),
         email: None,
         senders: BTreeMap::new(),
+        links: Vec::new(),
     }
 }
 

@@ -50,6 +50,8 @@ pub struct Policy {
     pub coupons: BTreeMap<String, Coupon>,
     /// Sender of mail.
     pub email: Option<EmailSender>,
+    /// Hosts that messages may lead to; empty for the shop's own.
+    pub links: Vec<String>,
     /// Senders of other channels: a name or a number.
     pub senders: BTreeMap<Channel, String>,
 }

@@ -5,6 +5,8 @@ use winback_campaign::Bundle;
 use winback_campaign::template::Failure;
 use winback_contract::{Channel, Message};
 
+use crate::links::Hosts;
+
 /// A mail, ready for a provider. `Debug` shows neither address nor content.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Mail {
@@ -148,6 +150,7 @@ fn plain(bundle: &Bundle, message: &Message) -> Result<Mail, Failure> {
 /// What templates see.
 fn facts(bundle: &Bundle, message: &Message, unsubscribe: Option<&String>) -> Value {
     let mut facts = serde_json::to_value(&message.facts).unwrap_or_default();
+    Hosts::of(&bundle.policy).clean(&mut facts);
     facts["shop"] = json!({ "name": bundle.policy.name, "unsubscribe": unsubscribe });
     if let Some(offer) = &message.facts.offer {
         let day = jiff::Timestamp::from_millisecond(offer.expires_at.as_millis())

@@ -6,6 +6,7 @@
 pub mod catalogue;
 pub mod compose;
 pub mod fuse;
+pub mod links;
 pub mod metrics;
 pub mod provider;
 pub mod service;

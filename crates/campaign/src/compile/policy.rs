@@ -138,6 +138,11 @@ pub(super) fn compile(path: &str, file: PolicyFile, report: &mut Report) -> Opti
         .into_iter()
         .map(|(name, group)| (name, group.ended_by.map(|event| event.value)))
         .collect();
+    let links = spec
+        .links
+        .iter()
+        .filter_map(|host| reader.host(host))
+        .collect();
     let coupons = reader.coupons(spec.coupons);
     let policy = Policy {
         name: file.metadata.name.value,
@@ -157,6 +162,7 @@ pub(super) fn compile(path: &str, file: PolicyFile, report: &mut Report) -> Opti
         segments,
         calendar: reader.calendar.clone(),
         scoring,
+        links,
         coupons,
         email,
         senders: senders(spec.senders),
@@ -167,6 +173,26 @@ pub(super) fn compile(path: &str, file: PolicyFile, report: &mut Report) -> Opti
 }
 
 impl Reader<'_> {
+    /// A host of `links`.
+    fn host(&mut self, host: &Spanned<String>) -> Option<String> {
+        let name = host.value.trim().to_ascii_lowercase();
+        let is_host = name.contains('.')
+            && name.split('.').all(|label| {
+                !label.is_empty()
+                    && label
+                        .bytes()
+                        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            });
+        if !is_host {
+            self.error(
+                position(host),
+                format!("`{}` is not a host", host.value),
+                "write the name alone, such as shop.example; what is under it is included",
+            );
+        }
+        is_host.then_some(name)
+    }
+
     fn sender(&mut self, sender: &Email) -> EmailSender {
         for address in &sender.unsubscribe.value.0 {
             if !address.starts_with("mailto:") && !address.starts_with("https://") {

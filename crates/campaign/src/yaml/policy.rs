@@ -84,6 +84,11 @@ pub struct Spec {
     /// Coupons.
     #[serde(default)]
     pub coupons: BTreeMap<String, Coupon>,
+    /// Hosts that messages may lead to, such as shop.example, each with all under it. Without a list: the domain of the
+    /// sender of email and the hosts of its unsubscribe addresses.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub links: Vec<Spanned<String>>,
     /// Senders by channel.
     pub senders: Senders,
 }
