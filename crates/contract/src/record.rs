@@ -97,6 +97,11 @@ pub enum Body {
         /// Its kind.
         owner_kind: IdentityKind,
     },
+    /// Everything that is kept of `to` goes.
+    Erased {
+        /// Whether the profile that had taken `to` over says so.
+        by_owner: bool,
+    },
     /// An outcome for a message that moved to `to` with its journey.
     Outcome(Box<Outcome>),
     /// The shop has something to tell: a copy for every partition.
@@ -120,4 +125,6 @@ pub enum Body {
 impl EventRecord {
     /// Version written now.
     pub const VERSION: u8 = 1;
+    /// Version of a record that a release before erasure can't read: it leaves it where it is.
+    pub const ERASED: u8 = 2;
 }

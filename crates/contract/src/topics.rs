@@ -87,7 +87,7 @@ impl Topic {
             },
             Self::Triggers => Layout {
                 retention: days(3),
-                read_by: "evaluator",
+                read_by: "evaluator, sessions",
                 ..base
             },
             Self::Decisions => Layout {
@@ -97,11 +97,11 @@ impl Topic {
             },
             Self::Journeys => Layout {
                 retention: days(90),
-                read_by: "auditors",
+                read_by: "sessions, auditors",
                 ..base
             },
             Self::Dispatch(_) => Layout {
-                read_by: "dispatch",
+                read_by: "dispatch, sessions",
                 ..base
             },
             // Broker's time: the clocks of those who report may be days off.

@@ -12,8 +12,10 @@ pub trait Versioned: serde::de::DeserializeOwned {
 macro_rules! versioned {
     ($($record:ty),+) => { $(impl Versioned for $record { const KNOWN: u8 = Self::VERSION; })+ };
 }
+impl Versioned for crate::EventRecord {
+    const KNOWN: u8 = Self::ERASED;
+}
 versioned!(
-    crate::EventRecord,
     crate::Decision,
     crate::Outcome,
     crate::Trigger,

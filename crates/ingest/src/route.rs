@@ -4,8 +4,8 @@
 
 use winback_bus::Record;
 use winback_contract::{
-    Body, CustomerId, Event, EventId, EventRecord, Offset, Partition, SourceKind, SourcePosition,
-    Timestamp, spec,
+    Body, CustomerId, Event, EventId, EventRecord, Identity, Offset, Partition, SourceKind,
+    SourcePosition, Timestamp, spec,
 };
 
 use crate::links::Links;
@@ -81,6 +81,18 @@ pub fn route(
     let Some((strongest, weaker)) = identities.split_first() else {
         return Vec::new();
     };
+    if event.name == spec::CUSTOMER_ERASED {
+        // Under every name that is given: none may know the others.
+        let erased = |(index, identity): (usize, &Identity)| EventRecord {
+            v: EventRecord::ERASED,
+            ..arrived.record(
+                identity.customer(shop),
+                index,
+                Body::Erased { by_owner: false },
+            )
+        };
+        return identities.iter().enumerate().map(erased).collect();
+    }
     let owner = strongest.customer(shop);
     let record = |to, index: usize, body| arrived.record(to, index, body);
     let is_conversion = event.name == spec::ORDER_COMPLETED;

@@ -80,8 +80,8 @@ fn read(bytes: &[u8]) -> Result<Customer, Error> {
 pub fn decode(blob: &[u8]) -> Result<Customer, Error> {
     match blob.split_first() {
         Some((&VERSION, rest)) => read(rest),
-        // Version 2 ends before `told`: an empty list is one zero byte.
-        Some((&2, rest)) => read(&[rest, &[0]].concat()),
+        // Version 2 ends before `told` and `erased`: an empty list and nothing are a zero byte each.
+        Some((&2, rest)) => read(&[rest, &[0, 0]].concat()),
         Some((&version, _)) if version > VERSION => Err(Error::Newer(version)),
         Some((&version, _)) if version > 0 => Err(Error::Older(version)),
         _ => Err(Error::Damaged),

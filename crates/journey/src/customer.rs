@@ -92,6 +92,8 @@ pub struct Customer {
     pub scheduled: Option<Timestamp>,
     /// What ended journeys lately. Since version 3.
     pub told: Vec<Told>,
+    /// When the person was erased, by arrival: what is of before is dropped. Since version 3.
+    pub erased: Option<Timestamp>,
 }
 
 impl std::fmt::Debug for Customer {

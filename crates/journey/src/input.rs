@@ -16,7 +16,7 @@ use crate::profile::{carts, identity, loyalty, orders, session};
 use crate::start::date::arm_dates;
 use crate::start::{counting, on_event, product, silence};
 use crate::world::World;
-use crate::{awaits, exit, merge, told};
+use crate::{awaits, erase, exit, merge, told};
 
 /// Applies a record.
 pub fn apply(customer: &mut Customer, record: &EventRecord, world: &World<'_>) -> Effects {
@@ -44,6 +44,9 @@ pub fn apply(customer: &mut Customer, record: &EventRecord, world: &World<'_>) -
                 &mut out,
             );
         }
+        (Body::Erased { by_owner }, _) => {
+            erase::erase(customer, record, *by_owner, world, &mut out);
+        }
         (Body::Repoint { owner, owner_kind }, _) => merge::repoint(customer, *owner, *owner_kind),
         (_, Some(mark)) => {
             if let Body::Handover { from, .. } = &record.body {
@@ -69,6 +72,15 @@ pub fn apply(customer: &mut Customer, record: &EventRecord, world: &World<'_>) -
             },
             None,
         ) => {
+            if erase::is_of_before(customer, record.arrival) {
+                // What a device still knew of the person goes too.
+                out.count(Count::Late);
+                out.forwards.push(Forward {
+                    body: Body::Erased { by_owner: true },
+                    ..forward(record, *from)
+                });
+                return out;
+            }
             merge::absorb(
                 customer,
                 *from,
@@ -122,6 +134,10 @@ fn storefront(
     world: &World<'_>,
     out: &mut Effects,
 ) {
+    if erase::is_of_before(customer, record.at) {
+        out.count(Count::Late);
+        return;
+    }
     // A copy may overtake the event itself on its way through another profile: they are told apart.
     let short = if own {
         record.id.short()

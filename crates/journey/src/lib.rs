@@ -19,6 +19,7 @@ pub mod due;
 pub mod effects;
 pub mod eligibility;
 pub mod end;
+pub mod erase;
 mod exit;
 pub mod facts;
 mod happening;

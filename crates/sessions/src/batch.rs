@@ -413,7 +413,10 @@ impl<'a> Batch<'a> {
         for forward in &effects.forwards {
             self.forwards += 1;
             let record = EventRecord {
-                v: EventRecord::VERSION,
+                v: match forward.body {
+                    Body::Erased { .. } => EventRecord::ERASED,
+                    _ => EventRecord::VERSION,
+                },
                 to: forward.to,
                 id: forward.id,
                 source: SourcePosition {

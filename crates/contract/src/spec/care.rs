@@ -149,6 +149,13 @@ pub(super) const EVENTS: &[EventSpec] = &[
         "price and stock of a product, for the catalogue",
     ),
     event(
+        super::CUSTOMER_ERASED,
+        &["User Deleted", "Account Deleted", "Customer Deleted"],
+        false,
+        &[],
+        "everything kept of the person goes",
+    ),
+    event(
         super::COUPONS_ADDED,
         &[],
         false,

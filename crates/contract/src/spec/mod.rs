@@ -112,6 +112,8 @@ pub const OUT_OF_STOCK: &str = "Out Of Stock";
 pub const PRODUCT_UPDATED: &str = "Product Updated";
 /// Name of the shop's new single-use codes for a coupon pool: about nobody.
 pub const COUPONS_ADDED: &str = "Coupons Added";
+/// Name of the word that a person is to be forgotten.
+pub const CUSTOMER_ERASED: &str = "Customer Erased";
 /// Names that winback derives itself; a storefront that sends one is refused.
 pub const DERIVED: &[&str] = &[
     CART_EMPTIED,
@@ -177,6 +179,7 @@ const BACK_OFFICE: &[&str] = &[
     "Churn Reason Recorded",
     "Call Completed",
     "Task Completed",
+    CUSTOMER_ERASED,
 ];
 
 /// Whether an event says that the customer was at the storefront: idle delays start anew, and a journey has a visit.

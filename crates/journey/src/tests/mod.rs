@@ -1,6 +1,7 @@
 //! The core under test: one customer in a small world, on a clock of the test's.
 
 mod cascade;
+mod erased;
 mod golden;
 mod goods;
 mod identity;

@@ -92,6 +92,10 @@ pub(crate) fn topics(config: &Config) -> Vec<TopicSpec> {
                 "max.message.bytes".into(),
                 layout.max_message_bytes.to_string(),
             );
+            if config.kafka.replication > 2 {
+                // Acknowledged by one broker alone a record may still vanish with it.
+                settings.insert("min.insync.replicas".into(), "2".into());
+            }
             let partitions = if layout.keyed {
                 config.kafka.partitions.get()
             } else if topic == Topic::Raw {

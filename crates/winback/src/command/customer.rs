@@ -1,6 +1,14 @@
-//! `winback customer show PROFILE`: the kept state of one person, for whoever is allowed to see it.
+//! `winback customer show|export|erase PROFILE`: what is kept of one person, for whoever is allowed to see it or must
+//! hand it out, and the way to forget it.
+
+use std::sync::Arc;
 
 use serde_json::json;
+use winback_bus::{Log as _, Outgoing};
+use winback_contract::{
+    Body, EventId, EventRecord, Offset, SourceKind, SourcePosition, Timestamp, Topic,
+};
+use winback_service::Clock;
 
 use super::connect;
 use crate::config::Config;
@@ -15,14 +23,86 @@ pub(crate) enum Arguments {
         /// user:42, email:ann@example.com, phone:+380…, anonymous:…, or 32 hex digits
         profile: String,
     },
+    /// What is kept of one person and what the topics still hold about them, as JSON to hand out
+    Export {
+        /// As for `show`
+        profile: String,
+    },
+    /// Forget one person: state, timers and permissions at once, topics by their retention
+    Erase {
+        /// As for `show`
+        profile: String,
+        /// It can't be undone
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 /// Runs it.
 pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Error> {
-    let Arguments::Show { profile } = arguments;
     let store = connect::redis_now(config).await?;
-    let found = super::why::owner(&store, &profile, config).await?;
-    let shown = json!({ "profile": found.id, "partition": found.partition, "bytes": found.bytes, "state": found.customer });
-    output::print(&serde_json::to_string_pretty(&shown)?);
+    match arguments {
+        Arguments::Show { profile } => {
+            let found = super::why::owner(&store, &profile, config).await?;
+            let shown = json!({ "profile": found.id, "partition": found.partition, "bytes": found.bytes, "state": found.customer });
+            output::print(&serde_json::to_string_pretty(&shown)?);
+        }
+        Arguments::Export { profile } => {
+            let found = super::why::owner(&store, &profile, config).await?;
+            let (log, names) = (connect::kafka(config)?, config.names());
+            let profiles = found.everybody();
+            let count = config.kafka.partitions;
+            let lines = super::past::of(&log, &names, count, &profiles, None).await?;
+            let past: Vec<_> = lines
+                .into_iter()
+                .map(|(at, what)| json!({ "at": at.to_string(), "what": what }))
+                .collect();
+            let shown = json!({ "profiles": profiles, "state": found.customer, "journeys_and_decisions": past });
+            output::print(&serde_json::to_string_pretty(&shown)?);
+        }
+        Arguments::Erase { profile, yes } => erase(&profile, yes, config).await?,
+    }
+    Ok(())
+}
+
+/// Writes the word to `events`: the partition's owner applies it in order with everything else.
+async fn erase(profile: &str, yes: bool, config: &Config) -> Result<(), Error> {
+    let id = super::why::profile(profile, &config.shop.id)?;
+    if !yes {
+        return Err(Error::Usage(
+            "nothing was erased: it can't be undone; say --yes, and `winback customer export` first if the person is to have it"
+                .into(),
+        ));
+    }
+    let log = connect::kafka(config)?;
+    let now = Timestamp::from_millis(Clock::real().now_millis());
+    let partition = config.kafka.partitions.of(id);
+    let record = EventRecord {
+        v: EventRecord::ERASED,
+        to: id,
+        id: EventId(id.0),
+        source: SourcePosition {
+            stream: "erase".into(),
+            partition,
+            offset: Offset(now.as_millis()),
+            index: 0,
+        },
+        kind: SourceKind::Live,
+        arrival: now,
+        at: now,
+        body: Body::Erased { by_owner: false },
+    };
+    let record = Outgoing {
+        topic: Arc::from(config.names().name(Topic::Events)),
+        partition: Some(partition),
+        key: id.to_string().into_bytes(),
+        value: serde_json::to_vec(&record)?,
+        headers: Vec::new(),
+    };
+    log.produce(vec![record]).await?;
+    output::print(&format!(
+        "profile {id}, and what was joined with it, is erased as soon as sessions has read it; topics forget it by their retention: \
+         see `winback topics plan`"
+    ));
     Ok(())
 }

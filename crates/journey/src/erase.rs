@@ -1,0 +1,53 @@
+//! Everything that is kept of a person goes, on the person's word or the shop's.
+//!
+//! Invariants: INV-5 (nothing is claimed after a committed erasure), INV-12 (what remains is the moment of it, so that a
+//! late word of before revives nobody). Absent: topics, which forget by their retention; docs/operations.md has the table.
+
+use winback_contract::{Body, CustomerId, EventId, EventRecord, Reason, SourceKind, Timestamp};
+
+use crate::customer::Customer;
+use crate::effects::{Count, Effects, Forward, GrantChange};
+use crate::end::end;
+use crate::world::World;
+
+/// Erases a profile. `by_owner`: the profile that had taken this one over is erased, and says so.
+pub(crate) fn erase(
+    customer: &mut Customer,
+    record: &EventRecord,
+    by_owner: bool,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
+    let say = |to: CustomerId, by_owner: bool| Forward {
+        to,
+        id: EventId(to.0),
+        kind: SourceKind::Live,
+        arrival: record.arrival,
+        at: record.at,
+        body: Body::Erased { by_owner },
+    };
+    if let Some(mark) = customer.forward.filter(|_| !by_owner) {
+        out.forwards.push(say(mark.owner, false));
+    }
+    for absorbed in &customer.absorbed {
+        out.forwards.push(say(absorbed.customer, true));
+    }
+    while !customer.journeys.is_empty() {
+        end(customer, 0, Reason::Erased, record.arrival, world, out);
+    }
+    for pending in &customer.messages {
+        out.grants.push(GrantChange::Withdraw(pending.message));
+    }
+    out.count(Count::Applied);
+    *customer = Customer {
+        scheduled: customer.scheduled,
+        last_activity: Some(record.arrival),
+        erased: customer.erased.max(Some(record.arrival)),
+        ..Customer::default()
+    };
+}
+
+/// Whether something of that time was said before the person was erased: it revives nobody.
+pub(crate) fn is_of_before(customer: &Customer, at: Timestamp) -> bool {
+    customer.erased.is_some_and(|erased| at <= erased)
+}

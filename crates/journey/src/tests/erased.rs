@@ -1,0 +1,122 @@
+//! A person who is erased: nothing is sent any more, nothing is kept, late words revive nobody, a new one begins anew
+//! (INV-5).
+
+use winback_contract::{
+    Body, Channel, CustomerId, JourneyId, MessageId, Partition, Reason, SourceKind, Span,
+    Transition,
+};
+
+use super::world::{CART, Life, added, at, ordered, viewed};
+use crate::customer::Customer;
+use crate::state::Pending;
+
+const MORNING: &str = "2026-01-05T10:00:00Z";
+
+fn erased(life: &mut Life) {
+    let now = life.now;
+    life.body(Body::Erased { by_owner: false }, now, SourceKind::Live);
+}
+
+#[test]
+fn nothing_is_sent_and_nothing_is_kept() {
+    let mut life = Life::new(MORNING, &[CART]);
+    life.event(ordered("o1"));
+    life.wait(Span::from_days(1));
+    life.event(added("c1"));
+    life.wait(Span::from_mins(5));
+    erased(&mut life);
+    life.wait(Span::from_days(2));
+    assert_eq!(life.sent, []);
+    let kept = &life.customer;
+    let bare = Customer {
+        erased: kept.erased,
+        last_activity: kept.last_activity,
+        scheduled: kept.scheduled,
+        seen: kept.seen.clone(),
+        ..Customer::default()
+    };
+    assert!(kept.erased.is_some() && *kept == bare, "something is kept");
+    let ends = life
+        .records
+        .iter()
+        .filter_map(|record| match record.transition {
+            Transition::Ended { outcome, .. } => Some(outcome),
+            _ => None,
+        });
+    let ends: Vec<_> = ends.collect();
+    assert_eq!(ends, [Reason::Erased]);
+}
+
+#[test]
+fn late_words_revive_nobody_and_a_new_one_begins_anew() {
+    let mut life = Life::new(MORNING, &[CART]);
+    life.event(viewed());
+    life.wait(Span::from_mins(5));
+    erased(&mut life);
+    life.wait(Span::from_mins(1));
+    // It happened before, and comes after.
+    let before = Body::Storefront(Box::new(added("c1")));
+    life.body(before, at("2026-01-05T10:04:00Z"), SourceKind::Live);
+    assert!(life.customer.profile == crate::customer::Profile::default());
+    life.wait(Span::from_hours(2));
+    assert_eq!(life.sent.len(), 0, "a late word revived a cart");
+    life.event(added("c2"));
+    life.wait(Span::from_hours(2));
+    assert_eq!(
+        life.sent.len(),
+        1,
+        "whoever comes back is a person like any other"
+    );
+}
+
+#[test]
+fn what_was_joined_goes_with_it() {
+    let mut device = Life::new(MORNING, &[CART]);
+    device.me = CustomerId([1; 16]);
+    let mut user = Life::new(MORNING, &[CART]);
+    user.me = CustomerId([2; 16]);
+    device.event(added("c1"));
+    user.event(viewed());
+    device.link_to(&mut user);
+    assert!(device.customer.forward.is_some());
+    // Said of the device: its owner is erased too, and what the owner had taken over.
+    erased(&mut device);
+    assert!(device.customer.forward.is_none());
+    let to_owner = device.forwards.pop().unwrap();
+    assert_eq!(to_owner.to, user.me);
+    user.body(to_owner.body, to_owner.at, SourceKind::Live);
+    assert!(user.customer.erased.is_some() && user.customer.absorbed.is_empty());
+    let back = user.forwards.pop().unwrap();
+    assert_eq!(
+        (back.to, &back.body),
+        (device.me, &Body::Erased { by_owner: true })
+    );
+    device.body(back.body, back.at, SourceKind::Live);
+    assert!(device.forwards.is_empty(), "it goes round in a circle");
+    user.wait(Span::from_days(1));
+    assert_eq!(user.sent.len(), 0);
+}
+
+#[test]
+fn what_waits_for_dispatch_is_taken_back() {
+    let mut life = Life::new(MORNING, &[CART]);
+    life.event(viewed());
+    let waiting = MessageId([3; 16]);
+    let (holder, later) = (life.me, life.now + Span::from_hours(1));
+    life.customer.messages.push(Pending {
+        message: waiting,
+        journey: JourneyId([4; 16]),
+        campaign: "cart".into(),
+        step: "reminder".into(),
+        channel: Channel::Email,
+        attempt: 1,
+        holder,
+        partition: Partition(0),
+        not_after: later,
+        check_at: later,
+        checks: 0,
+    });
+    erased(&mut life);
+    assert_eq!(life.withdrawn, [waiting], "it could still be claimed");
+    assert!(life.customer.messages.is_empty());
+}
