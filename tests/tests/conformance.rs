@@ -303,8 +303,9 @@ async fn seen(store: &dyn Store) -> String {
         }
     }
     format!(
-        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{watchers:?}\n{coupons:?}",
+        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{watchers:?}\n{coupons:?}",
         store.metas(&[P]).await.unwrap(),
+        store.progress(&[P, Partition(9)]).await.unwrap(),
         store.load(P, &ids).await.unwrap(),
         store
             .due(P, Timestamp::from_millis(250), 100)

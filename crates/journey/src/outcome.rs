@@ -289,9 +289,19 @@ pub(crate) fn settle_message(
     }
 }
 
+/// So often a step whose permission was gone is judged anew at once.
+const AT_ONCE: u32 = 2;
+
 /// How long a step waits that could not be sent for now; `attempts` includes the one that failed.
 fn hold_after(said: &Said, attempts: u32, at: Timestamp, world: &World<'_>) -> Option<Hold> {
-    let (reason, failures) = (said.reason?, attempts.saturating_sub(1));
+    let failures = attempts.saturating_sub(1);
+    // Without a reason: the permission was gone, or outside its time by the store's clock. Once or twice that is a step that
+    // was judged anew meanwhile; again and again it is a clock that went back, and must not go round as fast as it can.
+    let reason = match said.reason {
+        Some(reason) => reason,
+        None if failures >= AT_ONCE => Reason::InputLag,
+        None => return None,
+    };
     let least = world.limits.claim_timeout;
     let until = match reason {
         Reason::Paused => at + least,

@@ -3,18 +3,18 @@
 use winback_bus::Log;
 use winback_bus::frontier::{Applied, Frontier};
 use winback_contract::{Partition, Timestamp, Topic};
-use winback_store::{Meta, Store};
+use winback_store::{Progress, Store};
 
 use crate::config::Config;
 use crate::error::Error;
 
-/// What a meta says to the frontier.
-pub fn applied(meta: &Meta) -> Applied {
+/// What the frontier asks for.
+fn applied(progress: Progress) -> Applied {
     Applied {
-        events: meta.positions.events,
-        outcomes: meta.positions.outcomes,
-        pushed: meta.pushed,
-        trimmed: meta.trimmed,
+        events: progress.events,
+        outcomes: progress.outcomes,
+        pushed: progress.pushed,
+        trimmed: progress.trimmed,
     }
 }
 
@@ -30,15 +30,13 @@ pub async fn probe(
     now: Timestamp,
 ) -> Result<(), Error> {
     let partitions: Vec<Partition> = config.partitions.all().collect();
-    let metas = store.metas(&partitions).await?;
-    let mut applied: Vec<Applied> = metas
+    // A few numbers of each partition: a meta may hold half a megabyte of goods, and this runs several times a second.
+    let progress = store.progress(&partitions).await?;
+    let mut applied: Vec<Applied> = progress
         .iter()
-        .map(|meta| meta.as_ref().map(applied).unwrap_or_default())
+        .map(|progress| progress.map(applied).unwrap_or_default())
         .collect();
-    if metas
-        .iter()
-        .any(|meta| meta.as_ref().is_none_or(|meta| meta.last_commit.is_none()))
-    {
+    if progress.iter().any(Option::is_none) {
         // A partition that has applied nothing counts as at the start of its log.
         let events = log.starts(&config.names.name(Topic::Events)).await?;
         let outcomes = log.starts(&config.names.name(Topic::Outcomes)).await?;

@@ -15,4 +15,4 @@ pub use commit::{Commit, Committed, CouponChange, CouponWrite, GrantWrite, Watch
 pub use error::Error;
 pub use memory::{MemoryStore, Snapshot};
 pub use meta::{Marks, Meta, Positions};
-pub use port::{Claim, ClaimTerms, Grant, Lease, Standing, Store};
+pub use port::{Claim, ClaimTerms, Grant, Lease, Progress, Standing, Store};

@@ -10,7 +10,7 @@ use winback_service::Clock;
 use crate::commit::{Commit, Committed, CouponChange, GrantWrite, WATCHERS};
 use crate::error::Error;
 use crate::meta::Meta;
-use crate::port::{Claim, ClaimTerms, Grant, Lease, Standing, Store};
+use crate::port::{Claim, ClaimTerms, Grant, Lease, Progress, Standing, Store};
 
 /// How long a grant outlives its window, so that a late claim still gets a true answer.
 pub(crate) const GRANT_SLACK: Span = Span::from_days(1);
@@ -283,6 +283,20 @@ impl Store for MemoryStore {
                 .map(|state| state.meta.clone())
         };
         Ok(partitions.iter().map(meta).collect())
+    }
+
+    async fn progress(&self, partitions: &[Partition]) -> Result<Vec<Option<Progress>>, Error> {
+        let metas = self.metas(partitions).await?.into_iter();
+        let progress = |meta: Meta| Progress {
+            events: meta.positions.events,
+            outcomes: meta.positions.outcomes,
+            pushed: meta.pushed,
+            trimmed: meta.trimmed,
+        };
+        let applied = |meta: &Meta| meta.last_commit.is_some();
+        Ok(metas
+            .map(|meta| meta.filter(applied).map(progress))
+            .collect())
     }
 
     async fn load(

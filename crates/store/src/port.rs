@@ -1,7 +1,7 @@
 //! The port: what winback needs of a store, and no more.
 
 use async_trait::async_trait;
-use winback_contract::{CustomerId, MessageId, Partition, Span, Timestamp};
+use winback_contract::{CustomerId, MessageId, Offset, Partition, Span, Timestamp};
 
 use crate::commit::{Commit, Committed};
 use crate::error::Error;
@@ -75,6 +75,19 @@ pub struct Standing {
     pub sequence: u64,
 }
 
+/// How far a partition is: small, however large its meta is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Progress {
+    /// The next position in `events`.
+    pub events: Offset,
+    /// The next position in `outcomes`.
+    pub outcomes: Offset,
+    /// Entries ever put into the outbox.
+    pub pushed: u64,
+    /// Entries ever taken out after Kafka had them.
+    pub trimmed: u64,
+}
+
 /// State, timers, outbox, positions and grants of partitions.
 #[async_trait]
 pub trait Store: Send + Sync {
@@ -88,6 +101,10 @@ pub trait Store: Send + Sync {
 
     /// Metas without owning; `None` where there is no state.
     async fn metas(&self, partitions: &[Partition]) -> Result<Vec<Option<Meta>>, Error>;
+
+    /// How far partitions are, without the rest of their metas: asked several times a second. A partition that has
+    /// applied nothing has none.
+    async fn progress(&self, partitions: &[Partition]) -> Result<Vec<Option<Progress>>, Error>;
 
     /// Blobs of customers, in the order asked.
     async fn load(

@@ -212,6 +212,12 @@ impl KafkaLog {
         }
     }
 
+    /// The count of partitions is asked for anew.
+    fn forget_count(&self, topic: &str) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.remove(topic);
+    }
+
     /// All offsets of a topic, as this client sees them.
     async fn offsets(
         &self,
@@ -413,6 +419,8 @@ impl Log for KafkaLog {
     }
 
     async fn arrived(&self, topic: &str) -> Result<Vec<Offset>, Error> {
+        // A shop may have added a partition a moment ago, and an order may lie in it (INV-6).
+        self.forget_count(topic);
         self.offsets(&self.uncommitted, topic, rdkafka::Offset::End)
             .await
     }

@@ -422,3 +422,21 @@ fn a_provider_that_is_away_is_left_alone() {
     let until = life.customer.journeys[0].hold.expect("it waits").until;
     assert!(until < life.now + Span::from_days(3), "{until}");
 }
+
+/// A store whose clock went back says "not yet" to what it granted itself: that must not go round as fast as it can.
+#[test]
+fn a_permission_that_is_gone_again_and_again_is_not_asked_for_without_end() {
+    let mut life = Life::new(MORNING, &[CART]);
+    life.event(added("c1"));
+    life.now = life.now + Span::from_mins(20);
+    let mut waits = Vec::new();
+    for _ in 0..6 {
+        on_its_way(&mut life);
+        report(&mut life, OutcomeStatus::Deferred, None, None);
+        let hold = life.customer.journeys[0].hold;
+        let until = hold.map_or(life.now, |hold| hold.until);
+        waits.push(until.since(life.now).as_millis() / 1_000);
+        life.now = until;
+    }
+    assert_eq!(waits, [0, 0, 4, 8, 16, 32]);
+}

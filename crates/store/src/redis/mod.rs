@@ -13,13 +13,13 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use redis::{Value, cmd, pipe};
-use winback_contract::{CustomerId, MessageId, Partition, Timestamp};
+use winback_contract::{CustomerId, MessageId, Offset, Partition, Timestamp};
 
 use crate::commit::{Commit, Committed, CouponChange, GrantWrite, WATCHERS};
 use crate::error::Error;
 use crate::memory::GRANT_SLACK;
 use crate::meta::Meta;
-use crate::port::{Claim, ClaimTerms, Grant, Lease, Standing, Store};
+use crate::port::{Claim, ClaimTerms, Grant, Lease, Progress, Standing, Store};
 use connection::Connection;
 pub use connection::Options;
 use keys::Keys;
@@ -106,6 +106,36 @@ impl Store for RedisStore {
         }
         let all: Vec<BTreeMap<String, String>> = self.connection.pipeline(&batch).await?;
         Ok(all.into_iter().map(Self::meta).collect())
+    }
+
+    async fn progress(&self, partitions: &[Partition]) -> Result<Vec<Option<Progress>>, Error> {
+        if partitions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut batch = pipe();
+        for partition in partitions {
+            batch
+                .cmd("HMGET")
+                .arg(self.keys.meta(*partition))
+                .arg(&["commit", "events", "outcomes", "pushed", "trimmed"]);
+        }
+        type Fields = (
+            Option<String>,
+            Option<i64>,
+            Option<i64>,
+            Option<u64>,
+            Option<u64>,
+        );
+        let all: Vec<Fields> = self.connection.pipeline(&batch).await?;
+        let progress = |(commit, events, outcomes, pushed, trimmed): Fields| {
+            commit.map(|_| Progress {
+                events: Offset(events.unwrap_or(0)),
+                outcomes: Offset(outcomes.unwrap_or(0)),
+                pushed: pushed.unwrap_or(0),
+                trimmed: trimmed.unwrap_or(0),
+            })
+        };
+        Ok(all.into_iter().map(progress).collect())
     }
 
     async fn load(
