@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use rdkafka::ClientConfig;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use winback_bus::kafka::{KafkaLog, Options, TopicSpec};
 use winback_bus::memory::MemoryLog;
 use winback_bus::{Commit, Error, Kept, Ledger, Log, Mark, Member, Outgoing, Place};
@@ -205,6 +207,7 @@ async fn a_topic_made_anew_is_told_from_the_old_one() {
             let kept = Kept {
                 generation: 7,
                 mark: None,
+                void_to: None,
             };
             let to = Commit {
                 next: Offset(0),
@@ -332,4 +335,49 @@ async fn a_topic_made_anew_under_a_member_that_runs() {
     drop(member);
     let told = goes_on(&real, "raw").await.unwrap_err();
     assert!(told.contains("made anew"), "{told}");
+}
+
+/// The mark of a transaction at the end of a quiet partition is nothing that is lost when retention takes it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_mark_of_a_transaction_is_no_loss() {
+    let kafka = Kafka::start().unwrap();
+    let real = real(&kafka);
+    create(&real, "raw").await;
+    let bootstrap = kafka.bootstrap().to_owned();
+    let limit = Duration::from_secs(30);
+    tokio::task::block_in_place(|| {
+        let producer: BaseProducer = ClientConfig::new()
+            .set("bootstrap.servers", bootstrap)
+            .set("transactional.id", "storefront")
+            .create()
+            .unwrap();
+        producer.init_transactions(limit).unwrap();
+        producer.begin_transaction().unwrap();
+        for value in ["a", "b", "c"] {
+            let record = BaseRecord::<(), str>::to("raw").partition(0).payload(value);
+            producer.send(record).map_err(|(error, _)| error).unwrap();
+        }
+        producer.commit_transaction(limit).unwrap();
+    });
+    let mut member = real.join(GROUP, &["raw".to_owned()]).await.unwrap();
+    let mut ledger = Ledger::default();
+    let mut noted = false;
+    for _ in 0..600 {
+        let polled = member.poll(10, Duration::from_millis(50)).await.unwrap();
+        for record in &polled.records {
+            ledger.pass(record);
+        }
+        ledger.settle(&real, member.as_mut()).await.unwrap();
+        let kept = committed(&real, "raw").await;
+        let kept = kept.filter(|commit| commit.next == Offset(3));
+        noted = kept.is_some_and(|commit| Kept::read(&commit.metadata).void_to == Some(Offset(4)));
+        if noted {
+            break;
+        }
+    }
+    assert!(noted, "{:?}", committed(&real, "raw").await);
+    drop(member);
+    delete_before(&kafka, "raw", 4);
+    fill(&real, "raw", "next", 1).await;
+    assert_eq!(goes_on(&real, "raw").await.unwrap()[0], (4, "next0".into()));
 }

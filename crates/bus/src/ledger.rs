@@ -64,6 +64,7 @@ impl Ledger {
                     let kept = Kept {
                         generation: member.generation(place),
                         mark: Some(*mark),
+                        void_to: None,
                     };
                     (place.clone(), *next, kept.to_string())
                 })

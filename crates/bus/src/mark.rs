@@ -53,7 +53,7 @@ impl fmt::Display for Mark {
 }
 
 /// What is committed beside a position: which topic of its name it is of, and the mark. On the wire `GENERATION;MARK`;
-/// anything else is read as generation 0 without a mark.
+/// anything else is read as generation 0 without a mark. A third part says how far the rest is void.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Kept {
     /// The time of the topic's first record in seconds, or one more than before where a person began it anew; 0 where it
@@ -61,23 +61,36 @@ pub struct Kept {
     pub generation: u32,
     /// The last record that was dealt with.
     pub mark: Option<Mark>,
+    /// Nothing that a reader is handed lies between the position and here: marks of transactions, aborted records. Where
+    /// retention takes them nothing is lost.
+    pub void_to: Option<Offset>,
 }
 
 impl Kept {
     /// From what was committed.
     pub fn read(text: &str) -> Self {
-        let (generation, mark) = text.split_once(';').unwrap_or_default();
+        let mut parts = text.split(';');
+        let mut part = || parts.next().unwrap_or_default();
         Self {
-            generation: generation.parse().unwrap_or(0),
-            mark: Mark::parse(mark),
+            generation: part().parse().unwrap_or(0),
+            mark: Mark::parse(part()),
+            void_to: part().parse().ok().map(Offset),
         }
+    }
+
+    /// Where to go on from a position when the log begins at `start`; none where something is missing between.
+    pub fn go_on(&self, from: Offset, start: Offset) -> Option<Offset> {
+        let is_void = self.void_to.is_some_and(|void_to| start <= void_to);
+        (from >= start || is_void).then_some(from.max(start))
     }
 }
 
 impl fmt::Display for Kept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{};", self.generation)?;
-        self.mark.map_or(Ok(()), |mark| write!(f, "{mark}"))
+        self.mark.map_or(Ok(()), |mark| write!(f, "{mark}"))?;
+        self.void_to
+            .map_or(Ok(()), |void_to| write!(f, ";{void_to}"))
     }
 }
 
@@ -154,19 +167,29 @@ mod tests {
     #[test]
     fn what_is_committed_is_read_again() {
         let mark = Some(Mark::of(&record()));
-        for kept in [
-            Kept {
-                generation: 3,
-                mark,
-            },
-            Kept {
-                generation: 0,
-                mark: None,
-            },
-        ] {
-            assert_eq!(Kept::read(&kept.to_string()), kept);
+        for generation in [0, 3] {
+            for mark in [mark, None] {
+                for void_to in [None, Some(Offset(12))] {
+                    let kept = Kept {
+                        generation,
+                        mark,
+                        void_to,
+                    };
+                    assert_eq!(Kept::read(&kept.to_string()), kept);
+                }
+            }
         }
-        for text in ["", "x", "7:9", ";", "zz;12"] {
+        // What lay between was void as long as it could be seen: nothing is missing when it goes.
+        let kept = Kept {
+            void_to: Some(Offset(11)),
+            ..Kept::default()
+        };
+        let goes = |start| kept.go_on(Offset(10), Offset(start)).map(|at| at.0);
+        assert_eq!(
+            [9, 10, 11, 12].map(goes),
+            [Some(10), Some(10), Some(11), None]
+        );
+        for text in ["", "x", "7:9", ";", "zz;12;x"] {
             assert_eq!(Kept::read(text), Kept::default(), "{text}");
         }
     }

@@ -98,10 +98,7 @@ pub enum Body {
         owner_kind: IdentityKind,
     },
     /// Everything that is kept of `to` goes.
-    Erased {
-        /// Whether the profile that had taken `to` over says so.
-        by_owner: bool,
-    },
+    Erased,
     /// An outcome for a message that moved to `to` with its journey.
     Outcome(Box<Outcome>),
     /// The shop has something to tell: a copy for every partition.

@@ -70,16 +70,43 @@ impl Hosts {
     }
 }
 
-/// Whether a reader's mail program may make a link of it.
+/// Whether a browser or a reader's mail program may make a link of it.
 fn leads_somewhere(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
-    lower.contains("://") || lower.contains("www.") || lower.contains("javascript:")
+    let schemes = [
+        "//",
+        r"\\",
+        "http:",
+        "https:",
+        "ftp:",
+        "javascript:",
+        "data:",
+        "www.",
+    ];
+    schemes.iter().any(|scheme| lower.contains(scheme))
+        || lower.split_whitespace().any(is_bare_address)
+}
+
+/// A name with a path behind it, such as `evil.example/win`: mail programs make a link of it.
+fn is_bare_address(word: &str) -> bool {
+    let Some((host, _)) = word.split_once('/') else {
+        return false;
+    };
+    let Some((_, last)) = host.rsplit_once('.') else {
+        return false;
+    };
+    last.len() >= 2 && last.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
 /// The host of an address as browsers read it; `None` where it names a user, or none can be read.
 fn host(word: &str) -> Option<String> {
-    let lower = word.to_ascii_lowercase();
-    let from = if lower.contains("://") {
+    let lower = word.to_ascii_lowercase().replace('\\', "/");
+    let has_scheme = lower
+        .split_once(':')
+        .is_some_and(|(scheme, _)| scheme.bytes().all(|byte| byte.is_ascii_alphabetic()));
+    let from = if lower.starts_with("//") {
+        format!("https:{lower}")
+    } else if has_scheme {
         lower
     } else {
         format!("https://{lower}")
@@ -117,6 +144,13 @@ mod tests {
             ("www.evil.example", false),
             ("javascript:alert(1)", false),
             ("ftp://shop.example/", false),
+            ("//evil.example/x", false),
+            ("//shop.example/x", true),
+            (r"https:/\evil.example", false),
+            ("https:evil.example", false),
+            ("evil.example/win", false),
+            ("shop.example/p/1", true),
+            ("data:text/html;base64,AA", false),
         ] {
             let mut value = json!({ "url": address });
             let count = hosts().clean(&mut value);
@@ -131,7 +165,7 @@ mod tests {
         assert_eq!(hosts().clean(&mut value), 1);
         assert_eq!(value["items"][0]["name"], "You won! now");
         assert_eq!(value["first_name"], "Ann");
-        let mut value = json!("See https://shop.example/a and Mug 3.5 l");
+        let mut value = json!("See https://shop.example/a and Mug 3.5 l, 5.5/10, and/or Node.js");
         assert_eq!(hosts().clean(&mut value), 0);
     }
 }

@@ -80,6 +80,8 @@ pub struct Service {
     waiting: Waiting,
     waits: Outage,
     why: String,
+    /// Whether something waits for more than its turn.
+    is_waiting: bool,
     ledger: Ledger,
     progress: Progress,
 }
@@ -143,6 +145,7 @@ impl Service {
             waiting: Waiting::default(),
             waits: Outage::default(),
             why: String::new(),
+            is_waiting: false,
             ledger: Ledger::default(),
             progress: Progress::default(),
         })
@@ -172,8 +175,11 @@ impl Service {
         self.ledger.revoke(&polled.assignments);
         self.progress.revoke(&polled.assignments);
         let mut taken = polled.records.len();
+        self.is_waiting = false;
         for record in self.waiting.retry().into_iter().chain(polled.records) {
-            if self.waiting.blocks(&record) {
+            // What waited for a bundle may be more than may be in flight at once.
+            let is_full = self.flights.len() >= parallel;
+            if is_full || self.waiting.blocks(&record) {
                 self.waiting.push(record);
                 taken = taken.saturating_sub(1);
                 continue;
@@ -290,7 +296,7 @@ impl Service {
 
     /// Which partitions wait, and for what.
     fn stands(&mut self) -> Option<String> {
-        let Some(first) = self.waiting.places().next() else {
+        let Some(first) = self.waiting.places().next().filter(|_| self.is_waiting) else {
             if self.waits.is_over() {
                 tracing::info!("no message waits any more");
             }
@@ -331,15 +337,26 @@ impl Service {
                     health.not_ready(&part, error.to_string());
                     clock::pause(Duration::from_millis(500)).await;
                 }
-                Err(error) => return Err(error),
+                Err(error) => {
+                    if let Err(other) = self.drain().await {
+                        tracing::warn!(error = %other, "what was on its way could not be reported");
+                    }
+                    return Err(error);
+                }
             }
         }
-        // What is on its way has its deadline; what is not reported by the time the process must leave is found out.
+        self.drain().await
+    }
+
+    /// What is on its way has its deadline, and is reported whatever else went wrong.
+    async fn drain(&mut self) -> Result<(), Error> {
+        let mut first = Ok(());
         while let Some(landed) = self.flights.next().await {
-            self.landed(landed)?;
-            self.settle().await?;
+            let landed = self.landed(landed);
+            let settled = self.settle().await;
+            first = first.and(landed).and(settled);
         }
-        self.settle().await
+        first.and(self.settle().await)
     }
 }
 

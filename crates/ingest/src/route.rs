@@ -85,11 +85,7 @@ pub fn route(
         // Under every name that is given: none may know the others.
         let erased = |(index, identity): (usize, &Identity)| EventRecord {
             v: EventRecord::ERASED,
-            ..arrived.record(
-                identity.customer(shop),
-                index,
-                Body::Erased { by_owner: false },
-            )
+            ..arrived.record(identity.customer(shop), index, Body::Erased)
         };
         return identities.iter().enumerate().map(erased).collect();
     }

@@ -3,34 +3,31 @@
 //! Invariants: INV-5 (nothing is claimed after a committed erasure), INV-12 (what remains is the moment of it, so that a
 //! late word of before revives nobody). Absent: topics, which forget by their retention; docs/operations.md has the table.
 
-use winback_contract::{Body, CustomerId, EventId, EventRecord, Reason, SourceKind, Timestamp};
+use winback_contract::{Body, EventRecord, Reason, SourceKind, Timestamp};
 
 use crate::customer::Customer;
 use crate::effects::{Count, Effects, Forward, GrantChange};
 use crate::end::end;
 use crate::world::World;
 
-/// Erases a profile. `by_owner`: the profile that had taken this one over is erased, and says so.
+/// Erases a profile, or the one that has taken it over. Marks stay: a profile that was taken over holds nothing else, and
+/// whoever comes back under one name comes back under all.
 pub(crate) fn erase(
     customer: &mut Customer,
     record: &EventRecord,
-    by_owner: bool,
     world: &World<'_>,
     out: &mut Effects,
 ) {
-    let say = |to: CustomerId, by_owner: bool| Forward {
-        to,
-        id: EventId(to.0),
-        kind: SourceKind::Live,
-        arrival: record.arrival,
-        at: record.at,
-        body: Body::Erased { by_owner },
-    };
-    if let Some(mark) = customer.forward.filter(|_| !by_owner) {
-        out.forwards.push(say(mark.owner, false));
-    }
-    for absorbed in &customer.absorbed {
-        out.forwards.push(say(absorbed.customer, true));
+    if let Some(mark) = customer.forward {
+        out.forwards.push(Forward {
+            to: mark.owner,
+            id: record.id,
+            kind: SourceKind::Live,
+            arrival: record.arrival,
+            at: record.at,
+            body: Body::Erased,
+        });
+        return;
     }
     while !customer.journeys.is_empty() {
         end(customer, 0, Reason::Erased, record.arrival, world, out);
@@ -41,6 +38,7 @@ pub(crate) fn erase(
     out.count(Count::Applied);
     *customer = Customer {
         scheduled: customer.scheduled,
+        absorbed: std::mem::take(&mut customer.absorbed),
         last_activity: Some(record.arrival),
         erased: customer.erased.max(Some(record.arrival)),
         ..Customer::default()

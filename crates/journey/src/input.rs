@@ -44,9 +44,7 @@ pub fn apply(customer: &mut Customer, record: &EventRecord, world: &World<'_>) -
                 &mut out,
             );
         }
-        (Body::Erased { by_owner }, _) => {
-            erase::erase(customer, record, *by_owner, world, &mut out);
-        }
+        (Body::Erased, _) => erase::erase(customer, record, world, &mut out),
         (Body::Repoint { owner, owner_kind }, _) => merge::repoint(customer, *owner, *owner_kind),
         (_, Some(mark)) => {
             if let Body::Handover { from, .. } = &record.body {
@@ -75,10 +73,6 @@ pub fn apply(customer: &mut Customer, record: &EventRecord, world: &World<'_>) -
             if erase::is_of_before(customer, record.arrival) {
                 // What a device still knew of the person goes too.
                 out.count(Count::Late);
-                out.forwards.push(Forward {
-                    body: Body::Erased { by_owner: true },
-                    ..forward(record, *from)
-                });
                 return out;
             }
             merge::absorb(

@@ -20,11 +20,13 @@ const NAMES: usize = 8;
 /// its cart and its order.
 const BYTES: usize = 1_024;
 
-/// The newest event of a name that ends journeys.
+/// The newest event of a name that ends journeys, of each cart.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Told {
     /// Its name, or that of what was derived from it.
     pub name: String,
+    /// About which cart.
+    pub cart: Option<String>,
     /// Event time.
     pub at: Timestamp,
     /// Arrival.
@@ -54,6 +56,7 @@ pub(crate) fn keep(customer: &mut Customer, happening: &Happening<'_>, named: &N
     }
     let told = Told {
         name: named.name.to_owned(),
+        cart: happening.event.cart_id.clone(),
         at: happening.at,
         arrived: happening.arrival,
         event,
@@ -63,12 +66,13 @@ pub(crate) fn keep(customer: &mut Customer, happening: &Happening<'_>, named: &N
 
 /// The newest of each name stays; the oldest name gives way.
 fn put(kept: &mut Vec<Told>, told: Told) {
-    if let Some(known) = kept.iter().find(|known| known.name == told.name)
+    let is_same = |known: &&Told| (&known.name, &known.cart) == (&told.name, &told.cart);
+    if let Some(known) = kept.iter().find(is_same)
         && known.arrived > told.arrived
     {
         return;
     }
-    kept.retain(|known| known.name != told.name);
+    kept.retain(|known| (&known.name, &known.cart) != (&told.name, &told.cart));
     kept.push(told);
     kept.sort_by(|one, other| (one.arrived, &one.name).cmp(&(other.arrived, &other.name)));
     if kept.len() > NAMES {
@@ -102,6 +106,14 @@ pub(crate) fn join(
         let mut index = 0;
         while index < customer.journeys.len() {
             let journey = &customer.journeys[index];
+            // What began it is not what ends it.
+            let entry = &journey.entry;
+            if (entry.name.as_str(), entry.at, entry.arrived)
+                == (told.name.as_str(), told.at, told.arrived)
+            {
+                index += 1;
+                continue;
+            }
             let verdict = verdict(customer, journey, &happening, &told.name, world, out);
             let Some(outcome) = verdict else {
                 index += 1;

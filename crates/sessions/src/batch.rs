@@ -414,7 +414,7 @@ impl<'a> Batch<'a> {
             self.forwards += 1;
             let record = EventRecord {
                 v: match forward.body {
-                    Body::Erased { .. } => EventRecord::ERASED,
+                    Body::Erased => EventRecord::ERASED,
                     _ => EventRecord::VERSION,
                 },
                 to: forward.to,

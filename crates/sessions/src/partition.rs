@@ -1,6 +1,6 @@
 //! A partition that is owned: its meta, its inputs, its cache, and what Kafka has not acknowledged yet.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use winback_bus::{Mark, Place, Record};
@@ -49,14 +49,21 @@ pub struct Owned {
     pub vouched: Option<Timestamp>,
     /// When it was acquired.
     pub acquired: Timestamp,
-    /// Whether reading `events` is paused because too much waits.
-    pub held: bool,
-    /// What its next input waits for.
-    pub waits: Option<Waits>,
+    /// Topics of which nothing more is read because too much waits.
+    pub held: BTreeSet<Topic>,
+    /// What the next inputs of its topics wait for.
+    pub waits: BTreeMap<Topic, Waits>,
     /// Customers of this batch whose state can't be read.
     pub damaged: BTreeSet<CustomerId>,
-    /// A panic came before: inputs go one by one.
-    pub careful: bool,
+    /// A panic came before: so many inputs go one by one.
+    pub careful: u32,
+}
+
+/// The mark of a position; none where it is another position's.
+pub(crate) fn mark_at(position: Offset, kept: &str) -> Option<Mark> {
+    let (of, mark) = kept.split_once(':')?;
+    let of = of.parse::<i64>().ok()?;
+    Mark::parse(mark).filter(|_| of == position.0)
 }
 
 /// What the next input of a partition waits for.
@@ -64,13 +71,8 @@ pub struct Owned {
 pub enum Waits {
     /// A bundle that has not come.
     Bundle,
-    /// A release that reads this version of records of this topic.
-    Newer {
-        /// Of which topic.
-        topic: Topic,
-        /// The version that was written.
-        version: u64,
-    },
+    /// A release that reads this version of its topic's records.
+    Newer(u64),
 }
 
 impl Owned {
@@ -101,10 +103,10 @@ impl Owned {
             next_call: None,
             vouched: None,
             acquired: Timestamp::default(),
-            held: false,
-            waits: None,
+            held: BTreeSet::new(),
+            waits: BTreeMap::new(),
             damaged: BTreeSet::new(),
-            careful: false,
+            careful: 0,
         }
     }
 
@@ -120,7 +122,7 @@ impl Owned {
     pub fn places(&self, names: &TopicNames) -> [(Place, Offset, Option<Mark>); 3] {
         let at = |topic, offset, mark: &str| {
             let place = Place::new(&names.name(topic), self.partition);
-            (place, offset, Mark::parse(mark))
+            (place, offset, mark_at(offset, mark))
         };
         let (positions, marks) = (self.meta.positions, &self.meta.marks);
         [
@@ -139,18 +141,15 @@ impl Owned {
 
     /// Whether it can't go on, or not past a switch, because a bundle has not come.
     pub fn waits_for_bundle(&self, bundles: &Bundles) -> bool {
-        self.waits == Some(Waits::Bundle) || !self.can_go_on(bundles)
+        self.waits.get(&Topic::Events) == Some(&Waits::Bundle) || !self.can_go_on(bundles)
     }
 
     /// Whether an input waits that could be applied now.
     pub fn has_input(&self) -> bool {
-        let waits = |topic| match self.waits {
-            Some(Waits::Bundle) => topic == Topic::Events,
-            Some(Waits::Newer { topic: newer, .. }) => topic == newer,
-            None => false,
-        };
-        !self.events.is_empty() && !waits(Topic::Events)
-            || !self.decisions.is_empty() && !waits(Topic::Decisions)
-            || !self.outcomes.is_empty() && !waits(Topic::Outcomes)
+        let goes =
+            |topic, queue: &VecDeque<Record>| !queue.is_empty() && !self.waits.contains_key(&topic);
+        goes(Topic::Events, &self.events)
+            || goes(Topic::Decisions, &self.decisions)
+            || goes(Topic::Outcomes, &self.outcomes)
     }
 }

@@ -196,10 +196,18 @@ impl Service {
                     self.stand(partition, why);
                     continue;
                 }
+                // Somebody else took it, or it went back once more, while it recovered: it is tried again.
+                Err(error @ (Error::Fenced(_) | Error::WentBack { .. })) => {
+                    return Err(Error::Unavailable(error.to_string()));
+                }
                 Err(error) => return Err(error),
             };
             self.known.remove(&partition);
-            owned.careful = self.careful.remove(&partition);
+            if self.careful.remove(&partition) {
+                // As many as may have been in the batch that panicked.
+                let many = self.shared.config.batch.saturating_mul(4);
+                owned.careful = u32::try_from(many).unwrap_or(u32::MAX);
+            }
             if let Some(recovered) = recovered {
                 self.shared.metrics.recoveries.count(partition, recovered);
                 self.frontier = frontier(config);
@@ -279,17 +287,31 @@ impl Service {
         }
     }
 
-    /// Back-pressure touches events only: decisions and outcomes free what is bounded.
+    /// Back-pressure touches events, and whatever waits for a newer release: else decisions and outcomes free what is
+    /// bounded (INV-12).
     async fn balance(&mut self, partition: Partition) -> Result<(), Error> {
         let most = self.shared.config.batch;
         let Some(owned) = self.owned.get_mut(&partition) else {
             return Ok(());
         };
-        let hold = owned.events.len() > most;
-        if hold != owned.held {
-            owned.held = hold;
+        let [events, decisions, outcomes] = &self.topics;
+        for (topic, name, waiting) in [
+            (Topic::Events, events, owned.events.len()),
+            (Topic::Decisions, decisions, owned.decisions.len()),
+            (Topic::Outcomes, outcomes, owned.outcomes.len()),
+        ] {
+            let may_hold = topic == Topic::Events || owned.waits.contains_key(&topic);
+            let hold = may_hold && waiting > most;
+            if hold == owned.held.contains(&topic) {
+                continue;
+            }
+            if hold {
+                owned.held.insert(topic);
+            } else {
+                owned.held.remove(&topic);
+            }
             let place = Place {
-                topic: self.topics[0].clone(),
+                topic: name.clone(),
                 partition,
             };
             self.reader.hold(&place, hold).await?;

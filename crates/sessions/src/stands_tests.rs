@@ -207,6 +207,13 @@ async fn a_damaged_state_costs_its_customer_alone() {
         .unwrap();
     assert!(due.iter().all(|(id, _)| *id != damaged), "{due:?}");
     assert_eq!(stage.service.stands(), None);
+    // Its timer comes again, and so does an event: it still is as it was.
+    stage.clock.advance_to(NOW + 10 * 60_000);
+    stage.rounds().await;
+    stage.order(damaged, 5, "o5").await;
+    stage.rounds().await;
+    assert_eq!(stage.failed(), [FailedReason::DamagedState; 2]);
+    assert_eq!(stage.blob(damaged).await.unwrap()[1..], [255, 255, 255]);
 }
 
 #[tokio::test]

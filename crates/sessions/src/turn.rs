@@ -143,6 +143,10 @@ impl Owned {
         }
         let mut places = Vec::new();
         for (id, _) in &taken.due {
+            // Asking the cache would make an empty customer of one that can't be read.
+            if self.damaged.contains(id) {
+                continue;
+            }
             let customer = self.cache.get(*id);
             let waiting = customer
                 .messages

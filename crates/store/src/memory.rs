@@ -438,12 +438,14 @@ impl Store for MemoryStore {
         else {
             return Ok(Claim::Gone);
         };
-        if let Some((owner, _)) = kept.claimed {
-            return Ok(if owner == token && kept.attempt == attempt {
-                Claim::Claimed
-            } else {
-                Claim::Taken
-            });
+        if let Some((owner, until)) = kept.claimed {
+            return Ok(
+                if owner == token && kept.attempt == attempt && now < until {
+                    Claim::Claimed
+                } else {
+                    Claim::Taken
+                },
+            );
         }
         if kept.sent {
             return Ok(Claim::Sent);

@@ -11,6 +11,7 @@ use winback_contract::{Offset, Partition};
 use super::Source;
 use crate::error::Error;
 use crate::log::{Log, Place};
+use crate::mark::Kept;
 
 /// Probes that must see the same commit before the log is asked: a reader that is merely behind moves on.
 const PATIENCE: u32 = 2;
@@ -38,7 +39,10 @@ impl Ingested {
         let committed = log.committed(&source.group, &source.topic).await?;
         let next_of = |index: usize, start: Offset| {
             let commit = committed.get(index).and_then(Option::as_ref);
-            commit.map_or(start, |commit| commit.next)
+            commit.map_or(start, |commit| {
+                let kept = Kept::read(&commit.metadata);
+                kept.go_on(commit.next, start).unwrap_or(commit.next)
+            })
         };
         // What was never committed counts as at the start of the log.
         let mut starts = Vec::new();

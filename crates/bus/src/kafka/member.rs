@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 use winback_contract::{Offset, Partition};
 use winback_service::clock::Stopwatch;
 
-use super::proof::{self, Anchors};
+use super::proof::{self, Anchors, Seen};
 use super::reader::KafkaReader;
 use super::{
     Options, PATIENCE, begin_blocking, blocking, fatal, list_offsets, log_line, number, unavailable,
@@ -92,8 +92,8 @@ impl Context {
     }
 }
 
-/// Which places are not what they were.
-type Question = JoinHandle<Result<Vec<Place>, KafkaError>>;
+/// Which places are not what they were, and which are void.
+type Question = JoinHandle<Result<Seen, KafkaError>>;
 
 pub(super) struct KafkaMember {
     /// Owns, and commits; everything of it is paused.
@@ -101,6 +101,8 @@ pub(super) struct KafkaMember {
     /// Reads what is owned; absent where the caller reads by itself.
     reader: Option<KafkaReader>,
     news: News,
+    /// An error that came with a change of ownership.
+    later: Option<Error>,
     topics: Vec<String>,
     /// Owned, not begun to be read yet.
     wanted: Vec<Place>,
@@ -140,6 +142,7 @@ impl KafkaMember {
             owner: Arc::new(owner),
             reader: Some(KafkaReader::new(options, group)?),
             news,
+            later: None,
             topics: topics.to_vec(),
             wanted: Vec::new(),
             generations: BTreeMap::new(),
@@ -281,8 +284,11 @@ impl KafkaMember {
         {
             self.proven = Stopwatch::start();
             match asked.await {
-                Ok(Ok(torn)) if torn.is_empty() => self.anchors.extend(next),
-                Ok(Ok(torn)) => return Err(self.refuse(&torn)),
+                Ok(Ok(seen)) if seen.torn.is_empty() => {
+                    self.anchors.extend(next);
+                    self.note_void(&seen.void)?;
+                }
+                Ok(Ok(seen)) => return Err(self.refuse(&seen.torn)),
                 Ok(Err(error)) => {
                     tracing::info!(%error, "whether topics were made anew could not be asked")
                 }
@@ -298,10 +304,35 @@ impl KafkaMember {
             let latest: Anchors = latest.collect();
             let anchors = self.anchors.clone();
             let (options, group) = (self.options.clone(), self.group.clone());
-            let asked = begin_blocking(move || proof::torn(&options, &group, &anchors));
+            let asked = begin_blocking(move || proof::look(&options, &group, &anchors));
             self.proof = Some((latest, asked));
         }
         Ok(())
+    }
+
+    /// Keeps beside positions how far nothing lies behind them.
+    fn note_void(&mut self, void: &[(Place, Offset, Offset)]) -> Result<(), Error> {
+        let mut again = Vec::new();
+        for (place, from, to) in void {
+            let Some((next, metadata)) =
+                self.latest.get_mut(place).filter(|(next, _)| next == from)
+            else {
+                continue;
+            };
+            let kept = Kept {
+                void_to: Some(*to),
+                ..Kept::read(metadata)
+            };
+            let text = kept.to_string();
+            if *metadata != text {
+                metadata.clone_from(&text);
+                again.push((place.clone(), *next, text));
+            }
+        }
+        if again.is_empty() {
+            return Ok(());
+        }
+        self.send_commit(&again)
     }
 
     /// A topic was made anew under us: the position of the old one is committed again, so that it is found also later.
@@ -314,6 +345,7 @@ impl KafkaMember {
             let kept = Kept {
                 generation: self.generation(place),
                 mark: Some(mark),
+                void_to: None,
             };
             self.latest.insert(place.clone(), (next, kept.to_string()));
             problems.extend(Fit::MadeAnew.problem(&place.topic, place.partition.0, next));
@@ -383,10 +415,9 @@ fn positions(owner: &BaseConsumer<Context>, places: &[Place]) -> Result<Vec<Foun
         let start = list_offsets(owner, &place.topic, [partition], beginning)?;
         let start = start.first().copied().unwrap_or_default();
         let from = from.unwrap_or(start);
-        let fit = if from < start {
-            Fit::Deleted { start }
-        } else {
-            Fit::Fits
+        let (from, fit) = match kept.go_on(from, start) {
+            Some(from) => (from, Fit::Fits),
+            None => (from, Fit::Deleted { start }),
         };
         found.push(Found {
             place: place.clone(),
@@ -405,6 +436,9 @@ impl Member for KafkaMember {
         let watch = Stopwatch::start();
         let mut nap = Duration::from_millis(1);
         loop {
+            if let Some(error) = self.later.take() {
+                return Err(error);
+            }
             let assignments = self.changes()?;
             self.follow(&assignments).await?;
             let mut begun = self.begin().await;
@@ -415,11 +449,14 @@ impl Member for KafkaMember {
                 tracing::info!(%error, "a commit could not be repeated yet");
                 self.commit_failed.store(true, Ordering::SeqCst);
             }
-            // Whoever asks must hear of changes whatever else goes wrong; what is wrong goes wrong again.
+            // Whoever asks must hear of changes whatever else goes wrong; of that he hears next time.
             let records = match begun.and_then(|()| self.read(most)) {
                 Ok(records) => records,
                 Err(error) if assignments.is_empty() => return Err(error),
-                Err(_) => Vec::new(),
+                Err(error) => {
+                    self.later = Some(error);
+                    Vec::new()
+                }
             };
             if !records.is_empty() || !assignments.is_empty() || watch.elapsed() >= wait {
                 return Ok(Polled {

@@ -23,32 +23,55 @@ pub(super) const EVERY: Duration = Duration::from_secs(10);
 /// The positions behind which the marked records lay.
 pub(super) type Anchors = HashMap<Place, (Offset, Mark)>;
 
-/// Those of the anchors whose record is another one now, or is not there. What retention took tells nothing.
-pub(super) fn torn(
-    options: &Options,
-    group: &str,
-    anchors: &Anchors,
-) -> Result<Vec<Place>, KafkaError> {
+/// What was seen of the anchors.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Their record is another one now, or is not there. What retention took tells nothing.
+    pub(super) torn: Vec<Place>,
+    /// Nothing that a reader is handed lies between the position and there.
+    pub(super) void: Vec<(Place, Offset, Offset)>,
+}
+
+/// What is asked of a place.
+struct Asked {
+    next: Offset,
+    end: Offset,
+    /// Its record is to be compared; none where retention took it.
+    mark: Option<Mark>,
+}
+
+/// Looks at all anchors once.
+pub(super) fn look(options: &Options, group: &str, anchors: &Anchors) -> Result<Seen, KafkaError> {
     let mut config = options.consumer(group);
     config
         .set("enable.partition.eof", "true")
         .set("auto.offset.reset", "error")
         .set("queued.max.messages.kbytes", "1024");
     let reader: BaseConsumer<Quiet> = config.create_with_context(Quiet)?;
-    let (mut asked, mut torn) = (HashMap::new(), Vec::new());
+    let (mut asked, mut seen) = (HashMap::new(), Seen::default());
     let mut list = TopicPartitionList::new();
     for (place, (next, mark)) in anchors {
         let partition = number(place.partition);
         let ask = |which| list_offsets(&reader, &place.topic, [partition], which);
-        let start = ask(rdkafka::Offset::Beginning)?;
-        let end = ask(rdkafka::Offset::End)?;
-        let (start, end) = (start.first(), end.first());
-        if end.is_some_and(|end| end < next) {
-            torn.push(place.clone());
-        } else if start.is_some_and(|start| start < next) {
-            let before = rdkafka::Offset::Offset(next.before().0);
-            list.add_partition_offset(&place.topic, partition, before)?;
-            asked.insert(place.clone(), (*next, *mark));
+        let start = ask(rdkafka::Offset::Beginning)?.first().copied();
+        let end = ask(rdkafka::Offset::End)?.first().copied();
+        let (start, end) = (start.unwrap_or_default(), end.unwrap_or_default());
+        if end < *next {
+            seen.torn.push(place.clone());
+        } else if start < *next || end > *next {
+            let is_kept = start < *next;
+            let from = if is_kept {
+                next.before()
+            } else {
+                (*next).max(start)
+            };
+            list.add_partition_offset(&place.topic, partition, rdkafka::Offset::Offset(from.0))?;
+            let ask = Asked {
+                next: *next,
+                end,
+                mark: is_kept.then_some(*mark),
+            };
+            asked.insert(place.clone(), ask);
         }
     }
     reader.assign(&list)?;
@@ -58,16 +81,31 @@ pub(super) fn torn(
             Some(Ok(message)) => {
                 let record = record(&message, &mut names);
                 let place = Place::new(&record.topic, record.partition);
-                if let Some((next, mark)) = asked.remove(&place)
-                    && (record.offset >= next || Mark::of(&record) != mark)
-                {
-                    torn.push(place);
+                let Some(mut ask) = asked.remove(&place) else {
+                    continue;
+                };
+                match ask.mark.take() {
+                    Some(mark) if record.offset >= ask.next || Mark::of(&record) != mark => {
+                        seen.torn.push(place);
+                    }
+                    // What comes behind it says whether the rest is void.
+                    Some(_) if ask.end > ask.next => {
+                        asked.insert(place, ask);
+                    }
+                    Some(_) | None => {}
                 }
             }
-            // Whoever can't say now is asked again.
-            Some(Err(KafkaError::PartitionEOF(_))) | None => {}
+            Some(Err(KafkaError::PartitionEOF(partition))) => {
+                let is_it = |place: &Place, ask: &Asked| {
+                    number(place.partition) == partition && ask.mark.is_none()
+                };
+                let void = asked.extract_if(|place, ask| is_it(place, ask));
+                let void = void.map(|(place, ask)| (place, ask.next, ask.end));
+                seen.void.extend(void);
+            }
+            None => {}
             Some(Err(error)) => return Err(error),
         }
     }
-    Ok(torn)
+    Ok(seen)
 }

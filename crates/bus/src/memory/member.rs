@@ -85,6 +85,7 @@ impl MemoryMember {
                             || (start, Kept::default()),
                             |commit| (commit.next, Kept::read(&commit.metadata)),
                         );
+                        let from = kept.go_on(from, start).unwrap_or(from);
                         if let Some(problem) = state.problem(place, from, kept.mark) {
                             self.stuck.insert(place.clone(), problem);
                         }

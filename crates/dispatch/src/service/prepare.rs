@@ -103,6 +103,7 @@ impl Service {
             tracing::warn!(why, untold, "messages wait");
         }
         self.why = why;
+        self.is_waiting = true;
         Prepared::Waits
     }
 }

@@ -70,9 +70,9 @@ impl Sender {
         // Whatever is to be said of a message is said under its claim: a copy that is read again after it went out
         // must not say that it did not (INV-4).
         let token = self.token.fetch_add(1, Ordering::SeqCst);
-        let claim = self.claim(message, token).await?;
-        // From here on somebody waits for an answer.
+        // Somebody waits for an answer from the moment the claim is made, which may be long before its answer comes.
         let deadline = Deadline::after(self.config.answer_within());
+        let claim = self.claim(message, token).await?;
         let word = match claim {
             Claim::Claimed => "claimed",
             Claim::Gone => "gone",
@@ -88,6 +88,10 @@ impl Sender {
             .with_label_values(&[self.config.channel.as_str(), word])
             .inc();
         match claim {
+            // The claim was made, and its answer came too late to send anything: the step is judged anew.
+            Claim::Claimed if deadline.left(Duration::MAX).is_zero() => {
+                Ok(Some(self.deferred(message, None)))
+            }
             Claim::Claimed => Ok(Some(self.claimed(ready, deadline).await?)),
             // It went out in a time that the store has forgotten: the step goes on as if it had gone out now (INV-4).
             Claim::Sent => Ok(Some(self.outcome(message, OutcomeStatus::Sent, None, None))),

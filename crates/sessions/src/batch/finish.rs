@@ -14,19 +14,20 @@ use super::{Batch, CROWDED};
 use crate::entry::Entry;
 
 /// A timer that can't be judged, as of a customer whose state is damaged, is looked at again so much later.
-const PUT_OFF: Span = Span::from_hours(1);
+const PUT_OFF: Span = Span::from_mins(1);
 
 impl Batch<'_> {
     /// The marks of the last records of each input, where any was applied.
     fn mark(&mut self) {
-        let (last, marks) = (self.last, &mut self.meta.marks);
-        for (mark, kept) in [
-            (last.events, &mut marks.events),
-            (last.decisions, &mut marks.decisions),
-            (last.outcomes, &mut marks.outcomes),
+        let (last, at, marks) = (self.last, self.meta.positions, &mut self.meta.marks);
+        for (mark, position, kept) in [
+            (last.events, at.events, &mut marks.events),
+            (last.decisions, at.decisions, &mut marks.decisions),
+            (last.outcomes, at.outcomes, &mut marks.outcomes),
         ] {
             if let Some(mark) = mark {
-                *kept = mark.to_string();
+                // With its position: a release that knows no marks may move the one and leave the other.
+                *kept = format!("{position}:{mark}");
             }
         }
     }

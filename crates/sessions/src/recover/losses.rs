@@ -12,6 +12,7 @@ use winback_store::{Commit, Committed, Marks, Meta, Standing, Store};
 use super::recover;
 use crate::config::Config;
 use crate::error::Error;
+use crate::partition::mark_at;
 
 /// A consumer group that goes on from what it committed.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -25,8 +26,8 @@ pub struct Group {
 /// Where somebody reads.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Who {
-    /// The partition of a customer, from the store's position.
-    Sessions(Topic),
+    /// The partition of a customer, from the store's position; with the newest commit that is known.
+    Sessions(Topic, Standing),
     /// A group, from its commit of this generation.
     Group(String, u32),
 }
@@ -129,8 +130,8 @@ pub async fn losses(
             (Some(meta), _) => {
                 for (topic, from, mark) in positions(&meta) {
                     let place = Place::new(&config.names.name(topic), *partition);
-                    let who = PositionOf(Who::Sessions(topic));
-                    let mark = Mark::parse(mark);
+                    let who = PositionOf(Who::Sessions(topic, known.unwrap_or_default()));
+                    let mark = mark_at(from, mark);
                     losses.extend(judge(config, log, place, (from, mark), who).await?);
                 }
             }
@@ -140,6 +141,7 @@ pub async fn losses(
         if log.partitions(&group.topic).await?.is_none() {
             continue;
         }
+        let starts = log.starts(&group.topic).await?;
         for (index, commit) in log
             .committed(&group.name, &group.topic)
             .await?
@@ -150,8 +152,10 @@ pub async fn losses(
             let partition = Partition(u32::try_from(index).unwrap_or(u32::MAX));
             let place = Place::new(&group.topic, partition);
             let kept = Kept::read(&commit.metadata);
+            let start = starts.get(index).copied().unwrap_or_default();
+            let from = kept.go_on(commit.next, start).unwrap_or(commit.next);
             let who = PositionOf(Who::Group(group.name.clone(), kept.generation));
-            losses.extend(judge(config, log, place, (commit.next, kept.mark), who).await?);
+            losses.extend(judge(config, log, place, (from, kept.mark), who).await?);
         }
     }
     Ok(losses)
@@ -206,8 +210,8 @@ pub async fn give_up(
                 who: PositionOf(who),
                 ..
             } => match who {
-                Who::Sessions(topic) => {
-                    let mut meta = store.acquire(place.partition, Standing::default()).await?;
+                Who::Sessions(topic, known) => {
+                    let mut meta = store.acquire(place.partition, *known).await?;
                     let base = meta.clone();
                     set(&mut meta, *topic, *start);
                     note(&mut meta, now, loss);
@@ -222,6 +226,7 @@ pub async fn give_up(
                     let kept = Kept {
                         generation,
                         mark: None,
+                        void_to: None,
                     };
                     let to = Position {
                         next: *start,

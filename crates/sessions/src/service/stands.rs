@@ -41,7 +41,7 @@ impl Service {
 
     /// The partitions that stand now.
     pub(super) fn standing(&self) -> Vec<Partition> {
-        let newer = |owned: &&Owned| matches!(owned.waits, Some(Waits::Newer { .. }));
+        let newer = |owned: &&Owned| newer(owned).is_some();
         let waiting = self
             .owned
             .values()
@@ -60,17 +60,9 @@ impl Service {
         if let Some(first) = standing.first() {
             let more = standing.len() - 1;
             let why = match (self.stopped.get(first), self.owned.get(first)) {
-                (
-                    _,
-                    Some(Owned {
-                        waits: Some(Waits::Newer { topic, version }),
-                        ..
-                    }),
-                ) => format!(
-                    "a record of {topic:?} has version {version}, of a newer release: run that release"
-                ),
-                (Some((why, _)), _) => why.clone(),
-                _ => String::new(),
+                (_, Some(owned)) => newer(owned).unwrap_or_default(),
+                (Some((why, _)), None) => why.clone(),
+                (None, None) => String::new(),
             };
             return Some(format!("partition {first} and {more} more stand: {why}"));
         }
@@ -83,4 +75,14 @@ impl Service {
              use: publish the campaigns, or run the release that published them"
         ))
     }
+}
+
+/// What it waits for, where that is a newer release.
+fn newer(owned: &Owned) -> Option<String> {
+    owned.waits.iter().find_map(|(topic, waits)| match waits {
+        Waits::Newer(version) => Some(format!(
+            "a record of {topic:?} has version {version}, of a newer release: run that release"
+        )),
+        Waits::Bundle => None,
+    })
 }

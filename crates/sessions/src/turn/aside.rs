@@ -24,13 +24,16 @@ impl Owned {
         grants: &HashMap<MessageId, GrantState>,
         frontier: Timestamp,
     ) -> Result<(Commit, Vec<Entry>, Finished), Error> {
-        let spare = self.careful.then(|| taken.clone());
+        let spare = (self.careful > 0).then(|| taken.clone());
         // What was half done lies in the cache and the batch alone, and both are thrown away.
         let folded = catch_unwind(AssertUnwindSafe(|| {
             self.fold(shared, taken, grants, frontier)
         }));
         match (folded, spare) {
-            (Ok(folded), _) => Ok(folded),
+            (Ok(folded), _) => {
+                self.careful = self.careful.saturating_sub(1);
+                Ok(folded)
+            }
             (Err(_), None) => Err(Error::Panicked(self.partition)),
             (Err(_), Some(taken)) => {
                 tracing::error!(
@@ -39,7 +42,7 @@ impl Owned {
                 );
                 self.cache = Cache::default();
                 self.coupons = Coupons::default();
-                self.careful = false;
+                self.careful = 0;
                 Ok(self.put_aside(shared, &taken, frontier))
             }
         }

@@ -2,7 +2,7 @@
 //!
 //! Invariants: INV-8 (what a newer release wrote is left where it is, and said), INV-12 (bounded). Absent: the fold.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use winback_bus::Record;
 use winback_contract::version::{Unread, Versioned, read};
@@ -50,7 +50,7 @@ impl Owned {
         frontier: Timestamp,
     ) -> Result<Taken, Error> {
         let mut taken = Taken::default();
-        self.waits = None;
+        self.waits.clear();
         if !self.can_go_on(&shared.bundles) {
             return Ok(taken);
         }
@@ -61,7 +61,7 @@ impl Owned {
 
     /// At most so many at once: one by one after a panic, to find out what it was about.
     fn most(&self, usually: usize) -> usize {
-        if self.careful { 1 } else { usually }
+        if self.careful > 0 { 1 } else { usually }
     }
 
     fn take_inputs(&mut self, shared: &Shared, taken: &mut Taken) {
@@ -72,12 +72,12 @@ impl Owned {
             let Some(input) = input else { break };
             taken.decisions.push(input);
         }
-        while taken.outcomes.len() < most && has_room(self.careful, taken) {
+        while taken.outcomes.len() < most && has_room(self.careful > 0, taken) {
             let input = next(&mut self.outcomes, from.outcomes, Topic::Outcomes, waits);
             let Some(input) = input else { break };
             taken.outcomes.push(input);
         }
-        while taken.events.len() < most && has_room(self.careful, taken) {
+        while taken.events.len() < most && has_room(self.careful > 0, taken) {
             let input = next(&mut self.events, from.events, Topic::Events, waits);
             let Some((record, event)) = input else { break };
             let event: Result<EventRecord, String> = event.and_then(handed_over);
@@ -85,9 +85,9 @@ impl Owned {
                 .as_ref()
                 .ok()
                 .and_then(|event| wait(event, record.partition, shared));
-            if wait.is_some() {
+            if let Some(wait) = wait {
                 // Everything behind it waits with it.
-                *waits = wait;
+                waits.insert(Topic::Events, wait);
                 self.events.push_front(record);
                 break;
             }
@@ -103,7 +103,7 @@ impl Owned {
         taken: &mut Taken,
     ) -> Result<(), Error> {
         let may_fire = self.earliest.is_some_and(|earliest| earliest <= frontier);
-        if may_fire && has_room(self.careful, taken) {
+        if may_fire && has_room(self.careful > 0, taken) {
             let most = self.most(shared.config.due_batch);
             let store = &shared.store;
             taken.due = store.due(self.partition, frontier, most).await?;
@@ -111,7 +111,7 @@ impl Owned {
         let keeps_up = taken.events.len() < shared.config.batch
             && taken.due.len() < shared.config.due_batch
             && frontier > Timestamp::from_millis(i64::MIN)
-            && has_room(self.careful, taken);
+            && has_room(self.careful > 0, taken);
         if let (true, Some(cursor)) = (keeps_up, &self.meta.sweep) {
             // A job that this release does not know is passed over, and said.
             let job = sweep::running(&self.meta).unwrap_or_else(|| {
@@ -151,7 +151,7 @@ fn next<T: Versioned>(
     queue: &mut VecDeque<Record>,
     from: Offset,
     topic: Topic,
-    waits: &mut Option<Waits>,
+    waits: &mut BTreeMap<Topic, Waits>,
 ) -> Option<(Record, Result<T, String>)> {
     loop {
         let record = queue.pop_front()?;
@@ -162,7 +162,7 @@ fn next<T: Versioned>(
             Ok(input) => Some((record, Ok(input))),
             Err(Unread::Malformed(detail)) => Some((record, Err(detail))),
             Err(Unread::Newer(version)) => {
-                *waits = Some(Waits::Newer { topic, version });
+                waits.insert(topic, Waits::Newer(version));
                 queue.push_front(record);
                 None
             }
@@ -173,10 +173,7 @@ fn next<T: Versioned>(
 /// What an event can't be applied before.
 fn wait(event: &EventRecord, partition: Partition, shared: &Shared) -> Option<Waits> {
     match &event.body {
-        Body::Handover { state, .. } => newer_state(&state.0).map(|version| Waits::Newer {
-            topic: Topic::Events,
-            version,
-        }),
+        Body::Handover { state, .. } => newer_state(&state.0).map(Waits::Newer),
         Body::Activation { bundle } if shared.bundles.is_refused(*bundle) => {
             // Whatever published it is newer than this release, or wrong: the shop goes on as before, and whoever
             // published looks at what is active.

@@ -209,17 +209,18 @@ end
 local function claim(keys, argv)
   local timeout, most_lag = number(argv[3]), number(argv[4])
   if not timeout or not most_lag then return redis.error_reply('BADCLAIM malformed terms') end
-  local grant = redis.call('HMGET', keys[1], 's', 'a', 'nb', 'na', 't')
+  local grant = redis.call('HMGET', keys[1], 's', 'a', 'nb', 'na', 't', 'u')
+  local time = redis.call('TIME')
+  local now = time[1] * 1000 + math.floor(time[2] / 1000)
   if not grant[1] then return 'gone' end
   if grant[1] == 'claimed' then
-    if grant[5] == argv[2] and grant[2] == argv[1] then return 'claimed' end
+    -- After its time whoever claimed it is given up: he must not begin to send (INV-4).
+    if grant[5] == argv[2] and grant[2] == argv[1] and now < (number(grant[6] or '') or 0) then return 'claimed' end
     return 'taken'
   end
   if grant[1] == 'sent' then return 'sent' end
   if grant[1] == 'moved' then return 'moved' end
   if grant[2] ~= argv[1] then return 'stale' end
-  local time = redis.call('TIME')
-  local now = time[1] * 1000 + math.floor(time[2] / 1000)
   if now < number(grant[3]) or now > number(grant[4]) then return 'window' end
   local lease = redis.call('HMGET', keys[2], 'lease', 'run')
   if now - (number(lease[1] or '') or 0) > most_lag or lease[2] ~= run() then return 'lag' end

@@ -90,7 +90,7 @@ async fn erase(profile: &str, yes: bool, config: &Config) -> Result<(), Error> {
         kind: SourceKind::Live,
         arrival: now,
         at: now,
-        body: Body::Erased { by_owner: false },
+        body: Body::Erased,
     };
     let record = Outgoing {
         topic: Arc::from(config.names().name(Topic::Events)),
