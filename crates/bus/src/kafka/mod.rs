@@ -84,7 +84,9 @@ impl ClientContext for Quiet {
         log_line(level, facility, message);
     }
     fn error(&self, error: KafkaError, reason: &str) {
-        if !matches!(error, KafkaError::PartitionEOF(_)) {
+        let is_end =
+            error.rdkafka_error_code() == Some(rdkafka::types::RDKafkaErrorCode::PartitionEOF);
+        if !is_end && !matches!(error, KafkaError::PartitionEOF(_)) {
             tracing::warn!(%error, reason, "kafka client");
         }
     }
