@@ -1,5 +1,9 @@
 # Thin targets; CI calls the same ones. `make help` lists them.
-.PHONY: help demo test lint unit e2e bench generate setup build
+.PHONY: help demo test lint unit e2e outages bench generate setup build
+
+# What runs for minutes has a target of its own.
+OUTAGES := losses positions
+E2E := $(filter-out $(OUTAGES),$(basename $(notdir $(wildcard tests/tests/*.rs))))
 
 # The system's OpenSSL under librdkafka where it is; built from source elsewhere.
 export OPENSSL_NO_VENDOR := $(shell pkg-config --exists openssl 2>/dev/null && echo 1 || echo 0)
@@ -26,7 +30,10 @@ unit: ## no broker needed
 	cargo test --workspace --lib --bins --locked
 
 e2e: ## real Kafka, Redis and SMTP, started as child processes
-	cargo test --workspace --test '*' --locked -- --test-threads=1
+	cargo test -p winback-tests $(addprefix --test ,$(E2E)) --locked -- --test-threads=1
+
+outages: setup build ## topics deleted and made anew, an emptied Redis: three minutes
+	cargo test -p winback-tests $(addprefix --test ,$(OUTAGES)) --locked -- --test-threads=1
 
 lint: ## format, clippy, licences, deployment files
 	@./tests/announce.sh "checking format, lints, licences and deployment files: about five minutes the first time"
