@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use winback_contract::Offset;
+use winback_service::outage::Outage;
 
 use crate::error::Error;
 use crate::log::{Assignment, Log, Member, Place};
@@ -78,17 +79,34 @@ impl Ledger {
 
 /// Records that can't be dealt with yet, in order: behind one that waits, all of its partition wait.
 #[derive(Debug, Default)]
-pub struct Waiting(BTreeMap<Place, Vec<Record>>, BTreeSet<Place>);
+pub struct Waiting {
+    records: BTreeMap<Place, Vec<Record>>,
+    /// Of which nothing more is read.
+    held: BTreeSet<Place>,
+    /// For what the last one waits; none while all that waits only waits for its turn.
+    why: Option<String>,
+    told: Outage,
+}
 
 impl Waiting {
-    /// Whether none waits.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// A record waits for this: told when it begins, and then once a minute.
+    pub fn wait_for(&mut self, why: String) {
+        if let Some(untold) = self.told.failed() {
+            tracing::warn!(why, untold, "records wait");
+        }
+        self.why = Some(why);
     }
 
-    /// Where records wait.
-    pub fn places(&self) -> impl Iterator<Item = &Place> {
-        self.0.keys()
+    /// Which partitions wait, and for what, after the last try.
+    pub fn stands(&mut self) -> Option<String> {
+        let Some((why, first)) = self.why.as_ref().zip(self.records.keys().next()) else {
+            if self.told.is_over() {
+                tracing::info!("no record waits any more");
+            }
+            return None;
+        };
+        let (first, more) = (first.partition, self.records.len() - 1);
+        Some(format!("partition {first} and {more} more wait: {why}"))
     }
 
     /// Reads no more of the partitions where records wait, and goes on with those where none does any more: the others
@@ -97,20 +115,21 @@ impl Waiting {
     /// # Errors
     /// Those of the member.
     pub async fn hold(&mut self, member: &mut dyn Member) -> Result<(), Error> {
-        let waiting: BTreeSet<Place> = self.0.keys().cloned().collect();
-        for place in waiting.difference(&self.1) {
+        let waiting: BTreeSet<Place> = self.records.keys().cloned().collect();
+        for place in waiting.difference(&self.held) {
             member.hold(place, true).await?;
         }
-        for place in self.1.difference(&waiting) {
+        for place in self.held.difference(&waiting) {
             member.hold(place, false).await?;
         }
-        self.1 = waiting;
+        self.held = waiting;
         Ok(())
     }
 
     /// Takes all that wait, to try them again before anything new.
     pub fn retry(&mut self) -> Vec<Record> {
-        std::mem::take(&mut self.0)
+        self.why = None;
+        std::mem::take(&mut self.records)
             .into_values()
             .flatten()
             .collect()
@@ -118,19 +137,19 @@ impl Waiting {
 
     /// Whether a record must wait because another one of its partition does.
     pub fn blocks(&self, record: &Record) -> bool {
-        self.0.contains_key(&place(record))
+        self.records.contains_key(&place(record))
     }
 
     /// A record waits.
     pub fn push(&mut self, record: Record) {
-        self.0.entry(place(&record)).or_default().push(record);
+        self.records.entry(place(&record)).or_default().push(record);
     }
 
     /// The new owner reads them.
     pub fn revoke(&mut self, changes: &[Assignment]) {
         for place in revoked(changes) {
-            self.0.remove(place);
-            self.1.remove(place);
+            self.records.remove(place);
+            self.held.remove(place);
         }
     }
 }
@@ -199,5 +218,42 @@ mod tests {
             Some(Offset(1))
         );
         assert_eq!(calm.ends("out").await.unwrap(), vec![Offset(2)]);
+    }
+    /// Where a record waits nothing more is read; the other partitions are not stopped, and it goes on when none waits.
+    #[tokio::test]
+    async fn what_waits_holds_its_partition_alone() {
+        let log = MemoryLog::new(Clock::at(0));
+        log.create("in", 2);
+        let fill = |partition: u32| Outgoing {
+            topic: "in".into(),
+            partition: Some(Partition(partition)),
+            key: vec![],
+            value: vec![1],
+            headers: Vec::new(),
+        };
+        log.produce(vec![fill(0), fill(0), fill(1)]).await.unwrap();
+        let mut member = log.join("g", &["in".into()]).await.unwrap();
+        let first = member.poll(1, Duration::ZERO).await.unwrap().records;
+        assert_eq!(first[0].partition, Partition(0));
+        let mut waiting = Waiting::default();
+        waiting.push(first[0].clone());
+        waiting.wait_for("a release".into());
+        waiting.hold(member.as_mut()).await.unwrap();
+        let next = member.poll(10, Duration::ZERO).await.unwrap().records;
+        let places: Vec<_> = next.iter().map(|record| record.partition.0).collect();
+        assert_eq!(
+            places,
+            [1],
+            "the other partition goes on, and this one brings no more"
+        );
+        assert_eq!(
+            waiting.stands().as_deref(),
+            Some("partition 0 and 0 more wait: a release")
+        );
+        assert_eq!(waiting.retry().len(), 1);
+        waiting.hold(member.as_mut()).await.unwrap();
+        assert_eq!(waiting.stands(), None);
+        let next = member.poll(10, Duration::ZERO).await.unwrap().records;
+        assert_eq!(next.len(), 1, "it goes on");
     }
 }

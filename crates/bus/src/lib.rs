@@ -5,7 +5,6 @@
 
 pub mod between;
 pub mod error;
-pub mod fit;
 pub mod follow;
 pub mod frontier;
 pub mod kafka;
@@ -13,15 +12,16 @@ pub mod ledger;
 pub mod log;
 pub mod mark;
 pub mod memory;
+pub mod misfit;
 pub mod progress;
 pub mod record;
 
 pub use between::between;
 pub use error::Error;
-pub use fit::fit;
 pub use follow::Follower;
 pub use ledger::{Ledger, Waiting};
 pub use log::{Assignment, Commit, Log, Member, Place, Polled, Reader};
-pub use mark::{Fit, Kept, Mark};
+pub use mark::{Kept, Mark, Misfit};
+pub use misfit::misfit;
 pub use progress::{Progress, Ticket};
 pub use record::{Outgoing, Record, Stamp};

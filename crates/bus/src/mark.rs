@@ -8,6 +8,7 @@ use std::fmt;
 
 use winback_contract::Offset;
 
+use crate::log::Place;
 use crate::record::Record;
 
 /// The record before a position, told by its content. On the wire 16 hexadecimal digits.
@@ -94,11 +95,9 @@ impl fmt::Display for Kept {
     }
 }
 
-/// How a position fits the topic that is there now.
+/// Why a position is not one of the topic that is there now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Fit {
-    /// Go on.
-    Fits,
+pub enum Misfit {
     /// Records before the first that is kept were never dealt with.
     Deleted {
         /// The first that is kept.
@@ -108,21 +107,36 @@ pub enum Fit {
     MadeAnew,
 }
 
-impl Fit {
-    /// What a person is told; `None` where it fits.
-    pub fn problem(self, topic: &str, partition: u32, from: Offset) -> Option<String> {
+impl Misfit {
+    /// Judges a position in a log that begins at `start`; `before` is the mark of what lies before it there. Without a
+    /// mark, or where retention took all that was dealt with and no more, there is nothing to compare.
+    pub fn of(
+        from: Offset,
+        start: Offset,
+        mark: Option<Mark>,
+        before: impl FnOnce() -> Option<Mark>,
+    ) -> Option<Self> {
+        if start > from {
+            return Some(Self::Deleted { start });
+        }
+        let mark = mark.filter(|_| start < from)?;
+        (before() != Some(mark)).then_some(Self::MadeAnew)
+    }
+
+    /// What a person is told.
+    pub fn problem(self, place: &Place, from: Offset) -> String {
         let way_out = "`winback recover` shows what is given up and goes on from what is there";
+        let (topic, partition) = (&place.topic, place.partition);
         match self {
-            Self::Fits => None,
-            Self::Deleted { start } => Some(format!(
+            Self::Deleted { start } => format!(
                 "topic {topic}, partition {partition}: {} records were deleted before they were applied (applied up to {from}, \
                  kept from {start} on). {way_out}",
                 start.0 - from.0
-            )),
-            Self::MadeAnew => Some(format!(
+            ),
+            Self::MadeAnew => format!(
                 "topic {topic}, partition {partition}: the topic was made anew: what lies before position {from} is not what was \
                  applied. {way_out}"
-            )),
+            ),
         }
     }
 }

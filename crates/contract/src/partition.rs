@@ -79,6 +79,13 @@ impl PartitionCount {
 #[serde(transparent)]
 pub struct Offset(pub i64);
 
+impl Partition {
+    /// Its own of what is told of each partition in order; nothing where it is not told.
+    pub fn among<T: Copy + Default>(self, all: &[T]) -> T {
+        all.get(self.0 as usize).copied().unwrap_or_default()
+    }
+}
+
 impl Offset {
     /// Of the record after this one.
     pub fn next(self) -> Self {

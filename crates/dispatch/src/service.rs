@@ -76,12 +76,8 @@ pub struct Service {
     sender: Arc<Sender>,
     /// On their way, at most `parallel`.
     flights: InFlight<Landed>,
-    /// What waits for its bundle, and for what.
+    /// What waits for its bundle, or for its turn.
     waiting: Waiting,
-    waits: Outage,
-    why: String,
-    /// Whether something waits for more than its turn.
-    is_waiting: bool,
     ledger: Ledger,
     progress: Progress,
 }
@@ -143,9 +139,6 @@ impl Service {
             sender: Arc::new(sender),
             flights: InFlight::default(),
             waiting: Waiting::default(),
-            waits: Outage::default(),
-            why: String::new(),
-            is_waiting: false,
             ledger: Ledger::default(),
             progress: Progress::default(),
         })
@@ -175,7 +168,6 @@ impl Service {
         self.ledger.revoke(&polled.assignments);
         self.progress.revoke(&polled.assignments);
         let mut taken = polled.records.len();
-        self.is_waiting = false;
         for record in self.waiting.retry().into_iter().chain(polled.records) {
             // What waited for a bundle may be more than may be in flight at once.
             let is_full = self.flights.len() >= parallel;
@@ -294,21 +286,6 @@ impl Service {
         Ok(())
     }
 
-    /// Which partitions wait, and for what.
-    fn stands(&mut self) -> Option<String> {
-        let Some(first) = self.waiting.places().next().filter(|_| self.is_waiting) else {
-            if self.waits.is_over() {
-                tracing::info!("no message waits any more");
-            }
-            return None;
-        };
-        let more = self.waiting.places().count() - 1;
-        Some(format!(
-            "partition {} and {more} more wait: {}",
-            first.partition, self.why
-        ))
-    }
-
     async fn settle(&mut self) -> Result<(), Error> {
         self.ledger
             .settle(self.log.as_ref(), self.member.as_mut())
@@ -327,7 +304,7 @@ impl Service {
             match self.step(Duration::from_millis(50)).await {
                 Ok(_) => {
                     outage.over(&part);
-                    match self.stands() {
+                    match self.waiting.stands() {
                         None => health.goes_round(&part),
                         Some(why) => health.not_ready(&part, why),
                     }

@@ -39,9 +39,6 @@ pub struct Service {
     metrics: Metrics,
     /// What waits for its bundle.
     waiting: Waiting,
-    waits: Outage,
-    /// For what something waits.
-    why: String,
     ledger: Ledger,
 }
 
@@ -71,8 +68,6 @@ impl Service {
             bundles: Bundles::default(),
             metrics,
             waiting: Waiting::default(),
-            waits: Outage::default(),
-            why: String::new(),
             ledger: Ledger::default(),
         })
     }
@@ -121,10 +116,8 @@ impl Service {
         let decision = match decide(&self.bundles, &trigger) {
             Ok(decision) => decision,
             Err(Undecided::NoBundle(hash)) => {
-                if let Some(untold) = self.waits.failed() {
-                    tracing::warn!(bundle = %hash, untold, "a trigger waits for its bundle");
-                }
-                self.why = format!("a trigger waits for bundle {hash}");
+                self.waiting
+                    .wait_for(format!("a trigger waits for bundle {hash}"));
                 return Ok(false);
             }
             Err(Undecided::Snapshot(codec::Error::Newer(version))) => {
@@ -161,14 +154,9 @@ impl Service {
 
     /// It is left to an evaluator of the release that wrote it: to skip it would lose the message.
     fn leave(&mut self, version: u64) -> bool {
-        if let Some(untold) = self.waits.failed() {
-            tracing::error!(
-                version,
-                untold,
-                "a trigger waits for an evaluator of the newer release that wrote it"
-            );
-        }
-        self.why = format!("a trigger has version {version}, of a newer release: run that release");
+        self.waiting.wait_for(format!(
+            "a trigger has version {version}, of a newer release: run that release"
+        ));
         false
     }
 
@@ -177,14 +165,14 @@ impl Service {
             .errors
             .with_label_values(&[reason.as_str()])
             .inc();
-        let place = (
-            record.topic.as_ref(),
-            record.partition,
-            record.offset,
-            record.time,
-        );
         let payload = record.value.as_deref().unwrap_or_default();
-        let failed = Failed::new(FailedStage::Evaluator, reason, detail, place, payload);
+        let failed = Failed::new(
+            FailedStage::Evaluator,
+            reason,
+            detail,
+            record.origin(),
+            payload,
+        );
         let value = serde_json::to_vec(&failed)
             .map_err(|error| Error::Fatal(format!("a failure can't be written: {error}")))?;
         let topic = Arc::from(self.config.names.name(Topic::Failed));
@@ -204,21 +192,6 @@ impl Service {
             .await
     }
 
-    /// Which partitions wait, and for what.
-    fn stands(&mut self) -> Option<String> {
-        let Some(first) = self.waiting.places().next() else {
-            if self.waits.is_over() {
-                tracing::info!("no trigger waits any more");
-            }
-            return None;
-        };
-        let more = self.waiting.places().count() - 1;
-        Some(format!(
-            "partition {} and {more} more wait: {}",
-            first.partition, self.why
-        ))
-    }
-
     /// Runs until shutdown; while the log is away it waits and says so.
     ///
     /// # Errors
@@ -228,7 +201,7 @@ impl Service {
         let mut outage = Outage::default();
         while !shutdown.is_raised() {
             match self.step(Duration::from_millis(50)).await {
-                Ok(_) => match self.stands() {
+                Ok(_) => match self.waiting.stands() {
                     None => {
                         outage.over("evaluator");
                         health.goes_round("evaluator");
@@ -271,3 +244,8 @@ fn skip_all(trigger: &Trigger) -> Decision {
         steps: steps.collect(),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail")]
+#[path = "service_tests.rs"]
+mod tests;

@@ -271,17 +271,11 @@ impl Service {
             .with_label_values(&[self.source.name.as_str(), refusal.reason.as_str()])
             .inc();
         let payload = record.value.as_deref().unwrap_or_default();
-        let place = (
-            record.topic.as_ref(),
-            record.partition,
-            record.offset,
-            record.time,
-        );
         let failed = Failed::new(
             FailedStage::Ingest,
             refusal.reason,
             refusal.detail.clone(),
-            place,
+            record.origin(),
             payload,
         );
         debug_assert!(failed.payload.0.len() <= KEPT_BYTES);

@@ -5,16 +5,15 @@
 
 use winback_bus::Log;
 use winback_contract::{Offset, Partition, Topic};
-use winback_store::{Standing, Store};
+use winback_store::{Meta, Standing, Store};
 
 use crate::config::Config;
 use crate::entry::Entry;
 use crate::error::Error;
 use crate::partition::Owned;
-use crate::recover::{self, Recovered, recover};
+use crate::recover::{Recovered, recover};
 
-/// Acquires a partition. `mark` is the newest commit that others know of; the echo of positions is asked for here.
-/// With it comes what a recovery found, if the store went back in time.
+/// Acquires a partition. `known` is the newest commit that Kafka or this process know of. With it comes what a recovery found, if the store went back in time.
 ///
 /// # Errors
 /// [`Error::Fatal`] when the store is empty although Kafka knows of commits.
@@ -23,13 +22,8 @@ pub async fn acquire(
     config: &Config,
     log: &dyn Log,
     store: &dyn Store,
-    mark: Standing,
+    known: Standing,
 ) -> Result<(Owned, Option<Recovered>), Error> {
-    let events = config.names.name(Topic::Events);
-    let echo = log.committed(&config.group(), &events).await?;
-    let echo = echo.get(partition.0 as usize).and_then(Option::as_ref);
-    let echo = echo.and_then(|commit| recover::read(&commit.metadata));
-    let known = mark.max(echo.unwrap_or_default());
     let before = store.metas(&[partition]).await?;
     let is_empty = before.first().is_none_or(Option::is_none);
     if is_empty && known.sequence > 0 {
@@ -43,17 +37,7 @@ pub async fn acquire(
     let mut meta = store.acquire(partition, known).await?;
     if meta.last_commit.is_none() {
         // A new partition begins where the topics begin.
-        for (topic, position) in [
-            (Topic::Events, &mut meta.positions.events),
-            (Topic::Decisions, &mut meta.positions.decisions),
-            (Topic::Outcomes, &mut meta.positions.outcomes),
-        ] {
-            let starts = log.starts(&config.names.name(topic)).await?;
-            *position = starts
-                .get(partition.0 as usize)
-                .copied()
-                .unwrap_or(Offset(0));
-        }
+        begin(&mut meta, partition, config, log).await?;
     }
     let mut recovered = None;
     if let Some(found) = meta.recovering {
@@ -83,4 +67,29 @@ pub async fn acquire(
     let earliest = store.earliest(partition).await?;
     let owned = Owned::new(partition, meta, entries, earliest);
     Ok((owned, recovered))
+}
+
+/// Sets the positions to where the topics begin.
+///
+/// # Errors
+/// When the log does not answer.
+pub(crate) async fn begin(
+    meta: &mut Meta,
+    partition: Partition,
+    config: &Config,
+    log: &dyn Log,
+) -> Result<(), Error> {
+    for (topic, ..) in Meta::default().inputs() {
+        let start = partition.among(&log.starts(&config.names.name(topic)).await?);
+        move_to(meta, topic, start);
+    }
+    Ok(())
+}
+
+/// Sets a position of which nothing is known.
+pub(crate) fn move_to(meta: &mut Meta, topic: Topic, to: Offset) {
+    if let Some((position, mark)) = meta.input(topic) {
+        *position = to;
+        mark.clear();
+    }
 }

@@ -5,7 +5,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use winback_bus::{Mark, Record, Stamp};
+use winback_bus::{Record, Stamp};
 use winback_contract::{
     Announcement, Body, CustomerId, Decision, Event, EventId, EventRecord, Failed, FailedReason,
     FailedStage, Offset, Outcome, Partition, PartitionCount, SourceKind, SourcePosition, Span,
@@ -24,24 +24,12 @@ use crate::cache::{Cache, IdHash};
 use crate::entry::Entry;
 use crate::sweep::{self, Job};
 pub use finish::Finished;
-use finish::Last;
 
 /// The name of our own stream in source positions.
 pub const STREAM: &str = "sessions";
 
 /// Whoever is due while too many triggers are open is looked at again so much later.
 const CROWDED: Span = Span::from_secs(2);
-
-/// Of which topic an input is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Input {
-    /// Of `events`.
-    Event,
-    /// Of `decisions`.
-    Decision,
-    /// Of `outcomes`.
-    Outcome,
-}
 
 /// What a batch is folded against.
 #[derive(Clone, Copy, Debug)]
@@ -72,7 +60,6 @@ pub struct Batch<'a> {
     /// Whether the sweep that ran at the beginning of this batch was replaced.
     pub restarted: bool,
     base: Meta,
-    last: Last,
     /// Each customer that was touched, as it counted before.
     touched: HashMap<CustomerId, Tally, IdHash>,
     may_open: bool,
@@ -111,7 +98,6 @@ impl<'a> Batch<'a> {
             ground,
             cache,
             base: meta.clone(),
-            last: Last::default(),
             meta: meta.clone(),
             news: news.to_vec(),
             restarted: false,
@@ -165,7 +151,6 @@ impl<'a> Batch<'a> {
     /// An event whose record was read already, or a failure.
     pub fn event(&mut self, record: &Record, event: Result<EventRecord, String>) {
         self.meta.positions.events = record.offset.next();
-        self.last.events = Some(Mark::of(record));
         let event = match event {
             Ok(event) => event,
             Err(detail) => return self.fail(record, FailedReason::MalformedEvent, detail),
@@ -291,7 +276,6 @@ impl<'a> Batch<'a> {
     /// A decision.
     pub fn decision(&mut self, record: &Record, decision: Result<Decision, String>) {
         self.meta.positions.decisions = record.offset.next();
-        self.last.decisions = Some(Mark::of(record));
         match decision {
             Ok(decision) => {
                 self.with(decision.customer, |customer, world| {
@@ -305,7 +289,6 @@ impl<'a> Batch<'a> {
     /// An outcome.
     pub fn outcome(&mut self, record: &Record, outcome: Result<Outcome, String>) {
         self.meta.positions.outcomes = record.offset.next();
-        self.last.outcomes = Some(Mark::of(record));
         match outcome {
             Ok(mut outcome) => {
                 // The broker's time, where there is one: the clock of whoever reports may be a day off.
@@ -323,13 +306,9 @@ impl<'a> Batch<'a> {
     }
 
     /// An input that can't be applied: it goes to `failed` as it is, and its position moves on (INV-8).
-    pub fn aside(&mut self, input: Input, record: &Record, reason: FailedReason) {
-        let next = record.offset.next();
-        let mark = Some(Mark::of(record));
-        match input {
-            Input::Event => (self.meta.positions.events, self.last.events) = (next, mark),
-            Input::Decision => (self.meta.positions.decisions, self.last.decisions) = (next, mark),
-            Input::Outcome => (self.meta.positions.outcomes, self.last.outcomes) = (next, mark),
+    pub fn aside(&mut self, topic: Topic, record: &Record, reason: FailedReason) {
+        if let Some((position, _)) = self.meta.input(topic) {
+            *position = record.offset.next();
         }
         self.fail(record, reason, reason.explanation().to_owned());
     }
@@ -497,14 +476,14 @@ impl<'a> Batch<'a> {
     }
 
     fn fail(&mut self, record: &Record, reason: FailedReason, detail: String) {
-        let place = (
-            record.topic.as_ref(),
-            record.partition,
-            record.offset,
-            record.time,
-        );
         let payload = record.value.as_deref().unwrap_or_default();
-        let failed = Failed::new(FailedStage::Sessions, reason, detail, place, payload);
+        let failed = Failed::new(
+            FailedStage::Sessions,
+            reason,
+            detail,
+            record.origin(),
+            payload,
+        );
         self.put(
             Topic::Failed,
             None,

@@ -120,16 +120,10 @@ impl Owned {
 
     /// The three partitions it reads, with the next offsets and the marks of the records before them.
     pub fn places(&self, names: &TopicNames) -> [(Place, Offset, Option<Mark>); 3] {
-        let at = |topic, offset, mark: &str| {
+        self.meta.inputs().map(|(topic, offset, mark)| {
             let place = Place::new(&names.name(topic), self.partition);
             (place, offset, mark_at(offset, mark))
-        };
-        let (positions, marks) = (self.meta.positions, &self.meta.marks);
-        [
-            at(Topic::Events, positions.events, &marks.events),
-            at(Topic::Decisions, positions.decisions, &marks.decisions),
-            at(Topic::Outcomes, positions.outcomes, &marks.outcomes),
-        ]
+        })
     }
 
     /// Whether the bundle that decides here is loaded: without it nothing is taken.
@@ -151,5 +145,27 @@ impl Owned {
         goes(Topic::Events, &self.events)
             || goes(Topic::Decisions, &self.decisions)
             || goes(Topic::Outcomes, &self.outcomes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A release that knows no marks moves the position and leaves the mark: that is another position's.
+    #[test]
+    fn a_mark_is_of_its_position() {
+        let mark = Mark::parse("0123456789abcdef");
+        assert!(mark.is_some());
+        assert_eq!(mark_at(Offset(7), "7:0123456789abcdef"), mark);
+        for (position, kept) in [
+            (8, "7:0123456789abcdef"),
+            (7, ""),
+            (7, "0123456789abcdef"),
+            (7, "7:"),
+            (7, "x:0123456789abcdef"),
+        ] {
+            assert_eq!(mark_at(Offset(position), kept), None, "{position}, {kept}");
+        }
     }
 }

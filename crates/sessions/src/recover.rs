@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use winback_bus::{Log, Place, Record, between};
 use winback_contract::ids::digest;
-use winback_contract::{Channel, MessageId, Outcome, Partition, Span, Timestamp, Topic};
+use winback_contract::{Channel, MessageId, Offset, Outcome, Partition, Span, Timestamp, Topic};
 use winback_service::clock::Stopwatch;
 use winback_store::{Commit, Committed, GrantWrite, Meta, Standing, Store};
 
@@ -55,44 +55,73 @@ pub fn read(text: &str) -> Option<Standing> {
     })
 }
 
-/// The newest commit of each partition that Kafka knows of by records that were written after it.
+/// The newest commit of each partition that Kafka knows of: by records that were written after it, and by the echo of
+/// its positions. A partition of which nothing is known is left out.
 ///
 /// # Errors
 /// When a newest record can't be read: whether the store went back is not known then.
-pub async fn marks(
+pub async fn known(
     log: &dyn Log,
     config: &Config,
     partitions: &[Partition],
 ) -> Result<BTreeMap<Partition, Standing>, Error> {
-    let mut reader = log.read(&config.group()).await?;
-    let mut awaited: BTreeSet<Place> = BTreeSet::new();
-    let dispatch = Channel::ALL.into_iter().map(Topic::Dispatch);
-    for topic in dispatch.chain([Topic::Journeys, Topic::Triggers]) {
-        let name = config.names.name(topic);
-        if log.partitions(&name).await?.is_none() {
-            continue;
-        }
-        let (starts, ends) = (log.starts(&name).await?, log.ends(&name).await?);
-        for partition in partitions {
-            let at = partition.0 as usize;
-            let (Some(start), Some(end)) = (starts.get(at), ends.get(at)) else {
-                continue;
-            };
-            if end > start {
-                let place = Place::new(&name, *partition);
-                reader.start(&place, end.before(), None).await?;
-                awaited.insert(place);
-            }
+    let mut newest = marks(log, config, partitions).await?;
+    let events = config.names.name(Topic::Events);
+    let echoes = log.committed(&config.group(), &events).await?;
+    for partition in partitions {
+        let echo = echoes.get(partition.0 as usize).and_then(Option::as_ref);
+        if let Some(standing) = echo.and_then(|commit| read(&commit.metadata)) {
+            learn(&mut newest, *partition, standing);
         }
     }
-    let mut newest: BTreeMap<Partition, Standing> = BTreeMap::new();
+    Ok(newest)
+}
+
+fn learn(newest: &mut BTreeMap<Partition, Standing>, partition: Partition, standing: Standing) {
+    let known = newest.entry(partition).or_default();
+    *known = (*known).max(standing);
+}
+
+/// The places whose newest record there is, with its offset.
+async fn newest(
+    log: &dyn Log,
+    name: String,
+    partitions: &[Partition],
+) -> Result<Vec<(Place, Offset)>, Error> {
+    if log.partitions(&name).await?.is_none() {
+        return Ok(Vec::new());
+    }
+    let (starts, ends) = (log.starts(&name).await?, log.ends(&name).await?);
+    let newest = partitions.iter().filter_map(|partition| {
+        let end = partition.among(&ends);
+        (end > partition.among(&starts)).then(|| (Place::new(&name, *partition), end.before()))
+    });
+    Ok(newest.collect())
+}
+
+async fn marks(
+    log: &dyn Log,
+    config: &Config,
+    partitions: &[Partition],
+) -> Result<BTreeMap<Partition, Standing>, Error> {
+    let dispatch = Channel::ALL.into_iter().map(Topic::Dispatch);
+    let topics = dispatch.chain([Topic::Journeys, Topic::Triggers]);
+    // Side by side: whoever takes a partition over is waited for.
+    let asked = topics.map(|topic| newest(log, config.names.name(topic), partitions));
+    let places = futures::future::try_join_all(asked).await?;
+    let mut reader = log.read(&config.group()).await?;
+    let mut awaited: BTreeSet<Place> = BTreeSet::new();
+    for (place, at) in places.into_iter().flatten() {
+        reader.start(&place, at, None).await?;
+        awaited.insert(place);
+    }
+    let mut known: BTreeMap<Partition, Standing> = BTreeMap::new();
     let watch = Stopwatch::start();
     while !awaited.is_empty() {
         for record in reader.poll(1_000, Duration::from_millis(50)).await? {
             awaited.remove(&Place::new(&record.topic, record.partition));
             if let Some(standing) = record.header(MARK).and_then(read) {
-                let known = newest.entry(record.partition).or_default();
-                *known = (*known).max(standing);
+                learn(&mut known, record.partition, standing);
             }
         }
         if watch.elapsed() > PATIENCE {
@@ -102,7 +131,7 @@ pub async fn marks(
             )));
         }
     }
-    Ok(newest)
+    Ok(known)
 }
 
 /// Reads what became of messages in the lost time, makes it known to the store, and ends the recovery.
@@ -117,8 +146,7 @@ pub async fn recover(
     meta: &mut Meta,
 ) -> Result<Recovered, Error> {
     let outcomes = config.names.name(Topic::Outcomes);
-    let ends = log.ends(&outcomes).await?;
-    let end = ends.get(partition.0 as usize).copied().unwrap_or_default();
+    let end = partition.among(&log.ends(&outcomes).await?);
     let place = Place::new(&outcomes, partition);
     let mut gone: BTreeSet<MessageId> = BTreeSet::new();
     let from = meta.positions.outcomes;
@@ -158,35 +186,46 @@ async fn remember(
             message: *message,
             until,
         };
-        let parts = [partition.0.to_be_bytes()];
-        let id = digest(
-            "recover",
-            &[
-                &parts[0],
-                &meta.epoch.to_be_bytes(),
-                &meta.sequence.to_be_bytes(),
-            ],
-        );
-        let commit = Commit {
-            epoch: meta.epoch,
-            sequence: meta.sequence,
-            id,
-            meta: next.clone(),
-            base: Some(meta.clone()),
-            grants: chunk.iter().map(sent).collect(),
-            ..Commit::default()
-        };
-        match store.commit(partition, &commit).await? {
-            Committed::Applied | Committed::AlreadyApplied => {}
-            Committed::Fenced { .. } => return Err(Error::Fenced(partition)),
-        }
-        *meta = Meta {
-            sequence: meta.sequence + 1,
-            last_commit: Some(id),
-            ..next
-        };
+        let grants = chunk.iter().map(sent).collect();
+        *meta = commit_meta(partition, store, meta.clone(), next, grants).await?;
     }
     Ok(())
+}
+
+/// Commits a change of a meta beside the steps of its owner, with grants if there are any. The meta after it.
+async fn commit_meta(
+    partition: Partition,
+    store: &dyn Store,
+    base: Meta,
+    meta: Meta,
+    grants: Vec<GrantWrite>,
+) -> Result<Meta, Error> {
+    let id = digest(
+        "recover",
+        &[
+            &partition.0.to_be_bytes(),
+            &base.epoch.to_be_bytes(),
+            &base.sequence.to_be_bytes(),
+        ],
+    );
+    let after = Meta {
+        sequence: base.sequence + 1,
+        last_commit: Some(id),
+        ..meta.clone()
+    };
+    let commit = Commit {
+        epoch: base.epoch,
+        sequence: base.sequence,
+        id,
+        meta,
+        base: Some(base),
+        grants,
+        ..Commit::default()
+    };
+    match store.commit(partition, &commit).await? {
+        Committed::Applied | Committed::AlreadyApplied => Ok(after),
+        Committed::Fenced { .. } => Err(Error::Fenced(partition)),
+    }
 }
 
 /// The message of an outcome that says that it left, or may have. What went to a file may go there again.
@@ -199,23 +238,17 @@ fn went_out(record: Record) -> Option<MessageId> {
 
 /// How many messages were handed to dispatch and are not reported on, at most.
 async fn in_flight(partition: Partition, config: &Config, log: &dyn Log) -> Result<u64, Error> {
-    let at = partition.0 as usize;
     let mut sum = 0;
     for channel in Channel::ALL {
         let name = config.names.name(Topic::Dispatch(channel));
         if log.partitions(&name).await?.is_none() {
             continue;
         }
-        let end = log.ends(&name).await?.get(at).copied().unwrap_or_default();
-        let start = log
-            .starts(&name)
-            .await?
-            .get(at)
-            .copied()
-            .unwrap_or_default();
+        let end = partition.among(&log.ends(&name).await?);
+        let start = partition.among(&log.starts(&name).await?);
         let group = format!("{}dispatch.{channel}", config.groups);
         let committed = log.committed(&group, &name).await?;
-        let next = committed.get(at).and_then(Option::as_ref);
+        let next = committed.get(partition.0 as usize).and_then(Option::as_ref);
         let next = next.map_or(start, |commit| commit.next.max(start));
         sum += u64::try_from(end.0 - next.0).unwrap_or(0);
     }

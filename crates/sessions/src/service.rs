@@ -182,13 +182,13 @@ impl Service {
             return Ok(());
         }
         let (log, store) = (self.shared.log.clone(), self.shared.store.clone());
-        let marks = recover::marks(log.as_ref(), &self.shared.config, &self.wanted).await?;
+        let known = recover::known(log.as_ref(), &self.shared.config, &self.wanted).await?;
         while let Some(partition) = self.wanted.first().copied() {
-            let mark = [marks.get(&partition), self.known.get(&partition)];
-            let mark = mark.into_iter().flatten().max().copied();
-            let mark = mark.unwrap_or_default();
+            let known = [known.get(&partition), self.known.get(&partition)];
+            let known = known.into_iter().flatten().max().copied();
+            let known = known.unwrap_or_default();
             let config = &self.shared.config;
-            let acquired = acquire(partition, config, log.as_ref(), store.as_ref(), mark).await;
+            let acquired = acquire(partition, config, log.as_ref(), store.as_ref(), known).await;
             let (mut owned, recovered) = match acquired {
                 Ok(acquired) => acquired,
                 Err(Error::Stopped { why, .. }) => {

@@ -15,6 +15,8 @@ use winback_service::{Clock, Shutdown};
 use winback_store::{Commit, Committed, MemoryStore, Standing, Store as _};
 
 use super::tests::{config, names};
+use crate::recover;
+use crate::recover::losses::{give_up, losses};
 use crate::{Config, Service};
 
 const NOW: i64 = 1_000_000;
@@ -311,4 +313,93 @@ async fn a_panic_costs_the_input_that_causes_it() {
     for (id, is_known) in [(who(0, 1), true), (who(0, 2), false), (who(0, 3), true)] {
         assert_eq!(stage.blob(id).await.is_some(), is_known, "{id}");
     }
+}
+
+/// What waits for a newer release is bounded, whatever comes behind it, and no topic that waits keeps the loop awake.
+#[tokio::test]
+async fn what_waits_is_bounded_and_waited_for_by_topic() {
+    let mut stage = Stage::new().await;
+    stage.rounds().await;
+    let newer = json!({ "v": 9 });
+    for topic in [Topic::Events, Topic::Decisions, Topic::Outcomes] {
+        for _ in 0..500 {
+            stage.put(topic, 0, &newer).await;
+        }
+    }
+    stage.rounds().await;
+    let most = 2 * config().batch;
+    let owned = &stage.service.owned[&Partition(0)];
+    for waiting in [&owned.events, &owned.decisions, &owned.outcomes] {
+        assert!(
+            !waiting.is_empty() && waiting.len() <= most,
+            "{}",
+            waiting.len()
+        );
+    }
+    assert!(!owned.has_input(), "the loop would never rest");
+    // The others go on, and this one too when the release comes that reads it.
+    stage.order(who(1, 2), 2, "o2").await;
+    stage.rounds().await;
+    assert_eq!(stage.applied(1).await, 1);
+}
+
+/// A panic that does not come back is no reason to go one by one for ever.
+#[tokio::test]
+async fn a_panic_that_does_not_come_back_is_forgotten() {
+    let mut stage = Stage::new().await;
+    stage.rounds().await;
+    stage.service.owned.get_mut(&Partition(0)).unwrap().careful = 3;
+    for offset in 1..8 {
+        stage.order(who(0, 1), offset, &format!("o{offset}")).await;
+    }
+    stage.rounds().await;
+    assert_eq!(stage.applied(0).await, 7);
+    assert_eq!(stage.service.owned[&Partition(0)].careful, 0);
+}
+
+/// A position that retention has passed, in a store that also went back: who gives the one up must not hide the other.
+#[tokio::test]
+async fn what_is_given_up_hides_no_step_back() {
+    let mut stage = Stage::new().await;
+    stage.order(who(0, 1), 1, "o1").await;
+    stage.rounds().await;
+    let known = stage.service.owned[&Partition(0)].standing();
+    let ahead = Standing {
+        sequence: known.sequence + 10,
+        ..known
+    };
+    let marked = Outgoing {
+        topic: Arc::from(names().name(Topic::Journeys)),
+        partition: Some(Partition(0)),
+        key: Vec::new(),
+        value: b"{}".to_vec(),
+        headers: vec![(recover::MARK.into(), recover::write(ahead).into_bytes())],
+    };
+    stage.log.produce(vec![marked]).await.unwrap();
+    stage.order(who(0, 1), 2, "o2").await;
+    stage.order(who(0, 1), 3, "o3").await;
+    let place = winback_bus::Place::new(&names().name(Topic::Events), Partition(0));
+    stage.log.delete_before(&place, Offset(2));
+    let two = Config {
+        partitions: PartitionCount::new(2).unwrap(),
+        ..config()
+    };
+    let (log, store) = (&stage.log, &stage.store);
+    let found = losses(&two, &[], log, store).await.unwrap();
+    assert_eq!(found.len(), 1, "{found:?}");
+    let now = Timestamp::from_millis(NOW);
+    give_up(&two, &found, (now, None), log, store)
+        .await
+        .unwrap();
+    let meta = store
+        .metas(&[Partition(0)])
+        .await
+        .unwrap()
+        .remove(0)
+        .unwrap();
+    assert_eq!(meta.positions.events, Offset(2));
+    assert!(
+        meta.recovering.is_some(),
+        "the step back is not seen any more"
+    );
 }

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use winback_bus::Log;
-use winback_contract::{CustomerId, FailedReason, MessageId, Timestamp};
+use winback_contract::{CustomerId, FailedReason, MessageId, Timestamp, Topic};
 use winback_journey::{self as journey, Bundles, Coupons, GrantState, decode};
 use winback_service::outage::Outage;
 use winback_service::{Clock, Shutdown, clock};
 use winback_store::{Commit, Committed, Grant, Meta, Store};
 
-use crate::batch::{Batch, Finished, Ground, Input};
+use crate::batch::{Batch, Finished, Ground};
 use crate::config::Config;
 use crate::entry::Entry;
 use crate::error::Error;
@@ -179,15 +179,25 @@ impl Owned {
         Ok(())
     }
 
-    fn ground<'s>(&self, shared: &'s Shared, frontier: Timestamp) -> Ground<'s> {
-        Ground {
+    /// A batch on what is committed.
+    fn batch<'b>(&'b mut self, shared: &'b Shared, frontier: Timestamp) -> Batch<'b> {
+        let ground = Ground {
             partition: self.partition,
             partitions: shared.config.partitions,
             bundles: &shared.bundles,
             limits: &shared.config.limits,
             frontier,
             most_open: shared.config.most_open,
-        }
+        };
+        let (cache, coupons) = (&mut self.cache, &mut self.coupons);
+        Batch::new(
+            ground,
+            cache,
+            &self.meta,
+            &self.news,
+            &self.sellers,
+            coupons,
+        )
     }
 
     fn fold(
@@ -197,17 +207,9 @@ impl Owned {
         grants: &HashMap<MessageId, GrantState>,
         frontier: Timestamp,
     ) -> (Commit, Vec<Entry>, Finished) {
-        let ground = self.ground(shared, frontier);
-        let self_jobs = self.meta.jobs.clone();
+        let (known_jobs, sent, last) = (self.meta.jobs.len(), self.sent, taken.last());
         let damaged = std::mem::take(&mut self.damaged);
-        let mut batch = Batch::new(
-            ground,
-            &mut self.cache,
-            &self.meta,
-            &self.news,
-            &self.sellers,
-            &mut self.coupons,
-        );
+        let mut batch = self.batch(shared, frontier);
         for (record, decision) in taken.decisions {
             shared
                 .metrics
@@ -216,7 +218,7 @@ impl Owned {
                 .inc();
             match &decision {
                 Ok(said) if damaged.contains(&said.customer) => {
-                    batch.aside(Input::Decision, &record, FailedReason::DamagedState);
+                    batch.aside(Topic::Decisions, &record, FailedReason::DamagedState);
                 }
                 _ => batch.decision(&record, decision),
             }
@@ -224,7 +226,7 @@ impl Owned {
         for (record, outcome) in taken.outcomes {
             match &outcome {
                 Ok(said) if damaged.contains(&said.customer) => {
-                    batch.aside(Input::Outcome, &record, FailedReason::DamagedState);
+                    batch.aside(Topic::Outcomes, &record, FailedReason::DamagedState);
                 }
                 _ => batch.outcome(&record, outcome),
             }
@@ -232,7 +234,7 @@ impl Owned {
         for (record, event) in taken.events {
             match &event {
                 Ok(said) if damaged.contains(&said.to) => {
-                    batch.aside(Input::Event, &record, FailedReason::DamagedState);
+                    batch.aside(Topic::Events, &record, FailedReason::DamagedState);
                 }
                 _ => batch.event(&record, event),
             }
@@ -260,7 +262,7 @@ impl Owned {
             }
         }
         if let Some(called) = taken.called {
-            for job in called.jobs.iter().skip(self_jobs.len()) {
+            for job in called.jobs.iter().skip(known_jobs) {
                 if !batch.meta.jobs.contains(job) {
                     batch.meta.jobs.push(job.clone());
                 }
@@ -270,7 +272,8 @@ impl Owned {
             }
             batch.meta.called = called.called;
         }
-        batch.finish(self.sent)
+        batch.reached(&last);
+        batch.finish(sent)
     }
 
     /// Commits until the answer is definite. The same commit id makes a retry safe.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use winback_contract::{BundleHash, Offset, Partition, Reason};
+use winback_contract::{BundleHash, Offset, Partition, Reason, Topic};
 
 /// Next positions to read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -73,6 +73,27 @@ pub struct Meta {
 }
 
 impl Meta {
+    /// The topics that a partition reads, with the next position and the mark of the record before it.
+    pub fn inputs(&self) -> [(Topic, Offset, &str); 3] {
+        let (positions, marks) = (self.positions, &self.marks);
+        [
+            (Topic::Events, positions.events, &marks.events),
+            (Topic::Decisions, positions.decisions, &marks.decisions),
+            (Topic::Outcomes, positions.outcomes, &marks.outcomes),
+        ]
+    }
+
+    /// One of them to be changed; none of any other topic.
+    pub fn input(&mut self, topic: Topic) -> Option<(&mut Offset, &mut String)> {
+        let (positions, marks) = (&mut self.positions, &mut self.marks);
+        match topic {
+            Topic::Events => Some((&mut positions.events, &mut marks.events)),
+            Topic::Decisions => Some((&mut positions.decisions, &mut marks.decisions)),
+            Topic::Outcomes => Some((&mut positions.outcomes, &mut marks.outcomes)),
+            _ => None,
+        }
+    }
+
     /// As fields of a hash. Epoch and sequence are written by the commit itself. What is large or many is left out where
     /// it is as in `base`, which is there already.
     pub fn to_fields(&self, base: Option<&Self>) -> Vec<(String, String)> {

@@ -23,11 +23,12 @@ use winback_service::clock::Stopwatch;
 use super::proof::{self, Anchors, Seen};
 use super::reader::KafkaReader;
 use super::{
-    Options, PATIENCE, begin_blocking, blocking, fatal, list_offsets, log_line, number, unavailable,
+    Options, PATIENCE, begin_blocking, blocking, commit_of, fatal, list_offsets, log_line, number,
+    unavailable,
 };
 use crate::error::Error;
 use crate::log::{Assignment, Member, Place, Polled, Reader as _};
-use crate::mark::{Fit, Kept};
+use crate::mark::{Kept, Misfit};
 use crate::record::Record;
 
 type News = Arc<Mutex<VecDeque<Assignment>>>;
@@ -249,14 +250,13 @@ impl KafkaMember {
             let Found {
                 place,
                 from,
+                start,
                 kept,
-                fit,
                 is_new,
             } = found;
-            if let Some(problem) = fit.problem(&place.topic, place.partition.0, from) {
-                return Err(Error::Fatal(problem));
-            }
-            reader.start(&place, from, kept.mark).await?;
+            reader
+                .begin_behind(&place, from, (start, kept.mark))
+                .await?;
             if let Some(mark) = kept.mark {
                 self.anchors.insert(place.clone(), (from, mark));
             }
@@ -348,7 +348,7 @@ impl KafkaMember {
                 void_to: None,
             };
             self.latest.insert(place.clone(), (next, kept.to_string()));
-            problems.extend(Fit::MadeAnew.problem(&place.topic, place.partition.0, next));
+            problems.push(Misfit::MadeAnew.problem(place, next));
         }
         self.commit_failed.store(true, Ordering::SeqCst);
         if let Err(error) = self.repeat_commit() {
@@ -380,8 +380,9 @@ impl KafkaMember {
 struct Found {
     place: Place,
     from: Offset,
+    /// The first offset that is kept.
+    start: Offset,
     kept: Kept,
-    fit: Fit,
     /// Nothing was ever committed, and nothing was ever deleted.
     is_new: bool,
 }
@@ -393,41 +394,25 @@ fn positions(owner: &BaseConsumer<Context>, places: &[Place]) -> Result<Vec<Foun
         list.add_partition(&place.topic, number(place.partition));
     }
     let committed = owner.committed_offsets(list, PATIENCE)?;
-    let mut found = Vec::new();
-    for place in places {
-        let partition = number(place.partition);
-        let known = committed.find_partition(&place.topic, partition);
-        let (from, kept) = match known {
-            Some(element) => {
-                // An answer that is no answer must not begin anew.
-                element.error()?;
-                match element.offset() {
-                    KafkaOffset::Offset(next) => {
-                        (Some(Offset(next)), Kept::read(element.metadata()))
-                    }
-                    _ => (None, Kept::default()),
-                }
-            }
-            None => (None, Kept::default()),
-        };
-        let is_new = from.is_none();
-        let beginning = KafkaOffset::Beginning;
-        let start = list_offsets(owner, &place.topic, [partition], beginning)?;
-        let start = start.first().copied().unwrap_or_default();
-        let from = from.unwrap_or(start);
-        let (from, fit) = match kept.go_on(from, start) {
-            Some(from) => (from, Fit::Fits),
-            None => (from, Fit::Deleted { start }),
-        };
-        found.push(Found {
+    let starts = list_offsets(owner, places, KafkaOffset::Beginning)?;
+    let found = places.iter().zip(starts).map(|(place, start)| {
+        let known = committed.find_partition(&place.topic, number(place.partition));
+        let commit = known
+            .map(|element| commit_of(&element))
+            .transpose()?
+            .flatten();
+        let kept = commit.as_ref().map(|commit| Kept::read(&commit.metadata));
+        let kept = kept.unwrap_or_default();
+        let from = commit.as_ref().map_or(start, |commit| commit.next);
+        Ok(Found {
             place: place.clone(),
-            from,
+            from: kept.go_on(from, start).unwrap_or(from),
+            start,
             kept,
-            fit,
-            is_new: is_new && start == Offset(0),
-        });
-    }
-    Ok(found)
+            is_new: commit.is_none() && start == Offset(0),
+        })
+    });
+    found.collect()
 }
 
 #[async_trait]

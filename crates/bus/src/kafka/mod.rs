@@ -20,6 +20,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
+use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Timestamp as KafkaTime, TopicPartitionList};
 use tokio::task::JoinHandle;
 use winback_contract::{Offset, Partition, Timestamp};
@@ -200,9 +201,7 @@ impl KafkaLog {
             return Ok(count);
         }
         match self.partitions(topic).await? {
-            None => Err(Error::Unavailable(format!(
-                "kafka: topic {topic} is not known now"
-            ))),
+            None => Err(unknown(topic)),
             Some(count) => {
                 let entry = (count, Stopwatch::start());
                 self.counts
@@ -214,22 +213,37 @@ impl KafkaLog {
         }
     }
 
-    /// The count of partitions is asked for anew.
-    fn forget_count(&self, topic: &str) {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.remove(topic);
+    /// How many partitions a topic has, asked by this client: only then does it know all of them.
+    async fn partitions_of(
+        &self,
+        asking: &Arc<BaseConsumer<Quiet>>,
+        topic: &str,
+    ) -> Result<Option<u32>, Error> {
+        let (asking, name) = (asking.clone(), topic.to_owned());
+        let count = blocking(move || {
+            let metadata = asking.fetch_metadata(Some(&name), PATIENCE)?;
+            let topic = metadata.topics().iter().find(|topic| topic.name() == name);
+            Ok(topic
+                .filter(|topic| topic.error().is_none())
+                .map(|topic| topic.partitions().len()))
+        })
+        .await?;
+        Ok(count
+            .filter(|count| *count > 0)
+            .and_then(|count| u32::try_from(count).ok()))
     }
 
-    /// All offsets of a topic, as this client sees them.
+    /// The offsets of so many partitions of a topic, as this client sees them.
     async fn offsets(
         &self,
         asking: &Arc<BaseConsumer<Quiet>>,
         topic: &str,
+        count: u32,
         which: rdkafka::Offset,
     ) -> Result<Vec<Offset>, Error> {
-        let count = i32::try_from(self.count(topic).await?).unwrap_or(i32::MAX);
-        let (asking, topic) = (asking.clone(), topic.to_owned());
-        blocking(move || list_offsets(&asking, &topic, 0..count, which)).await
+        let places = (0..count).map(|partition| Place::new(topic, Partition(partition)));
+        let (asking, places) = (asking.clone(), places.collect::<Vec<_>>());
+        blocking(move || list_offsets(&asking, &places, which)).await
     }
 
     /// The offset of the first record at or behind `from` that a reader is handed; `None` at the end. Asks for the right
@@ -279,16 +293,23 @@ impl KafkaLog {
     }
 }
 
-/// Offsets of some partitions in one question: the special times -1 and -2 mean the end and the beginning.
-pub(crate) fn list_offsets<C: ConsumerContext>(
+fn unknown(topic: &str) -> Error {
+    Error::Unavailable(format!("kafka: topic {topic} is not known now"))
+}
+
+/// Offsets of some partitions in one question, in the order asked: the special times -1 and -2 mean the end and the
+/// beginning.
+pub(crate) fn list_offsets<'p, C: ConsumerContext>(
     asking: &BaseConsumer<C>,
-    topic: &str,
-    partitions: impl IntoIterator<Item = i32>,
+    places: impl IntoIterator<Item = &'p Place>,
     which: rdkafka::Offset,
 ) -> Result<Vec<Offset>, KafkaError> {
     let mut list = TopicPartitionList::new();
-    for partition in partitions {
-        list.add_partition_offset(topic, partition, which)?;
+    for place in places {
+        list.add_partition_offset(&place.topic, number(place.partition), which)?;
+    }
+    if list.count() == 0 {
+        return Ok(Vec::new());
     }
     let answer = asking.offsets_for_times(list, PATIENCE)?;
     answer
@@ -302,6 +323,20 @@ pub(crate) fn list_offsets<C: ConsumerContext>(
             })
         })
         .collect()
+}
+
+/// What a group committed for a partition. An answer that is no answer is not "nothing was committed".
+pub(crate) fn commit_of(
+    element: &TopicPartitionListElem<'_>,
+) -> Result<Option<Commit>, KafkaError> {
+    element.error()?;
+    Ok(match element.offset() {
+        rdkafka::Offset::Offset(next) => Some(Commit {
+            next: Offset(next),
+            metadata: element.metadata().to_owned(),
+        }),
+        _ => None,
+    })
 }
 
 /// Begins a blocking call where it may block.
@@ -400,44 +435,31 @@ impl Log for KafkaLog {
     }
 
     async fn partitions(&self, topic: &str) -> Result<Option<u32>, Error> {
-        let name = topic.to_owned();
-        let count = self
-            .ask(move |asking| {
-                let metadata = asking.fetch_metadata(Some(&name), PATIENCE)?;
-                let topic = metadata.topics().iter().find(|topic| topic.name() == name);
-                Ok(topic
-                    .filter(|topic| topic.error().is_none())
-                    .map(|topic| topic.partitions().len()))
-            })
-            .await?;
-        Ok(count
-            .filter(|count| *count > 0)
-            .and_then(|count| u32::try_from(count).ok()))
+        self.partitions_of(&self.asking, topic).await
     }
 
     async fn ends(&self, topic: &str) -> Result<Vec<Offset>, Error> {
-        self.offsets(&self.asking, topic, rdkafka::Offset::End)
-            .await
+        let (count, end) = (self.count(topic).await?, rdkafka::Offset::End);
+        self.offsets(&self.asking, topic, count, end).await
     }
 
     async fn arrived(&self, topic: &str) -> Result<Vec<Offset>, Error> {
-        // A shop may have added a partition a moment ago, and an order may lie in it (INV-6).
-        self.forget_count(topic);
-        self.offsets(&self.uncommitted, topic, rdkafka::Offset::End)
+        // Asked each time: a shop may have added a partition a moment ago, and an order may lie in it (INV-6).
+        let count = self.partitions_of(&self.uncommitted, topic).await?;
+        let count = count.ok_or_else(|| unknown(topic))?;
+        self.offsets(&self.uncommitted, topic, count, rdkafka::Offset::End)
             .await
     }
 
     async fn starts(&self, topic: &str) -> Result<Vec<Offset>, Error> {
-        let beginning = rdkafka::Offset::Beginning;
-        self.offsets(&self.asking, topic, beginning).await
+        let (count, beginning) = (self.count(topic).await?, rdkafka::Offset::Beginning);
+        self.offsets(&self.asking, topic, count, beginning).await
     }
 
     async fn has_records(&self, place: &Place, from: Offset, to: Offset) -> Result<bool, Error> {
         // Behind an open transaction nobody knows yet: what is there has arrived, and is waited for.
-        let (asking, topic) = (self.asking.clone(), place.topic.clone());
-        let partition = number(place.partition);
-        let readable =
-            blocking(move || list_offsets(&asking, &topic, [partition], rdkafka::Offset::End));
+        let (asking, asked) = (self.asking.clone(), [place.clone()]);
+        let readable = blocking(move || list_offsets(&asking, &asked, rdkafka::Offset::End));
         if readable.await?.iter().any(|end| *end < to) {
             return Ok(true);
         }
@@ -454,21 +476,7 @@ impl Log for KafkaLog {
                 list.add_partition(&topic, i32::try_from(index).unwrap_or(i32::MAX));
             }
             let answer = asking.committed_offsets(list, PATIENCE)?;
-            answer
-                .elements()
-                .iter()
-                .map(|element| {
-                    // An answer that is no answer is not "nothing was committed".
-                    element.error()?;
-                    Ok(match element.offset() {
-                        rdkafka::Offset::Offset(next) => Some(Commit {
-                            next: Offset(next),
-                            metadata: element.metadata().to_owned(),
-                        }),
-                        _ => None,
-                    })
-                })
-                .collect()
+            answer.elements().iter().map(commit_of).collect()
         })
         .await
     }

@@ -50,12 +50,11 @@ pub(super) fn look(options: &Options, group: &str, anchors: &Anchors) -> Result<
     let reader: BaseConsumer<Quiet> = config.create_with_context(Quiet)?;
     let (mut asked, mut seen) = (HashMap::new(), Seen::default());
     let mut list = TopicPartitionList::new();
-    for (place, (next, mark)) in anchors {
+    let ask = |which| list_offsets(&reader, anchors.keys(), which);
+    let starts = ask(rdkafka::Offset::Beginning)?;
+    let ends = ask(rdkafka::Offset::End)?;
+    for ((place, (next, mark)), (start, end)) in anchors.iter().zip(starts.into_iter().zip(ends)) {
         let partition = number(place.partition);
-        let ask = |which| list_offsets(&reader, &place.topic, [partition], which);
-        let start = ask(rdkafka::Offset::Beginning)?.first().copied();
-        let end = ask(rdkafka::Offset::End)?.first().copied();
-        let (start, end) = (start.unwrap_or_default(), end.unwrap_or_default());
         if end < *next {
             seen.torn.push(place.clone());
         } else if start < *next || end > *next {

@@ -15,7 +15,7 @@ use winback_contract::Offset;
 use super::{Names, Options, Quiet, blocking, fatal, list_offsets, number, record, unavailable};
 use crate::error::Error;
 use crate::log::{Place, Reader};
-use crate::mark::{Fit, Mark};
+use crate::mark::{Mark, Misfit};
 use crate::record::Record;
 
 pub(super) struct KafkaReader {
@@ -46,6 +46,49 @@ impl KafkaReader {
         })
     }
 
+    /// Begins to read, where the first offset that is kept is known.
+    pub(super) async fn begin_behind(
+        &mut self,
+        place: &Place,
+        from: Offset,
+        (start, mark): (Offset, Option<Mark>),
+    ) -> Result<(), Error> {
+        if start > from {
+            return Err(Error::Fatal(Misfit::Deleted { start }.problem(place, from)));
+        }
+        // Where retention took what was applied, and no more, nothing is left to compare.
+        match mark.filter(|_| start < from) {
+            None => self.begin(place, from).await,
+            Some(mark) => {
+                self.begin(place, from.before()).await?;
+                self.unproven.insert(place.clone(), (from, mark));
+                Ok(())
+            }
+        }
+    }
+
+    async fn begin(&mut self, place: &Place, from: Offset) -> Result<(), Error> {
+        if self.reading.contains(place) {
+            // An earlier try was cut short: begin anew from the caller's position.
+            self.stop(place).await?;
+        }
+        self.reading.insert(place.clone());
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(
+            &place.topic,
+            number(place.partition),
+            KafkaOffset::Offset(from.0),
+        )
+        .map_err(|error| fatal(&error))?;
+        self.consumer
+            .incremental_assign(&list)
+            .map_err(|error| unavailable(&error))?;
+        // The client remembers a pause beyond the assignment it was made for.
+        self.consumer
+            .resume(&one(place))
+            .map_err(|error| unavailable(&error))
+    }
+
     /// Whether a record is to be handed out: the one before the position is only compared.
     fn prove(&mut self, record: &Record) -> Result<bool, Error> {
         if self.unproven.is_empty() {
@@ -62,9 +105,9 @@ impl KafkaReader {
             return Ok(false);
         }
         // What is not proven is proven anew after the next try.
+        let problem = Misfit::MadeAnew.problem(&place, from);
         self.unproven.insert(place, (from, mark));
-        let problem = Fit::MadeAnew.problem(&record.topic, record.partition.0, from);
-        Err(Error::Fatal(problem.unwrap_or_default()))
+        Err(Error::Fatal(problem))
     }
 
     pub(super) fn drain(&mut self, most: usize) -> Result<Vec<Record>, Error> {
@@ -102,28 +145,6 @@ impl KafkaReader {
     }
 }
 
-/// Whether records before the first that is kept were never read, and whether the one before the position is there.
-async fn look(
-    consumer: &Arc<BaseConsumer<Quiet>>,
-    place: &Place,
-    from: Offset,
-) -> Result<(Fit, bool), Error> {
-    let (asking, topic, partition) = (
-        consumer.clone(),
-        place.topic.clone(),
-        number(place.partition),
-    );
-    let starts =
-        blocking(move || list_offsets(&asking, &topic, [partition], KafkaOffset::Beginning))
-            .await?;
-    let start = starts.first().copied().unwrap_or_default();
-    Ok(if start > from {
-        (Fit::Deleted { start }, false)
-    } else {
-        (Fit::Fits, start < from)
-    })
-}
-
 fn explain(error: &KafkaError) -> Error {
     match error.rdkafka_error_code() {
         Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => Error::Fatal(
@@ -149,37 +170,14 @@ impl Reader for KafkaReader {
         from: Offset,
         mark: Option<Mark>,
     ) -> Result<(), Error> {
-        if self.reading.contains(place) {
-            // An earlier try was cut short: begin anew from the caller's position.
-            self.stop(place).await?;
-        }
-        let mut begin = from;
-        if let Some(mark) = mark {
-            let (fit, is_kept) = look(&self.consumer, place, from).await?;
-            if let Some(problem) = fit.problem(&place.topic, place.partition.0, from) {
-                return Err(Error::Fatal(problem));
-            }
-            // Where retention took what was applied, and no more, nothing is left to compare.
-            if is_kept {
-                begin = from.before();
-                self.unproven.insert(place.clone(), (from, mark));
-            }
-        }
-        self.reading.insert(place.clone());
-        let mut list = TopicPartitionList::new();
-        list.add_partition_offset(
-            &place.topic,
-            number(place.partition),
-            KafkaOffset::Offset(begin.0),
-        )
-        .map_err(|error| fatal(&error))?;
-        self.consumer
-            .incremental_assign(&list)
-            .map_err(|error| unavailable(&error))?;
-        // The client remembers a pause beyond the assignment it was made for.
-        self.consumer
-            .resume(&one(place))
-            .map_err(|error| unavailable(&error))
+        let Some(mark) = mark else {
+            return self.begin(place, from).await;
+        };
+        let (asking, asked) = (self.consumer.clone(), [place.clone()]);
+        let beginning = KafkaOffset::Beginning;
+        let starts = blocking(move || list_offsets(&asking, &asked, beginning)).await?;
+        let start = starts.first().copied().unwrap_or_default();
+        self.begin_behind(place, from, (start, Some(mark))).await
     }
 
     async fn stop(&mut self, place: &Place) -> Result<(), Error> {

@@ -19,7 +19,7 @@ use winback_service::Clock;
 
 use crate::error::Error;
 use crate::log::{Commit, Log, Member, Place, Reader};
-use crate::mark::{Fit, Mark};
+use crate::mark::{Mark, Misfit};
 use crate::record::{Outgoing, Record, Stamp};
 use group::Group;
 
@@ -98,22 +98,14 @@ impl State {
         from: Offset,
         mark: Option<Mark>,
     ) -> Option<String> {
-        let start = self.start(place);
-        let fit = match mark {
-            Some(_) if start > from => Fit::Deleted { start },
-            Some(mark) if start < from => {
-                let records = self.topics.get(place.topic.as_ref());
-                let records = records.and_then(|topic| topic.get(place.partition.0 as usize));
-                let before = usize::try_from(from.before().0).ok();
-                let before = before.and_then(|before| records?.get(before));
-                match before {
-                    Some(record) if Mark::of(record) == mark => Fit::Fits,
-                    _ => Fit::MadeAnew,
-                }
-            }
-            _ => Fit::Fits,
+        let before = || {
+            let topic = self.topics.get(place.topic.as_ref())?;
+            let records = topic.get(place.partition.0 as usize)?;
+            let before = usize::try_from(from.before().0).ok()?;
+            records.get(before).map(Mark::of)
         };
-        fit.problem(&place.topic, place.partition.0, from)
+        let misfit = Misfit::of(from, self.start(place), mark, before)?;
+        Some(misfit.problem(place, from))
     }
 
     /// A seeded draw in `0..bound`.

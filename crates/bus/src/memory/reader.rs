@@ -102,7 +102,9 @@ impl Reader for MemoryReader {
         from: Offset,
         mark: Option<Mark>,
     ) -> Result<(), Error> {
-        if let Some(problem) = self.shared.lock().problem(place, from, mark) {
+        // Without a mark it is taken at its word.
+        let problem = mark.and_then(|_| self.shared.lock().problem(place, from, mark));
+        if let Some(problem) = problem {
             return Err(Error::Fatal(problem));
         }
         self.held.remove(place);

@@ -38,17 +38,11 @@ impl Service {
                 return Ok(self.wait(why));
             }
             Err(Unread::Malformed(detail)) => {
-                let place = (
-                    record.topic.as_ref(),
-                    record.partition,
-                    record.offset,
-                    record.time,
-                );
                 let failed = Failed::new(
                     FailedStage::Dispatch,
                     FailedReason::MalformedMessage,
                     detail,
-                    place,
+                    record.origin(),
                     payload,
                 );
                 self.sender
@@ -99,11 +93,7 @@ impl Service {
     }
 
     fn wait(&mut self, why: String) -> Prepared {
-        if let Some(untold) = self.waits.failed() {
-            tracing::warn!(why, untold, "messages wait");
-        }
-        self.why = why;
-        self.is_waiting = true;
+        self.waiting.wait_for(why);
         Prepared::Waits
     }
 }

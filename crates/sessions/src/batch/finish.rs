@@ -5,7 +5,9 @@
 use std::sync::Arc;
 
 use winback_bus::Mark;
-use winback_contract::{Announcement, CustomerId, FailedReason, Span, Timestamp, ids::digest};
+use winback_contract::{
+    Announcement, CustomerId, FailedReason, Span, Timestamp, Topic, ids::digest,
+};
 use winback_journey::bound::encode_within;
 use winback_journey::{Counts, Effects, Sellers, Tally, next_due};
 use winback_store::{Commit, Watch};
@@ -17,16 +19,11 @@ use crate::entry::Entry;
 const PUT_OFF: Span = Span::from_mins(1);
 
 impl Batch<'_> {
-    /// The marks of the last records of each input, where any was applied.
-    fn mark(&mut self) {
-        let (last, at, marks) = (self.last, self.meta.positions, &mut self.meta.marks);
-        for (mark, position, kept) in [
-            (last.events, at.events, &mut marks.events),
-            (last.decisions, at.decisions, &mut marks.decisions),
-            (last.outcomes, at.outcomes, &mut marks.outcomes),
-        ] {
-            if let Some(mark) = mark {
-                // With its position: a release that knows no marks may move the one and leave the other.
+    /// These were the last records of their topics: their marks are kept with the positions behind them, which tells a
+    /// mark apart that was left by a release that knows none.
+    pub fn reached(&mut self, last: &[(Topic, Mark)]) {
+        for (topic, mark) in last {
+            if let Some((position, kept)) = self.meta.input(*topic) {
                 *kept = format!("{position}:{mark}");
             }
         }
@@ -84,7 +81,6 @@ impl Batch<'_> {
             .collect();
         watches.sort_unstable_by(|one, other| one.product.cmp(&other.product));
         self.count(&difference);
-        self.mark();
         if self.learned {
             self.meta.sellers = serde_json::to_string(self.sellers.as_ref()).unwrap_or_default();
         }
@@ -145,12 +141,4 @@ pub struct Finished {
     pub earliest: Option<Timestamp>,
     /// Whether timers were fired, so that the earliest is another one now.
     pub woke: bool,
-}
-
-/// The last records that were folded.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Last {
-    pub(super) events: Option<Mark>,
-    pub(super) decisions: Option<Mark>,
-    pub(super) outcomes: Option<Mark>,
 }

@@ -4,12 +4,12 @@
 
 use std::fmt;
 
-use winback_bus::{Commit as Position, Fit, Kept, Log, Mark, Place, fit};
-use winback_contract::ids::digest;
+use winback_bus::{Commit as Position, Kept, Log, Mark, Misfit, Place, misfit};
 use winback_contract::{BundleHash, Offset, Partition, Timestamp, Topic};
-use winback_store::{Commit, Committed, Marks, Meta, Standing, Store};
+use winback_store::{Meta, Standing, Store};
 
-use super::recover;
+use super::{commit_meta, recover};
+use crate::acquire::{begin, move_to};
 use crate::config::Config;
 use crate::error::Error;
 use crate::partition::mark_at;
@@ -51,7 +51,7 @@ pub enum Loss {
         /// The first offset that is kept.
         start: Offset,
         /// How it does not fit.
-        fit: Fit,
+        misfit: Misfit,
         /// Whose it is.
         who: PositionOf,
     },
@@ -75,10 +75,10 @@ impl fmt::Display for Loss {
                 place,
                 from,
                 start,
-                fit,
+                misfit,
                 ..
-            } => match fit {
-                Fit::Deleted { .. } => write!(
+            } => match misfit {
+                Misfit::Deleted { .. } => write!(
                     f,
                     "{}, partition {}: {} positions are given up ({from} to {}); no timer and no grant is",
                     place.topic,
@@ -86,7 +86,7 @@ impl fmt::Display for Loss {
                     start.0 - from.0,
                     start.0 - 1
                 ),
-                _ => write!(
+                Misfit::MadeAnew => write!(
                     f,
                     "{}, partition {}: the topic was made anew. What the old one had from position {from} on is given up, how many is \
                      not known any more; no timer and no grant is. The new one is read from its start",
@@ -108,33 +108,25 @@ pub async fn losses(
     store: &dyn Store,
 ) -> Result<Vec<Loss>, Error> {
     let partitions: Vec<Partition> = config.partitions.all().collect();
-    let marks = super::marks(log, config, &partitions).await?;
-    let echoes = log
-        .committed(&config.group(), &config.names.name(Topic::Events))
-        .await?;
+    let known = super::known(log, config, &partitions).await?;
     let mut losses = Vec::new();
     for (partition, meta) in partitions.iter().zip(store.metas(&partitions).await?) {
-        let echo = echoes.get(partition.0 as usize).and_then(Option::as_ref);
-        let echo = echo.and_then(|commit| super::read(&commit.metadata));
-        let known = [echo, marks.get(partition).copied()]
-            .into_iter()
-            .flatten()
-            .max();
-        match (meta, known) {
-            (None, Some(known)) => losses.push(Loss::Empty {
+        let known = known.get(partition).copied();
+        let Some(meta) = meta else {
+            losses.extend(known.map(|known| Loss::Empty {
                 partition: *partition,
                 known,
-            }),
-            (None, None) => {}
-            (Some(meta), _) if meta.last_commit.is_none() => {}
-            (Some(meta), _) => {
-                for (topic, from, mark) in positions(&meta) {
-                    let place = Place::new(&config.names.name(topic), *partition);
-                    let who = PositionOf(Who::Sessions(topic, known.unwrap_or_default()));
-                    let mark = mark_at(from, mark);
-                    losses.extend(judge(config, log, place, (from, mark), who).await?);
-                }
-            }
+            }));
+            continue;
+        };
+        if meta.last_commit.is_none() {
+            continue;
+        }
+        for (topic, from, mark) in meta.inputs() {
+            let place = Place::new(&config.names.name(topic), *partition);
+            let who = PositionOf(Who::Sessions(topic, known.unwrap_or_default()));
+            let mark = mark_at(from, mark);
+            losses.extend(judge(config, log, place, (from, mark), who).await?);
         }
     }
     for group in groups {
@@ -152,22 +144,13 @@ pub async fn losses(
             let partition = Partition(u32::try_from(index).unwrap_or(u32::MAX));
             let place = Place::new(&group.topic, partition);
             let kept = Kept::read(&commit.metadata);
-            let start = starts.get(index).copied().unwrap_or_default();
+            let start = partition.among(&starts);
             let from = kept.go_on(commit.next, start).unwrap_or(commit.next);
             let who = PositionOf(Who::Group(group.name.clone(), kept.generation));
             losses.extend(judge(config, log, place, (from, kept.mark), who).await?);
         }
     }
     Ok(losses)
-}
-
-fn positions(meta: &Meta) -> [(Topic, Offset, &str); 3] {
-    let (positions, marks) = (meta.positions, &meta.marks);
-    [
-        (Topic::Events, positions.events, &marks.events),
-        (Topic::Decisions, positions.decisions, &marks.decisions),
-        (Topic::Outcomes, positions.outcomes, &marks.outcomes),
-    ]
 }
 
 async fn judge(
@@ -177,12 +160,12 @@ async fn judge(
     (from, mark): (Offset, Option<Mark>),
     who: PositionOf,
 ) -> Result<Option<Loss>, Error> {
-    let (fit, start) = fit(log, &config.group(), &place, from, mark).await?;
-    Ok((fit != Fit::Fits).then_some(Loss::Position {
+    let (found, start) = misfit(log, &config.group(), &place, from, mark).await?;
+    Ok(found.map(|misfit| Loss::Position {
         place,
         from,
         start,
-        fit,
+        misfit,
         who,
     }))
 }
@@ -201,27 +184,27 @@ pub async fn give_up(
     for loss in losses {
         match loss {
             Loss::Empty { partition, known } => {
-                begin(config, *partition, *known, (now, active), log, store).await?
+                begin_anew(config, *partition, *known, (now, active), log, store).await?
             }
             Loss::Position {
                 place,
                 start,
-                fit,
+                misfit,
                 who: PositionOf(who),
                 ..
             } => match who {
                 Who::Sessions(topic, known) => {
-                    let mut meta = store.acquire(place.partition, *known).await?;
-                    let base = meta.clone();
-                    set(&mut meta, *topic, *start);
+                    let base = store.acquire(place.partition, *known).await?;
+                    let mut meta = base.clone();
+                    move_to(&mut meta, *topic, *start);
                     note(&mut meta, now, loss);
-                    commit(place.partition, meta, base, store).await?;
+                    commit_meta(place.partition, store, base, meta, Vec::new()).await?;
                 }
                 Who::Group(group, generation) => {
                     let seconds = u32::try_from(now.as_millis() / 1_000).unwrap_or(u32::MAX);
-                    let generation = match fit {
-                        Fit::MadeAnew => seconds.max(generation.saturating_add(1)),
-                        _ => *generation,
+                    let generation = match misfit {
+                        Misfit::MadeAnew => seconds.max(generation.saturating_add(1)),
+                        Misfit::Deleted { .. } => *generation,
                     };
                     let kept = Kept {
                         generation,
@@ -240,19 +223,8 @@ pub async fn give_up(
     Ok(())
 }
 
-fn set(meta: &mut Meta, topic: Topic, start: Offset) {
-    let (positions, marks) = (&mut meta.positions, &mut meta.marks);
-    let (position, mark) = match topic {
-        Topic::Decisions => (&mut positions.decisions, &mut marks.decisions),
-        Topic::Outcomes => (&mut positions.outcomes, &mut marks.outcomes),
-        _ => (&mut positions.events, &mut marks.events),
-    };
-    *position = start;
-    mark.clear();
-}
-
 /// Begins an empty partition from what Kafka still holds.
-async fn begin(
+async fn begin_anew(
     config: &Config,
     partition: Partition,
     known: Standing,
@@ -260,21 +232,13 @@ async fn begin(
     log: &dyn Log,
     store: &dyn Store,
 ) -> Result<(), Error> {
-    let mut meta = store.acquire(partition, known).await?;
-    let base = meta.clone();
-    meta.marks = Marks::default();
-    for topic in [Topic::Events, Topic::Decisions, Topic::Outcomes] {
-        let starts = log.starts(&config.names.name(topic)).await?;
-        let start = starts
-            .get(partition.0 as usize)
-            .copied()
-            .unwrap_or_default();
-        set(&mut meta, topic, start);
-    }
+    let base = store.acquire(partition, known).await?;
+    let mut meta = base.clone();
+    begin(&mut meta, partition, config, log).await?;
     meta.bundle = active;
     meta.recovering = Some(0);
     note(&mut meta, now, &Loss::Empty { partition, known });
-    let mut meta = commit(partition, meta, base, store).await?;
+    let mut meta = commit_meta(partition, store, base, meta, Vec::new()).await?;
     recover(partition, config, log, store, &mut meta).await?;
     Ok(())
 }
@@ -284,38 +248,4 @@ fn note(meta: &mut Meta, now: Timestamp, loss: &Loss) {
         meta.given_up.push('\n');
     }
     meta.given_up.push_str(&format!("{now} {loss}"));
-}
-
-async fn commit(
-    partition: Partition,
-    meta: Meta,
-    base: Meta,
-    store: &dyn Store,
-) -> Result<Meta, Error> {
-    let parts = [partition.0.to_be_bytes()];
-    let id = digest(
-        "give up",
-        &[
-            &parts[0],
-            &base.epoch.to_be_bytes(),
-            &base.sequence.to_be_bytes(),
-        ],
-    );
-    let next = Meta {
-        sequence: base.sequence + 1,
-        last_commit: Some(id),
-        ..meta.clone()
-    };
-    let commit = Commit {
-        epoch: base.epoch,
-        sequence: base.sequence,
-        id,
-        meta,
-        base: Some(base),
-        ..Commit::default()
-    };
-    match store.commit(partition, &commit).await? {
-        Committed::Applied | Committed::AlreadyApplied => Ok(next),
-        Committed::Fenced { .. } => Err(Error::Fenced(partition)),
-    }
 }

@@ -4,12 +4,12 @@
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use winback_contract::{FailedReason, MessageId, Timestamp};
+use winback_contract::{FailedReason, MessageId, Timestamp, Topic};
 use winback_journey::{Coupons, GrantState};
 use winback_store::Commit;
 
 use super::{Shared, Taken};
-use crate::batch::{Batch, Finished, Input};
+use crate::batch::Finished;
 use crate::cache::Cache;
 use crate::entry::Entry;
 use crate::error::Error;
@@ -55,23 +55,15 @@ impl Owned {
         frontier: Timestamp,
     ) -> (Commit, Vec<Entry>, Finished) {
         let sent = self.sent;
-        let ground = self.ground(shared, frontier);
-        let mut batch = Batch::new(
-            ground,
-            &mut self.cache,
-            &self.meta,
-            &self.news,
-            &self.sellers,
-            &mut self.coupons,
-        );
+        let mut batch = self.batch(shared, frontier);
         for (record, _) in &taken.decisions {
-            batch.aside(Input::Decision, record, FailedReason::Panicked);
+            batch.aside(Topic::Decisions, record, FailedReason::Panicked);
         }
         for (record, _) in &taken.outcomes {
-            batch.aside(Input::Outcome, record, FailedReason::Panicked);
+            batch.aside(Topic::Outcomes, record, FailedReason::Panicked);
         }
         for (record, _) in &taken.events {
-            batch.aside(Input::Event, record, FailedReason::Panicked);
+            batch.aside(Topic::Events, record, FailedReason::Panicked);
         }
         for (id, _) in &taken.due {
             batch.put_off(*id);
@@ -79,6 +71,7 @@ impl Owned {
         if let Some((_, next)) = &taken.sweep {
             crate::sweep::got_on(&mut batch.meta, next.clone());
         }
+        batch.reached(&taken.last());
         batch.finish(sent)
     }
 }

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use winback_bus::Record;
+use winback_bus::{Mark, Record};
 use winback_contract::version::{Unread, Versioned, read};
 use winback_contract::{
     Body, CustomerId, Decision, EventRecord, Offset, Outcome, Partition, Timestamp, Topic,
@@ -32,6 +32,23 @@ pub(super) struct Taken {
 }
 
 impl Taken {
+    /// The marks of the last records of each topic, where there is any.
+    pub(super) fn last(&self) -> Vec<(Topic, Mark)> {
+        let last = [
+            (Topic::Events, self.events.last().map(|(record, _)| record)),
+            (
+                Topic::Decisions,
+                self.decisions.last().map(|(record, _)| record),
+            ),
+            (
+                Topic::Outcomes,
+                self.outcomes.last().map(|(record, _)| record),
+            ),
+        ];
+        let mark = |(topic, record): (Topic, Option<&Record>)| Some((topic, Mark::of(record?)));
+        last.into_iter().filter_map(mark).collect()
+    }
+
     /// How many inputs it holds.
     pub(super) fn count(&self) -> usize {
         self.events.len()
