@@ -29,6 +29,10 @@ pub(crate) fn erase(
         });
         return;
     }
+    if is_of_before(customer, record.arrival) {
+        out.count(Count::Duplicate);
+        return;
+    }
     while !customer.journeys.is_empty() {
         end(customer, 0, Reason::Erased, record.arrival, world, out);
     }
@@ -40,7 +44,7 @@ pub(crate) fn erase(
         scheduled: customer.scheduled,
         absorbed: std::mem::take(&mut customer.absorbed),
         last_activity: Some(record.arrival),
-        erased: customer.erased.max(Some(record.arrival)),
+        erased: Some(record.arrival),
         ..Customer::default()
     };
 }

@@ -173,7 +173,10 @@ impl<'a> Batch<'a> {
             }
             return;
         }
-        if !self.is_news(&event.source) {
+        // Nor has the word to forget somebody: said twice, it is known by its moment, and it must not get lost to another one
+        // of the same moment.
+        let is_erasure = matches!(event.body, Body::Erased);
+        if !is_erasure && !self.is_news(&event.source) {
             self.repeats += 1;
             return;
         }

@@ -2,12 +2,13 @@
 //! (INV-5).
 
 use winback_contract::{
-    Body, Channel, CustomerId, JourneyId, MessageId, Partition, Reason, SourceKind, Span,
-    Transition,
+    Body, Channel, CustomerId, EventId, EventRecord, JourneyId, MessageId, Offset, Partition,
+    Reason, SourceKind, SourcePosition, Span, Transition,
 };
 
 use super::world::{CART, Life, added, at, ordered, viewed};
 use crate::customer::Customer;
+use crate::input;
 use crate::state::Pending;
 
 const MORNING: &str = "2026-01-05T10:00:00Z";
@@ -120,4 +121,34 @@ fn what_waits_for_dispatch_is_taken_back() {
     erased(&mut life);
     assert_eq!(life.withdrawn, [waiting], "it could still be claimed");
     assert!(life.customer.messages.is_empty());
+}
+
+/// A record that is read again must not forget whoever came back meanwhile.
+#[test]
+fn the_same_word_twice_forgets_once() {
+    let mut life = Life::new(MORNING, &[CART]);
+    life.event(viewed());
+    life.wait(Span::from_mins(5));
+    let said = EventRecord {
+        v: EventRecord::ERASED,
+        to: life.me,
+        id: EventId([1; 16]),
+        source: SourcePosition {
+            stream: "t".into(),
+            partition: Partition(0),
+            offset: Offset(1),
+            index: 0,
+        },
+        kind: SourceKind::Live,
+        arrival: life.now,
+        at: life.now,
+        body: Body::Erased,
+    };
+    life.with(|customer, world| input::apply(customer, &said, world));
+    life.wait(Span::from_mins(5));
+    life.event(added("c1"));
+    life.with(|customer, world| input::apply(customer, &said, world));
+    assert!(!life.customer.carts.is_empty());
+    life.wait(Span::from_hours(2));
+    assert_eq!(life.sent.len(), 1);
 }

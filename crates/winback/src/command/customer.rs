@@ -5,10 +5,8 @@ use std::sync::Arc;
 
 use serde_json::json;
 use winback_bus::{Log as _, Outgoing};
-use winback_contract::{
-    Body, EventId, EventRecord, Offset, SourceKind, SourcePosition, Timestamp, Topic,
-};
-use winback_service::Clock;
+use winback_contract::{Body, EventId, EventRecord, Offset, SourceKind, SourcePosition, Topic};
+use winback_store::Store;
 
 use super::connect;
 use crate::config::Config;
@@ -60,13 +58,13 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
             let shown = json!({ "profiles": profiles, "state": found.customer, "journeys_and_decisions": past });
             output::print(&serde_json::to_string_pretty(&shown)?);
         }
-        Arguments::Erase { profile, yes } => erase(&profile, yes, config).await?,
+        Arguments::Erase { profile, yes } => erase(&profile, yes, config, &store).await?,
     }
     Ok(())
 }
 
 /// Writes the word to `events`: the partition's owner applies it in order with everything else.
-async fn erase(profile: &str, yes: bool, config: &Config) -> Result<(), Error> {
+async fn erase(profile: &str, yes: bool, config: &Config, store: &dyn Store) -> Result<(), Error> {
     let id = super::why::profile(profile, &config.shop.id)?;
     if !yes {
         return Err(Error::Usage(
@@ -75,7 +73,8 @@ async fn erase(profile: &str, yes: bool, config: &Config) -> Result<(), Error> {
         ));
     }
     let log = connect::kafka(config)?;
-    let now = Timestamp::from_millis(Clock::real().now_millis());
+    // The store's clock, which all others go by: one that is a day ahead here would drop what the person says tomorrow.
+    let now = store.time().await?;
     let partition = config.kafka.partitions.of(id);
     let record = EventRecord {
         v: EventRecord::ERASED,
