@@ -49,6 +49,16 @@ pub struct Running {
     pub http: u16,
 }
 
+impl Running {
+    /// The sum of all series of its metrics that begin so; `None` where it does not answer.
+    pub fn sum(&self, series: &str) -> Option<u64> {
+        let answer = get(self.http, "/metrics")?;
+        let values = answer.lines().filter(|line| line.starts_with(series));
+        let numbers = values.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok());
+        Some(numbers.sum())
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct Shop {

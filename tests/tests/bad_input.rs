@@ -6,18 +6,9 @@ use std::time::Duration;
 
 use serde_json::json;
 use winback_testkit::until;
+use winback_tests::carts::POLICY;
 use winback_tests::shop::get;
 use winback_tests::{Running, Shop};
-
-const POLICY: &str = r#"apiVersion: winback/v1
-kind: Policy
-metadata: { name: shop }
-spec:
-  shop: { zone: Europe/Kyiv, locale: en, currency: EUR }
-  topics: { marketing: { consent: not_denied } }
-  groups: { cart: { ended_by: Order Completed } }
-  senders: { email: { from: "Shop <hello@shop.example>", unsubscribe: "mailto:out@shop.example" } }
-"#;
 
 const CART: &str = "apiVersion: winback/v1
 kind: Campaign
@@ -202,6 +193,8 @@ fn what_is_not_as_it_must_be_is_refused_with_the_way_out() {
         sessions.child.terminate(Duration::from_secs(10)),
         Ok(Some(0))
     );
+    let brief = "raise sessions.claim_timeout";
+    refused(&shop, "WINBACK__SESSIONS__CLAIM_TIMEOUT", "2s", brief);
     shop.redis = winback_testkit::Redis::start().unwrap();
     let url = shop.redis.url().to_owned();
     refused(&shop, "WINBACK__STORE__URL", &url, "Redis is empty");

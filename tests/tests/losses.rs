@@ -4,49 +4,17 @@
 
 use std::time::Duration;
 
-use serde_json::json;
 use winback_testkit::files::Folder;
 use winback_testkit::until;
-use winback_tests::{Shop, run};
-
-const POLICY: &str = "apiVersion: winback/v1
-kind: Policy
-metadata: { name: shop }
-spec:
-  shop: { zone: Europe/Kyiv, locale: en, currency: EUR }
-  topics: { marketing: { consent: not_denied } }
-  groups: { cart: { ended_by: Order Completed } }
-  senders: { email: { from: \"Shop <hello@shop.example>\", unsubscribe: [\"mailto:out@shop.example\"] } }
-";
-
-const CART: &str = "apiVersion: winback/v1
-kind: Campaign
-metadata: { name: cart, group: cart }
-spec:
-  enter: { on: Product Added, key: event.cart_id, idle: 3s }
-  exit: { converted: Order Completed }
-  cascade: [ { step: reminder, send: [email] } ]
-";
-
-const MAIL: &str = "<mjml><mj-head><mj-title>Your cart</mj-title></mj-head><mj-body><mj-section><mj-column><mj-text>It waits.</mj-text></mj-column></mj-section></mj-body></mjml>";
+use winback_tests::{Shop, carts, run};
 
 fn open() -> Shop {
-    let campaigns = [
-        ("cart/campaign.yaml", CART),
-        ("cart/templates/reminder.email.en.mjml", MAIL),
-    ];
-    Shop::open(POLICY, &campaigns, &[]).unwrap()
+    carts::open("3s", &[]).unwrap()
 }
 
 fn cart(shop: &Shop, user: &str) {
     let mut storefront = shop.storefront().unwrap();
-    let traits = json!({ "email": format!("{user}@example.com") });
-    let identify = json!({ "type": "identify", "userId": user, "traits": traits });
-    storefront.send("k", &identify).unwrap();
-    let line = json!({ "cart_id": user, "product_id": "p", "price": 5 });
-    let added =
-        json!({ "type": "track", "event": "Product Added", "userId": user, "properties": line });
-    storefront.send("k", &added).unwrap();
+    storefront.leave_cart(user).unwrap();
     storefront.close().unwrap();
 }
 

@@ -4,17 +4,8 @@
 
 use winback_testkit::Kafka;
 use winback_tests::Shop;
+use winback_tests::carts::POLICY;
 use winback_tests::shop::run;
-
-const POLICY: &str = r#"apiVersion: winback/v1
-kind: Policy
-metadata: { name: shop }
-spec:
-  shop: { zone: Europe/Kyiv, locale: en, currency: EUR }
-  topics: { marketing: { consent: not_denied } }
-  groups: { cart: { ended_by: Order Completed } }
-  senders: { email: { from: "Shop <hello@shop.example>", unsubscribe: "mailto:out@shop.example" } }
-"#;
 
 const AUTHORIZER: &str = "
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer

@@ -7,62 +7,29 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use serde_json::json;
 use winback_testkit::until;
-use winback_tests::shop::get;
-use winback_tests::{Running, Shop};
-
-const POLICY: &str = "apiVersion: winback/v1
-kind: Policy
-metadata: { name: shop }
-spec:
-  shop: { zone: Europe/Kyiv, locale: en, currency: EUR }
-  topics: { marketing: { consent: not_denied } }
-  groups: { cart: { ended_by: Order Completed } }
-  senders: { email: { from: \"Shop <hello@shop.example>\", unsubscribe: [\"mailto:out@shop.example\"] } }
-";
-
-const CART: &str = "apiVersion: winback/v1
-kind: Campaign
-metadata: { name: cart, group: cart }
-spec:
-  enter: { on: Product Added, key: event.cart_id, idle: 4s }
-  exit: { converted: Order Completed }
-  cascade: [ { step: reminder, send: [email] } ]
-";
-
-const MAIL: &str = "<mjml><mj-head><mj-title>Your cart</mj-title></mj-head><mj-body><mj-section><mj-column><mj-text>It waits.</mj-text></mj-column></mj-section></mj-body></mjml>";
+use winback_tests::{Running, Shop, carts};
 
 const PEOPLE: usize = 24;
 
-fn open() -> Shop {
-    let campaigns = [
-        ("cart/campaign.yaml", CART),
-        ("cart/templates/reminder.email.en.mjml", MAIL),
-    ];
-    Shop::open(POLICY, &campaigns, &[]).unwrap()
-}
-
-fn carts(shop: &Shop, name: &str, people: usize) {
+fn leave_carts(shop: &Shop, name: &str, people: usize) {
     let mut storefront = shop.storefront().unwrap();
     for number in 0..people {
-        let user = format!("{name}{number}");
-        let email = format!("{user}@example.com");
-        let traits = json!({ "type": "identify", "userId": user, "traits": { "email": email } });
-        storefront.send(&user, &traits).unwrap();
-        let line = json!({ "cart_id": format!("k{user}"), "product_id": "p1", "price": 12.5 });
-        let added = json!({ "type": "track", "event": "Product Added", "userId": user, "properties": line });
-        storefront.send(&user, &added).unwrap();
+        storefront.leave_cart(&format!("{name}{number}")).unwrap();
     }
     storefront.close().unwrap();
 }
 
-/// The sum of all series of a metric.
-fn sum(running: &Running, series: &str) -> Option<u64> {
-    let answer = get(running.http, "/metrics")?;
-    let values = answer.lines().filter(|line| line.starts_with(series));
-    let numbers = values.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok());
-    Some(numbers.sum())
+/// A shop whose carts wait for their time, served by one process.
+fn waiting() -> (Shop, Running) {
+    let shop = carts::open("4s", &[]).unwrap();
+    let all = shop.serve("all").unwrap();
+    leave_carts(&shop, "u", PEOPLE);
+    until(Duration::from_secs(30), "carts wait for their time", || {
+        all.sum("winback_inputs_total{result=\"applied\"}") >= Some(2 * PEOPLE as u64)
+    })
+    .unwrap();
+    (shop, all)
 }
 
 /// How often each address was written to.
@@ -106,7 +73,7 @@ fn all_told(shop: &Shop, people: usize) {
 fn recovered(shop: &Shop, running: &Running) {
     let sent = "winback_recovered_messages_total{result=\"sent\"}";
     let known = until(Duration::from_secs(60), "it recovers by itself", || {
-        sum(running, sent) == Some(PEOPLE as u64)
+        running.sum(sent) == Some(PEOPLE as u64)
     });
     assert!(known.is_ok(), "{known:?}\n{}", shop.text("all"));
 }
@@ -125,38 +92,26 @@ fn once_each(shop: &Shop) {
 
 #[test]
 fn winback_dies_with_redis_and_redis_comes_back_older() {
-    let mut shop = open();
-    let mut all = shop.serve("all").unwrap();
-    carts(&shop, "u", PEOPLE);
-    until(Duration::from_secs(30), "carts wait for their time", || {
-        sum(&all, "winback_inputs_total{result=\"applied\"}") >= Some(2 * PEOPLE as u64)
-    })
-    .unwrap();
+    let (mut shop, mut all) = waiting();
     shop.redis.snapshot().unwrap();
     all_told(&shop, PEOPLE);
     all.child.kill();
     shop.redis.roll_back().unwrap();
     let all = shop.serve("all").unwrap();
     recovered(&shop, &all);
-    carts(&shop, "v", 5);
+    leave_carts(&shop, "v", 5);
     all_told(&shop, PEOPLE + 5);
     once_each(&shop);
 }
 
 #[test]
 fn redis_comes_back_older_under_services_that_run() {
-    let mut shop = open();
-    let all = shop.serve("all").unwrap();
-    carts(&shop, "u", PEOPLE);
-    until(Duration::from_secs(30), "carts wait for their time", || {
-        sum(&all, "winback_inputs_total{result=\"applied\"}") >= Some(2 * PEOPLE as u64)
-    })
-    .unwrap();
+    let (mut shop, all) = waiting();
     shop.redis.snapshot().unwrap();
     all_told(&shop, PEOPLE);
     shop.redis.roll_back().unwrap();
     recovered(&shop, &all);
-    carts(&shop, "v", 5);
+    leave_carts(&shop, "v", 5);
     all_told(&shop, PEOPLE + 5);
     once_each(&shop);
 }
