@@ -109,6 +109,66 @@ async fn a_claim_needs_a_fresh_lease_of_the_partitions_owner() {
     }
 }
 
+/// INV-4 and INV-5: what was vouched for before a restart says nothing of what is here now, and whoever's claim ran out must
+/// not begin to send.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_is_of_this_run_of_the_server_and_of_its_time() {
+    let mut redis = Redis::start().unwrap();
+    let memory = MemoryStore::new(Clock::real());
+    let real = real(&redis, "run:", winback_store::redis::Mode::Function).await;
+    let stores: [&dyn Store; 2] = [&memory, &real];
+    let mut epoch = 0;
+    for store in stores {
+        let meta = store.acquire(P, Standing::default()).await.unwrap();
+        let now = store.time().await.unwrap();
+        let grant = |id| GrantWrite::Grant {
+            message: MessageId([id; 16]),
+            attempt: 1,
+            not_before: Timestamp::default(),
+            not_after: now + Span::from_hours(1),
+        };
+        let commit = Commit {
+            epoch: meta.epoch,
+            sequence: meta.sequence,
+            id: [8; 16],
+            grants: [1, 2].map(grant).into(),
+            ..Commit::default()
+        };
+        store.commit(P, &commit).await.unwrap();
+        epoch = meta.epoch;
+        store.renew(&[lease(epoch, Some(now))]).await.unwrap();
+        let brief = ClaimTerms {
+            timeout: Span::from_millis(1),
+            ..TERMS
+        };
+        let claim = || store.claim(P, MessageId([1; 16]), 1, 1, brief);
+        assert_eq!(claim().await.unwrap(), Claim::Claimed);
+        // The same token asks again, as after a lost answer, when its time is over.
+        let mut answer = Claim::Claimed;
+        for _ in 0..10_000 {
+            answer = claim().await.unwrap();
+            if answer != Claim::Claimed {
+                break;
+            }
+        }
+        assert_eq!(answer, Claim::Taken);
+    }
+    memory.restore(memory.snapshot());
+    redis.restart().unwrap();
+    for store in stores {
+        let claim = || store.claim(P, MessageId([2; 16]), 1, 1, TERMS);
+        let mut answer = claim().await;
+        // A connection of before the restart is replaced by the next call.
+        while matches!(answer, Err(winback_store::Error::Unavailable(_))) {
+            answer = claim().await;
+        }
+        assert_eq!(answer, Ok(Claim::Lagging));
+        let now = store.time().await.unwrap();
+        store.renew(&[lease(epoch, Some(now))]).await.unwrap();
+        assert_eq!(claim().await, Ok(Claim::Claimed));
+    }
+}
+
 fn lease(epoch: u64, applied: Option<Timestamp>) -> Lease {
     Lease {
         partition: P,

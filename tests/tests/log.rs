@@ -267,3 +267,21 @@ async fn the_logs_refuse_alike() {
         assert!(!log.cluster_id().await.unwrap().is_empty());
     }
 }
+
+/// INV-6: a shop adds a partition to its topic, and an order lies in it a moment later.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_that_was_added_a_moment_ago_counts() {
+    let kafka = Kafka::start().unwrap();
+    let log = kafka_log(&kafka);
+    create(&log, "raw").await;
+    assert_eq!(log.arrived("raw").await.unwrap().len(), PARTITIONS as usize);
+    let more = (PARTITIONS + 1).to_string();
+    let alter = ["--alter", "--topic", "raw", "--partitions", &more];
+    kafka
+        .tool("org.apache.kafka.tools.TopicCommand", &alter)
+        .unwrap();
+    assert_eq!(
+        log.arrived("raw").await.unwrap().len(),
+        PARTITIONS as usize + 1
+    );
+}

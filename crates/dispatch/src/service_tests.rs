@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use winback_bus::Record;
 use winback_bus::memory::MemoryLog;
 use winback_campaign::Files;
-use winback_contract::message::Facts;
+use winback_contract::message::{CartFacts, Facts};
 use winback_contract::*;
 use winback_store::{Claim, ClaimTerms, Commit, GrantWrite, Lease, MemoryStore, Meta};
 
@@ -400,4 +400,56 @@ async fn a_slow_send_holds_up_no_report() {
     assert_eq!((reported.len(), stage.sent()), (2, 2));
     let committed = stage.log.committed("t.dispatch.sms", &topic).await.unwrap();
     assert_eq!(committed[0].as_ref().map(|commit| commit.next.0), Some(2));
+}
+
+/// A stranger sends a product with his own address, for somebody else's mailbox.
+#[tokio::test]
+async fn a_message_leads_to_no_strangers_page() {
+    let mut stage = Stage::new(None).await;
+    stage.run().await;
+    let bundle = stage.service.bundles.all().next().unwrap().clone();
+    let mut message = message(bundle.hash);
+    message.facts.cart = Some(CartFacts {
+        items: Vec::new(),
+        more: 0,
+        total: None,
+        url: Some("https://evil.example/win".into()),
+    });
+    message.facts.customer.first_name = Some("Ann, see https://evil.example".into());
+    let mail = crate::compose::compose(&bundle, &message).unwrap();
+    let facts = mail.facts.to_string();
+    assert!(
+        facts.contains("Ann, see") && !facts.contains("evil"),
+        "{facts}"
+    );
+}
+
+/// INV-4: a claim whose answer came too late to send anything is not sent under: whoever waits for it has given it up.
+#[tokio::test]
+async fn nothing_is_begun_when_the_time_of_its_claim_is_over() {
+    let mut stage = Stage::new(None).await;
+    let sender = Arc::get_mut(&mut stage.service.sender).unwrap();
+    sender.config.claim_timeout = Span::from_millis(0);
+    let outcomes = stage.run().await;
+    assert_eq!(stage.sent(), 0);
+    assert_eq!(outcomes[0].status, OutcomeStatus::Deferred);
+}
+
+/// What is with its provider when the process is told to stop is waited for, and told.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_on_its_way_at_shutdown_is_reported() {
+    let slow = MessageId([1; 16]);
+    let mut stage = Stage::on(Clock::real(), None, &[], &[slow]).await;
+    let free = Arc::new(tokio::sync::Notify::new());
+    *stage.provider.2.lock().unwrap() = Some((slow.to_string(), free.clone()));
+    while stage.service.flights.is_empty() {
+        stage.service.step(Duration::ZERO).await.unwrap();
+    }
+    stage.service.sender.shutdown.raise();
+    // It is in the provider's hands when the loop ends.
+    free.notify_one();
+    let (log, names) = (stage.log.clone(), stage.names.clone());
+    stage.service.run(Health::new()).await.unwrap();
+    let told = log.dump(&names.name(Topic::Outcomes));
+    assert_eq!(told.len(), 1);
 }

@@ -277,3 +277,43 @@ impl Config {
 pub(crate) fn span(duration: Duration) -> Span {
     Span::from_millis(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail")]
+mod tests {
+    use super::*;
+    use crate::command::connect::topics;
+
+    #[test]
+    fn two_sources_of_one_name_or_topic_are_refused() {
+        let config = Config::embedded().unwrap();
+        assert!(config.sources_are_told_apart().is_ok());
+        let first = config.sources[0].clone();
+        for (name, topic) in [
+            (first.name.as_str(), "another"),
+            ("another", first.topic.as_str()),
+        ] {
+            let mut config = config.clone();
+            let (name, topic) = (name.to_owned(), topic.to_owned());
+            config.sources.push(SourceConfig {
+                name,
+                topic,
+                ..first.clone()
+            });
+            let refused = config.sources_are_told_apart().unwrap_err().to_string();
+            assert!(refused.contains("share a name or a topic"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn three_replicas_ask_for_two_in_sync() {
+        let mut config = Config::embedded().unwrap();
+        for (replication, wanted) in [(1, None), (2, None), (3, Some("2"))] {
+            config.kafka.replication = replication;
+            for spec in topics(&config) {
+                let found = spec.settings.get("min.insync.replicas").map(String::as_str);
+                assert_eq!(found, wanted, "{}", spec.name);
+            }
+        }
+    }
+}

@@ -3,7 +3,7 @@
 
 use winback_contract::{Body, CustomerId, Event, Identities, IdentityKind, SourceKind, Span};
 
-use super::world::{CART, Life, added, known, viewed};
+use super::world::{CART, Life, POLICY, added, emptied, known, viewed};
 
 const MORNING: &str = "2026-01-05T10:00:00Z";
 
@@ -98,6 +98,56 @@ fn a_conversion_that_is_no_order_ends_what_is_handed_over() {
             "its condition does not hold"
         );
     }
+}
+
+const PEEK: &str = "apiVersion: winback/v1
+kind: Campaign
+metadata: { name: peek, group: peek, priority: 10 }
+spec:
+  enter: { on: Points Spent, after: 20m }
+  exit: { converted: Points Spent }
+  cascade: [ { step: come, send: [email] } ]
+";
+
+/// What began a journey is not what ends it, also where it is judged once more in a merge.
+#[test]
+fn a_merge_does_not_end_a_journey_by_its_own_beginning() {
+    let policy = POLICY.replace("groups: {", "groups: { peek: {},");
+    let life = |number: u8| {
+        let mut life = Life::with_policy(MORNING, &policy, &[PEEK]);
+        life.me = CustomerId([number; 16]);
+        life
+    };
+    let (mut device, mut user) = (life(1), life(2));
+    device.event(Event {
+        identities: self::device(),
+        ..viewed()
+    });
+    user.event(spent(None));
+    device.link_to(&mut user);
+    user.wait(Span::from_hours(1));
+    assert_eq!(user.sent.len(), 1);
+}
+
+/// Two carts are emptied: neither is forgotten for the other.
+#[test]
+fn each_cart_that_was_emptied_ends_its_own_journey_in_a_merge() {
+    let (mut device, mut user) = (life(1, CART), life(2, CART));
+    for cart in ["c1", "c2"] {
+        device.event(Event {
+            identities: self::device(),
+            ..added(cart)
+        });
+    }
+    user.wait(Span::from_mins(5));
+    device.wait(Span::from_mins(5));
+    for cart in ["c1", "c2"] {
+        user.event(added(cart));
+        user.event(emptied(cart));
+    }
+    device.link_to(&mut user);
+    user.wait(Span::from_days(1));
+    assert_eq!(user.sent.len(), 0, "{:?}", user.steps());
 }
 
 #[test]
