@@ -204,8 +204,9 @@ impl Service {
 
     /// Reads bundles and switches.
     async fn follow(&mut self) -> Result<(), Error> {
-        for value in self.campaigns.poll(Duration::ZERO).await? {
-            match self.bundles.offer(&value) {
+        let news = self.campaigns.poll(Duration::ZERO).await?;
+        for value in &news {
+            match self.bundles.offer(value) {
                 Offered::Refused(reason) => {
                     tracing::error!(reason, "a published bundle is left aside");
                 }
@@ -222,7 +223,9 @@ impl Service {
                 Offered::Taken(_) | Offered::Known | Offered::Activated(_) => {}
             }
         }
-        self.sender.pause(self.bundles.paused());
+        if !news.is_empty() {
+            self.sender.pause(self.bundles.paused());
+        }
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! Tolerant reading of JSON fields: numbers as text, numeric text as numbers, lengths bounded.
 
 use serde_json::{Map, Value};
-use winback_contract::FailedReason;
+use winback_contract::{EventId, FailedReason, ids::digest};
 
 /// Longest text kept of a field, in bytes (INV-12).
 pub const LONGEST: usize = 256;
@@ -49,16 +49,17 @@ pub fn text(map: &Map<String, Value>, name: &str) -> Result<Option<String>, Refu
 
 /// A text as long as what its name says it is.
 fn sized(name: &str, text: &str) -> Option<String> {
-    match name {
-        _ if name.ends_with("token") => cut(text, LONGEST_TOKEN),
-        _ if name.ends_with("url") => cut(text, LONGEST_URL).filter(|_| text.len() <= LONGEST_URL),
-        _ if name.to_ascii_lowercase().ends_with("id") && text.len() > LONGEST_ID => {
-            let hash = winback_contract::ids::digest("long id", &[text.as_bytes()]);
-            let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-            let beginning = cut(text, LONGEST_ID - hash.len() - 1)?;
-            Some(format!("{beginning}~{hash}"))
-        }
-        _ => clean(text),
+    if name.ends_with("token") {
+        cut(text, LONGEST_TOKEN)
+    } else if name.ends_with("url") {
+        cut(text, LONGEST_URL).filter(|_| text.len() <= LONGEST_URL)
+    } else if name.to_ascii_lowercase().ends_with("id") && text.len() > LONGEST_ID {
+        // As many hexadecimal digits as our own ids have.
+        let hash = EventId(digest("long id", &[text.as_bytes()])).to_string();
+        let beginning = cut(text, LONGEST_ID - hash.len() - 1)?;
+        Some(format!("{beginning}~{hash}"))
+    } else {
+        clean(text)
     }
 }
 
@@ -133,5 +134,37 @@ pub fn object<'a>(
             FailedReason::WrongType,
             format!("`{name}` must be an object"),
         )),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail")]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn kept(name: &str, value: &str) -> Option<String> {
+        let map = json!({ name: value });
+        text(map.as_object().unwrap(), name).unwrap()
+    }
+
+    #[test]
+    fn a_text_is_as_long_as_what_it_is() {
+        let long = "x".repeat(2_000);
+        assert_eq!(kept("name", &long).unwrap().len(), LONGEST);
+        assert_eq!(kept("push_token", &long).unwrap().len(), LONGEST_TOKEN);
+        // Two that begin alike stay two; one that is short enough stays as it is.
+        for name in ["userId", "product_id", "id"] {
+            let ids = ["a", "b"].map(|end| kept(name, &format!("{long}{end}")).unwrap());
+            assert_ne!(ids[0], ids[1], "{name}");
+            assert_eq!(ids[0].len(), LONGEST_ID);
+            assert_eq!(kept(name, "u42").unwrap(), "u42");
+        }
+        // Half of an address leads nowhere.
+        let page = |length: usize| format!("https://shop.example/{}", "p".repeat(length));
+        assert_eq!(kept("image_url", &page(400)), Some(page(400)));
+        assert_eq!(kept("image_url", &page(600)), None);
+        // A cut never splits a character.
+        assert!(kept("name", &"ї".repeat(200)).unwrap().len() <= LONGEST);
     }
 }

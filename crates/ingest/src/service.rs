@@ -3,6 +3,7 @@
 //! A failed write is repeated as a whole before anything later is read: order per source partition is kept, and
 //! what arrives twice is dropped by its position (INV-3).
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +38,8 @@ pub struct Shop {
 pub struct Service {
     source: SourceConfig,
     stream: Arc<str>,
+    /// Its name by partition, with the generation it is of.
+    streams: HashMap<Partition, (u32, Arc<str>)>,
     config: Config,
     shop: Shop,
     log: Arc<dyn Log>,
@@ -99,6 +102,7 @@ impl Service {
             catalogue_topic: Arc::from(catalogue_topic),
             catalogue,
             stream: Arc::from(format!("raw:{}", source.name)),
+            streams: HashMap::new(),
             events: Arc::from(names.name(Topic::Events)),
             failed: Arc::from(names.name(Topic::Failed)),
             links: Links::new(100_000),
@@ -188,6 +192,28 @@ impl Service {
         Ok(())
     }
 
+    /// The stream of a record's partition. A topic that was begun anew has the offsets of the old one: its generation in the
+    /// name tells them apart.
+    fn stream_of(&mut self, record: &Record) -> Arc<str> {
+        let place = Place {
+            topic: record.topic.clone(),
+            partition: record.partition,
+        };
+        let generation = self.member.generation(&place);
+        match self.streams.get(&place.partition) {
+            Some((known, stream)) if *known == generation => stream.clone(),
+            _ => {
+                let stream: Arc<str> = match generation {
+                    0 => self.stream.clone(),
+                    generation => Arc::from(format!("{}@{generation}", self.stream)),
+                };
+                self.streams
+                    .insert(place.partition, (generation, stream.clone()));
+                stream
+            }
+        }
+    }
+
     fn events_of(&mut self, record: &Record) -> Result<Vec<EventRecord>, Refusal> {
         let envelope = decode(record, self.config.max_bytes)?;
         let id = event_id(envelope.message_id.as_deref(), record);
@@ -210,12 +236,7 @@ impl Service {
                 .with_label_values(&[&self.source.name])
                 .inc();
         }
-        let place = Place::new(&record.topic, record.partition);
-        // A topic that was begun anew has the offsets of the old one: another stream tells them apart.
-        let stream: Arc<str> = match self.member.generation(&place) {
-            0 => self.stream.clone(),
-            generation => Arc::from(format!("{}@{generation}", self.stream)),
-        };
+        let stream = self.stream_of(record);
         let arrived = Arrived {
             stream: &stream,
             kind: self.source.kind,
