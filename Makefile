@@ -29,11 +29,12 @@ build: ## everything, tests and bench included
 unit: ## no broker needed
 	cargo test --workspace --lib --bins --locked
 
+# The whole workspace, so that its features are those of `build`, and nothing is compiled twice.
 e2e: ## real Kafka, Redis and SMTP, started as child processes
-	cargo test -p winback-tests $(addprefix --test ,$(E2E)) --locked -- --test-threads=1
+	cargo test --workspace $(addprefix --test ,$(E2E)) --locked -- --test-threads=1
 
 outages: setup build ## topics deleted and made anew, an emptied Redis: three minutes
-	cargo test -p winback-tests $(addprefix --test ,$(OUTAGES)) --locked -- --test-threads=1
+	cargo test --workspace $(addprefix --test ,$(OUTAGES)) --locked -- --test-threads=1
 
 lint: ## format, clippy, licences, deployment files
 	@./tests/announce.sh "checking format, lints, licences and deployment files: about five minutes the first time"

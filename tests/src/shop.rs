@@ -1,6 +1,6 @@
 //! One shop: its servers, its config, its services as child processes, and a storefront in Java.
 
-use std::io::Write as _;
+use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -26,18 +26,53 @@ pub fn binary() -> Result<PathBuf> {
     }
 }
 
+/// Longest run of a command: one that must end, and does not, fails its test instead of holding up all of them.
+const LONGEST: Duration = Duration::from_secs(120);
+
 /// Runs the binary to its end: exit code, stdout, stderr.
 ///
 /// # Errors
-/// When it can't be started.
+/// When it can't be started, or does not end; the message holds what it printed.
 pub fn run(command: &mut Command) -> Result<(i32, String, String)> {
-    let output = command.output().map_err(|error| error.to_string())?;
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Ok((
-        output.status.code().unwrap_or(-1),
-        text(&output.stdout),
-        text(&output.stderr),
-    ))
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| error.to_string())?;
+    let out = drain(child.stdout.take());
+    let err = drain(child.stderr.take());
+    let mut status = None;
+    let ended = until(LONGEST, &format!("{command:?} ends"), || {
+        status = child.try_wait().ok().flatten();
+        status.is_some()
+    });
+    if ended.is_err() {
+        drop(child.kill());
+        drop(child.wait());
+    }
+    let text = |reader: std::thread::JoinHandle<Vec<u8>>| {
+        String::from_utf8_lossy(&reader.join().unwrap_or_default()).into_owned()
+    };
+    let (out, err) = (text(out), text(err));
+    ended.map_err(|problem| format!("{problem}\n{out}\n{err}"))?;
+    let code = status.and_then(|status| status.code()).unwrap_or(-1);
+    Ok((code, out, err))
+}
+
+/// Reads a pipe to its end beside everything else: a full one would hold the process up.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "it ends with the process that writes"
+)]
+fn drain(pipe: Option<impl Read + Send + 'static>) -> std::thread::JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            drop(pipe.read_to_end(&mut bytes));
+        }
+        bytes
+    })
 }
 
 /// A service that runs.
@@ -278,11 +313,15 @@ impl Storefront {
     /// When a record was not taken.
     pub fn close(mut self) -> Result<()> {
         self.input = None;
-        let status = self.child.wait().map_err(|error| error.to_string())?;
-        if status.success() {
-            Ok(())
-        } else {
-            Err(format!("the storefront ended with {status}"))
+        let mut status = None;
+        let child = &mut self.child;
+        until(LONGEST, "the storefront ends", || {
+            status = child.try_wait().ok().flatten();
+            status.is_some()
+        })?;
+        match status {
+            Some(status) if status.success() => Ok(()),
+            other => Err(format!("the storefront ended with {other:?}")),
         }
     }
 }
@@ -296,7 +335,6 @@ impl Drop for Storefront {
 
 /// A GET on loopback; the whole answer.
 pub fn get(port: u16, path: &str) -> Option<String> {
-    use std::io::Read as _;
     let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
     write!(

@@ -154,13 +154,16 @@ fn what_is_not_as_it_must_be_is_refused_with_the_way_out() {
         &[],
     )
     .unwrap();
-    let refused = |shop: &Shop, key: &str, value: &str, expect: &str| {
-        let mut command = shop.command(&["serve", "sessions"]).unwrap();
+    let refuses = |shop: &Shop, what: &[&str], key: &str, value: &str, expect: &str| {
+        let mut command = shop.command(what).unwrap();
         command
             .env("WINBACK__HTTP__ADDRESS", "127.0.0.1:0")
             .env(key, value);
         let (code, _, err) = winback_tests::run(&mut command).unwrap();
         assert!(code == 3 && err.contains(expect), "{code}: {err}");
+    };
+    let refused = |shop: &Shop, key: &str, value: &str, expect: &str| {
+        refuses(shop, &["serve", "sessions"], key, value, expect);
     };
     refused(&shop, "WINBACK__KAFKA__PARTITIONS", "16", "fixed for life");
     refused(
@@ -175,6 +178,13 @@ fn what_is_not_as_it_must_be_is_refused_with_the_way_out() {
             .unwrap();
     refused(&shop, "WINBACK__STORE__URL", evicting.url(), "noeviction");
     evicting.kill();
+    for what in [["serve", "all"], ["config", "check"]] {
+        let (key, brief) = (
+            "WINBACK__SESSIONS__CLAIM_TIMEOUT",
+            "raise sessions.claim_timeout",
+        );
+        refuses(&shop, &what, key, "2s", brief);
+    }
     // Work until commits are echoed, then lose Redis' data.
     let mut sessions = shop.serve("all").unwrap();
     let mut storefront = shop.storefront().unwrap();
@@ -193,8 +203,6 @@ fn what_is_not_as_it_must_be_is_refused_with_the_way_out() {
         sessions.child.terminate(Duration::from_secs(10)),
         Ok(Some(0))
     );
-    let brief = "raise sessions.claim_timeout";
-    refused(&shop, "WINBACK__SESSIONS__CLAIM_TIMEOUT", "2s", brief);
     shop.redis = winback_testkit::Redis::start().unwrap();
     let url = shop.redis.url().to_owned();
     refused(&shop, "WINBACK__STORE__URL", &url, "Redis is empty");

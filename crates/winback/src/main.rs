@@ -5,6 +5,7 @@ mod config;
 mod error;
 mod folder;
 mod output;
+mod providers;
 mod publish;
 mod run;
 

@@ -9,6 +9,7 @@ use super::connect;
 use crate::config::Config;
 use crate::error::Error;
 use crate::output;
+use crate::providers;
 
 /// Show or check.
 #[derive(clap::Subcommand, Debug)]
@@ -28,6 +29,9 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
     match arguments {
         Arguments::Show => output::print(&serde_json::to_string_pretty(config)?),
         Arguments::Check { live: false } => {
+            for channel in config.channels() {
+                providers::of(config, channel)?;
+            }
             output::print("the config is well formed; --live asks Kafka and Redis too")
         }
         Arguments::Check { live: true } => return live(config).await,
@@ -99,12 +103,22 @@ fn tell(findings: &mut Vec<String>, right: &str, may: Result<bool, winback_bus::
 
 async fn live(config: &Config) -> Result<(), Error> {
     let mut findings = Vec::new();
+    findings.extend(
+        config
+            .channels()
+            .into_iter()
+            .filter_map(|channel| Some(providers::of(config, channel).err()?.to_string())),
+    );
     let log = connect::kafka(config)?;
+    let mut reached = false;
     match log.cluster_id().await {
-        Ok(id) => output::print(&format!("good    kafka cluster {id}")),
+        Ok(id) => {
+            reached = true;
+            output::print(&format!("good    kafka cluster {id}"));
+        }
         Err(error) => findings.push(error.to_string()),
     }
-    if findings.is_empty() {
+    if reached {
         for spec in connect::topics(config) {
             match log.partitions(&spec.name).await {
                 Ok(Some(count)) => {

@@ -1,20 +1,20 @@
 //! `winback serve`: one service, or all of them in one process. SIGTERM stops taking, finishes, commits and leaves.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use winback_bus::Log;
 use winback_contract::{Channel, Timestamp, Topic, ids::digest};
-use winback_dispatch::{Catalogue, FileProvider, HttpProvider, Provider, SmtpProvider};
+use winback_dispatch::Catalogue;
 use winback_service::{Clock, Health, Metrics, Shutdown, Tasks, http};
 use winback_store::Store;
 
 use super::connect;
-use crate::config::{Config, ProviderKind};
+use crate::config::Config;
 use crate::error::Error;
 use crate::folder;
+use crate::providers::{self, Providers};
 use crate::publish::{channels_are_there, publish};
 use crate::run::machine::{dispatch, evaluator, start_ingest};
 
@@ -89,6 +89,7 @@ async fn start(
     tasks: &mut Tasks,
 ) -> Result<(), Error> {
     let service = arguments.service;
+    let providers = providers(arguments, config)?;
     let (log, store) = connect::both(config, shutdown).await?;
     let (log, store): (Arc<dyn Log>, Arc<dyn Store>) = (log, store);
     let clock = Clock::real();
@@ -142,16 +143,10 @@ async fn start(
     }
     if wanted.contains(&Service::Dispatch) {
         let metrics = winback_dispatch::metrics::Metrics::register(metrics);
-        let channels = match service {
-            _ if arguments.all_channels => config.channels(),
-            Service::All => config.channels(),
-            _ => [config.dispatch.channel].into(),
-        };
         let group = format!("{}dispatch", config.kafka.groups);
         let topic = config.names().name(Topic::Catalogue);
         let catalogue = Arc::new(Catalogue::start(log.as_ref(), &topic, &group).await?);
-        for channel in channels {
-            let (provider, files) = providers(config, channel)?;
+        for (channel, (provider, files)) in providers {
             let service = winback_dispatch::Service::start(
                 dispatch(config, channel),
                 log.clone(),
@@ -168,49 +163,20 @@ async fn start(
     Ok(())
 }
 
-/// For live messages, and for those that go to files.
-type Providers = (Arc<dyn Provider>, Arc<dyn Provider>);
-
-/// The provider of a channel, and the one for shadow mode.
-fn providers(config: &Config, channel: Channel) -> Result<Providers, Error> {
-    let files: Arc<dyn Provider> = Arc::new(FileProvider::new(&config.dispatch.folder));
-    let own = config.dispatch.channels.get(&channel);
-    let kind = own.map_or(config.dispatch.provider, |own| own.provider);
-    let http = own.and_then(|own| own.http.as_ref());
-    let longest = match kind {
-        ProviderKind::File => Duration::ZERO,
-        ProviderKind::Smtp => config.dispatch.smtp.timeout,
-        ProviderKind::Http => Duration::from_millis(http.map_or(0, |http| http.timeout_ms)),
+/// The providers of the channels that are served here.
+fn providers(
+    arguments: &Arguments,
+    config: &Config,
+) -> Result<BTreeMap<Channel, Providers>, Error> {
+    let channels = match arguments.service {
+        Service::Dispatch if !arguments.all_channels => [config.dispatch.channel].into(),
+        Service::Dispatch | Service::All => config.channels(),
+        Service::Ingest | Service::Sessions | Service::Evaluator => BTreeSet::new(),
     };
-    let within = dispatch(config, channel).answer_within();
-    if longest > within {
-        return Err(Error::Usage(format!(
-            "dispatch: {channel} may wait {longest:?} for one answer of its provider, and a claim leaves {within:?} for all of \
-             them: raise sessions.claim_timeout, or lower the provider's timeout"
-        )));
-    }
-    let provider: Arc<dyn Provider> = match (kind, own.and_then(|own| own.http.clone())) {
-        (ProviderKind::File, _) => files.clone(),
-        (ProviderKind::Smtp, _) if channel == Channel::Email => {
-            Arc::new(SmtpProvider::new(config.dispatch.smtp.clone()))
-        }
-        (ProviderKind::Smtp, _) => {
-            return Err(Error::Usage(format!(
-                "dispatch.channels.{channel}: smtp carries email only; use file or http"
-            )));
-        }
-        (ProviderKind::Http, Some(http)) => {
-            let made = HttpProvider::new(http)
-                .map_err(|why| Error::Usage(format!("dispatch.channels.{channel}.http: {why}")))?;
-            Arc::new(made)
-        }
-        (ProviderKind::Http, None) => {
-            return Err(Error::Usage(format!(
-                "dispatch.channels.{channel}: provider http needs `http` with url and body"
-            )));
-        }
-    };
-    Ok((provider, files))
+    let made = channels
+        .into_iter()
+        .map(|channel| Ok((channel, providers::of(config, channel)?)));
+    made.collect()
 }
 
 /// Tells this process's claims from all others'.
