@@ -15,7 +15,7 @@ use winback_contract::{
     Body, CustomerId, Event, EventId, EventRecord, Identities, Offset, Partition, Product,
     SourceKind, SourcePosition, Span, Timestamp,
 };
-use winback_journey::{Bundles, Customer, GrantState, Limits, World, decide, input, tick};
+use winback_journey::{Bundles, Customer, GrantState, Limits, Room, World, decide, input, tick};
 
 /// As in the product.
 #[global_allocator]
@@ -143,7 +143,13 @@ fn core(criterion: &mut Criterion) {
     });
     let later = start + Span::from_hours(2);
     let mut due = customer.clone();
-    let fired = tick::tick(&mut due, later, &|_| GrantState::Gone, true, &world);
+    let fired = tick::tick(
+        &mut due,
+        later,
+        &|_| GrantState::Gone,
+        &Room::plenty(),
+        &world,
+    );
     let Some(trigger) = fired.triggers.first() else {
         return;
     };

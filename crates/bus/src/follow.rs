@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use winback_contract::{Offset, Partition};
+use winback_service::outage::Outage;
 
 use crate::error::Error;
 use crate::log::{Log, Place, Reader};
@@ -13,6 +14,8 @@ pub struct Follower {
     reader: Box<dyn Reader>,
     /// The ends when it started, by partition; gone when reached.
     ahead: BTreeMap<Partition, Offset>,
+    topic: String,
+    outage: Outage,
 }
 
 impl std::fmt::Debug for Follower {
@@ -40,15 +43,32 @@ impl Follower {
                 ahead.insert(partition, *end);
             }
         }
-        Ok(Self { reader, ahead })
+        Ok(Self {
+            reader,
+            ahead,
+            topic: topic.to_owned(),
+            outage: Outage::default(),
+        })
     }
 
-    /// Values that came, within `wait`; tombstones are left out.
+    /// Values that came, within `wait`; tombstones are left out. Once everything has been read that was there at the
+    /// start, a topic that does not answer has no news: it is told, and whoever asks goes on with what is known.
     ///
     /// # Errors
-    /// When the log does not answer.
+    /// When the log does not answer before that, or refuses.
     pub async fn poll(&mut self, wait: Duration) -> Result<Vec<Vec<u8>>, Error> {
-        let records = self.reader.poll(100, wait).await?;
+        let records = match self.reader.poll(100, wait).await {
+            Err(error) if error.is_transient() && self.has_caught_up() => {
+                if let Some(untold) = self.outage.failed() {
+                    tracing::warn!(%error, untold, topic = self.topic, "no news is heard from this topic");
+                }
+                return Ok(Vec::new());
+            }
+            other => other?,
+        };
+        if self.outage.is_over() && !records.is_empty() {
+            tracing::info!(topic = self.topic, "news is heard again");
+        }
         for record in &records {
             if self
                 .ahead
@@ -67,5 +87,62 @@ impl Follower {
     /// Whether everything has been read that was there at the start.
     pub fn has_caught_up(&self) -> bool {
         self.ahead.is_empty()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail")]
+mod tests {
+    use std::sync::Arc;
+
+    use winback_service::Clock;
+
+    use super::*;
+    use crate::mark::Mark;
+    use crate::memory::MemoryLog;
+    use crate::record::{Outgoing, Record};
+
+    /// Does not answer.
+    struct Away;
+
+    #[async_trait::async_trait]
+    impl Reader for Away {
+        async fn start(&mut self, _: &Place, _: Offset, _: Option<Mark>) -> Result<(), Error> {
+            Ok(())
+        }
+        async fn stop(&mut self, _: &Place) -> Result<(), Error> {
+            Ok(())
+        }
+        async fn hold(&mut self, _: &Place, _: bool) -> Result<(), Error> {
+            Ok(())
+        }
+        async fn poll(&mut self, _: usize, _: Duration) -> Result<Vec<Record>, Error> {
+            Err(Error::Unavailable("kafka: leader not available".into()))
+        }
+    }
+
+    /// What is known stays known while the topic is away; before that, nobody may go on without it.
+    #[tokio::test]
+    async fn a_topic_that_is_away_has_no_news_once_it_was_read() {
+        let log = MemoryLog::new(Clock::at(1));
+        log.create("campaigns", 1);
+        let value = Outgoing {
+            topic: Arc::from("campaigns"),
+            partition: Some(Partition(0)),
+            key: Vec::new(),
+            value: b"one".to_vec(),
+            headers: Vec::new(),
+        };
+        log.produce(vec![value]).await.unwrap();
+        let mut follower = Follower::start(&log, "campaigns", "g").await.unwrap();
+        let reader = std::mem::replace(&mut follower.reader, Box::new(Away));
+        assert!(follower.poll(Duration::ZERO).await.is_err());
+        follower.reader = reader;
+        while !follower.has_caught_up() {
+            follower.poll(Duration::ZERO).await.unwrap();
+        }
+        follower.reader = Box::new(Away);
+        let none: Vec<Vec<u8>> = Vec::new();
+        assert_eq!(follower.poll(Duration::ZERO).await, Ok(none));
     }
 }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use winback_contract::Reason;
+use winback_contract::{Channel, Reason};
 
 use crate::customer::Customer;
 
@@ -15,6 +15,8 @@ pub struct Tally {
     pub triggers: i64,
     /// Messages without an outcome: each has a grant.
     pub messages: i64,
+    /// The same by channel.
+    pub flights: BTreeMap<Channel, i64>,
     /// Held steps.
     pub held: BTreeMap<Reason, i64>,
 }
@@ -26,7 +28,12 @@ impl Tally {
         for hold in customer.journeys.iter().filter_map(|journey| journey.hold) {
             *held.entry(hold.reason).or_insert(0) += 1;
         }
+        let mut flights = BTreeMap::new();
+        for pending in &customer.messages {
+            *flights.entry(pending.channel).or_insert(0) += 1;
+        }
         Self {
+            flights,
             triggers: i64::from(customer.trigger.is_some()),
             messages: i64::try_from(customer.messages.len()).unwrap_or(i64::MAX),
             held,
@@ -37,6 +44,9 @@ impl Tally {
     pub fn add(&mut self, other: &Self, sign: i64) {
         self.triggers += sign * other.triggers;
         self.messages += sign * other.messages;
+        for (channel, count) in &other.flights {
+            *self.flights.entry(*channel).or_insert(0) += sign * count;
+        }
         for (reason, count) in &other.held {
             *self.held.entry(*reason).or_insert(0) += sign * count;
         }

@@ -2,6 +2,7 @@
 //!
 //! Invariants: INV-6 (only the service calls this, with the frontier), INV-7, INV-12 (one open trigger per customer).
 
+use winback_campaign::Entry;
 use winback_contract::{Blob, DueStep, OutcomeStatus, Reason, Span, Timestamp, Trigger, TriggerId};
 
 use crate::advance::advance;
@@ -12,6 +13,7 @@ use crate::customer::Customer;
 use crate::due::{is_idle, ready_at, retention};
 use crate::effects::{Count, Effects};
 use crate::outcome::{Said, settle_message};
+use crate::room::Room;
 use crate::state::{Journey, OpenTrigger, Station};
 use crate::world::World;
 
@@ -33,13 +35,12 @@ pub enum GrantState {
     NotAsked,
 }
 
-/// Lets everything happen that is due at the frontier. Where too many triggers are open already, none is opened: the
-/// steps stay due (INV-12).
+/// Lets everything happen that is due at the frontier. Steps for which there is no room stay due (INV-12).
 pub fn tick(
     customer: &mut Customer,
     now: Timestamp,
     grants: &dyn Fn(winback_contract::MessageId) -> GrantState,
-    may_open: bool,
+    room: &Room,
     world: &World<'_>,
 ) -> Effects {
     let mut out = Effects::default();
@@ -55,7 +56,7 @@ pub fn tick(
     match customer.trigger.clone() {
         Some(open) if open.deadline <= now => reemit(customer, open, now, world, &mut out),
         Some(_) => {}
-        None if may_open => open(customer, now, world, &mut out),
+        None if room.has_triggers() => open(customer, now, room, world, &mut out),
         None => put_off(customer, now, &mut out),
     }
     out
@@ -128,17 +129,30 @@ fn look_again(first: Span, times: u32) -> Span {
 }
 
 /// Opens the trigger of this customer, if a step is due.
-fn open(customer: &mut Customer, now: Timestamp, world: &World<'_>, out: &mut Effects) {
+fn open(
+    customer: &mut Customer,
+    now: Timestamp,
+    room: &Room,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
     let Some(bundle) = world.active else { return };
     let window = now + bundle.policy.arbitration;
-    let steps = customer.journeys.iter().filter(|journey| {
-        journey.station == Station::Step
-            && world
-                .bundles
-                .campaign(journey.bundle, &journey.campaign)
-                .is_some()
+    let steps = customer.journeys.iter().filter_map(|journey| {
+        let campaign = world.bundles.campaign(journey.bundle, &journey.campaign)?;
+        let entry = campaign.entries.get(usize::from(journey.at));
+        let has_room = match entry {
+            Some(Entry::Step(step)) => room.takes(&step.send, step.preferred),
+            _ => true,
+        };
+        (journey.station == Station::Step).then_some((journey, has_room))
     });
-    let (due, soon): (Vec<_>, Vec<_>) = steps.partition(|journey| ready_at(journey) <= now);
+    let (due, soon): (Vec<_>, Vec<_>) = steps.partition(|(journey, _)| ready_at(journey) <= now);
+    let (due, full): (Vec<_>, Vec<_>) = due.into_iter().partition(|(_, has_room)| *has_room);
+    let due: Vec<&Journey> = due.into_iter().map(|(journey, _)| journey).collect();
+    if !full.is_empty() {
+        out.count(Count::PutOff);
+    }
     if due.is_empty() {
         return;
     }
@@ -150,7 +164,8 @@ fn open(customer: &mut Customer, now: Timestamp, world: &World<'_>, out: &mut Ef
             due.any(|one| one.key == journey.key && campaign.replaces.contains(&one.campaign))
         })
     };
-    let soon = soon.into_iter().filter(|journey| {
+    let soon = soon.into_iter().map(|(journey, _)| journey);
+    let soon = soon.filter(|journey| {
         ready_at(journey) <= window && journey.hold.is_none() || goes_first(journey)
     });
     customer.triggers_opened += 1;

@@ -13,8 +13,8 @@ use winback_contract::{
 };
 use winback_journey::start::product::{self, Told};
 use winback_journey::{
-    Bundles, Counts, CouponMove, Coupons, Effects, GrantChange, GrantState, Limits, Sellers, Tally,
-    World, book, input, outcome, tick,
+    Bundles, Counts, CouponMove, Coupons, Effects, GrantChange, GrantState, Limits, Room, Sellers,
+    Tally, World, book, input, outcome, tick,
 };
 use winback_store::{CouponChange, CouponWrite, GrantWrite, Meta};
 
@@ -62,7 +62,7 @@ pub struct Batch<'a> {
     base: Meta,
     /// Each customer that was touched, as it counted before.
     touched: HashMap<CustomerId, Tally, IdHash>,
-    may_open: bool,
+    room: Room,
     woken: BTreeSet<CustomerId>,
     deleted: BTreeSet<CustomerId>,
     put_off: Vec<CustomerId>,
@@ -98,11 +98,14 @@ impl<'a> Batch<'a> {
             ground,
             cache,
             base: meta.clone(),
-            meta: meta.clone(),
+            meta: Meta {
+                goods_together: false,
+                ..meta.clone()
+            },
             news: news.to_vec(),
             restarted: false,
             touched: HashMap::default(),
-            may_open: meta.open_triggers < ground.most_open && meta.in_flight < ground.most_open,
+            room: Room::of(meta.open_triggers, &meta.flights, ground.most_open),
             woken: BTreeSet::new(),
             deleted: BTreeSet::new(),
             put_off: Vec::new(),
@@ -328,10 +331,10 @@ impl<'a> Batch<'a> {
         grants: &dyn Fn(winback_contract::MessageId) -> GrantState,
     ) {
         let frontier = self.ground.frontier;
-        let may_open = self.may_open;
+        let room = self.room.clone();
         self.woken.insert(id);
         self.with(id, |customer, world| {
-            tick::tick(customer, frontier, grants, may_open, world)
+            tick::tick(customer, frontier, grants, &room, world)
         });
     }
 
@@ -348,9 +351,15 @@ impl<'a> Batch<'a> {
             if product.is_some_and(|product| !product::wants(self.cache.get(*id), product)) {
                 continue;
             }
+            let before = self.cache.get(*id).clone();
+            let was_touched = self.touched.contains_key(id);
             self.with(*id, |customer, world| {
                 job.run(customer, now, world, told.as_ref())
             });
+            // A job that concerns a few must not write all of them anew.
+            if !was_touched && *self.cache.get(*id) == before {
+                self.touched.remove(id);
+            }
         }
     }
 
@@ -502,6 +511,10 @@ impl<'a> Batch<'a> {
             .open_triggers
             .saturating_add_signed(difference.triggers);
         meta.in_flight = meta.in_flight.saturating_add_signed(difference.messages);
+        for (channel, change) in &difference.flights {
+            let count = meta.flights.entry(*channel).or_insert(0);
+            *count = count.saturating_add_signed(*change);
+        }
         for (reason, change) in &difference.held {
             let count = meta.held.entry(*reason).or_insert(0);
             *count = count.saturating_add_signed(*change);

@@ -23,7 +23,9 @@ pub struct Config {
     pub due_batch: usize,
     /// Most customers a sweep touches in one commit.
     pub sweep_batch: usize,
-    /// Most triggers without a decision, and most messages without an outcome, of a partition (INV-12).
+    /// Most customers a sweep looks at in a second, of a partition.
+    pub sweep_rate: u32,
+    /// Most triggers without a decision, and most messages without an outcome of each channel, of a partition (INV-12).
     pub most_open: u64,
     /// Most customers kept decoded, over all partitions.
     pub cache: usize,

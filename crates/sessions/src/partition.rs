@@ -51,6 +51,8 @@ pub struct Owned {
     pub acquired: Timestamp,
     /// Topics of which nothing more is read because too much waits.
     pub held: BTreeSet<Topic>,
+    /// When the sweep may go on, milliseconds.
+    pub sweep_from: i64,
     /// What the next inputs of its topics wait for.
     pub waits: BTreeMap<Topic, Waits>,
     /// Customers of this batch whose state can't be read.
@@ -104,6 +106,7 @@ impl Owned {
             vouched: None,
             acquired: Timestamp::default(),
             held: BTreeSet::new(),
+            sweep_from: 0,
             waits: BTreeMap::new(),
             damaged: BTreeSet::new(),
             careful: 0,

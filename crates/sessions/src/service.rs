@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use winback_bus::frontier::Frontier;
 use winback_bus::{Assignment, Follower, Log, Member, Place, Reader, Record};
 use winback_contract::{Offset, Partition, Timestamp, Topic};
 use winback_journey::{Bundles, Offered};
@@ -21,9 +20,9 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::partition::Owned;
-use crate::probe::probe;
 use crate::recover;
 use crate::turn::Shared;
+use timers::Asked;
 
 /// See the module.
 pub struct Service {
@@ -42,10 +41,7 @@ pub struct Service {
     stopped: BTreeMap<Partition, (String, i64)>,
     /// Partitions that go on one input at a time.
     careful: BTreeSet<Partition>,
-    frontier: Frontier,
-    probed: Option<i64>,
-    /// Whether the frontier can be asked for.
-    probing: Outage,
+    frontier: Asked,
     /// When leases were renewed.
     vouched: i64,
     echoed: i64,
@@ -56,6 +52,7 @@ pub struct Service {
 mod gauges;
 mod lease;
 mod stands;
+mod timers;
 
 impl std::fmt::Debug for Service {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -85,7 +82,7 @@ impl Service {
         let reader = log.read(&config.group()).await?;
         let campaigns = config.names.name(Topic::Campaigns);
         let campaigns = Follower::start(log.as_ref(), &campaigns, &config.group()).await?;
-        let frontier = frontier(&config);
+        let frontier = Asked::new(&config);
         Ok(Self {
             topics: [events, decisions, outcomes].map(Arc::from),
             owned: BTreeMap::new(),
@@ -93,8 +90,6 @@ impl Service {
             known: BTreeMap::new(),
             stopped: BTreeMap::new(),
             careful: BTreeSet::new(),
-            probed: None,
-            probing: Outage::default(),
             vouched: 0,
             echoed: 0,
             shown: 0,
@@ -138,13 +133,12 @@ impl Service {
         }
         self.ownership().await?;
         let read = self.read(wait).await?;
-        // A topic that does not answer holds timers, never the application of what has arrived (INV-5).
-        let looked = self.look_at_timers().await;
+        // Asked beside the loop: a topic that does not answer holds timers, never the application of what has arrived (INV-5).
+        self.look_at_timers().await?;
         self.vouch().await?;
         let done = self.turns().await?;
         self.show();
         self.echo().await?;
-        self.note_probe(looked)?;
         Ok(read + done)
     }
 
@@ -210,7 +204,7 @@ impl Service {
             }
             if let Some(recovered) = recovered {
                 self.shared.metrics.recoveries.count(partition, recovered);
-                self.frontier = frontier(config);
+                self.frontier.begin_anew(config);
             }
             owned.acquired = Timestamp::from_millis(self.shared.clock.now_millis());
             owned.plan_call(&self.shared);
@@ -316,74 +310,6 @@ impl Service {
             };
             self.reader.hold(&place, hold).await?;
         }
-        Ok(())
-    }
-
-    /// A frontier that can't be asked for holds timers and is told; only what a person must mend ends the loop.
-    fn note_probe(&mut self, looked: Result<(), Error>) -> Result<(), Error> {
-        match looked {
-            Ok(()) => {
-                if self.probing.is_over() {
-                    tracing::info!("the input frontier is known again: timers go on");
-                }
-                Ok(())
-            }
-            Err(Error::Unavailable(reason)) => {
-                if let Some(untold) = self.probing.failed() {
-                    tracing::warn!(
-                        reason,
-                        untold,
-                        "timers wait: the input frontier can't be asked for"
-                    );
-                }
-                Ok(())
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Probes the frontier while something is due.
-    async fn look_at_timers(&mut self) -> Result<(), Error> {
-        for owned in self
-            .owned
-            .values_mut()
-            .filter(|owned| owned.earliest_is_stale)
-        {
-            owned.earliest = self.shared.store.earliest(owned.partition).await?;
-            owned.earliest_is_stale = false;
-        }
-        let wanted = self.owned.values().any(|owned| {
-            owned.earliest.is_some()
-                || owned.next_call.is_some()
-                || owned.meta.sweep.is_some()
-                || is_sending(owned)
-        });
-        let here = self.shared.clock.now_millis();
-        let pause = i64::try_from(self.shared.config.probe_every.as_millis()).unwrap_or(i64::MAX);
-        let too_soon = self.probed.is_some_and(|probed| here - probed < pause)
-            && !self.shared.clock.is_virtual();
-        if !wanted || too_soon {
-            return Ok(());
-        }
-        let now = self.shared.store.time().await?;
-        let due = |owned: &Owned| {
-            owned.meta.sweep.is_some()
-                || is_sending(owned)
-                || owned.earliest.is_some_and(|earliest| earliest <= now)
-                || owned.next_call.is_some_and(|call| call <= now)
-        };
-        if !self.owned.values().any(due) {
-            return Ok(());
-        }
-        self.probed = Some(here);
-        probe(
-            &mut self.frontier,
-            &self.shared.config,
-            self.shared.log.as_ref(),
-            self.shared.store.as_ref(),
-            now,
-        )
-        .await?;
         Ok(())
     }
 
@@ -504,18 +430,6 @@ impl Service {
         self.echoed = 0;
         self.echo().await
     }
-}
-
-/// A frontier that nobody has asked for yet.
-fn frontier(config: &Config) -> Frontier {
-    let [events, outcomes] = [Topic::Events, Topic::Outcomes].map(|topic| config.names.name(topic));
-    let partitions = config.partitions.get();
-    Frontier::new(config.sources.clone(), &events, &outcomes, partitions)
-}
-
-/// Whether a message may be claimed soon: its partition's lease must be fresh then.
-fn is_sending(owned: &Owned) -> bool {
-    owned.meta.in_flight > 0 || owned.meta.open_triggers > 0
 }
 
 #[cfg(test)]

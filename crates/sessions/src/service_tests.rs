@@ -19,12 +19,13 @@ use winback_store::{MemoryStore, Meta, Store};
 
 use crate::{Config, Service};
 
-/// The log, of which one topic does not answer for its ends.
+/// The log, of which one topic does not answer for its ends: it refuses, or says nothing at all.
 #[derive(Clone)]
 struct Sick {
     log: MemoryLog,
     topic: &'static str,
     sick: Arc<AtomicBool>,
+    is_silent: bool,
 }
 
 #[async_trait]
@@ -37,6 +38,9 @@ impl Log for Sick {
     }
     async fn ends(&self, topic: &str) -> Result<Vec<Offset>, BusError> {
         if topic == self.topic && self.sick.load(Ordering::SeqCst) {
+            if self.is_silent {
+                std::future::pending::<()>().await;
+            }
             return Err(BusError::Unavailable("kafka: leader not available".into()));
         }
         self.log.ends(topic).await
@@ -104,6 +108,7 @@ pub(super) fn config() -> Config {
         batch: 100,
         due_batch: 10,
         sweep_batch: 10,
+        sweep_rate: 1_000,
         most_open: 100,
         cache: 1_000,
         probe_every: Duration::from_millis(1),
@@ -156,6 +161,7 @@ async fn a_sick_raw_topic_does_not_hold_up_orders() {
         log: log.clone(),
         topic: "raw",
         sick: Arc::default(),
+        is_silent: false,
     };
     let store = MemoryStore::new(clock.clone());
     let mut service = Service::start(
@@ -183,6 +189,50 @@ async fn a_sick_raw_topic_does_not_hold_up_orders() {
     }
     let events = applied(store.metas(&[Partition(0)]).await.unwrap());
     assert_eq!(events, 2, "the order was not applied in 200 rounds");
+}
+
+/// The same where it says nothing for as long as it is waited for: a round must not wait with it.
+#[tokio::test]
+async fn a_silent_raw_topic_does_not_hold_up_orders() {
+    let clock = Clock::real();
+    let log = MemoryLog::new(clock.clone());
+    topics(&log);
+    let silent = Sick {
+        log: log.clone(),
+        topic: "raw",
+        sick: Arc::new(AtomicBool::new(true)),
+        is_silent: true,
+    };
+    let store = MemoryStore::new(clock.clone());
+    let mut service = Service::start(
+        config(),
+        Arc::new(silent),
+        Arc::new(store.clone()),
+        clock.clone(),
+        crate::metrics::Metrics::register(&winback_service::Metrics::new()),
+        Shutdown::new(),
+    )
+    .await
+    .unwrap();
+    let work = async {
+        // Of long ago: its retention is due at once, and so the frontier is asked for.
+        event(&log, 7, 1, Timestamp::from_millis(1_000_000)).await;
+        for _ in 0..20 {
+            service.step(Duration::ZERO).await.unwrap();
+        }
+        assert!(
+            service.frontier.is_asked(),
+            "nothing asks: the test shows nothing"
+        );
+        event(&log, 8, 2, Timestamp::from_millis(clock.now_millis())).await;
+        for _ in 0..20 {
+            service.step(Duration::ZERO).await.unwrap();
+        }
+        let metas = store.metas(&[Partition(0)]).await.unwrap();
+        assert_eq!(metas[0].as_ref().unwrap().positions.events, Offset(2));
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(20), work).await;
+    assert!(ended.is_ok(), "a round waits for the frontier");
 }
 
 async fn started(log: &MemoryLog, store: &MemoryStore, clock: &Clock) -> Service {

@@ -153,6 +153,10 @@ impl Stage {
 
     /// Writes a state, as something else than sessions might.
     async fn write(&self, id: CustomerId, blob: Vec<u8>) {
+        self.write_due(id, blob, NOW).await;
+    }
+
+    async fn write_due(&self, id: CustomerId, blob: Vec<u8>, due: i64) {
         let partition = PartitionCount::new(2).unwrap().of(id);
         let meta = self
             .store
@@ -166,7 +170,7 @@ impl Stage {
             base: Some(meta.clone()),
             meta,
             customers: vec![(id, Some(blob))],
-            timers: vec![(id, Some(Timestamp::from_millis(NOW)))],
+            timers: vec![(id, Some(Timestamp::from_millis(due)))],
             ..Commit::default()
         };
         let answer = self.store.commit(partition, &commit).await.unwrap();
@@ -402,4 +406,38 @@ async fn what_is_given_up_hides_no_step_back() {
         meta.recovering.is_some(),
         "the step back is not seen any more"
     );
+}
+
+/// An announcement reaches everybody of a partition, and concerns nobody: nobody is written anew.
+#[tokio::test]
+async fn a_sweep_writes_only_what_it_changes() {
+    let mut stage = Stage::new().await;
+    let swept = who(0, 1);
+    stage.order(swept, 1, "o1").await;
+    stage.rounds().await;
+    // As the release before wrote it: it would be written as this one does.
+    let known = stage.blob(swept).await.unwrap();
+    let mut customer = winback_journey::decode(&known).unwrap();
+    customer.told.clear();
+    let mut before = winback_journey::encode(&customer);
+    before[0] = 2;
+    before.truncate(before.len() - 2);
+    assert!(winback_journey::decode(&before).unwrap() == customer);
+    stage.write_due(swept, before.clone(), 4 * NOW).await;
+    stage.service = service(&stage.log, &stage.store, &stage.clock).await;
+    let mut told = stage.order(who(0, 2), 2, "o2").await;
+    told["source"]["offset"] = json!(7);
+    told["id"] = json!(EventId([7; 16]));
+    told["body"] = serde_json::to_value(Body::Announcement(Box::new(Event {
+        name: "Sale Announced".into(),
+        ..Event::default()
+    })))
+    .unwrap();
+    stage.put(Topic::Events, 0, &told).await;
+    stage.rounds().await;
+    assert_eq!(stage.applied(0).await, 3);
+    let meta = stage.store.metas(&[Partition(0)]).await.unwrap().remove(0);
+    let meta = meta.unwrap();
+    assert!(meta.news.contains_key("Sale Announced") && meta.sweep.is_none());
+    assert_eq!(stage.blob(swept).await, Some(before));
 }

@@ -12,7 +12,8 @@ use winback_journey::start::product::{self, Told};
 use winback_journey::{Customer, Effects, World, activate};
 use winback_store::Meta;
 
-/// Most jobs that wait; announcements of one name replace each other (INV-12).
+/// Most jobs that wait when a day of the calendar joins them (INV-12). The others are few: announcements of one name
+/// replace each other, so do activations, and all news of goods is one job.
 const JOBS: usize = 64;
 /// The job of all news of goods: products are taken one by one.
 const GOODS: &str = "goods:";
@@ -20,7 +21,7 @@ const GOODS: &str = "goods:";
 const UNTOLD: usize = 1_000;
 /// A day is called out so long before it begins in UTC: it begins up to fourteen hours earlier in the far east.
 const LEAD: Span = Span::from_hours(16);
-/// Days that were missed are called out so far back; what is older has expired.
+/// Days that were missed, or for which there was no room, are called out so far back; what is older has expired.
 const BACK: i8 = 2;
 
 /// One job.
@@ -116,10 +117,6 @@ pub(crate) fn add(meta: &mut Meta, job: &Job) {
     let text = job.text();
     let waiting = if meta.sweep.is_some() { 1 } else { 0 };
     if meta.jobs.iter().skip(waiting).any(|known| *known == text) {
-        return;
-    }
-    if meta.jobs.len() >= JOBS {
-        tracing::error!(job = text, "too many sweeps wait: this one is left out");
         return;
     }
     meta.jobs.push(text);
@@ -228,16 +225,23 @@ pub(crate) fn call(meta: &mut Meta, bundle: &Bundle, now: Timestamp) -> bool {
             None => today,
             Some(called) => called.tomorrow().unwrap_or(called).max(earliest),
         };
+        let mut reached = called;
         while day <= today {
             if schedule.falls_on(day) {
+                if meta.jobs.len() >= JOBS {
+                    // It waits for those before it, and is called out later.
+                    reached = day.yesterday().ok();
+                    break;
+                }
                 add(meta, &Job::Day(name.clone(), index, day));
                 any = true;
             }
+            reached = Some(day);
             let Ok(next) = day.tomorrow() else { break };
             day = next;
         }
-        if called != Some(today) {
-            meta.called.insert(key, today.to_string());
+        if let Some(reached) = reached.filter(|reached| called != Some(*reached)) {
+            meta.called.insert(key, reached.to_string());
             any = true;
         }
     }
@@ -290,5 +294,46 @@ mod tests {
         assert_eq!(running(&meta), Some(Job::Goods("b".into())));
         got_on(&mut meta, None);
         assert_eq!((running(&meta), meta.goods.len()), (None, 0));
+    }
+
+    /// A day for which there is no room is called out when there is: never said to be done (F32).
+    #[test]
+    fn a_day_without_room_is_called_out_later() {
+        let policy = "apiVersion: winback/v1\nkind: Policy\nmetadata: { name: shop }\nspec:\n  shop: { zone: Europe/Kyiv, locale: en, currency: EUR }\n  topics: { marketing: { consent: not_denied } }\n  groups: { cart: {} }\n  senders: { sms: { from: SHOP } }\n";
+        let campaign = "apiVersion: winback/v1\nkind: Campaign\nmetadata: { name: daily, group: cart }\nspec:\n  enter: { schedule: { every: week, days: [monday, tuesday, wednesday, thursday, friday, saturday, sunday] } }\n  cascade: [ { step: hello, send: [sms] } ]\n";
+        let files = winback_campaign::Files(
+            [
+                ("policy.yaml", policy),
+                ("daily/campaign.yaml", campaign),
+                ("daily/templates/hello.sms.en.txt", "Hello"),
+            ]
+            .map(|(path, text)| (path.to_owned(), text.to_owned()))
+            .into(),
+        );
+        let (bundle, _) = Bundle::compile(&files)
+            .map_err(|report| report.to_string())
+            .unwrap();
+        let mut meta = Meta::default();
+        let now = Timestamp::parse("2026-03-01T09:00:00Z").unwrap();
+        let day = |meta: &Meta| {
+            meta.jobs
+                .iter()
+                .filter(|job| job.starts_with("day:"))
+                .count()
+        };
+        for number in 0..JOBS {
+            add(&mut meta, &Job::News(number.to_string()));
+        }
+        call(&mut meta, &bundle, now);
+        assert_eq!(day(&meta), 0);
+        // An activation is never left out.
+        add(&mut meta, &Job::Activate);
+        assert_eq!(meta.jobs.len(), JOBS + 1);
+        assert!(next_call(&meta, &bundle).is_some_and(|next| next <= now));
+        meta.jobs.clear();
+        assert!(call(&mut meta, &bundle, now));
+        assert_eq!(day(&meta), 1);
+        assert!(next_call(&meta, &bundle).is_some_and(|next| next > now));
+        assert!(!call(&mut meta, &bundle, now), "it is called out once");
     }
 }

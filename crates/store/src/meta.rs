@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use winback_contract::{BundleHash, Offset, Partition, Reason, Topic};
+use winback_contract::{BundleHash, Channel, Offset, Partition, Reason, Topic};
 
 /// Next positions to read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -51,6 +51,8 @@ pub struct Meta {
     pub news: BTreeMap<String, String>,
     /// News of goods that watchers have yet to hear, by product, as JSON.
     pub goods: BTreeMap<String, String>,
+    /// They were read from the one field of the release before: the next commit writes each into its own.
+    pub goods_together: bool,
     /// What sells, as JSON; empty before the first order.
     pub sellers: String,
     /// The last day each schedule was called out for.
@@ -63,6 +65,8 @@ pub struct Meta {
     pub open_triggers: u64,
     /// Messages without an outcome.
     pub in_flight: u64,
+    /// The same by channel; those of before this was counted are missing.
+    pub flights: BTreeMap<Channel, u64>,
     /// Held steps by reason.
     pub held: BTreeMap<Reason, u64>,
     /// What a person gave up, a line each; empty where nothing was.
@@ -71,6 +75,12 @@ pub struct Meta {
     /// granted.
     pub recovering: Option<u64>,
 }
+
+/// Prefix of the fields of goods.
+const GOODS: &str = "goods:";
+
+/// Prefix of the fields of messages without an outcome, by channel.
+const FLIGHT: &str = "flight:";
 
 impl Meta {
     /// The topics that a partition reads, with the next position and the mark of the record before it.
@@ -94,7 +104,7 @@ impl Meta {
         }
     }
 
-    /// As fields of a hash. Epoch and sequence are written by the commit itself. What is large or many is left out where
+    /// As fields of a hash; one without a value is to be taken away. Epoch and sequence are written by the commit itself. What is large or many is left out where
     /// it is as in `base`, which is there already.
     pub fn to_fields(&self, base: Option<&Self>) -> Vec<(String, String)> {
         let mut fields = vec![
@@ -144,14 +154,19 @@ impl Meta {
             let behind = self.recovering.map(|sequence| sequence.to_string());
             fields.push(("recovering".into(), behind.unwrap_or_else(|| "-".into())));
         }
-        if base.is_none_or(|base| base.goods != self.goods) {
-            // One field for all: what was told to everybody must be gone from it.
-            let goods = if self.goods.is_empty() {
-                String::new()
-            } else {
-                serde_json::to_string(&self.goods).unwrap_or_default()
-            };
-            fields.push(("goods".into(), goods));
+        // A field of each product: a feed of prices must not write all that waits anew with each of them.
+        let together = base.is_some_and(|base| base.goods_together);
+        let known = base.map(|base| &base.goods);
+        for (product, json) in news(&self.goods, known.filter(|_| !together)) {
+            fields.push((format!("{GOODS}{product}"), json.clone()));
+        }
+        for product in known.into_iter().flat_map(BTreeMap::keys) {
+            if !self.goods.contains_key(product) {
+                fields.push((format!("{GOODS}{product}"), String::new()));
+            }
+        }
+        if together {
+            fields.push(("goods".into(), String::new()));
         }
         if base.is_none_or(|base| base.sellers != self.sellers) {
             fields.push(("sellers".into(), self.sellers.clone()));
@@ -170,6 +185,10 @@ impl Meta {
                 format!("hw:{partition}:{stream}"),
                 format!("{offset}.{index}"),
             ));
+        }
+        let known = base.map(|base| &base.flights);
+        for (channel, count) in news(&self.flights, known) {
+            fields.push((format!("{FLIGHT}{channel}"), count.to_string()));
         }
         let known = base.map(|base| &base.held);
         for (reason, count) in news(&self.held, known) {
@@ -192,6 +211,7 @@ impl Meta {
                 .and_then(|text| text.parse::<u64>().ok())
                 .unwrap_or(0)
         };
+        let together = fields.get("goods").filter(|json| !json.is_empty());
         let mut meta = Self {
             epoch: count("epoch"),
             sequence: count("seq"),
@@ -219,16 +239,22 @@ impl Meta {
                 .map(|jobs| jobs.lines().map(str::to_owned).collect())
                 .unwrap_or_default(),
             news: with_prefix(fields, "news:"),
-            goods: fields
-                .get("goods")
-                .and_then(|json| serde_json::from_str(json).ok())
-                .unwrap_or_default(),
+            goods: match together {
+                Some(json) => serde_json::from_str(json).unwrap_or_default(),
+                None => with_prefix(fields, GOODS),
+            },
+            goods_together: together.is_some(),
             sellers: fields.get("sellers").cloned().unwrap_or_default(),
             called: with_prefix(fields, "called:"),
             pushed: count("pushed"),
             trimmed: count("trimmed"),
             open_triggers: count("open"),
             in_flight: count("flight"),
+            flights: Channel::ALL
+                .into_iter()
+                .filter(|channel| fields.contains_key(&format!("{FLIGHT}{channel}")))
+                .map(|channel| (channel, count(&format!("{FLIGHT}{channel}"))))
+                .collect(),
             given_up: fields.get("given_up").cloned().unwrap_or_default(),
             recovering: fields
                 .get("recovering")
@@ -289,7 +315,8 @@ mod tests {
             news: [("News Published".into(), "{}".into())].into(),
             called: [("holiday:0".into(), "2026-12-25".into())].into(),
             held: [(Reason::QuietHours, 2)].into(),
-            goods: [("p1".into(), "{}".into())].into(),
+            goods: [("p1".into(), "{}".into()), ("p2".into(), "[]".into())].into(),
+            flights: [(Channel::Email, 3)].into(),
             sellers: "[]".into(),
             recovering: Some(4),
             ..Meta::default()
@@ -305,18 +332,40 @@ mod tests {
         let before = meta.clone();
         meta.positions.events = Offset(43);
         meta.recovering = None;
-        meta.goods.clear();
+        meta.goods.remove("p1");
         meta.held.insert(Reason::QuietHours, 3);
         let changes = meta.to_fields(Some(&before));
         let names: Vec<&str> = changes.iter().map(|(name, _)| name.as_str()).collect();
-        assert!(names.contains(&"goods") && names.contains(&"held:quiet_hours"));
+        assert!(names.contains(&"goods:p1") && names.contains(&"held:quiet_hours"));
         assert!(
             !names.contains(&"sellers")
                 && !names
                     .iter()
-                    .any(|name| name.contains(':') && *name != "held:quiet_hours")
+                    .any(|name| name.contains(':')
+                        && !["held:quiet_hours", "goods:p1"].contains(name))
         );
-        fields.extend(changes);
+        put(&mut fields, changes);
         assert_eq!(Meta::from_fields(&fields), meta);
+
+        // The release before kept all news of goods in one field.
+        fields.retain(|name, _| !name.starts_with("goods"));
+        fields.insert("goods".into(), r#"{"p2":"[]"}"#.into());
+        let before = Meta::from_fields(&fields);
+        let mut meta = before.clone();
+        assert!(meta.goods_together && meta.goods.contains_key("p2"));
+        meta.goods_together = false;
+        put(&mut fields, meta.to_fields(Some(&before)));
+        assert_eq!(Meta::from_fields(&fields), meta);
+    }
+
+    /// As a commit does.
+    fn put(fields: &mut BTreeMap<String, String>, changes: Vec<(String, String)>) {
+        for (name, value) in changes {
+            if value.is_empty() {
+                fields.remove(&name);
+            } else {
+                fields.insert(name, value);
+            }
+        }
     }
 }

@@ -91,6 +91,7 @@ pub(crate) struct Sessions {
     pub(crate) batch: usize,
     pub(crate) due_batch: usize,
     pub(crate) sweep_batch: usize,
+    pub(crate) sweep_rate: u32,
     pub(crate) most_open: u64,
     pub(crate) cache: usize,
     #[serde(with = "duration")]
@@ -264,6 +265,7 @@ impl Config {
             batch: self.sessions.batch,
             due_batch: self.sessions.due_batch,
             sweep_batch: self.sessions.sweep_batch,
+            sweep_rate: self.sessions.sweep_rate,
             most_open: self.sessions.most_open,
             cache: self.sessions.cache,
             probe_every: self.sessions.probe_every,

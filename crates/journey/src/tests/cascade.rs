@@ -259,8 +259,9 @@ fn an_unanswered_trigger_is_emitted_again_and_given_up_at_last() {
     let mut emitted = 0;
     for _ in 0..2_000 {
         let now = life.now;
-        let effects =
-            life.with(|customer, world| crate::tick::tick(customer, now, &gone, true, world));
+        let effects = life.with(|customer, world| {
+            crate::tick::tick(customer, now, &gone, &crate::Room::plenty(), world)
+        });
         emitted += effects.triggers.len();
         ids.extend(effects.triggers.iter().map(|trigger| trigger.id));
         life.records.extend(effects.journeys);

@@ -11,6 +11,7 @@ mod offers;
 mod promises;
 mod properties;
 mod review;
+mod room;
 mod small;
 mod tried;
 mod world;

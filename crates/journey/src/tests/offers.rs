@@ -178,7 +178,8 @@ fn book(life: &mut Life, span: Span) {
     life.now = life.now + span;
     let now = life.now;
     let ask = |_| GrantState::NotAsked;
-    let effects = life.with(|customer, world| tick::tick(customer, now, &ask, true, world));
+    let effects =
+        life.with(|customer, world| tick::tick(customer, now, &ask, &crate::Room::plenty(), world));
     life.take(effects);
     for trigger in std::mem::take(&mut life.triggers) {
         let decision = decide(&life.bundles, &trigger).unwrap();

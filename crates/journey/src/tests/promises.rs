@@ -93,7 +93,9 @@ spec:
         life.now = life.now + Span::from_mins(20);
         let now = life.now;
         let granted = |_| crate::GrantState::Granted;
-        let fired = life.with(|customer, world| tick::tick(customer, now, &granted, true, world));
+        let fired = life.with(|customer, world| {
+            tick::tick(customer, now, &granted, &crate::Room::plenty(), world)
+        });
         let decision = decide(&life.bundles, &fired.triggers[0]).unwrap();
         life.with(|customer, world| book::apply(customer, &decision, world))
     };
@@ -247,7 +249,8 @@ fn report(
 fn on_its_way(life: &mut Life) {
     let now = life.now;
     let granted = |_| crate::GrantState::Granted;
-    let fired = life.with(|customer, world| tick::tick(customer, now, &granted, true, world));
+    let fired = life
+        .with(|customer, world| tick::tick(customer, now, &granted, &crate::Room::plenty(), world));
     let decision = decide(&life.bundles, &fired.triggers[0]).unwrap();
     life.with(|customer, world| book::apply(customer, &decision, world));
     assert_eq!(life.customer.messages.len(), 1);
@@ -306,7 +309,8 @@ spec:
     life.now = life.now + Span::from_mins(20);
     let now = life.now;
     let gone = |_| crate::GrantState::Gone;
-    let fired = life.with(|customer, world| tick::tick(customer, now, &gone, true, world));
+    let fired = life
+        .with(|customer, world| tick::tick(customer, now, &gone, &crate::Room::plenty(), world));
     let decision = decide(&life.bundles, &fired.triggers[0]).unwrap();
     let verdict = decision
         .steps

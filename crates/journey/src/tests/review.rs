@@ -52,7 +52,8 @@ fn decision_after_idle(life: &mut Life) -> winback_contract::Decision {
     life.now = life.now + Span::from_mins(20);
     let now = life.now;
     let gone = |_| crate::GrantState::Gone;
-    let fired = life.with(|customer, world| tick::tick(customer, now, &gone, true, world));
+    let fired = life
+        .with(|customer, world| tick::tick(customer, now, &gone, &crate::Room::plenty(), world));
     decide(&life.bundles, &fired.triggers[0]).unwrap()
 }
 

@@ -257,8 +257,9 @@ impl Life {
                         GrantState::Gone
                     }
                 };
-                let effects =
-                    self.with(|customer, world| tick::tick(customer, now, &state, true, world));
+                let effects = self.with(|customer, world| {
+                    tick::tick(customer, now, &state, &crate::Room::plenty(), world)
+                });
                 self.take(effects);
             }
             let triggers = std::mem::take(&mut self.triggers);

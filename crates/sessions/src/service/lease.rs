@@ -6,7 +6,7 @@
 use winback_contract::{Partition, Timestamp};
 use winback_store::Lease;
 
-use super::{Service, frontier};
+use super::Service;
 use crate::error::Error;
 use crate::partition::Owned;
 
@@ -68,7 +68,7 @@ impl Service {
             let newest = self.known.entry(partition).or_default();
             *newest = (*newest).max(*known);
             // What was vouched for in the lost time is not applied any more (INV-6).
-            self.frontier = frontier(&self.shared.config);
+            self.frontier.begin_anew(&self.shared.config);
         }
         match error {
             Error::Stopped { why, .. } => self.stand(partition, why.clone()),

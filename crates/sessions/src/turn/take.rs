@@ -129,7 +129,9 @@ impl Owned {
             && taken.due.len() < shared.config.due_batch
             && frontier > Timestamp::from_millis(i64::MIN)
             && has_room(self.careful > 0, taken);
-        if let (true, Some(cursor)) = (keeps_up, &self.meta.sweep) {
+        let here = shared.clock.now_millis();
+        let may_sweep = keeps_up && (here >= self.sweep_from || shared.clock.is_virtual());
+        if let (true, Some(cursor)) = (may_sweep, &self.meta.sweep) {
             // A job that this release does not know is passed over, and said.
             let job = sweep::running(&self.meta).unwrap_or_else(|| {
                 tracing::error!(job = ?self.meta.jobs.first(), "an unknown sweep is passed over");
@@ -141,6 +143,10 @@ impl Owned {
                 Job::Goods(product) => shared.store.watchers(place, product, cursor, most).await?,
                 _ => shared.store.roll(place, cursor, most).await?,
             };
+            // A sweep looks at everybody: at a stated rate, so that it never fills the store's log.
+            let rate = u64::from(shared.config.sweep_rate.max(1));
+            let pause = ids.len() as u64 * 1_000 / rate;
+            self.sweep_from = here.saturating_add_unsigned(pause);
             taken.swept = ids;
             taken.sweep = Some((job, next));
         }

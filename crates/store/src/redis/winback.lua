@@ -22,6 +22,7 @@ end
 -- ARGV: epoch, seq, id, trim, #meta, #customers, #timers, #outbox, #grants, #watches, most watchers of a product,
 -- #coupons, then the parts in that order; a list of watchers is #members, its expiry or nothing where it need not be
 -- tidied, then score and member of each; a coupon write is verb, #codes, codes.
+-- A field of the meta without a value is taken away.
 -- Everything is validated before the first write: Lua has no rollback.
 local function commit(keys, argv)
   local epoch, seq, id = number(argv[1]), number(argv[2]), argv[3]
@@ -88,8 +89,18 @@ local function commit(keys, argv)
 
   local arg = 13
   local fields = { 'seq', string.format('%.0f', seq + 1), 'commit', id }
-  for i = 0, 2 * metas - 1 do fields[#fields + 1] = argv[arg + i] end
+  local empty = {}
+  for i = 0, metas - 1 do
+    local name, value = argv[arg + 2 * i], argv[arg + 2 * i + 1]
+    if value == '' then
+      empty[#empty + 1] = name
+    else
+      fields[#fields + 1] = name
+      fields[#fields + 1] = value
+    end
+  end
   in_groups('HSET', keys[1], fields, 2)
+  in_groups('HDEL', keys[1], empty, 1)
   arg = arg + 2 * metas
   local blobs = {}
   for i = 1, customers do
