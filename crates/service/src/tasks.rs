@@ -70,12 +70,16 @@ impl Tasks {
     ///
     /// # Errors
     /// [`Died`], naming the first task that failed.
-    pub async fn run(mut self, shutdown: &Shutdown) -> Result<(), Died> {
+    pub async fn run(self, shutdown: &Shutdown) -> Result<(), Died> {
+        self.run_within(GRACE, shutdown).await
+    }
+
+    async fn run_within(mut self, grace: Duration, shutdown: &Shutdown) -> Result<(), Died> {
         let mut first = None;
         // Runs from the moment shutdown is raised.
         let mut grace = std::pin::pin!(async {
             shutdown.wait().await;
-            crate::clock::pause(GRACE).await;
+            pause_anyway(grace).await;
         });
         loop {
             let joined = tokio::select! {
@@ -108,6 +112,22 @@ impl Tasks {
         }
         first.map_or(Ok(()), Err)
     }
+}
+
+/// A pause for which no worker of the runtime has to be free: closing a client waits for its broker, and when all workers
+/// do, nobody looks at the runtime's own timers.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "it ends by itself, and must not be a task"
+)]
+async fn pause_anyway(length: Duration) {
+    let (over, heard) = tokio::sync::oneshot::channel::<()>();
+    std::thread::spawn(move || {
+        std::thread::sleep(length);
+        drop(over);
+    });
+    // The other end says nothing: it goes.
+    drop(heard.await);
 }
 
 /// Pieces of work that are on their way, each by itself; whoever began them hears of each as it ends.
@@ -197,6 +217,43 @@ mod tests {
         tasks.spawn("broken", async { Err::<(), _>("no more disk") });
         let died = tasks.run(&shutdown).await.unwrap_err();
         assert_eq!(died.to_string(), "broken stopped: no more disk");
+    }
+
+    /// A client of a server that is away may hold the workers while it is closed: the process leaves all the same.
+    #[test]
+    fn workers_that_hang_do_not_hold_the_end() {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let (over, ended) = std::sync::mpsc::channel();
+        let main = move || {
+            let shutdown = Shutdown::new();
+            let (said, hears) = tokio::sync::oneshot::channel();
+            let left = runtime.block_on(async {
+                let mut tasks = Tasks::new();
+                tasks.spawn("hangs", async move {
+                    said.send(()).unwrap();
+                    released.recv().unwrap_err();
+                    Ok::<(), String>(())
+                });
+                hears.await.unwrap();
+                shutdown.raise();
+                tasks.run_within(Duration::from_millis(10), &shutdown).await
+            });
+            runtime.shutdown_background();
+            over.send(left.is_ok()).unwrap();
+        };
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "a test waits for it with a deadline"
+        )]
+        std::thread::spawn(main);
+        let left = ended.recv_timeout(Duration::from_secs(20));
+        drop(release);
+        assert_eq!(left, Ok(true));
     }
 
     #[tokio::test]
