@@ -227,8 +227,8 @@ mod tests {
             .enable_all()
             .build()
             .unwrap();
-        let (release, released) = std::sync::mpsc::channel::<()>();
-        let (over, ended) = std::sync::mpsc::channel();
+        let (release, released) = std::sync::mpsc::sync_channel::<()>(1);
+        let (over, ended) = std::sync::mpsc::sync_channel(1);
         let main = move || {
             let shutdown = Shutdown::new();
             let (said, hears) = tokio::sync::oneshot::channel();

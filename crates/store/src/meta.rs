@@ -104,7 +104,7 @@ impl Meta {
         }
     }
 
-    /// As fields of a hash; one without a value is to be taken away. Epoch and sequence are written by the commit itself. What is large or many is left out where
+    /// As fields of a hash; one without a value is to be taken away, and `goods:` stands for all of its kind. Epoch and sequence are written by the commit itself. What is large or many is left out where
     /// it is as in `base`, which is there already.
     pub fn to_fields(&self, base: Option<&Self>) -> Vec<(String, String)> {
         let mut fields = vec![
@@ -167,6 +167,10 @@ impl Meta {
         }
         if together {
             fields.push(("goods".into(), String::new()));
+        }
+        if base.is_none() {
+            // Which are there is not known: all that are not written now go.
+            fields.push((GOODS.into(), String::new()));
         }
         if base.is_none_or(|base| base.sellers != self.sellers) {
             fields.push(("sellers".into(), self.sellers.clone()));
@@ -325,7 +329,8 @@ mod tests {
         meta.marks.events = "0123456789abcdef".into();
         meta.high_water
             .insert(("raw:raw:x".into(), Partition(3)), (Offset(9), 2));
-        let mut fields: BTreeMap<String, String> = meta.to_fields(None).into_iter().collect();
+        let mut fields = BTreeMap::new();
+        put(&mut fields, meta.to_fields(None));
         assert_eq!(Meta::from_fields(&fields), meta);
 
         // What has not changed stays as it is there.

@@ -22,7 +22,7 @@ end
 -- ARGV: epoch, seq, id, trim, #meta, #customers, #timers, #outbox, #grants, #watches, most watchers of a product,
 -- #coupons, then the parts in that order; a list of watchers is #members, its expiry or nothing where it need not be
 -- tidied, then score and member of each; a coupon write is verb, #codes, codes.
--- A field of the meta without a value is taken away.
+-- A field of the meta without a value is taken away; `goods:` stands for all that begin so.
 -- Everything is validated before the first write: Lua has no rollback.
 local function commit(keys, argv)
   local epoch, seq, id = number(argv[1]), number(argv[2]), argv[3]
@@ -92,15 +92,19 @@ local function commit(keys, argv)
   local empty = {}
   for i = 0, metas - 1 do
     local name, value = argv[arg + 2 * i], argv[arg + 2 * i + 1]
-    if value == '' then
+    if value == '' and name == 'goods:' then
+      for _, known in ipairs(redis.call('HKEYS', keys[1])) do
+        if string.sub(known, 1, 6) == name then empty[#empty + 1] = known end
+      end
+    elseif value == '' then
       empty[#empty + 1] = name
     else
       fields[#fields + 1] = name
       fields[#fields + 1] = value
     end
   end
-  in_groups('HSET', keys[1], fields, 2)
   in_groups('HDEL', keys[1], empty, 1)
+  in_groups('HSET', keys[1], fields, 2)
   arg = arg + 2 * metas
   local blobs = {}
   for i = 1, customers do
