@@ -351,13 +351,13 @@ impl<'a> Batch<'a> {
             if product.is_some_and(|product| !product::wants(self.cache.get(*id), product)) {
                 continue;
             }
-            let before = self.cache.get(*id).clone();
-            let was_touched = self.touched.contains_key(id);
+            // Who was touched by something else is written anyway.
+            let before = (!self.touched.contains_key(id)).then(|| self.cache.get(*id).clone());
             self.with(*id, |customer, world| {
                 job.run(customer, now, world, told.as_ref())
             });
             // A job that concerns a few must not write all of them anew.
-            if !was_touched && *self.cache.get(*id) == before {
+            if before.is_some_and(|before| *self.cache.get(*id) == before) {
                 self.touched.remove(id);
             }
         }
@@ -510,7 +510,7 @@ impl<'a> Batch<'a> {
         meta.open_triggers = meta
             .open_triggers
             .saturating_add_signed(difference.triggers);
-        meta.in_flight = meta.in_flight.saturating_add_signed(difference.messages);
+        meta.in_flight = meta.in_flight.saturating_add_signed(difference.messages());
         for (channel, change) in &difference.flights {
             let count = meta.flights.entry(*channel).or_insert(0);
             *count = count.saturating_add_signed(*change);

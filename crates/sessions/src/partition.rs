@@ -51,8 +51,8 @@ pub struct Owned {
     pub acquired: Timestamp,
     /// Topics of which nothing more is read because too much waits.
     pub held: BTreeSet<Topic>,
-    /// When the sweep may go on, milliseconds.
-    pub sweep_from: i64,
+    /// When the sweep went on last, and how long it pauses then, in milliseconds.
+    pub swept: (i64, i64),
     /// What the next inputs of its topics wait for.
     pub waits: BTreeMap<Topic, Waits>,
     /// Customers of this batch whose state can't be read.
@@ -106,7 +106,7 @@ impl Owned {
             vouched: None,
             acquired: Timestamp::default(),
             held: BTreeSet::new(),
-            sweep_from: 0,
+            swept: (0, 0),
             waits: BTreeMap::new(),
             damaged: BTreeSet::new(),
             careful: 0,

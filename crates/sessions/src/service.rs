@@ -367,7 +367,7 @@ impl Service {
     /// Kafka's committed offsets are an echo of the positions in the store, for lag and for detecting a rollback.
     async fn echo(&mut self) -> Result<(), Error> {
         let here = self.shared.clock.now_millis();
-        if here - self.echoed < 1_000 && !self.shared.clock.is_virtual() {
+        if lasts(self.echoed, here, 1_000) && !self.shared.clock.is_virtual() {
             return Ok(());
         }
         self.echoed = here;
@@ -432,10 +432,15 @@ impl Service {
     }
 }
 
+/// Whether a pause of so many milliseconds that began then lasts: a clock that was set back has ended it.
+pub(crate) fn lasts(began: i64, here: i64, length: i64) -> bool {
+    (0..length).contains(&(here - began))
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may fail")]
 #[path = "service_tests.rs"]
-mod tests;
+pub(crate) mod tests;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may fail")]

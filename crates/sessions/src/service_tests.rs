@@ -164,16 +164,7 @@ async fn a_sick_raw_topic_does_not_hold_up_orders() {
         is_silent: false,
     };
     let store = MemoryStore::new(clock.clone());
-    let mut service = Service::start(
-        config(),
-        Arc::new(sick.clone()),
-        Arc::new(store.clone()),
-        clock.clone(),
-        crate::metrics::Metrics::register(&winback_service::Metrics::new()),
-        Shutdown::new(),
-    )
-    .await
-    .unwrap();
+    let mut service = started(Arc::new(sick.clone()), &store, &clock).await;
     event(&log, 7, 1, Timestamp::from_millis(1_000_000)).await;
     for _ in 0..10 {
         service.step(Duration::ZERO).await.unwrap();
@@ -204,16 +195,7 @@ async fn a_silent_raw_topic_does_not_hold_up_orders() {
         is_silent: true,
     };
     let store = MemoryStore::new(clock.clone());
-    let mut service = Service::start(
-        config(),
-        Arc::new(silent),
-        Arc::new(store.clone()),
-        clock.clone(),
-        crate::metrics::Metrics::register(&winback_service::Metrics::new()),
-        Shutdown::new(),
-    )
-    .await
-    .unwrap();
+    let mut service = started(Arc::new(silent), &store, &clock).await;
     let work = async {
         // Of long ago: its retention is due at once, and so the frontier is asked for.
         event(&log, 7, 1, Timestamp::from_millis(1_000_000)).await;
@@ -235,10 +217,43 @@ async fn a_silent_raw_topic_does_not_hold_up_orders() {
     assert!(ended.is_ok(), "a round waits for the frontier");
 }
 
-async fn started(log: &MemoryLog, store: &MemoryStore, clock: &Clock) -> Service {
+/// A shop of one campaign that begins so, as files.
+pub(crate) fn files(enter: &str) -> winback_campaign::Files {
+    let policy = "apiVersion: winback/v1
+kind: Policy
+metadata: { name: shop }
+spec:
+  shop: { zone: Europe/Kyiv, locale: en, currency: EUR }
+  topics: { marketing: { consent: not_denied } }
+  groups: { cart: {} }
+  senders: { sms: { from: SHOP } }
+";
+    let campaign = format!(
+        "apiVersion: winback/v1
+kind: Campaign
+metadata: {{ name: cart, group: cart }}
+spec:
+  enter: {{ {enter} }}
+  exit: {{ converted: Order Completed }}
+  cascade: [ {{ step: reminder, send: [sms] }} ]
+"
+    );
+    let files = [
+        ("policy.yaml", policy),
+        ("cart/campaign.yaml", &campaign),
+        ("cart/templates/reminder.sms.en.txt", "Your cart waits"),
+    ];
+    winback_campaign::Files(
+        files
+            .map(|(path, text)| (path.to_owned(), text.to_owned()))
+            .into(),
+    )
+}
+
+async fn started(log: Arc<dyn Log>, store: &MemoryStore, clock: &Clock) -> Service {
     Service::start(
         config(),
-        Arc::new(log.clone()),
+        log,
         Arc::new(store.clone()),
         clock.clone(),
         crate::metrics::Metrics::register(&winback_service::Metrics::new()),
@@ -285,18 +300,8 @@ async fn a_bundle_that_is_refused_does_not_stop_the_shop() {
     let log = MemoryLog::new(clock.clone());
     topics(&log);
     let store = MemoryStore::new(clock.clone());
-    let mut service = started(&log, &store, &clock).await;
-    let policy = "apiVersion: winback/v1\nkind: Policy\nmetadata: { name: shop }\nspec:\n  shop: { zone: Europe/Kyiv, locale: en, currency: EUR }\n  topics: { marketing: { consent: not_denied } }\n  groups: { cart: {} }\n  senders: { sms: { from: SHOP } }\n";
-    let campaign = "apiVersion: winback/v1\nkind: Campaign\nmetadata: { name: cart, group: cart }\nspec:\n  enter: { on: Product Added, idle: 20m }\n  exit: { converted: Order Completed }\n  cascade: [ { step: reminder, send: [sms] } ]\n";
-    let good = winback_campaign::Files(
-        [
-            ("policy.yaml", policy),
-            ("cart/campaign.yaml", campaign),
-            ("cart/templates/reminder.sms.en.txt", "Your cart waits"),
-        ]
-        .map(|(path, text)| (path.to_owned(), text.to_owned()))
-        .into(),
-    );
+    let mut service = started(Arc::new(log.clone()), &store, &clock).await;
+    let good = files("on: Product Added, idle: 20m");
     let mut newer = good.clone();
     newer
         .0
@@ -334,7 +339,7 @@ async fn a_bundle_that_has_not_come_is_waited_for_and_told() {
     let log = MemoryLog::new(clock.clone());
     topics(&log);
     let store = MemoryStore::new(clock.clone());
-    let mut service = started(&log, &store, &clock).await;
+    let mut service = started(Arc::new(log.clone()), &store, &clock).await;
     put(&log, Topic::Events, activation(BundleHash([7; 16]))).await;
     event(&log, 8, 1, Timestamp::from_millis(1_000_000)).await;
     for _ in 0..10 {
@@ -352,5 +357,15 @@ async fn a_bundle_that_has_not_come_is_waited_for_and_told() {
         service.step(Duration::ZERO).await.unwrap(),
         0,
         "a round that can do nothing is idle"
+    );
+}
+
+/// A clock that was set back must not hold leases, the probe or a sweep until it has caught up.
+#[test]
+fn a_pause_ends_also_where_the_clock_goes_back() {
+    let lasts = |here| super::lasts(1_000, here, 500);
+    assert_eq!(
+        [999, 1_000, 1_499, 1_500, 5_000, -90_000_000].map(lasts),
+        [false, true, true, false, false, false]
     );
 }

@@ -299,16 +299,8 @@ mod tests {
     /// A day for which there is no room is called out when there is: never said to be done (F32).
     #[test]
     fn a_day_without_room_is_called_out_later() {
-        let policy = "apiVersion: winback/v1\nkind: Policy\nmetadata: { name: shop }\nspec:\n  shop: { zone: Europe/Kyiv, locale: en, currency: EUR }\n  topics: { marketing: { consent: not_denied } }\n  groups: { cart: {} }\n  senders: { sms: { from: SHOP } }\n";
-        let campaign = "apiVersion: winback/v1\nkind: Campaign\nmetadata: { name: daily, group: cart }\nspec:\n  enter: { schedule: { every: week, days: [monday, tuesday, wednesday, thursday, friday, saturday, sunday] } }\n  cascade: [ { step: hello, send: [sms] } ]\n";
-        let files = winback_campaign::Files(
-            [
-                ("policy.yaml", policy),
-                ("daily/campaign.yaml", campaign),
-                ("daily/templates/hello.sms.en.txt", "Hello"),
-            ]
-            .map(|(path, text)| (path.to_owned(), text.to_owned()))
-            .into(),
+        let files = crate::service::tests::files(
+            "schedule: { every: week, days: [monday, tuesday, wednesday, thursday, friday, saturday, sunday] }",
         );
         let (bundle, _) = Bundle::compile(&files)
             .map_err(|report| report.to_string())

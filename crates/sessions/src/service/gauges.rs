@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use winback_contract::{Reason, Timestamp};
 
-use super::Service;
+use super::{Service, lasts};
 use crate::partition::Owned;
 
 impl Service {
     /// Gauges, once a second, also while nothing is due: an old value would be a lie.
     pub(super) fn show(&mut self) {
         let here = self.shared.clock.now_millis();
-        if here - self.shown < 1_000 {
+        if lasts(self.shown, here, 1_000) {
             return;
         }
         self.shown = here;

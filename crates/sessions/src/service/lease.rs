@@ -6,7 +6,7 @@
 use winback_contract::{Partition, Timestamp};
 use winback_store::Lease;
 
-use super::Service;
+use super::{Service, lasts};
 use crate::error::Error;
 use crate::partition::Owned;
 
@@ -23,7 +23,7 @@ impl Service {
             .owned
             .values()
             .any(|owned| vouched(owned) > owned.vouched);
-        if self.owned.is_empty() || !news && here - self.vouched < 1_000 {
+        if self.owned.is_empty() || !news && lasts(self.vouched, here, 1_000) {
             return Ok(());
         }
         let leases: Vec<Lease> = self

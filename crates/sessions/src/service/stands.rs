@@ -2,7 +2,7 @@
 
 use winback_contract::Partition;
 
-use super::Service;
+use super::{Service, lasts};
 use crate::partition::{Owned, Waits};
 
 /// So long a partition stands before it is tried again, in milliseconds: it may have been mended meanwhile.
@@ -28,15 +28,16 @@ impl Service {
         let now = self.shared.clock.now_millis();
         for (partition, (_, since)) in &mut self.stopped {
             let is_tried = self.owned.contains_key(partition) || self.wanted.contains(partition);
-            if now - *since >= AGAIN && !is_tried {
+            if !lasts(*since, now, AGAIN) && !is_tried {
                 *since = now;
                 self.wanted.push(*partition);
             }
         }
         // What goes on again does not stand.
         let owned = &self.owned;
-        self.stopped
-            .retain(|partition, (_, since)| !owned.contains_key(partition) || now - *since < AGAIN);
+        self.stopped.retain(|partition, (_, since)| {
+            !owned.contains_key(partition) || lasts(*since, now, AGAIN)
+        });
     }
 
     /// The partitions that stand now.

@@ -8,7 +8,7 @@ use winback_contract::{Partition, Timestamp, Topic};
 use winback_service::outage::Outage;
 use winback_service::tasks::InFlight;
 
-use super::Service;
+use super::{Service, lasts};
 use crate::config::Config;
 use crate::error::Error;
 use crate::partition::Owned;
@@ -23,7 +23,7 @@ pub(super) struct Asked {
     known: Frontier,
     question: InFlight<Answer>,
     /// When it was asked last, milliseconds.
-    at: Option<i64>,
+    at: i64,
     /// Whether it can be asked for.
     outage: Outage,
 }
@@ -34,7 +34,7 @@ impl Asked {
         Self {
             known: unknown(config),
             question: InFlight::default(),
-            at: None,
+            at: 0,
             outage: Outage::default(),
         }
     }
@@ -132,7 +132,7 @@ impl Service {
         let is_virtual = self.shared.clock.is_virtual();
         let here = self.shared.clock.now_millis();
         let pause = i64::try_from(self.shared.config.probe_every.as_millis()).unwrap_or(i64::MAX);
-        let too_soon = self.frontier.at.is_some_and(|at| here - at < pause) && !is_virtual;
+        let too_soon = lasts(self.frontier.at, here, pause) && !is_virtual;
         if !wanted || too_soon || !self.frontier.question.is_empty() {
             return Ok(());
         }
@@ -146,7 +146,7 @@ impl Service {
         if !self.owned.values().any(due) {
             return Ok(());
         }
-        self.frontier.at = Some(here);
+        self.frontier.at = here;
         let question = self.frontier.question(&self.shared, now);
         if is_virtual {
             let answer = question.await;

@@ -15,6 +15,7 @@ use winback_store::Meta;
 use super::{DECISIONS, Shared};
 use crate::error::Error;
 use crate::partition::{Owned, Waits};
+use crate::service::lasts;
 use crate::sweep::{self, Job};
 
 /// The inputs of one batch, decoded.
@@ -130,7 +131,8 @@ impl Owned {
             && frontier > Timestamp::from_millis(i64::MIN)
             && has_room(self.careful > 0, taken);
         let here = shared.clock.now_millis();
-        let may_sweep = keeps_up && (here >= self.sweep_from || shared.clock.is_virtual());
+        let may_sweep =
+            keeps_up && (!lasts(self.swept.0, here, self.swept.1) || shared.clock.is_virtual());
         if let (true, Some(cursor)) = (may_sweep, &self.meta.sweep) {
             // A job that this release does not know is passed over, and said.
             let job = sweep::running(&self.meta).unwrap_or_else(|| {
@@ -144,9 +146,9 @@ impl Owned {
                 _ => shared.store.roll(place, cursor, most).await?,
             };
             // A sweep looks at everybody: at a stated rate, so that it never fills the store's log.
-            let rate = u64::from(shared.config.sweep_rate.max(1));
-            let pause = ids.len() as u64 * 1_000 / rate;
-            self.sweep_from = here.saturating_add_unsigned(pause);
+            let rate = i64::from(shared.config.sweep_rate.max(1));
+            let many = i64::try_from(ids.len()).unwrap_or(i64::MAX);
+            self.swept = (here, many.saturating_mul(1_000) / rate);
             taken.swept = ids;
             taken.sweep = Some((job, next));
         }
