@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use winback_testkit::files::Folder;
+use winback_testkit::process::ended;
 use winback_testkit::{Child, Kafka, Redis, Result, Smtp, ports, until};
 
 /// The built binary, beside the test's own.
@@ -42,11 +43,7 @@ pub fn run(command: &mut Command) -> Result<(i32, String, String)> {
         .map_err(|error| error.to_string())?;
     let out = drain(child.stdout.take());
     let err = drain(child.stderr.take());
-    let mut status = None;
-    let ended = until(LONGEST, &format!("{command:?} ends"), || {
-        status = child.try_wait().ok().flatten();
-        status.is_some()
-    });
+    let ended = ended(&mut child, LONGEST, &format!("{command:?} ends"));
     if ended.is_err() {
         drop(child.kill());
         drop(child.wait());
@@ -55,9 +52,8 @@ pub fn run(command: &mut Command) -> Result<(i32, String, String)> {
         String::from_utf8_lossy(&reader.join().unwrap_or_default()).into_owned()
     };
     let (out, err) = (text(out), text(err));
-    ended.map_err(|problem| format!("{problem}\n{out}\n{err}"))?;
-    let code = status.and_then(|status| status.code()).unwrap_or(-1);
-    Ok((code, out, err))
+    let status = ended.map_err(|problem| format!("{problem}\n{out}\n{err}"))?;
+    Ok((status.code().unwrap_or(-1), out, err))
 }
 
 /// Reads a pipe to its end beside everything else: a full one would hold the process up.
@@ -313,15 +309,11 @@ impl Storefront {
     /// When a record was not taken.
     pub fn close(mut self) -> Result<()> {
         self.input = None;
-        let mut status = None;
-        let child = &mut self.child;
-        until(LONGEST, "the storefront ends", || {
-            status = child.try_wait().ok().flatten();
-            status.is_some()
-        })?;
-        match status {
-            Some(status) if status.success() => Ok(()),
-            other => Err(format!("the storefront ended with {other:?}")),
+        let status = ended(&mut self.child, LONGEST, "the storefront ends")?;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(format!("the storefront ended with {status}"))
         }
     }
 }

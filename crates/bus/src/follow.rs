@@ -66,7 +66,8 @@ impl Follower {
             }
             other => other?,
         };
-        if self.outage.is_over() && !records.is_empty() {
+        // A round without an error and without news says nothing of the topic.
+        if !records.is_empty() && self.outage.is_over() {
             tracing::info!(topic = self.topic, "news is heard again");
         }
         for record in &records {

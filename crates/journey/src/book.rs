@@ -14,7 +14,7 @@ use crate::eligibility::{is_replaced, tied};
 use crate::end::end;
 use crate::program::settle;
 use crate::records::{keep, record};
-use crate::state::{Hold, Pending, Station, What};
+use crate::state::{Hold, Journey, Pending, Station, What};
 use crate::world::World;
 
 mod message;
@@ -106,17 +106,24 @@ fn apply_step(
 /// A hold always ends later than it began: no loop without time.
 const MOMENT: winback_contract::Span = winback_contract::Span::from_millis(1);
 
+/// The step at which a journey stands.
+pub(crate) fn step_of<'w>(
+    journey: &Journey,
+    world: &World<'w>,
+) -> Option<&'w winback_campaign::Step> {
+    let campaign = world.bundles.campaign(journey.bundle, &journey.campaign)?;
+    match campaign.entries.get(usize::from(journey.at))? {
+        winback_campaign::Entry::Step(step) => Some(step),
+        _ => None,
+    }
+}
+
 pub(crate) fn current_step<'w>(
     customer: &Customer,
     index: usize,
     world: &World<'w>,
 ) -> Option<&'w str> {
-    let journey = &customer.journeys[index];
-    let campaign = world.bundles.campaign(journey.bundle, &journey.campaign)?;
-    match campaign.entries.get(usize::from(journey.at))? {
-        winback_campaign::Entry::Step(step) => Some(&step.name),
-        _ => None,
-    }
+    step_of(&customer.journeys[index], world).map(|step| step.name.as_str())
 }
 
 /// When the step at which a journey stands expires.
@@ -126,9 +133,7 @@ pub(crate) fn expires_at(
     world: &World<'_>,
 ) -> Option<Timestamp> {
     let journey = &customer.journeys[index];
-    let campaign = world.bundles.campaign(journey.bundle, &journey.campaign)?;
-    let step = campaign.step(current_step(customer, index, world)?)?;
-    Some(journey.due + step.expires)
+    Some(journey.due + step_of(journey, world)?.expires)
 }
 
 /// What a decision to send says: the channel, its window, whether the offer goes along, and why not.
@@ -259,7 +264,7 @@ fn send(
 /// Whichever of those of which only one runs sends first has the key: the others end as replaced.
 fn replace_others(
     customer: &mut Customer,
-    first: &crate::state::Journey,
+    first: &Journey,
     now: Timestamp,
     world: &World<'_>,
     out: &mut Effects,

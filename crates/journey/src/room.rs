@@ -45,8 +45,9 @@ impl Room {
         self.triggers
     }
 
-    /// Whether a step of these channels may be decided; where one is preferred, any may come first. The channel that comes first must have room: a full one is waited for, never passed
-    /// over. The others are a way out for few, and bounded too.
+    /// Whether a step of these channels may be decided; where one is preferred, any may come first. The channel that
+    /// comes first must have room: a full one is waited for, never passed over. The others are a way out for few, and
+    /// bounded too.
     pub(crate) fn takes(&self, send: &[Channel], preferred: bool) -> bool {
         let is_full = |channel: &Channel| self.full.contains(channel);
         let first_is_full = match preferred {

@@ -13,9 +13,7 @@ use crate::customer::Customer;
 pub struct Tally {
     /// Triggers without a decision.
     pub triggers: i64,
-    /// Messages without an outcome: each has a grant.
-    pub messages: i64,
-    /// The same by channel.
+    /// Messages without an outcome, by channel: each has a grant.
     pub flights: BTreeMap<Channel, i64>,
     /// Held steps.
     pub held: BTreeMap<Reason, i64>,
@@ -35,15 +33,18 @@ impl Tally {
         Self {
             flights,
             triggers: i64::from(customer.trigger.is_some()),
-            messages: i64::try_from(customer.messages.len()).unwrap_or(i64::MAX),
             held,
         }
+    }
+
+    /// Messages without an outcome.
+    pub fn messages(&self) -> i64 {
+        self.flights.values().sum()
     }
 
     /// Adds `sign` times another.
     pub fn add(&mut self, other: &Self, sign: i64) {
         self.triggers += sign * other.triggers;
-        self.messages += sign * other.messages;
         for (channel, count) in &other.flights {
             *self.flights.entry(*channel).or_insert(0) += sign * count;
         }

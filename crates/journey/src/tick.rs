@@ -2,7 +2,6 @@
 //!
 //! Invariants: INV-6 (only the service calls this, with the frontier), INV-7, INV-12 (one open trigger per customer).
 
-use winback_campaign::Entry;
 use winback_contract::{Blob, DueStep, OutcomeStatus, Reason, Span, Timestamp, Trigger, TriggerId};
 
 use crate::advance::advance;
@@ -138,18 +137,19 @@ fn open(
 ) {
     let Some(bundle) = world.active else { return };
     let window = now + bundle.policy.arbitration;
-    let steps = customer.journeys.iter().filter_map(|journey| {
-        let campaign = world.bundles.campaign(journey.bundle, &journey.campaign)?;
-        let entry = campaign.entries.get(usize::from(journey.at));
-        let has_room = match entry {
-            Some(Entry::Step(step)) => room.takes(&step.send, step.preferred),
-            _ => true,
-        };
-        (journey.station == Station::Step).then_some((journey, has_room))
+    let steps = customer.journeys.iter().filter(|journey| {
+        journey.station == Station::Step
+            && world
+                .bundles
+                .campaign(journey.bundle, &journey.campaign)
+                .is_some()
     });
-    let (due, soon): (Vec<_>, Vec<_>) = steps.partition(|(journey, _)| ready_at(journey) <= now);
-    let (due, full): (Vec<_>, Vec<_>) = due.into_iter().partition(|(_, has_room)| *has_room);
-    let due: Vec<&Journey> = due.into_iter().map(|(journey, _)| journey).collect();
+    let (due, soon): (Vec<_>, Vec<_>) = steps.partition(|journey| ready_at(journey) <= now);
+    let has_room = |journey: &&Journey| {
+        let step = book::step_of(journey, world);
+        step.is_none_or(|step| room.takes(&step.send, step.preferred))
+    };
+    let (due, full): (Vec<_>, Vec<_>) = due.into_iter().partition(has_room);
     if !full.is_empty() {
         out.count(Count::PutOff);
     }
@@ -164,8 +164,7 @@ fn open(
             due.any(|one| one.key == journey.key && campaign.replaces.contains(&one.campaign))
         })
     };
-    let soon = soon.into_iter().map(|(journey, _)| journey);
-    let soon = soon.filter(|journey| {
+    let soon = soon.into_iter().filter(|journey| {
         ready_at(journey) <= window && journey.hold.is_none() || goes_first(journey)
     });
     customer.triggers_opened += 1;

@@ -104,8 +104,9 @@ impl Meta {
         }
     }
 
-    /// As fields of a hash; one without a value is to be taken away, and `goods:` stands for all of its kind. Epoch and sequence are written by the commit itself. What is large or many is left out where
-    /// it is as in `base`, which is there already.
+    /// As fields of a hash; one without a value is to be taken away, and `goods:` stands for all of its kind. Epoch and
+    /// sequence are written by the commit itself. What is large or many is left out where it is as in `base`, which is
+    /// there already.
     pub fn to_fields(&self, base: Option<&Self>) -> Vec<(String, String)> {
         let mut fields = vec![
             ("events".into(), self.positions.events.0.to_string()),

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// A running child; killed when dropped.
@@ -30,6 +30,23 @@ pub fn until(
         std::thread::sleep(Duration::from_millis(20));
     }
     Ok(())
+}
+
+/// Waits until a process ends.
+///
+/// # Errors
+/// When it does not end within `limit`; `what` says what was waited for.
+pub fn ended(
+    child: &mut std::process::Child,
+    limit: Duration,
+    what: &str,
+) -> crate::Result<ExitStatus> {
+    let mut status = None;
+    until(limit, what, || {
+        status = child.try_wait().ok().flatten();
+        status.is_some()
+    })?;
+    status.ok_or_else(|| format!("{what}: its end is not known"))
 }
 
 impl Child {
@@ -79,18 +96,8 @@ impl Child {
     /// When it does not end within `limit`.
     pub fn terminate(&mut self, limit: Duration) -> crate::Result<Option<i32>> {
         signal(self.id(), "TERM")?;
-        let mut code = None;
-        let (name, child) = (&self.name, &mut self.child);
-        until(limit, &format!("{name} ends on SIGTERM"), || {
-            match child.try_wait() {
-                Ok(Some(status)) => {
-                    code = Some(status.code());
-                    true
-                }
-                _ => false,
-            }
-        })?;
-        Ok(code.flatten())
+        let what = format!("{} ends on SIGTERM", self.name);
+        Ok(ended(&mut self.child, limit, &what)?.code())
     }
 }
 

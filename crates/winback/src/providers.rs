@@ -2,6 +2,7 @@
 //!
 //! Absent: sending; that is dispatch.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,20 @@ use crate::run::machine::dispatch;
 
 /// For live messages, and for those that go to files.
 pub(crate) type Providers = (Arc<dyn Provider>, Arc<dyn Provider>);
+
+/// Those of some channels.
+///
+/// # Errors
+/// The first that [`of`] meets.
+pub(crate) fn of_all(
+    config: &Config,
+    channels: BTreeSet<Channel>,
+) -> Result<BTreeMap<Channel, Providers>, Error> {
+    let channels = channels.into_iter();
+    channels
+        .map(|channel| Ok((channel, of(config, channel)?)))
+        .collect()
+}
 
 /// The provider of a channel, and the one for shadow mode. Connects to nobody.
 ///

@@ -29,9 +29,7 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
     match arguments {
         Arguments::Show => output::print(&serde_json::to_string_pretty(config)?),
         Arguments::Check { live: false } => {
-            for channel in config.channels() {
-                providers::of(config, channel)?;
-            }
+            providers::of_all(config, config.channels())?;
             output::print("the config is well formed; --live asks Kafka and Redis too")
         }
         Arguments::Check { live: true } => return live(config).await,

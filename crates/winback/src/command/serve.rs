@@ -173,10 +173,7 @@ fn providers(
         Service::Dispatch | Service::All => config.channels(),
         Service::Ingest | Service::Sessions | Service::Evaluator => BTreeSet::new(),
     };
-    let made = channels
-        .into_iter()
-        .map(|channel| Ok((channel, providers::of(config, channel)?)));
-    made.collect()
+    providers::of_all(config, channels)
 }
 
 /// Tells this process's claims from all others'.
