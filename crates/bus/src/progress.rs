@@ -113,7 +113,7 @@ mod tests {
         let (mut progress, mut ledger) = (Progress::default(), Ledger::default());
         let tickets: Vec<Ticket> = records.iter().map(|record| progress.open(record)).collect();
         // The second is done, then the first, then the third: told as none, two, three.
-        for (ticket, wanted) in [(1, None), (0, Some(2)), (2, Some(3))] {
+        for (ticket, wanted) in [(1, Some(0)), (0, Some(2)), (2, Some(3))] {
             progress.close(&tickets[ticket], &mut ledger);
             ledger.settle(&log, member.as_mut()).await.unwrap();
             let committed = log.committed("g", "in").await.unwrap().remove(0);

@@ -114,7 +114,7 @@ pub(super) struct KafkaMember {
     unborn: HashSet<Place>,
     /// The newest positions that were committed, until revoked.
     latest: HashMap<Place, (Offset, String)>,
-    /// Raised by the client when a commit failed behind our back.
+    /// Raised by the client when a commit failed behind our back, and where a position is not committed yet.
     commit_failed: Arc<AtomicBool>,
     /// What proves that a topic is the one that was read.
     anchors: Anchors,
@@ -253,12 +253,18 @@ impl KafkaMember {
                 start,
                 kept,
                 is_new,
+                is_first,
             } = found;
             reader
                 .begin_behind(&place, from, (start, kept.mark))
                 .await?;
             if let Some(mark) = kept.mark {
                 self.anchors.insert(place.clone(), (from, mark));
+            }
+            if is_first {
+                // From now on it is known where the group is: what is deleted unread shows also where it never read.
+                self.latest.insert(place.clone(), (from, kept.to_string()));
+                self.commit_failed.store(true, Ordering::SeqCst);
             }
             if is_new {
                 self.unborn.insert(place.clone());
@@ -383,8 +389,10 @@ struct Found {
     /// The first offset that is kept.
     start: Offset,
     kept: Kept,
-    /// Nothing was ever committed, and nothing was ever deleted.
+    /// Nothing was ever applied, and nothing was ever deleted.
     is_new: bool,
+    /// Nothing was ever committed.
+    is_first: bool,
 }
 
 /// Where the group is in each of these partitions.
@@ -409,7 +417,8 @@ fn positions(owner: &BaseConsumer<Context>, places: &[Place]) -> Result<Vec<Foun
             from: kept.go_on(from, start).unwrap_or(from),
             start,
             kept,
-            is_new: commit.is_none() && start == Offset(0),
+            is_new: from == Offset(0) && start == Offset(0) && kept.generation == 0,
+            is_first: commit.is_none(),
         })
     });
     found.collect()

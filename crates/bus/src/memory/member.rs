@@ -85,6 +85,14 @@ impl MemoryMember {
                             || (start, Kept::default()),
                             |commit| (commit.next, Kept::read(&commit.metadata)),
                         );
+                        if self.reads {
+                            // From now on it is known where the group is: what is deleted unread shows.
+                            let group = state.groups.entry(self.group.clone()).or_default();
+                            group.committed.entry(key).or_insert_with(|| Commit {
+                                next: start,
+                                metadata: kept.to_string(),
+                            });
+                        }
                         let from = kept.go_on(from, start).unwrap_or(from);
                         if let Some(problem) = state.problem(place, from, kept.mark) {
                             self.stuck.insert(place.clone(), problem);
