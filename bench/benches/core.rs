@@ -95,6 +95,7 @@ fn core(criterion: &mut Criterion) {
         news: &[],
         sellers: &sellers,
         coupons: &coupons,
+        shop: "bench",
     };
     let start = Timestamp::from_millis(1_780_000_000_000);
     let mut customer = Customer::default();

@@ -3,6 +3,7 @@
 //! Invariants: INV-3 (ids come from inputs only: see [`ids`]), INV-9 (one closed list of reasons: see
 //! [`Reason`]). Absent on purpose: IO, clocks, chance, and any rule about what to do with a record.
 
+pub mod address;
 pub mod blob;
 pub mod channel;
 pub mod decision;
@@ -30,6 +31,7 @@ pub mod trigger;
 pub mod version;
 mod words;
 
+pub use address::{AddressId, AddressNews, Standing};
 pub use blob::Blob;
 pub use channel::Channel;
 pub use decision::{Decision, StepDecision, Verdict};

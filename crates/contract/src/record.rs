@@ -5,6 +5,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::address::AddressNews;
 use crate::blob::Blob;
 use crate::event::Event;
 use crate::goods::GoodsNews;
@@ -99,6 +100,12 @@ pub enum Body {
     },
     /// Everything that is kept of `to` goes.
     Erased,
+    /// What is said of an address, for its profile or for somebody who holds it.
+    Address(Box<AddressNews>),
+    /// Somebody who held the address `to` was erased: what was said of it is forgotten, unless others hold it.
+    AddressForgotten,
+    /// A conversion or a consent that names an address which `to` holds.
+    AtAddress(Box<Event>),
     /// An outcome for a message that moved to `to` with its journey.
     Outcome(Box<Outcome>),
     /// The shop has something to tell: a copy for every partition.
@@ -124,4 +131,15 @@ impl EventRecord {
     pub const VERSION: u8 = 1;
     /// Version of a record that a release before erasure can't read: it leaves it where it is.
     pub const ERASED: u8 = 2;
+    /// Version of a record that a release before addresses of their own can't read.
+    pub const ADDRESS: u8 = 3;
+
+    /// The version in which a body is written: the oldest that can say it.
+    pub fn version_of(body: &Body) -> u8 {
+        match body {
+            Body::Address(_) | Body::AddressForgotten | Body::AtAddress(_) => Self::ADDRESS,
+            Body::Erased => Self::ERASED,
+            _ => Self::VERSION,
+        }
+    }
 }

@@ -24,7 +24,7 @@ macro_rules! versioned {
     )+ };
 }
 versioned!(
-    crate::EventRecord, ERASED;
+    crate::EventRecord, ADDRESS;
     crate::Decision, VERSION;
     crate::Outcome, VERSION;
     crate::Trigger, VERSION;

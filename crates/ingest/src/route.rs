@@ -46,7 +46,7 @@ impl Arrived<'_> {
     /// A record of `events` made of it.
     pub fn record(&self, to: CustomerId, index: usize, body: Body) -> EventRecord {
         EventRecord {
-            v: EventRecord::VERSION,
+            v: EventRecord::version_of(&body),
             to,
             id: self.id,
             source: self.position(index),
@@ -83,20 +83,20 @@ pub fn route(
     };
     if event.name == spec::CUSTOMER_ERASED {
         // Under every name that is given: none may know the others.
-        let erased = |(index, identity): (usize, &Identity)| EventRecord {
-            v: EventRecord::ERASED,
-            ..arrived.record(identity.customer(shop), index, Body::Erased)
+        let erased = |(index, identity): (usize, &Identity)| {
+            arrived.record(identity.customer(shop), index, Body::Erased)
         };
         return identities.iter().enumerate().map(erased).collect();
     }
     let owner = strongest.customer(shop);
     let record = |to, index: usize, body| arrived.record(to, index, body);
-    let is_conversion = event.name == spec::ORDER_COMPLETED;
+    // What stops messages goes to the profile of every address it names, which tells whoever holds it (INV-5, INV-11).
+    let stops = event.name == spec::ORDER_COMPLETED || event.consent.is_some();
     let mut records = Vec::with_capacity(1 + 2 * weaker.len());
     for (place, identity) in weaker.iter().enumerate() {
         let to = identity.customer(shop);
-        if is_conversion {
-            // Before the link: a profile that is handed over takes the conversion along.
+        if stops {
+            // Before the link: a profile that is handed over takes along what it was told.
             records.push(record(
                 to,
                 1 + 2 * place,

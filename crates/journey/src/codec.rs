@@ -5,11 +5,13 @@
 use std::cell::RefCell;
 
 use postcard::ser_flavors::Flavor;
+use winback_contract::{AddressId, Standing};
 
+use crate::address::{Addresses, Word};
 use crate::customer::Customer;
 
 /// The version that is written.
-pub const VERSION: u8 = 3;
+pub const VERSION: u8 = 4;
 
 /// A blob that can't be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -27,7 +29,10 @@ pub enum Error {
     Damaged,
 }
 
-/// Writes the current version.
+/// What an empty [`Addresses`] takes: three empty lists and no time.
+const NO_ADDRESSES: [u8; 4] = [0; 4];
+
+/// Writes the oldest version that can say it: version 3, unless something was said of an address.
 pub fn encode(customer: &Customer) -> Vec<u8> {
     thread_local! {
         static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
@@ -37,7 +42,13 @@ pub fn encode(customer: &Customer) -> Vec<u8> {
         scratch.push(VERSION);
         // Serialising plain data to memory has no way to fail.
         match postcard::serialize_with_flavor(customer, Bytes(scratch)) {
-            Ok(()) => scratch.clone(),
+            Ok(()) => {
+                if customer.addresses == Addresses::default() {
+                    scratch.truncate(scratch.len() - NO_ADDRESSES.len());
+                    scratch[0] = 3;
+                }
+                scratch.clone()
+            }
             Err(_) => Vec::new(),
         }
     })
@@ -73,6 +84,23 @@ fn read(bytes: &[u8]) -> Result<Customer, Error> {
     }
 }
 
+/// A channel that version 3 did not use is closed by the address it has now: the one that it was closed for.
+fn adopted(mut customer: Customer) -> Customer {
+    for (channel, _) in std::mem::take(&mut customer.suppressed) {
+        let Some(address) = customer.profile.address(channel).map(AddressId::of) else {
+            continue;
+        };
+        customer.addresses.words.push(Word {
+            address,
+            channel,
+            topic: None,
+            standing: Standing::Unreachable,
+            at: customer.last_activity.unwrap_or_default(),
+        });
+    }
+    customer
+}
+
 /// Reads any known version.
 ///
 /// # Errors
@@ -80,8 +108,9 @@ fn read(bytes: &[u8]) -> Result<Customer, Error> {
 pub fn decode(blob: &[u8]) -> Result<Customer, Error> {
     match blob.split_first() {
         Some((&VERSION, rest)) => read(rest),
+        Some((&3, rest)) => read(&[rest, &NO_ADDRESSES].concat()).map(adopted),
         // Version 2 ends before `told` and `erased`: an empty list and nothing are a zero byte each.
-        Some((&2, rest)) => read(&[rest, &[0, 0]].concat()),
+        Some((&2, rest)) => read(&[rest, &[0, 0], &NO_ADDRESSES].concat()).map(adopted),
         Some((&version, _)) if version > VERSION => Err(Error::Newer(version)),
         Some((&version, _)) if version > 0 => Err(Error::Older(version)),
         _ => Err(Error::Damaged),

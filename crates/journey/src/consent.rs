@@ -1,8 +1,9 @@
 //! What a person agreed to, per channel and topic, and whether a channel may be used (INV-5, INV-11).
 
 use winback_campaign::policy::{ConsentRule, TopicRule};
-use winback_contract::{Channel, ConsentChange, ConsentStatus, Timestamp};
+use winback_contract::{Channel, ConsentChange, ConsentStatus, Reason, Timestamp};
 
+use crate::address::words;
 use crate::customer::{Consent, Customer, limit};
 use crate::effects::{Count, Effects, GrantChange};
 
@@ -127,12 +128,20 @@ pub(crate) fn is_open(
     topic: &str,
     rule: &TopicRule,
 ) -> bool {
-    customer.profile.address(channel).is_some()
-        && !customer
-            .suppressed
-            .iter()
-            .any(|(known, _)| *known == channel)
-        && has_consent(customer, channel, topic, rule.consent_for(channel))
+    customer.profile.address(channel).is_some() && closed(customer, channel, topic, rule).is_none()
+}
+
+/// Why a channel must not be used for a topic: by what was said of its address, or by what the person said.
+pub(crate) fn closed(
+    customer: &Customer,
+    channel: Channel,
+    topic: &str,
+    rule: &TopicRule,
+) -> Option<Reason> {
+    words::closed(customer, channel, topic).or_else(|| {
+        let open = has_consent(customer, channel, topic, rule.consent_for(channel));
+        (!open).then_some(Reason::NoConsent)
+    })
 }
 
 /// What the person said about this topic, else about the channel as a whole, else the rule.

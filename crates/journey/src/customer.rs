@@ -9,6 +9,7 @@ use winback_contract::{
     Product, Reason, SourcePosition, Timestamp,
 };
 
+use crate::address::Addresses;
 use crate::behaviour::{Behaviour, OrderFacts};
 use crate::state::{Journey, Kept, OpenTrigger, Pending};
 use crate::told::Told;
@@ -64,7 +65,7 @@ pub struct Customer {
     pub behaviour: Behaviour,
     /// What was agreed to.
     pub consents: Vec<Consent>,
-    /// Channels that must not be used, and why.
+    /// Of version 3: channels that must not be used. Read into `addresses`, and empty since.
     pub suppressed: Vec<(Channel, Reason)>,
     /// Armed and running journeys.
     pub journeys: Vec<Journey>,
@@ -94,6 +95,8 @@ pub struct Customer {
     pub told: Vec<Told>,
     /// When the person was erased, by arrival: what is of before is dropped. Since version 3.
     pub erased: Option<Timestamp>,
+    /// What was said of addresses, and who holds them. Since version 4.
+    pub addresses: Addresses,
 }
 
 impl std::fmt::Debug for Customer {

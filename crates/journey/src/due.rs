@@ -2,6 +2,7 @@
 
 use winback_contract::Timestamp;
 
+use crate::address::words::closes;
 use crate::customer::Customer;
 use crate::state::{Journey, Station};
 use crate::world::Limits;
@@ -57,6 +58,11 @@ pub(crate) fn is_idle(customer: &Customer) -> bool {
 
 /// When the profile may be forgotten.
 pub fn retention(customer: &Customer, limits: &Limits) -> Timestamp {
+    // What an address was refused is never forgotten (INV-11).
+    let is_no = |word: &crate::address::Word| closes(word.standing);
+    if customer.addresses.words.iter().any(is_no) {
+        return Timestamp::NEVER;
+    }
     let last = [
         customer.last_activity,
         customer.orders.last_at,

@@ -92,11 +92,13 @@ pub enum Count {
     CouponReturned,
     /// There was none left.
     CouponMissing,
+    /// An address has more holders than are told of what is said of it: its oldest holder is forgotten.
+    Unheld,
 }
 
 impl Count {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Applied,
         Self::Duplicate,
         Self::Late,
@@ -114,6 +116,7 @@ impl Count {
         Self::CouponRedeemed,
         Self::CouponReturned,
         Self::CouponMissing,
+        Self::Unheld,
     ];
 }
 

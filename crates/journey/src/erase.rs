@@ -3,8 +3,11 @@
 //! Invariants: INV-5 (nothing is claimed after a committed erasure), INV-12 (what remains is the moment of it, so that a
 //! late word of before revives nobody). Absent: topics, which forget by their retention; docs/operations.md has the table.
 
+use std::collections::BTreeSet;
+
 use winback_contract::{Body, EventRecord, Reason, SourceKind, Timestamp};
 
+use crate::address::{Place, desk};
 use crate::customer::Customer;
 use crate::effects::{Count, Effects, Forward, GrantChange};
 use crate::end::end;
@@ -19,6 +22,7 @@ pub(crate) fn erase(
     out: &mut Effects,
 ) {
     if let Some(mark) = customer.forward {
+        desk::forget(customer);
         out.forwards.push(Forward {
             to: mark.owner,
             id: record.id,
@@ -38,6 +42,27 @@ pub(crate) fn erase(
     }
     for pending in &customer.messages {
         out.grants.push(GrantChange::Withdraw(pending.message));
+    }
+    let profile = &customer.profile;
+    let known = [profile.email.as_deref(), profile.phone.as_deref()]
+        .into_iter()
+        .flatten();
+    let places = known.filter_map(|text| Place::named(profile, text, world.shop));
+    let former = customer.addresses.former.iter();
+    let desks: BTreeSet<_> = places
+        .filter_map(|place| place.desk)
+        .chain(former.filter_map(|former| former.desk))
+        .filter(|desk| *desk != world.customer)
+        .collect();
+    for desk in desks {
+        out.forwards.push(Forward {
+            to: desk,
+            id: record.id,
+            kind: SourceKind::Live,
+            arrival: record.arrival,
+            at: record.at,
+            body: Body::AddressForgotten,
+        });
     }
     out.count(Count::Applied);
     *customer = Customer {

@@ -3,9 +3,10 @@
 //! Order within a record: repeats are dropped, time passes up to its arrival, state changes, exits end journeys,
 //! starts arm new ones. Late and historical events change state and arm nothing at once (INV-8 names each case).
 
-use winback_contract::{Body, CustomerId, Event, EventRecord, SourceKind, spec};
+use winback_contract::{Body, CustomerId, Event, EventRecord, IdentityKind, SourceKind, spec};
 
 use crate::activate::activate;
+use crate::address::{desk, numbers, person};
 use crate::advance::advance;
 use crate::consent::consent;
 use crate::customer::{Customer, limit};
@@ -45,7 +46,14 @@ pub fn apply(customer: &mut Customer, record: &EventRecord, world: &World<'_>) -
             );
         }
         (Body::Erased, _) => erase::erase(customer, record, world, &mut out),
-        (Body::Repoint { owner, owner_kind }, _) => merge::repoint(customer, *owner, *owner_kind),
+        (Body::Repoint { owner, owner_kind }, _) => {
+            merge::repoint(customer, (*owner, *owner_kind), &mut out);
+        }
+        (Body::Address(news), _) => desk::told(customer, news, record, world, &mut out),
+        (Body::AddressForgotten, _) => desk::forget(customer),
+        (Body::Copy(event), Some(mark)) if desk::is_desk(mark.kind) => {
+            desk::copied(customer, event, mark, record, world, &mut out);
+        }
         (_, Some(mark)) => {
             if let Body::Handover { from, .. } = &record.body {
                 // Whoever sent it points here; what it is told from now on goes the short way (INV-6).
@@ -88,9 +96,14 @@ pub fn apply(customer: &mut Customer, record: &EventRecord, world: &World<'_>) -
         (Body::Outcome(outcome), None) => {
             out = crate::outcome::apply(customer, outcome, world);
         }
-        (Body::Storefront(event) | Body::Copy(event), None) => {
-            let own = matches!(record.body, Body::Storefront(_));
-            storefront(customer, record, event, own, world, &mut out);
+        (Body::Storefront(event), None) => {
+            storefront(customer, record, event, Role::Own, world, &mut out);
+        }
+        (Body::Copy(event), None) => {
+            storefront(customer, record, event, Role::Copy, world, &mut out);
+        }
+        (Body::AtAddress(event), None) => {
+            storefront(customer, record, event, Role::Holder, world, &mut out);
         }
     }
     match &mut customer.seen {
@@ -106,6 +119,48 @@ pub fn apply(customer: &mut Customer, record: &EventRecord, world: &World<'_>) -
         journey.input = Some(record.source.clone());
     }
     out
+}
+
+/// As whose an event comes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Role {
+    /// The profile's own.
+    Own,
+    /// Another's, who is known by a weaker identifier of this profile too.
+    Copy,
+    /// Another's, who names an address that this profile holds.
+    Holder,
+}
+
+/// What an event of another stops.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Reach {
+    /// Everything, as the profile's own would.
+    All,
+    /// What would go to a number: one that two people share ends no cart that is mailed to another address.
+    Numbers,
+    /// The address that it names is not one of now.
+    Nothing,
+}
+
+impl Reach {
+    fn of(customer: &Customer, event: &Event, role: Role) -> Self {
+        if role != Role::Holder {
+            return Self::All;
+        }
+        let shares =
+            |known: &Option<String>, named: &Option<String>| known.is_some() && known == named;
+        let (profile, named) = (&customer.profile, &event.identities);
+        match (
+            shares(&profile.email, &named.email),
+            shares(&profile.phone, &named.phone),
+        ) {
+            (true, _) => Self::All,
+            (false, true) if profile.email.is_none() => Self::All,
+            (false, true) => Self::Numbers,
+            (false, false) => Self::Nothing,
+        }
+    }
 }
 
 /// The record as it goes on to another profile.
@@ -124,19 +179,20 @@ fn storefront(
     customer: &mut Customer,
     record: &EventRecord,
     event: &Event,
-    own: bool,
+    role: Role,
     world: &World<'_>,
     out: &mut Effects,
 ) {
+    let own = role == Role::Own;
     if erase::is_of_before(customer, record.at) {
         out.count(Count::Late);
         return;
     }
     // A copy may overtake the event itself on its way through another profile: they are told apart.
-    let short = if own {
-        record.id.short()
-    } else {
-        !record.id.short()
+    let short = match role {
+        Role::Own => record.id.short(),
+        Role::Copy => !record.id.short(),
+        Role::Holder => record.id.short().rotate_left(1),
     };
     if customer.recent.contains(&short) {
         out.count(Count::Duplicate);
@@ -160,18 +216,22 @@ fn storefront(
         id: record.id,
         fresh: live && !late,
     };
+    consented(customer, record, event, role, world, out);
+    match Reach::of(customer, event, role) {
+        Reach::All => {}
+        Reach::Numbers => return numbers::ordered(customer, &happening, out),
+        Reach::Nothing => return,
+    }
     let mut begins = false;
     if own {
-        identity::identify(customer, event, record.at);
+        identity::identify(customer, event, record.at, world);
         if happening.fresh && spec::is_activity(&event.name) {
             begins = session::session(customer, &happening);
             identity::activity(customer, record.arrival, world, out);
         }
     }
     let emptied = carts::fold(customer, &happening, out);
-    let mine =
-        own || customer.profile.user.is_none() || customer.profile.user == event.identities.user;
-    if orders::fold(customer, &happening, mine)
+    if orders::fold(customer, &happening, own)
         && let Some(order) = customer
             .orders
             .list
@@ -186,9 +246,6 @@ fn storefront(
     if own {
         loyalty::fold(customer, &happening);
         product::note(customer, &happening, world, out);
-    }
-    if let Some(change) = &event.consent {
-        consent(customer, change, (record.at, happening.arrival), out);
     }
     let names = [
         Some(event.name.as_str()),
@@ -207,7 +264,7 @@ fn storefront(
             on_event::fold(customer, &happening, named, world, out);
         }
     }
-    if event.name == spec::ORDER_COMPLETED && mine || happening.fresh && own {
+    if own && (event.name == spec::ORDER_COMPLETED || happening.fresh) {
         silence::silence_after(customer, &event.name, record.arrival, world, out);
     }
     if own && moves_dates(event) {
@@ -221,4 +278,45 @@ fn moves_dates(event: &Event) -> bool {
         || event.name.starts_with("Points ")
         || event.name.starts_with("Order ")
         || event.name == "Level Reached"
+}
+
+/// What an event says of consent: about the person, if it is the person's, and about the address it names.
+fn consented(
+    customer: &mut Customer,
+    record: &EventRecord,
+    event: &Event,
+    role: Role,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
+    let Some(change) = &event.consent else { return };
+    let clocks = desk::clocks(record);
+    let other = |known: &Option<String>, named: &Option<String>| {
+        known.is_some() && named.is_some() && known != named
+    };
+    let is_another = other(&customer.profile.user, &event.identities.user)
+        || other(&customer.profile.email, &event.identities.email);
+    if role == Role::Own || role == Role::Copy && !is_another {
+        consent(customer, change, clocks, out);
+    }
+    let Some(standing) = person::standing(change.status) else {
+        return;
+    };
+    let kinds = [IdentityKind::Email, IdentityKind::Phone];
+    let words = kinds.map(|kind| desk::said_of(event, kind, record));
+    if words.iter().flatten().next().is_none() && role == Role::Own {
+        // It names no address: it is about the one that is known, whose profile has no copy of it.
+        let said = person::Report {
+            channel: change.channel,
+            topic: change.topic.clone(),
+            standing,
+            clocks,
+            id: record.id,
+            message: None,
+        };
+        person::report(customer, said, world, out);
+    }
+    for word in words.into_iter().flatten() {
+        person::note(customer, word, out);
+    }
 }

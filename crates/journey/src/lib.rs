@@ -4,6 +4,7 @@
 //! does IO, asks a clock, or iterates in an order that a rerun would not repeat (INV-10).
 
 pub mod activate;
+pub mod address;
 pub mod advance;
 mod awaits;
 mod backoff;

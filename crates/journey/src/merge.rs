@@ -4,9 +4,12 @@
 //! future events, not history. Journey and message ids travel unchanged. Absent: undoing a merge.
 
 use winback_contract::{
-    Blob, Body, CustomerId, EventId, EventRecord, IdentityKind, Reason, SourceKind, Timestamp,
+    AddressId, Blob, Body, CustomerId, EventId, EventRecord, IdentityKind, Reason, SourceKind,
+    Timestamp,
 };
 
+use crate::address::words::{closes, remember as remember_word};
+use crate::address::{Addresses, desk};
 use crate::codec::{decode, encode};
 use crate::consent::{Remembered, remember, withdraw};
 use crate::customer::{Absorbed, Customer, ForwardMark, limit};
@@ -28,10 +31,17 @@ pub(crate) fn link(
     if !owner_kind.is_stronger_than(kind) || owner == world.customer {
         return;
     }
+    let is_desk = desk::is_desk(kind);
+    if is_desk {
+        desk::hold(customer, owner, out);
+    }
     if let Some(mark) = &mut customer.forward {
         // History went to the first owner; from now on events go to the newest.
         mark.owner = owner;
         mark.owner_kind = owner_kind;
+        if is_desk {
+            desk::tell_all(customer, owner, record, world, out);
+        }
         return;
     }
     for pending in customer
@@ -53,7 +63,9 @@ pub(crate) fn link(
             body: Body::Repoint { owner, owner_kind },
         });
     }
+    let holders = std::mem::take(&mut customer.addresses.holders);
     let state = Blob(encode(customer));
+    customer.addresses.holders = holders;
     out.forwards.push(Forward {
         to: owner,
         id: EventId(world.customer.0),
@@ -67,6 +79,19 @@ pub(crate) fn link(
         },
     });
     let (created, scheduled) = (customer.profile.created_at, customer.scheduled);
+    let own = match kind {
+        IdentityKind::Email => customer.profile.email.as_deref(),
+        IdentityKind::Phone => customer.profile.phone.as_deref(),
+        IdentityKind::User | IdentityKind::Anonymous => None,
+    };
+    let own = own.map(AddressId::of);
+    let mut addresses = std::mem::take(&mut customer.addresses);
+    // What was said of the address stays with it; without a name of its own the profile was nothing but its address.
+    addresses
+        .words
+        .retain(|word| own.is_none_or(|own| word.address == own));
+    addresses.former.clear();
+    addresses.number_ordered = None;
     *customer = Customer {
         scheduled,
         forward: Some(ForwardMark {
@@ -74,6 +99,11 @@ pub(crate) fn link(
             owner_kind,
             kind,
         }),
+        addresses: if is_desk {
+            addresses
+        } else {
+            Addresses::default()
+        },
         ..Customer::default()
     };
     customer.profile.created_at = created.or(Some(record.at));
@@ -81,12 +111,19 @@ pub(crate) fn link(
 }
 
 /// A mark's owner was itself taken over.
-pub(crate) fn repoint(customer: &mut Customer, owner: CustomerId, owner_kind: IdentityKind) {
+pub(crate) fn repoint(
+    customer: &mut Customer,
+    (owner, owner_kind): (CustomerId, IdentityKind),
+    out: &mut Effects,
+) {
     if let Some(mark) = &mut customer.forward
         && owner_kind.is_stronger_than(mark.kind)
     {
         mark.owner = owner;
         mark.owner_kind = owner_kind;
+        if desk::is_desk(mark.kind) {
+            desk::hold(customer, owner, out);
+        }
     }
 }
 
@@ -128,9 +165,10 @@ pub(crate) fn absorb(
             consent.channel == channel && consent.status == winback_contract::ConsentStatus::Denied
         };
         if customer
-            .suppressed
+            .addresses
+            .words
             .iter()
-            .any(|(known, _)| *known == channel)
+            .any(|word| word.channel == channel && closes(word.standing))
             || customer.consents.iter().any(denied)
         {
             withdraw(customer, channel, out);
@@ -189,14 +227,17 @@ fn fill(customer: &mut Customer, other: &Customer, out: &mut Effects) {
             out.count(Count::Truncated);
         }
     }
-    for (channel, reason) in &other.suppressed {
-        if !customer
-            .suppressed
-            .iter()
-            .any(|(known, _)| known == channel)
-        {
-            customer.suppressed.push((*channel, *reason));
-        }
+    for word in &other.addresses.words {
+        remember_word(customer, word.clone());
+    }
+    let ordered = &mut customer.addresses.number_ordered;
+    *ordered = (*ordered).max(other.addresses.number_ordered);
+    for former in &other.addresses.former {
+        Customer::push_bounded(
+            &mut customer.addresses.former,
+            former.clone(),
+            crate::address::limit::FORMER,
+        );
     }
     for short in &other.recent {
         if !customer.recent.contains(short) {

@@ -4,13 +4,14 @@
 //! channel's policy and is counted; an answer nobody waits for changes nothing but reactions.
 
 use winback_contract::{
-    Body, Channel, ConsentChange, ConsentStatus, EventId, JourneyRecord, Outcome, OutcomeStatus,
-    Reason, SourceKind, Span, Timestamp, Transition,
+    Body, ConsentChange, ConsentStatus, EventId, JourneyRecord, Outcome, OutcomeStatus, Reason,
+    SourceKind, Span, Standing, Timestamp, Transition,
 };
 
+use crate::address::person::{Report, report};
 use crate::backoff::backoff;
 use crate::book;
-use crate::consent::{consent, withdraw};
+use crate::consent::consent;
 use crate::customer::{Booking, Customer, limit};
 use crate::effects::{Count, Effects, Forward, GrantChange};
 use crate::program::settle;
@@ -54,15 +55,37 @@ pub fn apply(customer: &mut Customer, outcome: &Outcome, world: &World<'_>) -> E
             reaction(customer, outcome, &mut out);
             excuse(customer, outcome.at, world, &mut out);
         }
-        S::Bounced => suppress(customer, outcome.channel, Reason::Suppressed, &mut out),
+        S::Bounced => of_address(customer, outcome, Standing::Unreachable, world, &mut out),
         S::Complained => {
             // It is about the person, whatever address comes next: only an explicit, newer "yes" undoes it.
             deny(customer, outcome, &mut out);
-            suppress(customer, outcome.channel, Reason::Suppressed, &mut out);
+            of_address(customer, outcome, Standing::Complained, world, &mut out);
         }
-        S::Unsubscribed => deny(customer, outcome, &mut out),
+        S::Unsubscribed => {
+            deny(customer, outcome, &mut out);
+            of_address(customer, outcome, Standing::Denied, world, &mut out);
+        }
     }
     out
+}
+
+/// What became of a message is also said of the address it went to, and to everybody who holds it.
+fn of_address(
+    customer: &mut Customer,
+    outcome: &Outcome,
+    standing: Standing,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
+    let said = Report {
+        channel: outcome.channel,
+        topic: None,
+        standing,
+        clocks: (outcome.at, outcome.at),
+        id: EventId(outcome.message.0),
+        message: Some(outcome.message),
+    };
+    report(customer, said, world, out);
 }
 
 /// The person wants nothing more on this channel.
@@ -252,7 +275,15 @@ pub(crate) fn settle_message(
         OutcomeStatus::Refused => {
             unbook(customer, pending, out);
             if reason == Some(Reason::Suppressed) {
-                suppress(customer, pending.channel, Reason::Suppressed, out);
+                let said = Report {
+                    channel: pending.channel,
+                    topic: None,
+                    standing: Standing::Unreachable,
+                    clocks: (at, at),
+                    id: EventId(pending.message.0),
+                    message: Some(pending.message),
+                };
+                report(customer, said, world, out);
             }
             if let Some(index) = index {
                 // No other channel would do better with the same text or the same goods.
@@ -462,15 +493,4 @@ fn reaction(customer: &mut Customer, outcome: &Outcome, out: &mut Effects) {
 /// Whether a message belongs to a journey: ids are made from the journey and the step's name.
 fn is_of(journey: &crate::state::Journey, outcome: &Outcome) -> bool {
     journey.messages.contains(&outcome.message)
-}
-
-fn suppress(customer: &mut Customer, channel: Channel, reason: Reason, out: &mut Effects) {
-    if !customer
-        .suppressed
-        .iter()
-        .any(|(known, _)| *known == channel)
-    {
-        customer.suppressed.push((channel, reason));
-    }
-    withdraw(customer, channel, out);
 }

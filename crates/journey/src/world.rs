@@ -179,6 +179,8 @@ pub struct World<'a> {
     pub sellers: &'a Sellers,
     /// Codes of coupon pools.
     pub coupons: &'a Coupons,
+    /// The shop, as it goes into the keys of profiles.
+    pub shop: &'a str,
 }
 
 impl<'a> World<'a> {

@@ -46,6 +46,8 @@ pub struct Ground<'a> {
     pub frontier: Timestamp,
     /// Most triggers without a decision, and most messages without an outcome (INV-12).
     pub most_open: u64,
+    /// The shop, as it goes into the keys of profiles.
+    pub shop: &'a str,
 }
 
 /// A batch being folded.
@@ -142,6 +144,7 @@ impl<'a> Batch<'a> {
             news: &self.news,
             sellers: &self.sellers,
             coupons: self.coupons,
+            shop: self.ground.shop,
         };
         let customer = self.cache.get(id);
         self.touched
@@ -404,10 +407,7 @@ impl<'a> Batch<'a> {
         for forward in &effects.forwards {
             self.forwards += 1;
             let record = EventRecord {
-                v: match forward.body {
-                    Body::Erased => EventRecord::ERASED,
-                    _ => EventRecord::VERSION,
-                },
+                v: EventRecord::version_of(&forward.body),
                 to: forward.to,
                 id: forward.id,
                 source: SourcePosition {

@@ -11,6 +11,8 @@ use winback_journey::Limits;
 pub struct Config {
     /// Names of topics.
     pub names: TopicNames,
+    /// The shop, as it goes into the keys of profiles.
+    pub shop: String,
     /// Prefix of groups.
     pub groups: String,
     /// How many partitions there are.

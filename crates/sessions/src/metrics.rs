@@ -265,6 +265,7 @@ fn word(count: Count) -> &'static str {
         Count::ConditionFailed => "condition_failed",
         Count::Reentry => "reentry",
         Count::Forwarded => "forwarded",
+        Count::Unheld => "unheld",
         // Counted elsewhere.
         _ => "other",
     }

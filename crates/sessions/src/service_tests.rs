@@ -109,6 +109,7 @@ pub(super) fn config() -> Config {
         due_batch: 10,
         sweep_batch: 10,
         sweep_rate: 1_000,
+        shop: "shop".into(),
         most_open: 100,
         cache: 1_000,
         probe_every: Duration::from_millis(1),

@@ -252,7 +252,7 @@ async fn a_record_of_a_newer_release_is_left_where_it_is() {
     stage.order(who(0, 1), 1, "o1").await;
     let mut record = stage.order(who(1, 9), 9, "o9").await;
     // The next release may write the body in quite another way.
-    record["v"] = json!(EventRecord::ERASED + 1);
+    record["v"] = json!(EventRecord::ADDRESS + 1);
     record["body"] = json!({ "of_the_next_release": true });
     stage.put(Topic::Events, 0, &record).await;
     stage.order(who(0, 1), 3, "o3").await;
@@ -265,7 +265,7 @@ async fn a_record_of_a_newer_release_is_left_where_it_is() {
     assert_eq!(stage.failed(), []);
     let why = stage.service.stands().expect("it is told");
     assert!(
-        why.contains("version 3") && why.contains("partition 0"),
+        why.contains("version 4") && why.contains("partition 0"),
         "{why}"
     );
     assert_eq!(

@@ -188,6 +188,7 @@ impl Owned {
             limits: &shared.config.limits,
             frontier,
             most_open: shared.config.most_open,
+            shop: &shared.config.shop,
         };
         let (cache, coupons) = (&mut self.cache, &mut self.coupons);
         Batch::new(

@@ -255,6 +255,7 @@ impl Config {
         winback_sessions::Config {
             names: self.names(),
             groups: self.kafka.groups.clone(),
+            shop: self.shop.id.clone(),
             partitions: self.kafka.partitions,
             sources: live
                 .map(|source| Source {

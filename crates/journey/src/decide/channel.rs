@@ -4,7 +4,8 @@ use winback_campaign::Step;
 use winback_campaign::policy::TopicRule;
 use winback_contract::{Channel, Reason};
 
-use crate::consent::has_consent;
+use crate::address::numbers::is_bought;
+use crate::consent::closed;
 use crate::customer::Customer;
 use crate::state::Journey;
 
@@ -31,14 +32,10 @@ pub(crate) fn choose(
             Reason::NoAddress
         } else if journey.refused.contains(channel) {
             Reason::Refused
-        } else if let Some((_, reason)) = customer
-            .suppressed
-            .iter()
-            .find(|(known, _)| known == channel)
-        {
-            *reason
-        } else if !has_consent(customer, *channel, topic, rule.consent_for(*channel)) {
-            Reason::NoConsent
+        } else if is_bought(customer, journey, *channel) {
+            Reason::Converted
+        } else if let Some(reason) = closed(customer, *channel, topic, rule) {
+            reason
         } else {
             return Ok(*channel);
         };
@@ -51,7 +48,7 @@ pub(crate) fn choose(
 
 fn closeness(reason: Reason) -> u8 {
     match reason {
-        Reason::Refused => 3,
+        Reason::Refused | Reason::Converted => 3,
         Reason::Suppressed => 2,
         Reason::NoConsent => 1,
         _ => 0,

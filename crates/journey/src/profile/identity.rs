@@ -3,16 +3,18 @@
 use winback_campaign::model::StartKind;
 use winback_contract::{Event, Timestamp};
 
-use crate::customer::{Customer, limit};
+use crate::address::person::changed;
+use crate::customer::{Customer, Profile, limit};
 use crate::effects::Effects;
 use crate::reacted::excuse;
 use crate::state::Station;
 use crate::world::World;
 
 /// Takes over what the event says about the person; absent fields leave things as they are.
-pub(crate) fn identify(customer: &mut Customer, event: &Event, at: Timestamp) {
+pub(crate) fn identify(customer: &mut Customer, event: &Event, at: Timestamp, world: &World<'_>) {
     let ids = &event.identities;
-    let before: Vec<Option<String>> = addresses(customer);
+    let moves = moves(&customer.profile, event) && !customer.bookings.is_empty();
+    let before = moves.then(|| customer.profile.clone());
     let profile = &mut customer.profile;
     for (kept, new) in [
         (&mut profile.user, &ids.user),
@@ -48,26 +50,21 @@ pub(crate) fn identify(customer: &mut Customer, event: &Event, at: Timestamp) {
         profile.custom.drain(..over);
     }
     profile.created_at = Some(profile.created_at.map_or(at, |first| first.min(at)));
-    if customer.suppressed.is_empty() {
-        return;
+    if let Some(before) = before {
+        changed(customer, &before, world);
     }
-    // A new address is not the one that bounced; that of another channel says nothing about this one.
-    let after = addresses(customer);
-    let mut changed = before
-        .iter()
-        .zip(after)
-        .map(|(before, after)| *before != after);
-    customer
-        .suppressed
-        .retain(|_| !changed.next().unwrap_or(false));
 }
 
-/// The addresses of the channels that are suppressed, in their order.
-fn addresses(customer: &Customer) -> Vec<Option<String>> {
-    let suppressed = customer.suppressed.iter();
-    suppressed
-        .map(|(channel, _)| customer.profile.address(*channel).map(str::to_owned))
-        .collect()
+/// Whether an event names another address than the one that is known.
+fn moves(profile: &Profile, event: &Event) -> bool {
+    let other = |known: &Option<String>, new: &Option<String>| new.is_some() && known != new;
+    let traits = event.traits.as_ref();
+    other(&profile.email, &event.identities.email)
+        || other(&profile.phone, &event.identities.phone)
+        || traits.is_some_and(|traits| {
+            other(&profile.push_token, &traits.push_token)
+                || other(&profile.telegram_id, &traits.telegram_id)
+        })
 }
 
 /// The person is there: idle delays start anew, and running journeys have a visit.

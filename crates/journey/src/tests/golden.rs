@@ -1,9 +1,15 @@
 //! Bytes of states as releases wrote them: what is stored must be read by every later one (design §3).
 
-use winback_contract::{Channel, ConsentChange, ConsentStatus, Event, Span};
+use winback_contract::{
+    AddressId, Channel, ConsentChange, ConsentStatus, CustomerId, Event, Reason, Span, Standing,
+    Timestamp,
+};
 
 use super::world::{CART, Life, added, known, ordered, viewed};
+use crate::address::words::closed;
+use crate::address::{Former, Word};
 use crate::codec::{Error, VERSION, decode, encode};
+use crate::customer::Customer;
 use crate::told::Told;
 
 /// A person with a cart, a message, an order and a no.
@@ -51,6 +57,11 @@ const THREE: &[&str] = &[
     "dbf1668081a7dbf166027b7d00",
 ];
 
+/// What version 4 adds: a word about an address of a person who had another, and a holder.
+const FOUR: &[&str] = &[
+    "000000000000000001010001017402d00f0102010303030303030303030303030303030301040105050505050505050505050505050505010c",
+];
+
 fn bytes(hex: &[&str]) -> Vec<u8> {
     let hex = hex.concat();
     let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
@@ -85,6 +96,47 @@ fn a_state_of_this_release_is_written_as_before() {
         "a change of what is written is a new version: see codec.rs"
     );
     assert!(decode(&bytes(THREE)).unwrap() == now);
+}
+
+/// Version 4 is written only where it says more than version 3.
+#[test]
+fn what_is_said_of_addresses_is_written_as_before() {
+    let mut now = Customer::default();
+    now.addresses.words.push(Word {
+        address: AddressId(1),
+        channel: Channel::Email,
+        topic: Some("t".into()),
+        standing: Standing::Complained,
+        at: Timestamp::from_millis(1_000),
+    });
+    now.addresses.former.push(Former {
+        address: AddressId(2),
+        desk: Some(CustomerId([3; 16])),
+        messages: vec![4],
+    });
+    now.addresses.holders.push(CustomerId([5; 16]));
+    now.addresses.number_ordered = Some(Timestamp::from_millis(6));
+    let blob = encode(&now);
+    assert_eq!(blob[0], 4);
+    let tail: String = blob[blob.len() - 57..]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    assert_eq!(tail, FOUR.concat());
+    assert!(decode(&blob).unwrap() == now);
+}
+
+/// A channel that version 3 did not use is closed by its address, and by no other.
+#[test]
+fn a_suppression_of_version_3_is_about_the_address_of_then() {
+    let mut before = Customer::default();
+    before.profile.email = Some("ann@example.com".into());
+    before.suppressed.push((Channel::Email, Reason::Suppressed));
+    let mut now = decode(&encode(&before)).unwrap();
+    let why = |customer: &Customer| closed(customer, Channel::Email, "marketing");
+    assert_eq!(why(&now), Some(Reason::Suppressed));
+    now.profile.email = Some("new@example.com".into());
+    assert_eq!(why(&now), None);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The core under test: one customer in a small world, on a clock of the test's.
 
+mod address;
 mod cascade;
 mod erased;
 mod golden;

@@ -337,13 +337,21 @@ fn a_bounce_is_forgotten_with_its_own_address_only() {
         ..viewed()
     };
     life.event(with(None, Some("+380501112233")));
+    let why =
+        |life: &Life| crate::address::words::closed(&life.customer, Channel::Email, "marketing");
     assert_eq!(
-        life.customer.suppressed.len(),
-        1,
+        why(&life),
+        Some(Reason::Suppressed),
         "a phone says nothing of a mailbox"
     );
     life.event(with(Some("new@example.com"), None));
-    assert!(life.customer.suppressed.is_empty());
+    assert_eq!(why(&life), None);
+    life.event(with(Some("ann@example.com"), None));
+    assert_eq!(
+        why(&life),
+        Some(Reason::Suppressed),
+        "it is the old one again"
+    );
 }
 
 /// INV-11: of a "no" and a "yes" of one moment the "no" holds, whichever profile said it.

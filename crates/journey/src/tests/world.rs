@@ -73,6 +73,12 @@ pub(super) fn bundle(policy: &str, campaigns: &[&str]) -> Bundle {
                 format!("{name}/templates/{step}.email.en.mjml"),
                 MAIL.to_owned(),
             );
+            if text.contains("sms") {
+                files.insert(
+                    format!("{name}/templates/{step}.sms.en.txt"),
+                    "Come back".to_owned(),
+                );
+            }
         }
         assert!(index < 9);
     }
@@ -167,6 +173,7 @@ impl Life {
             news: &self.news,
             sellers: &self.sellers,
             coupons: &self.coupons,
+            shop: "shop",
         };
         let result = work(&mut self.customer, &world);
         // What is kept is what was encoded: every step goes through the blob.

@@ -133,7 +133,8 @@ async fn dry_run(bundle: Arc<Bundle>, config: &Config, now: Timestamp) -> Result
     let store = connect::redis_now(config).await?;
     let partitions = config.kafka.partitions;
     let limits = config.limits();
-    let reached = reach::reach(&store, partitions, &found.bundles, &bundle, (&limits, now)).await?;
+    let (times, shop) = ((&limits, now), config.shop.id.as_str());
+    let reached = reach::reach(&store, partitions, &found.bundles, &bundle, times, shop).await?;
     output::print(&table(&reached));
     let is_active = found.activations.newest() == Some(bundle.hash);
     output::print(&format!(

@@ -57,6 +57,7 @@ pub(crate) async fn reach(
     known: &Bundles,
     bundle: &Arc<Bundle>,
     (limits, now): (&Limits, Timestamp),
+    shop: &str,
 ) -> Result<Reached, Error> {
     let mut bundles = known.clone();
     bundles.insert(bundle.clone());
@@ -85,6 +86,7 @@ pub(crate) async fn reach(
                     news: &[],
                     sellers: &sellers,
                     coupons: &coupons,
+                    shop,
                 };
                 reached.show(&customer, bundle, now, &world);
             }

@@ -1,0 +1,164 @@
+//! The desk of an address: its profile, which stays behind when a person takes it over, knows who holds the address and
+//! passes on what is said of it, and what was ordered with it (INV-5, INV-11).
+
+use winback_contract::{
+    AddressId, AddressNews, Body, CustomerId, Event, EventRecord, IdentityKind, SourceKind,
+    Timestamp,
+};
+
+use crate::address::person::{note, standing, tell};
+use crate::address::words::careful;
+use crate::address::{Word, kind_of, limit};
+use crate::customer::{Customer, ForwardMark};
+use crate::effects::{Count, Effects, Forward};
+use crate::world::World;
+
+/// Whether profiles of a kind are desks.
+pub(crate) fn is_desk(kind: IdentityKind) -> bool {
+    matches!(kind, IdentityKind::Email | IdentityKind::Phone)
+}
+
+/// Somebody holds the address from now on. Who is known already is the newest again.
+pub(crate) fn hold(customer: &mut Customer, holder: CustomerId, out: &mut Effects) {
+    let holders = &mut customer.addresses.holders;
+    if let Some(place) = holders.iter().position(|known| *known == holder) {
+        holders.remove(place);
+    }
+    if Customer::push_bounded(holders, holder, limit::HOLDERS) {
+        out.count(Count::Unheld);
+    }
+}
+
+/// A holder hears all that was said before.
+pub(crate) fn tell_all(
+    customer: &Customer,
+    holder: CustomerId,
+    record: &EventRecord,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
+    for word in &customer.addresses.words {
+        let news = AddressNews {
+            desk: world.customer,
+            address: word.address,
+            channel: word.channel,
+            topic: word.topic.clone(),
+            standing: word.standing,
+        };
+        // It counts from when it was said, not from when this holder came.
+        out.forwards
+            .push(tell(holder, news, record.id, (word.at, word.at)));
+    }
+}
+
+/// What is said of an address: at its desk, or at somebody who holds it.
+pub(crate) fn told(
+    customer: &mut Customer,
+    news: &AddressNews,
+    record: &EventRecord,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
+    let is_desk = news.desk == world.customer;
+    match (is_desk, customer.forward) {
+        (false, Some(mark)) => {
+            out.forwards.push(Forward {
+                to: mark.owner,
+                id: record.id,
+                kind: record.kind,
+                arrival: record.arrival,
+                at: record.at,
+                body: record.body.clone(),
+            });
+            out.count(Count::Forwarded);
+            return;
+        }
+        (true, _) => customer.profile.created_at = customer.profile.created_at.or(Some(record.at)),
+        (false, None) => {}
+    }
+    out.count(Count::Applied);
+    let word = Word {
+        address: news.address,
+        channel: news.channel,
+        topic: news.topic.clone(),
+        standing: news.standing,
+        at: careful(news.standing, (record.at, record.arrival)),
+    };
+    if note(customer, word, out) && is_desk {
+        for holder in customer.addresses.holders.clone() {
+            let clocks = (record.at, record.arrival);
+            out.forwards
+                .push(tell(holder, news.clone(), record.id, clocks));
+        }
+    }
+}
+
+/// The person who held it was erased: nothing is kept of the address, unless somebody else holds it too.
+pub(crate) fn forget(customer: &mut Customer) {
+    if customer.forward.is_some() && customer.addresses.holders.len() <= 1 {
+        customer.addresses.words.clear();
+    }
+}
+
+/// A conversion or a consent that named the address: everybody who holds it hears of it, but whoever did it.
+pub(crate) fn copied(
+    customer: &mut Customer,
+    event: &Event,
+    mark: ForwardMark,
+    record: &EventRecord,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
+    if let Some(word) = said_of(event, mark.kind, record) {
+        note(customer, word, out);
+    }
+    let done_by = event
+        .identities
+        .strongest()
+        .map(|identity| identity.customer(world.shop));
+    let mut told = customer.addresses.holders.clone();
+    if !told.contains(&mark.owner) {
+        // Of before holders were kept.
+        told.push(mark.owner);
+    }
+    for holder in told.into_iter().filter(|holder| Some(*holder) != done_by) {
+        out.forwards.push(Forward {
+            to: holder,
+            id: record.id,
+            kind: record.kind,
+            arrival: record.arrival,
+            at: record.at,
+            body: Body::AtAddress(Box::new(event.clone())),
+        });
+        out.count(Count::Forwarded);
+    }
+}
+
+/// What an event's consent says of its address of a kind.
+pub(crate) fn said_of(event: &Event, kind: IdentityKind, record: &EventRecord) -> Option<Word> {
+    let change = event.consent.as_ref()?;
+    if kind_of(change.channel) != Some(kind) {
+        return None;
+    }
+    let address = match kind {
+        IdentityKind::Email => event.identities.email.as_deref(),
+        IdentityKind::Phone => event.identities.phone.as_deref(),
+        IdentityKind::User | IdentityKind::Anonymous => None,
+    };
+    let standing = standing(change.status)?;
+    Some(Word {
+        address: AddressId::of(address?),
+        channel: change.channel,
+        topic: change.topic.clone(),
+        standing,
+        at: careful(standing, clocks(record)),
+    })
+}
+
+/// Event time and arrival; the past arrived when it happened.
+pub(crate) fn clocks(record: &EventRecord) -> (Timestamp, Timestamp) {
+    match record.kind {
+        SourceKind::Live => (record.at, record.arrival),
+        SourceKind::History => (record.at, record.at),
+    }
+}
