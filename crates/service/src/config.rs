@@ -58,12 +58,7 @@ pub fn load<T: DeserializeOwned>(layers: Layers<'_>) -> Result<T, Error> {
             None => (key.to_owned(), value),
         };
         let path = key.to_lowercase().replace("__", ".");
-        let map = layers.dotted.iter().find_map(|map| {
-            path.strip_prefix(map)?
-                .strip_prefix('.')
-                .map(|key| (*map, key))
-        });
-        match map {
+        match in_map(layers.dotted, &path) {
             Some((map, key)) => {
                 dotted
                     .entry(map.to_owned())
@@ -81,16 +76,34 @@ pub fn load<T: DeserializeOwned>(layers: Layers<'_>) -> Result<T, Error> {
         .source(Some(plain));
     builder = builder.add_source(environment);
     let wrong = |error: config::ConfigError| Error(error.to_string());
+    let mut flags = Vec::new();
+    for (key, value) in layers.flags {
+        match in_map(layers.dotted, &key) {
+            Some((map, key)) => {
+                let values = dotted.entry(map.to_owned()).or_default();
+                values.insert(key.to_owned(), value);
+            }
+            None => flags.push((key, value)),
+        }
+    }
     for (map, values) in dotted {
         builder = builder.set_override(map, values).map_err(wrong)?;
     }
-    for (key, value) in layers.flags {
+    for (key, value) in flags {
         builder = builder.set_override(key, value).map_err(wrong)?;
     }
     builder
         .build()
         .and_then(Config::try_deserialize)
         .map_err(wrong)
+}
+
+/// The map with dots in its keys that a path lies in, and the key there.
+fn in_map<'m, 'p>(maps: &[&'m str], path: &'p str) -> Option<(&'m str, &'p str)> {
+    maps.iter().find_map(|map| {
+        let key = path.strip_prefix(map)?.strip_prefix('.')?;
+        Some((*map, key))
+    })
 }
 
 /// Durations in config: `30s`, `5m`, `72h`.
@@ -182,6 +195,16 @@ mod tests {
         .unwrap();
         assert_eq!(whole.kafka.properties["sasl.mechanism"], "PLAIN");
         assert_eq!(whole.kafka.properties["client.rack"], "r1");
+        // A flag is nearer than the environment here too.
+        let flag = [("kafka.properties.sasl.mechanism", "SCRAM-SHA-512")];
+        let near = check(
+            &[("WINBACK__KAFKA__PROPERTIES__SASL_MECHANISM", "PLAIN")],
+            &flag,
+        );
+        assert_eq!(
+            near.unwrap().kafka.properties["sasl.mechanism"],
+            "SCRAM-SHA-512"
+        );
     }
 
     #[test]
