@@ -4,6 +4,7 @@ mod command;
 mod config;
 mod error;
 mod folder;
+mod in_clear;
 mod output;
 mod providers;
 mod publish;

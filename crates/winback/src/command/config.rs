@@ -8,6 +8,7 @@ use winback_store::Store as _;
 use super::connect;
 use crate::config::Config;
 use crate::error::Error;
+use crate::in_clear;
 use crate::output;
 use crate::providers;
 
@@ -30,6 +31,7 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
         Arguments::Show => output::print(&serde_json::to_string_pretty(config)?),
         Arguments::Check { live: false } => {
             providers::of_all(config, config.channels())?;
+            tell_secrets(config);
             output::print("the config is well formed; --live asks Kafka and Redis too")
         }
         Arguments::Check { live: true } => return live(config).await,
@@ -99,7 +101,15 @@ fn tell(findings: &mut Vec<String>, right: &str, may: Result<bool, winback_bus::
     }
 }
 
+/// What may be meant, and should be known.
+fn tell_secrets(config: &Config) {
+    for secret in in_clear::secrets(config) {
+        output::print(&format!("note    {secret}"));
+    }
+}
+
 async fn live(config: &Config) -> Result<(), Error> {
+    tell_secrets(config);
     let mut findings = Vec::new();
     findings.extend(
         config

@@ -14,6 +14,7 @@ use super::connect;
 use crate::config::Config;
 use crate::error::Error;
 use crate::folder;
+use crate::in_clear;
 use crate::providers::{self, Providers};
 use crate::publish::{channels_are_there, publish};
 use crate::run::machine::{dispatch, evaluator, start_ingest};
@@ -62,6 +63,9 @@ pub(crate) async fn run(arguments: Arguments, config: Config) -> Result<(), Erro
         "http",
         http::serve(listener, health.clone(), metrics.clone(), shutdown.clone()),
     );
+    for secret in in_clear::secrets(&config) {
+        tracing::warn!("{secret}");
+    }
     health.not_ready("start", "connecting");
     let starting = start(
         &arguments, &config, &shutdown, &health, &metrics, &mut tasks,
