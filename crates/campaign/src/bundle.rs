@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use winback_contract::{BundleHash, Channel, ids::digest};
 
 use crate::compile;
-use crate::diagnostic::Report;
+use crate::diagnostic::{Report, Severity};
 use crate::index::{Concerns, Index};
 use crate::model::{Campaign, Seen};
 use crate::policy::Policy;
@@ -64,6 +64,9 @@ pub struct Bundle {
     pub campaigns: BTreeMap<String, Campaign>,
     /// Texts.
     pub templates: Templates,
+    /// Campaigns that this release can't use: they begin nothing, and what runs of them waits. Empty but for
+    /// [`Bundle::lenient`].
+    pub aside: BTreeSet<String>,
     index: Index,
 }
 
@@ -78,16 +81,57 @@ impl Bundle {
         report.sort();
         match parts {
             Some((policy, campaigns, templates)) if !report.has_errors() => {
-                let bundle = Self {
-                    hash: files.hash(),
-                    index: Index::of(&campaigns, &policy),
-                    policy,
-                    campaigns,
-                    templates,
-                };
+                let bundle = Self::of(files, (policy, campaigns, templates));
                 Ok((bundle, report))
             }
             _ => Err(report),
+        }
+    }
+
+    /// What this release can use of a bundle that it would not take: the one that is active already, after an upgrade
+    /// that checks more, or a step back to a release that knows less. A campaign in whose folder something is wrong is
+    /// set aside whole: half of one would be another campaign. If the fault lies with what all share, all are.
+    /// `None` without a Policy that can be read.
+    pub fn lenient(files: &Files) -> Option<Self> {
+        let mut report = Report::default();
+        let parts = compile::files(files, &mut report);
+        let (policy, mut campaigns, templates) = parts?;
+        let faulty: BTreeSet<&str> = report
+            .findings
+            .iter()
+            .filter(|finding| finding.severity == Severity::Error)
+            .map(|finding| compile::folder_of(&finding.file))
+            .collect();
+        let folders: BTreeMap<&str, &str> = files
+            .0
+            .keys()
+            .filter_map(|path| Some((path.strip_suffix("/campaign.yaml")?, path.as_str())))
+            .map(|(folder, _)| (folder, folder.rsplit('/').next().unwrap_or(folder)))
+            .collect();
+        let is_shared = faulty.iter().any(|folder| !folders.contains_key(folder));
+        let mut aside: BTreeSet<String> = folders
+            .iter()
+            .filter(|(folder, _)| is_shared || faulty.contains(*folder))
+            .map(|(_, name)| (*name).to_owned())
+            .collect();
+        if is_shared {
+            aside.extend(campaigns.keys().cloned());
+        }
+        campaigns.retain(|name, _| !aside.contains(name));
+        Some(Self {
+            aside,
+            ..Self::of(files, (policy, campaigns, templates))
+        })
+    }
+
+    fn of(files: &Files, (policy, campaigns, templates): compile::Parts) -> Self {
+        Self {
+            hash: files.hash(),
+            index: Index::of(&campaigns, &policy),
+            policy,
+            campaigns,
+            templates,
+            aside: BTreeSet::new(),
         }
     }
 

@@ -20,7 +20,7 @@ pub struct Bundles {
     all: BTreeMap<BundleHash, Arc<Bundle>>,
     /// Coupon pools of single-use codes, of all of them.
     pools: BTreeSet<String>,
-    /// Bundles that this release can't use.
+    /// Bundles that this release would not make active.
     refused: BTreeSet<BundleHash>,
     /// The kill switches, by scope.
     switches: BTreeMap<Scope, Switch>,
@@ -65,8 +65,17 @@ impl Bundles {
             }
             Err(report) => {
                 self.refused.insert(hash);
+                // Where it is active already it stays so, with all of it that can be used.
+                let lenient = Bundle::lenient(&files);
+                let aside = match &lenient {
+                    Some(bundle) => Vec::from_iter(bundle.aside.iter().cloned()).join(", "),
+                    None => "all of it".to_owned(),
+                };
+                if let Some(bundle) = lenient {
+                    self.insert(Arc::new(bundle));
+                }
                 Offered::Refused(format!(
-                    "bundle {hash} can't be used by this release: {report}"
+                    "bundle {hash} is not for this release: it is not made active, and where it is already it goes on without {aside}: {report}"
                 ))
             }
         }
@@ -80,7 +89,7 @@ impl Bundles {
         self.all.insert(bundle.hash, bundle);
     }
 
-    /// Whether a bundle came and can't be used by this release: nobody waits for it.
+    /// Whether a bundle came and is not made active by this release: nobody waits for it.
     pub fn is_refused(&self, hash: BundleHash) -> bool {
         self.refused.contains(&hash)
     }

@@ -22,6 +22,8 @@ pub struct Stops {
     pub stand: IntGaugeVec,
     /// Counter: activations of bundles that this release can't use, passed over.
     pub bundles_refused: IntCounterVec,
+    /// Gauge: campaigns of the active bundle that this release can't use.
+    pub aside: IntGaugeVec,
     /// Gauge: 1 for what is paused by hand or by a fuse.
     pub paused: IntGaugeVec,
 }
@@ -44,6 +46,11 @@ impl Stops {
                 "bundles_refused_total",
                 "activations of bundles that this release can't use, passed over",
                 &["partition"],
+            ),
+            aside: registry.gauge(
+                "campaigns_set_aside",
+                "campaigns of the active bundle that this release can't use: what runs of them waits",
+                &[],
             ),
             coupons: registry.counter(
                 "coupons_total",
@@ -86,6 +93,9 @@ impl Stops {
         }
         self.low.reset();
         let active = active.and_then(|hash| bundles.get(hash));
+        let aside = active.map_or(0, |bundle| bundle.aside.len());
+        let aside = i64::try_from(aside).unwrap_or(i64::MAX);
+        self.aside.with_label_values::<&str>(&[]).set(aside);
         for (pool, coupon) in active.iter().flat_map(|bundle| &bundle.policy.coupons) {
             if coupon.code.is_none() {
                 let low = i64::from(coupon.low);

@@ -110,6 +110,14 @@ pub(crate) fn files(files: &Files, report: &mut Report) -> Option<Parts> {
     policy.map(|policy| (policy, compiled, templates))
 }
 
+/// The folder of a campaign that a file belongs to: its own, or the one above its templates.
+pub(crate) fn folder_of(path: &str) -> &str {
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    folder
+        .split_once("/templates")
+        .map_or(folder, |(folder, _)| folder)
+}
+
 fn help(text: &str) -> Option<String> {
     Some(text.to_owned())
 }

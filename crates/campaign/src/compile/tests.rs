@@ -292,3 +292,57 @@ fn one_unreadable_campaign_is_one_mistake() {
     assert!(!report.contains("unknown campaign"), "{report}");
     assert!(follows("brokn").contains("unknown campaign `brokn`"));
 }
+
+/// What is active already goes on with all of it that can be used; a fault in what all share sets all aside.
+#[test]
+fn of_a_bundle_that_is_refused_the_sound_campaigns_are_used() {
+    let two = |first: &str, second: &str, policy: &str| {
+        let mut files = files(first, policy);
+        files.0.insert(
+            "second/campaign.yaml".into(),
+            second.replace("name: cart", "name: second"),
+        );
+        for step in ["reminder", "offer"] {
+            files.0.insert(
+                format!("second/templates/{step}.email.en.mjml"),
+                MAIL.into(),
+            );
+        }
+        files
+    };
+    let used = |files: &Files| {
+        let bundle = Bundle::lenient(files)?;
+        let names: Vec<String> = bundle.campaigns.keys().cloned().collect();
+        Some((names.join(" "), Vec::from_iter(bundle.aside).join(" ")))
+    };
+    let some = |used: &str, aside: &str| Some((used.to_owned(), aside.to_owned()));
+    let broken = CAMPAIGN.replace("cart.total", "cart.totl");
+    let unread = CAMPAIGN.replace("audience:", "of_another_release:");
+    assert_eq!(
+        used(&two(CAMPAIGN, CAMPAIGN, POLICY)),
+        some("cart second", "")
+    );
+    assert_eq!(
+        used(&two(&broken, CAMPAIGN, POLICY)),
+        some("second", "cart")
+    );
+    assert_eq!(
+        used(&two(CAMPAIGN, &unread, POLICY)),
+        some("cart", "second")
+    );
+    let mut files = two(CAMPAIGN, CAMPAIGN, POLICY);
+    files
+        .0
+        .insert("second/templates/offer.email.en.mjml".into(), "{{".into());
+    assert_eq!(
+        used(&files),
+        some("cart", "second"),
+        "a text is part of its campaign"
+    );
+    let odd = POLICY.replace("22:00", "25:00");
+    assert_eq!(
+        used(&two(CAMPAIGN, CAMPAIGN, &odd)),
+        some("", "cart second")
+    );
+    assert_eq!(used(&two(CAMPAIGN, CAMPAIGN, "kind: Policy")), None);
+}
