@@ -117,6 +117,13 @@ impl Shop {
         Self::open_on(Kafka::start()?, policy, campaigns, settings)
     }
 
+    /// Changes a setting for whatever is started from now on.
+    pub fn set(&mut self, key: &str, value: &str) {
+        let key = format!("WINBACK__{key}");
+        self.settings.retain(|(known, _)| *known != key);
+        self.settings.push((key, value.to_owned()));
+    }
+
     /// The same on a broker that runs already.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 //! [`frontier`] probe). Absent on purpose: state, rules, and any meaning of a record's bytes.
 
 pub mod between;
+pub mod dead_letter;
 pub mod error;
 pub mod follow;
 pub mod frontier;
@@ -17,6 +18,7 @@ pub mod progress;
 pub mod record;
 
 pub use between::between;
+pub use dead_letter::{dead_letter, put_back};
 pub use error::Error;
 pub use follow::Follower;
 pub use ledger::{Ledger, Waiting};

@@ -36,11 +36,6 @@ pub struct Record {
 }
 
 impl Record {
-    /// Where it lies and when it came, as the topic of failures tells it.
-    pub fn origin(&self) -> (&str, Partition, Offset, Timestamp) {
-        (&self.topic, self.partition, self.offset, self.time)
-    }
-
     /// The first header of that name, if it is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         let (_, value) = self.headers.iter().find(|(header, _)| header == name)?;

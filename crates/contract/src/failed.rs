@@ -10,6 +10,8 @@ use crate::time::Timestamp;
 
 /// Most of a payload that is kept; the rest is represented by its hash and position.
 pub const KEPT_BYTES: usize = 64 * 1024;
+/// Most of a key and headers that is kept.
+const KEPT_HEAD_BYTES: usize = 8 * 1024;
 
 /// One record of `failed`.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
@@ -36,6 +38,12 @@ pub struct Failed {
     pub blake3: String,
     /// The payload, cut after 64 KiB.
     pub payload: Blob,
+    /// The record's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Blob>,
+    /// The record's headers: what a CloudEvent says of itself stands there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<(String, Blob)>,
 }
 
 impl Failed {
@@ -63,7 +71,27 @@ impl Failed {
             bytes: payload.len() as u64,
             blake3: blake3::hash(payload).to_hex().to_string(),
             payload: Blob(payload[..payload.len().min(KEPT_BYTES)].to_vec()),
+            key: None,
+            headers: Vec::new(),
         }
+    }
+
+    /// Keeps the key and the headers too, unless they are larger than any that are meant.
+    #[must_use]
+    pub fn with(mut self, key: &[u8], headers: &[(String, Vec<u8>)]) -> Self {
+        let bytes = |(name, value): &(String, Vec<u8>)| name.len() + value.len();
+        let size = key.len() + headers.iter().map(bytes).sum::<usize>();
+        if size <= KEPT_HEAD_BYTES {
+            self.key = (!key.is_empty()).then(|| Blob(key.to_vec()));
+            let kept = |(name, value): &(String, Vec<u8>)| (name.clone(), Blob(value.clone()));
+            self.headers = headers.iter().map(kept).collect();
+        }
+        self
+    }
+
+    /// Whether the payload is all there.
+    pub fn is_whole(&self) -> bool {
+        self.bytes == self.payload.0.len() as u64
     }
 }
 

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use winback_bus::{Error, Follower, Ledger, Log, Member, Outgoing, Record, Waiting};
+use winback_bus::{Error, Follower, Ledger, Log, Member, Outgoing, Record, Waiting, dead_letter};
 use winback_contract::version::{self, Unread};
 use winback_contract::{
-    Decision, Failed, FailedReason, FailedStage, PartitionCount, Reason, StepDecision, Topic,
-    TopicNames, Trigger, Verdict,
+    Decision, FailedReason, FailedStage, PartitionCount, Reason, StepDecision, Topic, TopicNames,
+    Trigger, Verdict,
 };
 use winback_journey::codec;
 use winback_journey::{Bundles, Offered, decide, decide::Error as Undecided};
@@ -165,14 +165,7 @@ impl Service {
             .errors
             .with_label_values(&[reason.as_str()])
             .inc();
-        let payload = record.value.as_deref().unwrap_or_default();
-        let failed = Failed::new(
-            FailedStage::Evaluator,
-            reason,
-            detail,
-            record.origin(),
-            payload,
-        );
+        let failed = dead_letter(record, FailedStage::Evaluator, reason, detail);
         let value = serde_json::to_vec(&failed)
             .map_err(|error| Error::Fatal(format!("a failure can't be written: {error}")))?;
         let topic = Arc::from(self.config.names.name(Topic::Failed));

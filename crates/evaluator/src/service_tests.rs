@@ -67,7 +67,8 @@ impl Stage {
     fn failed(&self) -> Vec<FailedReason> {
         let records = self.log.dump(&self.names.name(Topic::Failed));
         let reason = |record: Record| {
-            let failed: Failed = serde_json::from_slice(&record.value.unwrap()).unwrap();
+            let failed: winback_contract::Failed =
+                serde_json::from_slice(&record.value.unwrap()).unwrap();
             failed.reason
         };
         records.into_iter().map(reason).collect()

@@ -7,10 +7,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use winback_bus::{Error, Ledger, Log, Member, Outgoing, Place, Record, Stamp};
+use winback_bus::{Error, Ledger, Log, Member, Outgoing, Place, Record, Stamp, dead_letter};
 use winback_contract::{
-    Body, Currency, Event, EventRecord, Failed, FailedReason, FailedStage, Partition,
-    PartitionCount, SourceKind, Timestamp, Topic, TopicNames, failed::KEPT_BYTES, spec,
+    Body, Currency, Event, EventRecord, FailedReason, FailedStage, Partition, PartitionCount,
+    SourceKind, Timestamp, Topic, TopicNames, failed::KEPT_BYTES, spec,
 };
 use winback_service::outage::Outage;
 use winback_service::{Health, Shutdown, clock};
@@ -217,7 +217,7 @@ impl Service {
     fn events_of(&mut self, record: &Record) -> Result<Vec<EventRecord>, Refusal> {
         let envelope = decode(record, self.config.max_bytes)?;
         let id = event_id(envelope.message_id.as_deref(), record);
-        let arrival = record.time;
+        let arrival = record.arrived();
         let at = match &envelope.timestamp {
             None => arrival,
             Some(text) => Timestamp::parse(text)
@@ -291,14 +291,8 @@ impl Service {
             .invalid
             .with_label_values(&[self.source.name.as_str(), refusal.reason.as_str()])
             .inc();
-        let payload = record.value.as_deref().unwrap_or_default();
-        let failed = Failed::new(
-            FailedStage::Ingest,
-            refusal.reason,
-            refusal.detail.clone(),
-            record.origin(),
-            payload,
-        );
+        let (reason, detail) = (refusal.reason, refusal.detail.clone());
+        let failed = dead_letter(record, FailedStage::Ingest, reason, detail);
         debug_assert!(failed.payload.0.len() <= KEPT_BYTES);
         let value = serde_json::to_vec(&failed)
             .map_err(|error| Error::Fatal(format!("a failure can't be written: {error}")))?;

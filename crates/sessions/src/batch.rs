@@ -5,9 +5,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use winback_bus::{Record, Stamp};
+use winback_bus::{Record, Stamp, dead_letter};
 use winback_contract::{
-    Announcement, Body, CustomerId, Decision, Event, EventId, EventRecord, Failed, FailedReason,
+    Announcement, Body, CustomerId, Decision, Event, EventId, EventRecord, FailedReason,
     FailedStage, Offset, Outcome, Partition, PartitionCount, SourceKind, SourcePosition, Span,
     Timestamp, Topic,
 };
@@ -163,7 +163,8 @@ impl<'a> Batch<'a> {
         };
         // A switch of bundles has no position: published twice, it changes nothing the second time.
         if let Body::Activation { bundle } = event.body {
-            let is_usable = self.ground.bundles.get(bundle).is_some();
+            let bundles = self.ground.bundles;
+            let is_usable = bundles.get(bundle).is_some() && !bundles.is_refused(bundle);
             if is_usable && self.meta.bundle != Some(bundle) {
                 self.meta.bundle = Some(bundle);
                 // The newest bundle is for everybody: whoever was reached by the one before is reached again.
@@ -182,7 +183,8 @@ impl<'a> Batch<'a> {
         // Nor has the word to forget somebody: said twice, it is known by its moment, and it must not get lost to another one
         // of the same moment.
         let is_erasure = matches!(event.body, Body::Erased);
-        if !is_erasure && !self.is_news(&event.source) {
+        // What failed and was put back lies below what came since: repeats of it are known by their ids.
+        if !is_erasure && !record.is_redriven() && !self.is_news(&event.source) {
             self.repeats += 1;
             return;
         }
@@ -488,14 +490,7 @@ impl<'a> Batch<'a> {
     }
 
     fn fail(&mut self, record: &Record, reason: FailedReason, detail: String) {
-        let payload = record.value.as_deref().unwrap_or_default();
-        let failed = Failed::new(
-            FailedStage::Sessions,
-            reason,
-            detail,
-            record.origin(),
-            payload,
-        );
+        let failed = dead_letter(record, FailedStage::Sessions, reason, detail);
         self.put(
             Topic::Failed,
             None,

@@ -14,7 +14,7 @@ use winback_contract::*;
 use winback_service::{Clock, Shutdown};
 use winback_store::{Commit, Committed, MemoryStore, Standing, Store as _};
 
-use super::tests::{config, names};
+use super::tests::{config, files, names};
 use crate::recover;
 use crate::recover::losses::{give_up, losses};
 use crate::{Config, Service};
@@ -158,11 +158,7 @@ impl Stage {
 
     async fn write_due(&self, id: CustomerId, blob: Vec<u8>, due: i64) {
         let partition = PartitionCount::new(2).unwrap().of(id);
-        let meta = self
-            .store
-            .acquire(partition, Standing::default())
-            .await
-            .unwrap();
+        let meta = self.acquired(partition).await;
         let commit = Commit {
             epoch: meta.epoch,
             sequence: meta.sequence,
@@ -175,6 +171,31 @@ impl Stage {
         };
         let answer = self.store.commit(partition, &commit).await.unwrap();
         assert_eq!(answer, Committed::Applied);
+    }
+
+    async fn acquired(&self, partition: Partition) -> winback_store::Meta {
+        let standing = Standing::default();
+        self.store.acquire(partition, standing).await.unwrap()
+    }
+
+    /// The release before made this bundle active.
+    async fn activate(&self, bundle: BundleHash) {
+        for partition in [0, 1].map(Partition) {
+            let base = self.acquired(partition).await;
+            let commit = Commit {
+                epoch: base.epoch,
+                sequence: base.sequence,
+                id: ids::digest("test", &[&base.epoch.to_be_bytes()]),
+                meta: winback_store::Meta {
+                    bundle: Some(bundle),
+                    ..base.clone()
+                },
+                base: Some(base),
+                ..Commit::default()
+            };
+            let answer = self.store.commit(partition, &commit).await.unwrap();
+            assert_eq!(answer, Committed::Applied);
+        }
     }
 
     /// The same, and its owner begins anew as after a restart.
@@ -440,4 +461,106 @@ async fn a_sweep_writes_only_what_it_changes() {
     let meta = meta.unwrap();
     assert!(meta.news.contains_key("Sale Announced") && meta.sweep.is_none());
     assert_eq!(stage.blob(swept).await, Some(before));
+}
+
+/// A release that checks more than the one before must not stop the shop for a bundle that is active already: what it
+/// can't use of it waits, and a bundle that mends it is heard.
+#[tokio::test]
+async fn an_upgrade_does_not_refuse_what_is_active() {
+    for policy_too in [false, true] {
+        let mut stage = Stage::new().await;
+        let good = files("on: Product Added, idle: 20m");
+        let mut active = good.clone();
+        let second = active.0["cart/campaign.yaml"].replace("name: cart,", "name: second,");
+        let text = "Come";
+        active.0.insert(
+            "second/campaign.yaml".into(),
+            format!("{second}  of_another_release: 1\n"),
+        );
+        active
+            .0
+            .insert("second/templates/reminder.sms.en.txt".into(), text.into());
+        if policy_too {
+            let policy = active.0.get_mut("policy.yaml").unwrap();
+            *policy = policy.replace("not_denied", "of_another_release");
+        }
+        assert!(winback_campaign::Bundle::compile(&active).is_err());
+        let value = |files| serde_json::to_value(files).unwrap();
+        stage.put(Topic::Campaigns, 0, &value(&active)).await;
+        stage.activate(active.hash()).await;
+        stage.service = service(&stage.log, &stage.store, &stage.clock).await;
+        stage.order(who(0, 1), 1, "o1").await;
+        stage.rounds().await;
+        assert_eq!(
+            stage.applied(0).await,
+            1,
+            "{policy_too}: {:?}",
+            stage.service.stands()
+        );
+        let bundles = &stage.service.shared.bundles;
+        let used = bundles.get(active.hash()).unwrap();
+        assert_eq!(used.campaign("cart").is_some(), !policy_too);
+        assert!(
+            used.campaign("second").is_none(),
+            "half of a campaign is another one"
+        );
+        // A bundle without the fault is behind it, and becomes active.
+        stage.put(Topic::Campaigns, 0, &value(&good)).await;
+        let mut switch = stage.order(who(0, 2), 2, "o2").await;
+        switch["body"] = serde_json::to_value(Body::Activation {
+            bundle: good.hash(),
+        })
+        .unwrap();
+        stage.put(Topic::Events, 0, &switch).await;
+        stage.rounds().await;
+        let metas = stage.store.metas(&[Partition(0)]).await.unwrap();
+        assert_eq!(metas[0].as_ref().unwrap().bundle, Some(good.hash()));
+    }
+}
+
+/// What failed and was put back lies below the mark of its source: it is applied all the same, and once.
+#[tokio::test]
+async fn what_is_put_back_is_applied_once() {
+    let mut stage = Stage::new().await;
+    let customer = who(0, 1);
+    let first = stage.order(customer, 1, "o1").await;
+    stage.order(customer, 5, "o5").await;
+    stage.rounds().await;
+    let orders = |blob: Option<Vec<u8>>| {
+        winback_journey::decode(&blob.unwrap())
+            .unwrap()
+            .orders
+            .count
+    };
+    assert_eq!(orders(stage.blob(customer).await), 2);
+    let mut late = first;
+    late["source"]["offset"] = json!(3);
+    late["id"] = json!(EventId([3; 16]).to_string());
+    late["body"]["storefront"]["order_id"] = json!("o3");
+    let put = |headers| Outgoing {
+        topic: Arc::from(names().name(Topic::Events)),
+        partition: Some(Partition(0)),
+        key: Vec::new(),
+        value: serde_json::to_vec(&late).unwrap(),
+        headers,
+    };
+    // A repeat by its position, unless it says that it was put back.
+    let failed = Failed::new(
+        FailedStage::Sessions,
+        FailedReason::Panicked,
+        String::new(),
+        (
+            &names().name(Topic::Events),
+            Partition(0),
+            Offset(1),
+            Timestamp::from_millis(NOW - 1),
+        ),
+        &[],
+    );
+    let back = winback_bus::put_back(&failed).headers;
+    for (headers, count) in [(Vec::new(), 2), (back.clone(), 3), (back, 3)] {
+        stage.log.produce(vec![put(headers)]).await.unwrap();
+        stage.rounds().await;
+        assert_eq!(orders(stage.blob(customer).await), count);
+    }
 }

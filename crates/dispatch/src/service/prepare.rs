@@ -2,10 +2,10 @@
 //!
 //! Invariants: INV-8 (what can't be read goes to `failed`; what a newer release wrote waits for it).
 
-use winback_bus::{Error, Record};
+use winback_bus::{Error, Record, dead_letter};
 use winback_campaign::model::Mode;
 use winback_contract::version::{self, Unread};
-use winback_contract::{Failed, FailedReason, FailedStage, Message, OutcomeStatus, Reason, Topic};
+use winback_contract::{FailedReason, FailedStage, Message, OutcomeStatus, Reason, Topic};
 
 use super::Service;
 use crate::compose::{Mail, compose};
@@ -38,13 +38,8 @@ impl Service {
                 return Ok(self.wait(why));
             }
             Err(Unread::Malformed(detail)) => {
-                let failed = Failed::new(
-                    FailedStage::Dispatch,
-                    FailedReason::MalformedMessage,
-                    detail,
-                    record.origin(),
-                    payload,
-                );
+                let reason = FailedReason::MalformedMessage;
+                let failed = dead_letter(record, FailedStage::Dispatch, reason, detail);
                 self.sender
                     .metrics
                     .dead_letters

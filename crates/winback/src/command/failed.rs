@@ -1,7 +1,10 @@
-//! `winback failed list|show`: what could not be applied, with the reason and the payload as it came.
+//! `winback failed list|show|redrive`: what could not be applied, with the reason and the payload as it came; and the way
+//! back, once the cause is mended (INV-8).
 
 use winback_bus::{Log as _, Place, Record, between};
 use winback_contract::{Failed, Offset, Partition, Topic};
+
+mod redrive;
 
 use super::connect;
 use crate::config::Config;
@@ -22,6 +25,8 @@ pub(crate) enum Arguments {
         /// Its number in the list
         offset: i64,
     },
+    /// Put payloads back on their topic, with their first arrival and id: once their cause is mended
+    Redrive(redrive::Arguments),
 }
 
 /// Runs it.
@@ -36,6 +41,10 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
         .copied()
         .unwrap_or_default();
     match arguments {
+        Arguments::Redrive(arguments) => {
+            let kept = read(&log, config, &topic, start, end).await?;
+            redrive::run(&arguments, config, &log, &kept).await
+        }
         Arguments::List { last } => {
             let from = Offset((end.0 - i64::try_from(last).unwrap_or(50)).max(start.0));
             for record in read(&log, config, &topic, from, end).await? {
