@@ -3,12 +3,14 @@
 //! Invariant: INV-3 and INV-8. A position is committed only when everything before it is acknowledged; after a
 //! failed write the same records go first again, in the same order. Absent: what the records mean.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use winback_contract::Offset;
 use winback_service::outage::Outage;
 
 use crate::error::Error;
+use crate::lanes::Lanes;
 use crate::log::{Assignment, Log, Member, Place};
 use crate::mark::{Kept, Mark};
 use crate::record::{Outgoing, Record};
@@ -16,62 +18,148 @@ use crate::record::{Outgoing, Record};
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    unsent: Vec<Outgoing>,
-    next: BTreeMap<Place, (Offset, Mark)>,
+    lanes: Lanes,
+    places: BTreeMap<Place, Passed>,
+    /// From where what is not acknowledged came.
+    owed: BTreeMap<u64, Place>,
+    /// Where the record lies that is being dealt with.
+    current: Option<Place>,
+    told: Outage,
 }
 
+/// A partition of the input.
+#[derive(Debug, Default)]
+struct Passed {
+    /// What its records led to and is not acknowledged.
+    owed: BTreeSet<u64>,
+    /// Positions, each to be committed once everything below a number is acknowledged.
+    next: VecDeque<(u64, Offset, Mark)>,
+}
+
+/// More than this waits for the log: nothing more is taken (INV-12).
+const MOST: usize = 10_000;
+
 impl Ledger {
+    /// What is put from now on comes from this partition.
+    pub fn begin(&mut self, place: Place) {
+        self.current = Some(place);
+    }
+
     /// A record to write.
     pub fn put(&mut self, record: Outgoing) {
-        self.unsent.push(record);
+        let number = self.lanes.put(record);
+        if let Some(place) = &self.current {
+            let passed = self.places.entry(place.clone()).or_default();
+            passed.owed.insert(number);
+            self.owed.insert(number, place.clone());
+        }
     }
 
     /// A record that was read is dealt with: all it led to has been put.
     pub fn pass(&mut self, record: &Record) {
-        self.pass_to(place(record), record.offset.next(), Mark::of(record));
+        self.pass_to(record.place(), record.offset.next(), Mark::of(record));
     }
 
     /// All of a partition before `next` is dealt with.
     pub(crate) fn pass_to(&mut self, place: Place, next: Offset, mark: Mark) {
-        self.next.insert(place, (next, mark));
+        let after = self.lanes.next_number();
+        let passed = self.places.entry(place).or_default();
+        // Nothing was put since: the later position says it all.
+        if passed
+            .next
+            .back()
+            .is_some_and(|(known, ..)| *known == after)
+        {
+            passed.next.pop_back();
+        }
+        passed.next.push_back((after, next, mark));
     }
 
     /// Partitions that are no longer ours are not committed.
     pub fn revoke(&mut self, changes: &[Assignment]) {
         for place in revoked(changes) {
-            self.next.remove(place);
+            self.places.remove(place);
         }
     }
 
     /// Commits nothing of what was read since the last time: it is to be read again.
     pub fn forget_positions(&mut self) {
-        self.next.clear();
+        for passed in self.places.values_mut() {
+            passed.next.clear();
+        }
     }
 
-    /// Writes, waits for the acknowledgements, commits behind them.
+    /// Whether so much waits for the log that nothing more may be taken.
+    pub fn is_full(&self) -> bool {
+        self.lanes.len() >= MOST
+    }
+
+    /// Which partitions of the log take nothing, told when it begins and then once a minute.
+    pub fn stands(&mut self) -> Option<String> {
+        let slow = self.lanes.slow();
+        match &slow {
+            Some(why) => {
+                if let Some(untold) = self.told.failed() {
+                    tracing::warn!(why, untold, "what is to be written waits");
+                }
+            }
+            None if self.told.is_over() => tracing::info!("all that was to be written is"),
+            None => {}
+        }
+        slow
+    }
+
+    /// Writes, waits for the acknowledgements, commits behind them: what a partition without a leader does not take holds
+    /// up the positions that it came from, and no others.
     ///
     /// # Errors
     /// Those of the log; what was put stays and goes first next time.
-    pub async fn settle(&mut self, log: &dyn Log, member: &mut dyn Member) -> Result<(), Error> {
-        if !self.unsent.is_empty() {
-            log.produce(self.unsent.clone()).await?;
-            self.unsent.clear();
+    pub async fn settle(
+        &mut self,
+        log: &Arc<dyn Log>,
+        member: &mut dyn Member,
+    ) -> Result<(), Error> {
+        let (acknowledged, written) = self.lanes.send(log).await;
+        for number in acknowledged {
+            let place = self.owed.remove(&number);
+            if let Some(passed) = place.and_then(|place| self.places.get_mut(&place)) {
+                passed.owed.remove(&number);
+            }
         }
-        if !self.next.is_empty() {
-            let next: Vec<_> = self
+        let committed = self.commit(member).await;
+        self.places
+            .retain(|_, passed| !passed.owed.is_empty() || !passed.next.is_empty());
+        written.and(committed)
+    }
+
+    async fn commit(&mut self, member: &mut dyn Member) -> Result<(), Error> {
+        let may = |passed: &Passed| {
+            let first = passed.owed.first().copied().unwrap_or(u64::MAX);
+            passed
                 .next
                 .iter()
-                .map(|(place, (next, mark))| {
-                    let kept = Kept {
-                        generation: member.generation(place),
-                        mark: Some(*mark),
-                        void_to: None,
-                    };
-                    (place.clone(), *next, kept.to_string())
-                })
-                .collect();
-            member.commit(&next).await?;
-            self.next.clear();
+                .take_while(|(after, ..)| *after <= first)
+                .count()
+        };
+        let next: Vec<_> = self
+            .places
+            .iter()
+            .filter_map(|(place, passed)| {
+                let (_, next, mark) = passed.next.get(may(passed).checked_sub(1)?)?;
+                let kept = Kept {
+                    generation: member.generation(place),
+                    mark: Some(*mark),
+                    void_to: None,
+                };
+                Some((place.clone(), *next, kept.to_string()))
+            })
+            .collect();
+        if next.is_empty() {
+            return Ok(());
+        }
+        member.commit(&next).await?;
+        for passed in self.places.values_mut() {
+            passed.next.drain(..may(passed));
         }
         Ok(())
     }
@@ -137,12 +225,12 @@ impl Waiting {
 
     /// Whether a record must wait because another one of its partition does.
     pub fn blocks(&self, record: &Record) -> bool {
-        self.records.contains_key(&place(record))
+        self.records.contains_key(&record.place())
     }
 
     /// A record waits.
     pub fn push(&mut self, record: Record) {
-        self.records.entry(place(&record)).or_default().push(record);
+        self.records.entry(record.place()).or_default().push(record);
     }
 
     /// The new owner reads them.
@@ -151,13 +239,6 @@ impl Waiting {
             self.records.remove(place);
             self.held.remove(place);
         }
-    }
-}
-
-fn place(record: &Record) -> Place {
-    Place {
-        topic: record.topic.clone(),
-        partition: record.partition,
     }
 }
 
@@ -175,6 +256,10 @@ mod tests {
     use std::time::Duration;
     use winback_contract::Partition;
     use winback_service::Clock;
+
+    fn arc(log: &MemoryLog) -> Arc<dyn Log> {
+        Arc::new(log.clone())
+    }
 
     #[tokio::test]
     async fn a_position_is_committed_only_behind_an_acknowledgement() {
@@ -201,9 +286,10 @@ mod tests {
         let mut member = log.join("g", &["in".into()]).await.unwrap();
         let polled = member.poll(10, Duration::ZERO).await.unwrap();
         let mut ledger = Ledger::default();
+        ledger.begin(polled.records[0].place());
         ledger.put(outgoing("out"));
         ledger.pass(&polled.records[0]);
-        assert!(ledger.settle(&log, member.as_mut()).await.is_err());
+        assert!(ledger.settle(&arc(&log), member.as_mut()).await.is_err());
         let at = log.committed("g", "in").await.unwrap().remove(0);
         assert_eq!(at.map(|commit| commit.next), Some(Offset(0)));
         let calm = log.with_faults(Faults {
@@ -211,7 +297,7 @@ mod tests {
             lost_ack_one_in: 0,
             refused_one_in: 0,
         });
-        ledger.settle(&calm, member.as_mut()).await.unwrap();
+        ledger.settle(&arc(&calm), member.as_mut()).await.unwrap();
         assert_eq!(
             calm.committed("g", "in").await.unwrap()[0]
                 .as_ref()
@@ -220,6 +306,52 @@ mod tests {
         );
         assert_eq!(calm.ends("out").await.unwrap(), vec![Offset(2)]);
     }
+
+    /// What a partition without a leader does not take holds up the positions it came from alone.
+    #[tokio::test]
+    async fn a_position_waits_for_its_own_records_alone() {
+        let log = MemoryLog::new(Clock::at(0));
+        log.create("in", 2);
+        log.create("out", 2);
+        let record = |topic: &str, partition: u32| Outgoing {
+            topic: topic.into(),
+            partition: Some(Partition(partition)),
+            key: vec![],
+            value: vec![1],
+            headers: Vec::new(),
+        };
+        for partition in [0, 0, 1] {
+            log.produce(vec![record("in", partition)]).await.unwrap();
+        }
+        let sick = Place::new("out", Partition(1));
+        log.lead(&sick, false);
+        let mut member = log.join("g", &["in".into()]).await.unwrap();
+        let records = member.poll(10, Duration::ZERO).await.unwrap().records;
+        let mut ledger = Ledger::default();
+        // The second of partition 0 leads to a partition that takes nothing; the others do not.
+        for (record_in, to) in records.iter().zip([0, 1, 0]) {
+            ledger.begin(record_in.place());
+            ledger.put(record("out", to));
+            ledger.pass(record_in);
+        }
+        let committed = async || {
+            let committed = log.committed("g", "in").await.unwrap();
+            committed
+                .into_iter()
+                .map(|commit| commit.map(|commit| commit.next.0))
+                .collect::<Vec<_>>()
+        };
+        ledger.settle(&arc(&log), member.as_mut()).await.unwrap();
+        assert_eq!(committed().await, [Some(1), Some(1)]);
+        assert!(ledger.stands().is_some());
+        log.lead(&sick, true);
+        while ledger.stands().is_some() {
+            ledger.settle(&arc(&log), member.as_mut()).await.unwrap();
+        }
+        ledger.settle(&arc(&log), member.as_mut()).await.unwrap();
+        assert_eq!(committed().await, [Some(2), Some(1)]);
+    }
+
     /// Where a record waits nothing more is read; the other partitions are not stopped, and it goes on when none waits.
     #[tokio::test]
     async fn what_waits_holds_its_partition_alone() {

@@ -35,14 +35,18 @@ pub struct Progress {
     numbers: u64,
 }
 
+impl Ticket {
+    /// Where the record lies.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+}
+
 impl Progress {
     /// Begins to deal with a record; in the order in which they were read.
     pub fn open(&mut self, record: &Record) -> Ticket {
         self.numbers += 1;
-        let place = Place {
-            topic: record.topic.clone(),
-            partition: record.partition,
-        };
+        let place = record.place();
         let open = Open {
             number: self.numbers,
             next: record.offset.next(),
@@ -110,12 +114,13 @@ mod tests {
         }
         let mut member = log.join("g", &["in".into()]).await.unwrap();
         let records = member.poll(10, Duration::ZERO).await.unwrap().records;
+        let shared: std::sync::Arc<dyn crate::log::Log> = std::sync::Arc::new(log.clone());
         let (mut progress, mut ledger) = (Progress::default(), Ledger::default());
         let tickets: Vec<Ticket> = records.iter().map(|record| progress.open(record)).collect();
         // The second is done, then the first, then the third: told as none, two, three.
         for (ticket, wanted) in [(1, Some(0)), (0, Some(2)), (2, Some(3))] {
             progress.close(&tickets[ticket], &mut ledger);
-            ledger.settle(&log, member.as_mut()).await.unwrap();
+            ledger.settle(&shared, member.as_mut()).await.unwrap();
             let committed = log.committed("g", "in").await.unwrap().remove(0);
             assert_eq!(committed.map(|commit| commit.next.0), wanted);
         }

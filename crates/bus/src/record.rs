@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use winback_contract::{Offset, Partition, Timestamp};
 
+use crate::log::Place;
+
 /// Who put the time on a record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Stamp {
@@ -36,6 +38,14 @@ pub struct Record {
 }
 
 impl Record {
+    /// The partition it lies in.
+    pub fn place(&self) -> Place {
+        Place {
+            topic: self.topic.clone(),
+            partition: self.partition,
+        }
+    }
+
     /// The first header of that name, if it is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         let (_, value) = self.headers.iter().find(|(header, _)| header == name)?;

@@ -108,6 +108,7 @@ impl Service {
         metrics: Metrics,
         (shutdown, token): (Shutdown, u64),
     ) -> Result<Self, Error> {
+        metrics.begin_channel(config.channel);
         let group = format!("{}dispatch.{}", config.groups, config.channel);
         let member = log
             .join(
@@ -160,6 +161,8 @@ impl Service {
         self.waiting.hold(self.member.as_mut()).await?;
         let parallel = self.sender.config.parallel.max(1);
         let free = parallel.saturating_sub(self.flights.len());
+        // What the log does not take is bounded (INV-12).
+        let free = if self.ledger.is_full() { 0 } else { free };
         let most = self.sender.config.batch.min(free);
         let is_idle = self.flights.is_empty();
         let poll_for = if is_idle { wait } else { Duration::ZERO };
@@ -176,6 +179,7 @@ impl Service {
                 taken = taken.saturating_sub(1);
                 continue;
             }
+            self.ledger.begin(record.place());
             match self.prepare(&record).await? {
                 Prepared::Waits => {
                     self.waiting.push(record);
@@ -252,6 +256,7 @@ impl Service {
 
     fn landed(&mut self, landed: Result<Landed, Died>) -> Result<(), Error> {
         let (ticket, outcome) = landed.map_err(|died| Error::Fatal(died.to_string()))?;
+        self.ledger.begin(ticket.place().clone());
         if let Some(outcome) = outcome? {
             self.report(&outcome)?;
         }
@@ -290,9 +295,7 @@ impl Service {
     }
 
     async fn settle(&mut self) -> Result<(), Error> {
-        self.ledger
-            .settle(self.log.as_ref(), self.member.as_mut())
-            .await
+        self.ledger.settle(&self.log, self.member.as_mut()).await
     }
 
     /// Runs until shutdown; while log or store are away it waits and says so.
@@ -307,7 +310,7 @@ impl Service {
             match self.step(Duration::from_millis(50)).await {
                 Ok(_) => {
                     outage.over(&part);
-                    match self.waiting.stands() {
+                    match self.waiting.stands().or_else(|| self.ledger.stands()) {
                         None => health.goes_round(&part),
                         Some(why) => health.not_ready(&part, why),
                     }

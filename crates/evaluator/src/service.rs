@@ -85,12 +85,21 @@ impl Service {
         }
         // Where a record waits nothing more is taken: what waits is bounded (INV-12), and the others go on.
         self.waiting.hold(self.member.as_mut()).await?;
-        let polled = self.member.poll(self.config.batch, wait).await?;
+        // What the log does not take is bounded (INV-12).
+        let full = self.ledger.is_full();
+        let (most, wait) = if full {
+            clock::pause(wait).await;
+            (0, Duration::ZERO)
+        } else {
+            (self.config.batch, wait)
+        };
+        let polled = self.member.poll(most, wait).await?;
         self.waiting.revoke(&polled.assignments);
         self.ledger.revoke(&polled.assignments);
         let mut taken = polled.records.len();
         for record in self.waiting.retry().into_iter().chain(polled.records) {
             // Order per customer: behind one that waits, all of its partition wait.
+            self.ledger.begin(record.place());
             if self.waiting.blocks(&record) || !self.take(&record)? {
                 self.waiting.push(record);
                 taken = taken.saturating_sub(1);
@@ -180,9 +189,7 @@ impl Service {
     }
 
     async fn send(&mut self) -> Result<(), Error> {
-        self.ledger
-            .settle(self.log.as_ref(), self.member.as_mut())
-            .await
+        self.ledger.settle(&self.log, self.member.as_mut()).await
     }
 
     /// Runs until shutdown; while the log is away it waits and says so.
@@ -194,7 +201,7 @@ impl Service {
         let mut outage = Outage::default();
         while !shutdown.is_raised() {
             match self.step(Duration::from_millis(50)).await {
-                Ok(_) => match self.waiting.stands() {
+                Ok(_) => match self.waiting.stands().or_else(|| self.ledger.stands()) {
                     None => {
                         outage.over("evaluator");
                         health.goes_round("evaluator");

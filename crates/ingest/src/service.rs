@@ -129,7 +129,15 @@ impl Service {
             // An update is compared with what is known: that comes first.
             return Ok(1);
         }
-        let polled = self.member.poll(self.config.batch, wait).await?;
+        // What the log does not take is bounded (INV-12).
+        let full = self.ledger.is_full();
+        let (most, wait) = if full {
+            clock::pause(wait).await;
+            (0, Duration::ZERO)
+        } else {
+            (self.config.batch, wait)
+        };
+        let polled = self.member.poll(most, wait).await?;
         let taken = polled.records.len();
         self.ledger.revoke(&polled.assignments);
         for record in polled.records {
@@ -140,6 +148,7 @@ impl Service {
                     record.topic, self.source.name
                 )));
             }
+            self.ledger.begin(record.place());
             self.take(&record)?;
             self.ledger.pass(&record);
         }
@@ -153,10 +162,7 @@ impl Service {
 
     /// Writes what is waiting and commits behind it.
     async fn send(&mut self) -> Result<(), Error> {
-        let settled = self
-            .ledger
-            .settle(self.log.as_ref(), self.member.as_mut())
-            .await;
+        let settled = self.ledger.settle(&self.log, self.member.as_mut()).await;
         if settled.is_err() {
             // A link that was written may not have arrived.
             self.links.forget();
@@ -316,10 +322,13 @@ impl Service {
         let mut outage = Outage::default();
         while !shutdown.is_raised() {
             match self.step(Duration::from_millis(50)).await {
-                Ok(_) => {
-                    outage.over(&part);
-                    health.goes_round(&part);
-                }
+                Ok(_) => match self.ledger.stands() {
+                    None => {
+                        outage.over(&part);
+                        health.goes_round(&part);
+                    }
+                    Some(why) => health.not_ready(&part, why),
+                },
                 Err(error) if error.is_transient() => {
                     outage.tell(&part, &error);
                     health.not_ready(&part, error.to_string());

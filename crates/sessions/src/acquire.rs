@@ -10,6 +10,7 @@ use winback_store::{Meta, Standing, Store};
 use crate::config::Config;
 use crate::entry::Entry;
 use crate::error::Error;
+use crate::outbox::Outbox;
 use crate::partition::Owned;
 use crate::recover::{Recovered, recover};
 
@@ -65,7 +66,14 @@ pub async fn acquire(
         }
     })?;
     let earliest = store.earliest(partition).await?;
-    let owned = Owned::new(partition, meta, entries, earliest);
+    let here = store.time().await?.as_millis();
+    let mut outbox = Outbox::default();
+    let standing = Standing {
+        epoch: meta.epoch,
+        sequence: meta.sequence,
+    };
+    outbox.put(entries, (&config.names, standing), here);
+    let owned = Owned::new(partition, meta, outbox, earliest);
     Ok((owned, recovered))
 }
 

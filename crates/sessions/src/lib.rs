@@ -10,6 +10,7 @@ pub mod config;
 pub mod entry;
 pub mod error;
 pub mod metrics;
+pub mod outbox;
 pub mod partition;
 pub mod probe;
 pub mod recover;

@@ -9,7 +9,7 @@ use winback_journey::{Bundles, Coupons, Sellers};
 use winback_store::{Meta, Standing};
 
 use crate::cache::Cache;
-use crate::entry::Entry;
+use crate::outbox::Outbox;
 use crate::sweep;
 
 /// See the module. The service owns it; nobody else has a handle.
@@ -27,12 +27,8 @@ pub struct Owned {
     pub outcomes: VecDeque<Record>,
     /// Decoded customers.
     pub cache: Cache,
-    /// Committed, not acknowledged; the front goes first.
-    pub unsent: VecDeque<Entry>,
-    /// When the front of `unsent` was committed, milliseconds.
-    pub unsent_since: Option<i64>,
-    /// Acknowledged, not trimmed.
-    pub sent: u64,
+    /// Committed, not acknowledged.
+    pub outbox: Outbox,
     /// The earliest due time that is known.
     pub earliest: Option<Timestamp>,
     /// Whether `earliest` must be read anew.
@@ -82,7 +78,7 @@ impl Owned {
     pub fn new(
         partition: Partition,
         meta: Meta,
-        outbox: Vec<Entry>,
+        outbox: Outbox,
         earliest: Option<Timestamp>,
     ) -> Self {
         let news = sweep::news(&meta);
@@ -94,9 +90,7 @@ impl Owned {
             decisions: VecDeque::new(),
             outcomes: VecDeque::new(),
             cache: Cache::default(),
-            unsent: outbox.into(),
-            unsent_since: None,
-            sent: 0,
+            outbox,
             earliest,
             earliest_is_stale: false,
             news,
@@ -139,6 +133,13 @@ impl Owned {
     /// Whether it can't go on, or not past a switch, because a bundle has not come.
     pub fn waits_for_bundle(&self, bundles: &Bundles) -> bool {
         self.waits.get(&Topic::Events) == Some(&Waits::Bundle) || !self.can_go_on(bundles)
+    }
+
+    /// Whether there is something to do that need not be waited for.
+    pub fn has_work(&self, bundles: &Bundles, most: usize) -> bool {
+        let has_room = self.outbox.len() < most;
+        self.outbox.can_go_on()
+            || has_room && (self.outbox.sent() > 0 || self.can_go_on(bundles) && self.has_input())
     }
 
     /// Whether an input waits that could be applied now.

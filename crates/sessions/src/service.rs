@@ -211,11 +211,7 @@ impl Service {
             for (place, from, mark) in owned.places(&self.shared.config.names) {
                 self.reader.start(&place, from, mark).await?;
             }
-            self.shared
-                .metrics
-                .owned
-                .with_label_values(&[&partition.to_string()])
-                .set(1);
+            self.shared.metrics.own(partition);
             tracing::info!(
                 partition = partition.0,
                 epoch = owned.meta.epoch,
@@ -241,11 +237,11 @@ impl Service {
     }
 
     async fn read(&mut self, wait: Duration) -> Result<usize, Error> {
-        let waiting = self.owned.values().any(|owned| {
-            owned.can_go_on(&self.shared.bundles) && owned.has_input()
-                || !owned.unsent.is_empty()
-                || owned.sent > 0
-        });
+        let (bundles, most) = (&self.shared.bundles, self.shared.config.batch);
+        let waiting = self
+            .owned
+            .values()
+            .any(|owned| owned.has_work(bundles, most));
         // What there is to do goes first; the next records are read beside it.
         if waiting && !self.shared.clock.is_virtual() {
             return self.balance_all().await.map(|()| 0);
@@ -444,5 +440,15 @@ pub(crate) mod tests;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may fail")]
+#[path = "stage_tests.rs"]
+mod stage;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail")]
 #[path = "stands_tests.rs"]
 mod stands_tests;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail")]
+#[path = "outbox_tests.rs"]
+mod outbox_tests;

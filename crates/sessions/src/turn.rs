@@ -61,10 +61,14 @@ impl Owned {
     /// [`Error::Fenced`] when the partition is lost; the caller drops it.
     pub async fn turn(&mut self, shared: &Shared, frontier: Timestamp) -> Result<usize, Error> {
         self.produce(shared).await?;
+        if self.outbox.len() >= shared.config.batch {
+            // What the log does not take is bounded (INV-12).
+            return Ok(0);
+        }
         self.count_coupons(shared).await?;
         let taken = self.take(shared, frontier).await?;
         let work = taken.count();
-        if work == 0 && self.sent == 0 && taken.sweep.is_none() && taken.called.is_none() {
+        if work == 0 && self.outbox.sent() == 0 && taken.sweep.is_none() && taken.called.is_none() {
             return Ok(0);
         }
         let grants = self.load(shared, &taken, frontier).await?;
@@ -208,7 +212,7 @@ impl Owned {
         grants: &HashMap<MessageId, GrantState>,
         frontier: Timestamp,
     ) -> (Commit, Vec<Entry>, Finished) {
-        let (known_jobs, sent, last) = (self.meta.jobs.len(), self.sent, taken.last());
+        let (known_jobs, sent, last) = (self.meta.jobs.len(), self.outbox.sent(), taken.last());
         let damaged = std::mem::take(&mut self.damaged);
         let mut batch = self.batch(shared, frontier);
         for (record, decision) in taken.decisions {
@@ -333,17 +337,15 @@ impl Owned {
     /// The commit is durable: its state is the state now.
     fn done(&mut self, shared: &Shared, commit: Commit, entries: Vec<Entry>, finished: &Finished) {
         let metrics = &shared.metrics;
-        self.sent -= commit.trim;
+        self.outbox.trimmed(commit.trim);
         self.meta = Meta {
             epoch: commit.epoch,
             sequence: commit.sequence + 1,
             last_commit: Some(commit.id),
             ..commit.meta
         };
-        if self.unsent.is_empty() {
-            self.unsent_since = Some(shared.clock.now_millis());
-        }
-        self.unsent.extend(entries);
+        let written = (&shared.config.names, self.standing());
+        self.outbox.put(entries, written, shared.clock.now_millis());
         self.earliest = match (self.earliest, finished.earliest) {
             (Some(known), Some(new)) => Some(known.min(new)),
             (known, new) => known.or(new),
@@ -372,26 +374,13 @@ impl Owned {
 
     /// Sends what is committed. On an error it stays and goes first next time.
     async fn produce(&mut self, shared: &Shared) -> Result<(), Error> {
-        if self.unsent.is_empty() {
-            return Ok(());
-        }
-        let standing = self.standing();
-        let records = self
-            .unsent
-            .iter()
-            .cloned()
-            .map(|entry| entry.outgoing(&shared.config.names, standing))
-            .collect();
-        match shared.log.produce(records).await {
+        match self.outbox.send(&shared.log).await {
             Err(winback_bus::Error::Refused(why)) => {
                 let partition = self.partition;
-                return Err(Error::Stopped { partition, why });
+                Err(Error::Stopped { partition, why })
             }
-            produced => produced?,
+            sent => Ok(sent?),
         }
-        self.sent += self.unsent.len() as u64;
-        self.unsent.clear();
-        Ok(())
     }
 }
 

@@ -44,6 +44,7 @@ pub struct MemoryLog {
 pub(crate) struct Shared {
     state: Mutex<State>,
     pub(crate) arrived: Notify,
+    elected: Notify,
     clock: Clock,
 }
 
@@ -55,11 +56,33 @@ pub(crate) struct State {
     starts: BTreeMap<Place, Offset>,
     /// Offsets that no reader is handed, as a broker's marks of transactions.
     marks: BTreeSet<(Place, Offset)>,
+    /// Partitions without a leader: what is written there waits.
+    leaderless: BTreeSet<Place>,
     faults: Option<Faults>,
     draws: u64,
 }
 
 impl Shared {
+    /// Returns once all that the records go to have a leader.
+    async fn led(&self, records: &[Outgoing]) {
+        loop {
+            let elected = self.elected.notified();
+            let is_led = {
+                let state = self.lock();
+                let waits = |record: &Outgoing| {
+                    let partition = record.partition.unwrap_or(Partition(0));
+                    let place = Place::new(&record.topic, partition);
+                    state.leaderless.contains(&place)
+                };
+                state.leaderless.is_empty() || !records.iter().any(waits)
+            };
+            if is_led {
+                return;
+            }
+            elected.await;
+        }
+    }
+
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -137,6 +160,7 @@ impl MemoryLog {
             groups: BTreeMap::new(),
             starts: BTreeMap::new(),
             marks: BTreeSet::new(),
+            leaderless: BTreeSet::new(),
             faults: None,
             draws: 0,
         };
@@ -144,6 +168,7 @@ impl MemoryLog {
             shared: Arc::new(Shared {
                 state: Mutex::new(state),
                 arrived: Notify::new(),
+                elected: Notify::new(),
                 clock,
             }),
         }
@@ -159,6 +184,18 @@ impl MemoryLog {
     /// Retention takes everything before `start`.
     pub fn delete_before(&self, place: &Place, start: Offset) {
         self.shared.lock().starts.insert(place.clone(), start);
+    }
+
+    /// Takes the leader of a partition away, or gives it one: meanwhile nothing can be written there, and no write fails.
+    pub fn lead(&self, place: &Place, leads: bool) {
+        let mut state = self.shared.lock();
+        if leads {
+            state.leaderless.remove(place);
+        } else {
+            state.leaderless.insert(place.clone());
+        }
+        drop(state);
+        self.shared.elected.notify_waiters();
     }
 
     /// Deletes a topic and makes it anew.
@@ -276,6 +313,7 @@ fn by_key(key: &[u8], count: usize) -> Partition {
 #[async_trait]
 impl Log for MemoryLog {
     async fn produce(&self, records: Vec<Outgoing>) -> Result<(), Error> {
+        self.shared.led(&records).await;
         let now = Timestamp::from_millis(self.shared.clock.now_millis());
         let lost = {
             let mut state = self.shared.lock();

@@ -67,6 +67,16 @@ impl Service {
             };
             return Some(format!("partition {first} and {more} more stand: {why}"));
         }
+        let mut slow = self
+            .owned
+            .values()
+            .filter_map(|owned| Some((owned.partition, owned.outbox.slow()?)));
+        if let Some((first, why)) = slow.next() {
+            let more = slow.count();
+            return Some(format!(
+                "what partition {first} and {more} more have to say waits: {why}"
+            ));
+        }
         let waits = |owned: &&Owned| owned.waits_for_bundle(&self.shared.bundles);
         let mut waiting = self.owned.values().filter(waits);
         let first = waiting.next()?.partition;

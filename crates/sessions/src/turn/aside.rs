@@ -54,7 +54,7 @@ impl Owned {
         taken: &Taken,
         frontier: Timestamp,
     ) -> (Commit, Vec<Entry>, Finished) {
-        let sent = self.sent;
+        let sent = self.outbox.sent();
         let mut batch = self.batch(shared, frontier);
         for (record, _) in &taken.decisions {
             batch.aside(Topic::Decisions, record, FailedReason::Panicked);
