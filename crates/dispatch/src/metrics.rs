@@ -1,7 +1,9 @@
 //! Metrics of dispatch.
 
 use prometheus::{HistogramVec, IntCounterVec};
+use winback_contract::{Channel, FailedReason};
 use winback_service::Metrics as Registry;
+use winback_service::metrics::begin;
 
 /// All of them.
 #[derive(Debug, Clone)]
@@ -25,7 +27,7 @@ pub struct Metrics {
 impl Metrics {
     /// Registers all.
     pub fn register(registry: &Registry) -> Self {
-        Self {
+        let made = Self {
             claims: registry.counter(
                 "claims_total",
                 "claims of grants by answer",
@@ -61,6 +63,14 @@ impl Metrics {
                 "from decided to accepted",
                 &["channel", "provider"],
             ),
-        }
+        };
+        let reason = FailedReason::MalformedMessage.as_str();
+        begin(&made.dead_letters, &["dispatch", reason]);
+        made
+    }
+
+    /// Counters of a channel that begin at nothing.
+    pub fn begin_channel(&self, channel: Channel) {
+        begin(&self.fuses, &[channel.as_str()]);
     }
 }

@@ -1,7 +1,9 @@
 //! Metrics of the evaluator.
 
 use prometheus::IntCounterVec;
+use winback_contract::FailedReason;
 use winback_service::Metrics as Registry;
+use winback_service::metrics::begin;
 
 /// All of them.
 #[derive(Debug, Clone)]
@@ -15,7 +17,7 @@ pub struct Metrics {
 impl Metrics {
     /// Registers all.
     pub fn register(registry: &Registry) -> Self {
-        Self {
+        let made = Self {
             decisions: registry.counter(
                 "decisions_total",
                 "verdicts of due steps",
@@ -26,6 +28,13 @@ impl Metrics {
                 "triggers that could not be decided",
                 &["kind"],
             ),
+        };
+        for reason in [
+            FailedReason::MalformedTrigger,
+            FailedReason::UnreadableSnapshot,
+        ] {
+            begin(&made.errors, &[reason.as_str()]);
         }
+        made
     }
 }

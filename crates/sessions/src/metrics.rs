@@ -1,9 +1,10 @@
 //! Metrics of sessions. Counted per batch, after the commit is durable.
 
 use prometheus::{GaugeVec, HistogramVec, IntCounterVec, IntGaugeVec};
-use winback_contract::{Partition, Transition};
+use winback_contract::{FailedReason, Partition, Transition};
 use winback_journey::{Count, Counts, Effects, GrantChange};
 use winback_service::Metrics as Registry;
+use winback_service::metrics::{Changing, begin};
 
 use crate::recover::metrics::Recoveries;
 use crate::stops::Stops;
@@ -52,9 +53,9 @@ pub struct Metrics {
     /// Gauge: messages without an outcome.
     pub in_flight: IntGaugeVec,
     /// Gauge: held steps, by reason, over the partitions owned here.
-    pub steps_held: IntGaugeVec,
+    pub steps_held: Changing,
     /// Gauge: 1 for the active bundle of a partition.
-    pub bundle: IntGaugeVec,
+    pub bundle: Changing,
     /// Histogram: seconds of a commit.
     pub commit_seconds: HistogramVec,
     /// What was done after the store went back in time.
@@ -67,7 +68,7 @@ impl Metrics {
     /// Registers all.
     pub fn register(registry: &Registry) -> Self {
         let by = &["partition"];
-        Self {
+        let made = Self {
             inputs: registry.counter(
                 "inputs_total",
                 "inputs of sessions by what became of them",
@@ -148,12 +149,16 @@ impl Metrics {
             ),
             open_triggers: registry.gauge("triggers_open", "triggers without a decision", by),
             in_flight: registry.gauge("messages_in_flight", "messages without an outcome", by),
-            steps_held: registry.gauge("steps_held", "steps that are held now", &["reason"]),
-            bundle: registry.gauge(
+            steps_held: Changing::new(registry.gauge(
+                "steps_held",
+                "steps that are held now",
+                &["reason"],
+            )),
+            bundle: Changing::new(registry.gauge(
                 "bundle_active",
                 "1 for the active bundle",
                 &["partition", "bundle"],
-            ),
+            )),
             recoveries: Recoveries::register(registry),
             commit_seconds: registry.seconds(
                 "redis_command_duration_seconds",
@@ -165,6 +170,31 @@ impl Metrics {
                 "from due to fired",
                 &["kind"],
             ),
+        };
+        made.begin();
+        made
+    }
+
+    /// Counters whose series are known begin at nothing: an alert sees the first count.
+    fn begin(&self) {
+        for what in ["lost", "resent"] {
+            begin(&self.unknown, &[what]);
+        }
+        for reason in FailedReason::ALL {
+            begin(&self.dead_letters, &["sessions", reason.as_str()]);
+        }
+        for result in ["sent", "in_doubt"] {
+            begin(&self.recoveries.messages, &[result]);
+        }
+    }
+
+    /// A partition is owned here: what may happen to it has not happened yet.
+    pub fn own(&self, partition: Partition) {
+        let label = partition.to_string();
+        self.owned.with_label_values(&[&label]).set(1);
+        let stops = &self.stops;
+        for counter in [&self.fences, &self.recoveries.times, &stops.bundles_refused] {
+            begin(counter, &[&label]);
         }
     }
 

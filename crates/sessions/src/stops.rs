@@ -6,6 +6,7 @@ use prometheus::{IntCounterVec, IntGaugeVec};
 use winback_contract::BundleHash;
 use winback_journey::Bundles;
 use winback_service::Metrics as Registry;
+use winback_service::metrics::Changing;
 
 /// See the module. Labels are bounded by pools of Policy, campaigns and channels.
 #[derive(Debug, Clone)]
@@ -13,19 +14,19 @@ pub struct Stops {
     /// Counter: single-use codes by what became of them.
     pub coupons: IntCounterVec,
     /// Gauge: codes left, by pool, over the partitions owned here.
-    pub left: IntGaugeVec,
+    pub left: Changing,
     /// Gauge: the number of codes under which a pool is to be filled, by pool.
-    pub low: IntGaugeVec,
+    pub low: Changing,
     /// Gauge: 1 while a partition waits for a bundle.
     pub waits: IntGaugeVec,
     /// Gauge: 1 for a partition that can't go on: its next input or its state is of a newer release, or damaged.
-    pub stand: IntGaugeVec,
+    pub stand: Changing,
     /// Counter: activations of bundles that this release can't use, passed over.
     pub bundles_refused: IntCounterVec,
     /// Gauge: campaigns of the active bundle that this release can't use.
     pub aside: IntGaugeVec,
     /// Gauge: 1 for what is paused by hand or by a fuse.
-    pub paused: IntGaugeVec,
+    pub paused: Changing,
 }
 
 impl Stops {
@@ -37,11 +38,11 @@ impl Stops {
                 "1 while a partition waits for a bundle",
                 &["partition"],
             ),
-            stand: registry.gauge(
+            stand: Changing::new(registry.gauge(
                 "partition_stands",
                 "1 for a partition that can't go on while the others do",
                 &["partition"],
-            ),
+            )),
             bundles_refused: registry.counter(
                 "bundles_refused_total",
                 "activations of bundles that this release can't use, passed over",
@@ -57,21 +58,21 @@ impl Stops {
                 "single-use codes by what became of them",
                 &["result"],
             ),
-            left: registry.gauge(
+            left: Changing::new(registry.gauge(
                 "coupons_left",
                 "codes left in the partitions owned here",
                 &["pool"],
-            ),
-            low: registry.gauge(
+            )),
+            low: Changing::new(registry.gauge(
                 "coupons_low",
                 "codes under which a pool is to be filled",
                 &["pool"],
-            ),
-            paused: registry.gauge(
+            )),
+            paused: Changing::new(registry.gauge(
                 "paused",
                 "1 for what is paused by hand or by a fuse",
                 &["scope"],
-            ),
+            )),
         }
     }
 
@@ -86,26 +87,21 @@ impl Stops {
         for (pool, count) in pools {
             *left.entry(pool).or_default() += count;
         }
-        self.left.reset();
-        for (pool, count) in left {
+        let left = left.into_iter();
+        self.left.show(left.map(|(pool, count)| {
             let count = i64::try_from(count).unwrap_or(i64::MAX);
-            self.left.with_label_values(&[pool]).set(count);
-        }
-        self.low.reset();
+            (vec![pool.to_owned()], count)
+        }));
         let active = active.and_then(|hash| bundles.get(hash));
         let aside = active.map_or(0, |bundle| bundle.aside.len());
         let aside = i64::try_from(aside).unwrap_or(i64::MAX);
         self.aside.with_label_values::<&str>(&[]).set(aside);
-        for (pool, coupon) in active.iter().flat_map(|bundle| &bundle.policy.coupons) {
-            if coupon.code.is_none() {
-                let low = i64::from(coupon.low);
-                self.low.with_label_values(&[pool]).set(low);
-            }
-        }
-        self.paused.reset();
-        for scope in bundles.paused() {
-            let scope = scope.to_string();
-            self.paused.with_label_values(&[scope.as_str()]).set(1);
-        }
+        let pools = active.iter().flat_map(|bundle| &bundle.policy.coupons);
+        let pools = pools.filter(|(_, coupon)| coupon.code.is_none());
+        self.low
+            .show(pools.map(|(pool, coupon)| (vec![pool.clone()], i64::from(coupon.low))));
+        let paused = bundles.paused();
+        self.paused
+            .show(paused.map(|scope| (vec![scope.to_string()], 1)));
     }
 }

@@ -7,6 +7,15 @@ use winback_contract::{Reason, Timestamp};
 use super::{Service, lasts};
 use crate::partition::Owned;
 
+/// Reasons for which steps are held day by day.
+const HOLD: [Reason; 5] = [
+    Reason::QuietHours,
+    Reason::Capped,
+    Reason::Paused,
+    Reason::ProviderDown,
+    Reason::InputLag,
+];
+
 impl Service {
     /// Gauges, once a second, also while nothing is due: an old value would be a lie.
     pub(super) fn show(&mut self) {
@@ -31,7 +40,6 @@ impl Service {
             };
             metrics.frontier_age.with_label_values(&[source]).set(age);
         }
-        metrics.bundle.reset();
         let active = self.owned.values().find_map(|owned| owned.meta.bundle);
         let pools = self.owned.values().flat_map(|owned| owned.coupons.left());
         metrics.stops.show(pools, active, &self.shared.bundles);
@@ -46,8 +54,10 @@ impl Service {
                 .oldest_due
                 .with_label_values(&[&label])
                 .set(age);
-            let since = owned.unsent_since.filter(|_| !owned.unsent.is_empty());
-            let age = since.map_or(0, |since| (here - since).max(0));
+            let age = owned
+                .outbox
+                .since()
+                .map_or(0, |since| (here - since).max(0));
             metrics
                 .outbox_age
                 .with_label_values(&[&label])
@@ -70,32 +80,31 @@ impl Service {
                 .waits
                 .with_label_values(&[&label])
                 .set(i64::from(waits));
-            let outbox = i64::try_from(owned.unsent.len()).unwrap_or(i64::MAX);
+            let outbox = i64::try_from(owned.outbox.len()).unwrap_or(i64::MAX);
             self.shared
                 .metrics
                 .outbox
                 .with_label_values(&[&label])
                 .set(outbox);
-            if let Some(bundle) = owned.meta.bundle {
-                let bundle = bundle.to_string();
-                self.shared
-                    .metrics
-                    .bundle
-                    .with_label_values(&[label.as_str(), &bundle])
-                    .set(1);
-            }
         }
-        metrics.stops.stand.reset();
-        for partition in self.standing() {
-            let label = partition.to_string();
-            metrics.stops.stand.with_label_values(&[&label]).set(1);
+        let active = self.owned.values().filter_map(|owned| {
+            let bundle = owned.meta.bundle?.to_string();
+            Some((vec![owned.partition.to_string(), bundle], 1))
+        });
+        metrics.bundle.show(active);
+        let standing = self.standing();
+        let goes_on = self.owned.keys().copied();
+        let goes_on = goes_on.filter(|partition| !standing.contains(partition));
+        let stands = standing.iter().map(|partition| (*partition, 1));
+        let stands = goes_on.map(|partition| (partition, 0)).chain(stands);
+        let stands = stands.map(|(partition, stands)| (vec![partition.to_string()], stands));
+        metrics.stops.stand.show(stands);
+        // What usually holds is told also where it holds nothing.
+        for reason in HOLD {
+            held.entry(reason).or_insert(0);
         }
-        metrics.steps_held.reset();
-        for (reason, count) in held {
-            metrics
-                .steps_held
-                .with_label_values(&[reason.as_str()])
-                .set(count);
-        }
+        let held = held.into_iter();
+        let held = held.map(|(reason, count)| (vec![reason.as_str().to_owned()], count));
+        metrics.steps_held.show(held);
     }
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use winback_bus::Log as _;
 use winback_bus::kafka::{KafkaLog, Options, TopicSpec};
 use winback_contract::{SourceKind, Topic};
-use winback_service::{Shutdown, clock};
+use winback_service::outage::Outage;
+use winback_service::{Health, Shutdown, clock};
 use winback_store::redis::Mode;
 use winback_store::{RedisStore, Store as _};
 
@@ -27,16 +28,27 @@ pub(crate) fn kafka(config: &Config) -> Result<KafkaLog, Error> {
 }
 
 /// The store on Redis. While it is away this waits and says so, until shutdown.
-pub(crate) async fn redis(config: &Config, shutdown: &Shutdown) -> Result<RedisStore, Error> {
+pub(crate) async fn redis(
+    config: &Config,
+    shutdown: &Shutdown,
+    health: &Health,
+) -> Result<RedisStore, Error> {
+    let mut outage = Outage::default();
     loop {
         match redis_now(config).await {
             Err(winback_store::Error::Unavailable(reason)) if !shutdown.is_raised() => {
-                tracing::warn!(reason, "waiting for Redis");
-                clock::pause(Duration::from_secs(1)).await;
+                wait(&mut outage, health, &format!("Redis: {reason}")).await;
             }
             other => return Ok(other?),
         }
     }
+}
+
+/// Says what the start waits for: in the log, and to whoever asks whether it is ready.
+async fn wait(outage: &mut Outage, health: &Health, reason: &str) {
+    outage.tell("start", &reason);
+    health.not_ready("start", reason);
+    clock::pause(Duration::from_secs(1)).await;
 }
 
 /// The store on Redis, or why not.
@@ -178,14 +190,15 @@ pub(crate) async fn verify(
 pub(crate) async fn both(
     config: &Config,
     shutdown: &Shutdown,
+    health: &Health,
 ) -> Result<(Arc<KafkaLog>, Arc<RedisStore>), Error> {
     let log = kafka(config)?;
-    let store = redis(config, shutdown).await?;
+    let store = redis(config, shutdown, health).await?;
+    let mut outage = Outage::default();
     loop {
         match verify(config, &log, &store).await {
             Err(Error::Away(reason)) if !shutdown.is_raised() => {
-                tracing::warn!(reason, "waiting");
-                clock::pause(Duration::from_secs(1)).await;
+                wait(&mut outage, health, &reason).await;
             }
             Err(error) => return Err(error),
             Ok(()) => return Ok((Arc::new(log), Arc::new(store))),

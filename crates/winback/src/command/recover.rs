@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, Write as _};
 
 use winback_contract::{Timestamp, Topic};
-use winback_service::{Clock, Shutdown};
+use winback_service::{Clock, Health, Shutdown};
 use winback_sessions::recover::losses::{Group, give_up, losses};
 
 use super::connect;
@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
 
 /// Runs it. What can't be repaired is a finding unless it was given up.
 pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Error> {
-    let (log, store) = connect::both(config, &Shutdown::new()).await?;
+    let (log, store) = connect::both(config, &Shutdown::new(), &Health::new()).await?;
     let sessions = config.sessions();
     let found = losses(&sessions, &groups(config), log.as_ref(), store.as_ref()).await?;
     if found.is_empty() {

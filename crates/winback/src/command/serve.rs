@@ -7,7 +7,7 @@ use std::sync::Arc;
 use winback_bus::Log;
 use winback_contract::{Channel, Timestamp, Topic, ids::digest};
 use winback_dispatch::Catalogue;
-use winback_service::{Clock, Health, Metrics, Shutdown, Tasks, http};
+use winback_service::{Clock, Health, Metrics, Shutdown, Tasks, http, logs};
 use winback_store::Store;
 
 use super::connect;
@@ -34,6 +34,19 @@ pub(crate) enum Service {
     All,
 }
 
+impl Service {
+    /// As metrics and logs name it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ingest => "ingest",
+            Self::Sessions => "sessions",
+            Self::Evaluator => "evaluator",
+            Self::Dispatch => "dispatch",
+            Self::All => "all",
+        }
+    }
+}
+
 /// Arguments of serve.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Arguments {
@@ -47,10 +60,16 @@ pub(crate) struct Arguments {
 
 /// Runs it.
 pub(crate) async fn run(arguments: Arguments, config: Config) -> Result<(), Error> {
-    winback_service::logs::start(&config.log);
+    let constants = logs::Constants {
+        service: arguments.service.name(),
+        shop: config.shop.id.clone(),
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    logs::start(&config.log, constants);
+    logs::tell_panics();
     let shutdown = Shutdown::new();
-    let (health, metrics) = (Health::new(), Metrics::new());
-    build_info(&metrics);
+    let (health, metrics) = (Health::new(), Metrics::of(&config.shop.id));
+    build_info(&metrics, arguments.service);
     let listener = http::bind(config.http.address).await.map_err(|error| {
         Error::Environment(format!(
             "http.address {} can't be used: {error}",
@@ -94,7 +113,7 @@ async fn start(
 ) -> Result<(), Error> {
     let service = arguments.service;
     let providers = providers(arguments, config)?;
-    let (log, store) = connect::both(config, shutdown).await?;
+    let (log, store) = connect::both(config, shutdown, health).await?;
     let (log, store): (Arc<dyn Log>, Arc<dyn Store>) = (log, store);
     let clock = Clock::real();
     let wanted: BTreeSet<Service> = match service {
@@ -196,9 +215,12 @@ fn token(clock: &Clock, channel: Channel) -> u64 {
     u64::from_be_bytes(first) >> 1
 }
 
-fn build_info(metrics: &Metrics) {
-    let info = metrics.gauge("build_info", "1, with the version", &["version"]);
-    info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+/// `role`, because scrapers put a label `service` of their own on everything.
+fn build_info(metrics: &Metrics, service: Service) {
+    let labels = &["role", "version"];
+    let info = metrics.gauge("build_info", "1, with the service and the version", labels);
+    info.with_label_values(&[service.name(), env!("CARGO_PKG_VERSION")])
+        .set(1);
 }
 
 /// Publishes the folder. A broken folder never goes live: at start it is an error.
