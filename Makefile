@@ -2,7 +2,7 @@
 .PHONY: help demo test lint unit e2e outages bench generate setup build
 
 # What runs for minutes has a target of its own.
-OUTAGES := losses positions
+OUTAGES := losses positions outages
 E2E := $(filter-out $(OUTAGES),$(basename $(notdir $(wildcard tests/tests/*.rs))))
 
 # The system's OpenSSL under librdkafka where it is; built from source elsewhere.
@@ -33,8 +33,8 @@ unit: ## no broker needed
 e2e: ## real Kafka, Redis and SMTP, started as child processes
 	cargo test --workspace $(addprefix --test ,$(E2E)) --locked -- --test-threads=1
 
-outages: setup build ## topics deleted and made anew, an emptied Redis: three minutes
-	cargo test --workspace $(addprefix --test ,$(OUTAGES)) --locked -- --test-threads=1
+outages: setup build ## servers and processes killed, asleep, cut off, full; topics made anew: about twelve minutes
+	cargo test --workspace $(addprefix --test ,$(OUTAGES)) --locked -- --test-threads=1 --nocapture
 
 lint: ## format, clippy, licences, deployment files
 	@./tests/announce.sh "checking format, lints, licences and deployment files: about five minutes the first time"

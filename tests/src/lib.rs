@@ -4,6 +4,7 @@
 
 pub mod carts;
 pub mod cdnow;
+pub mod crowd;
 pub mod shop;
 
 pub use shop::{Running, Shop, binary, run};

@@ -266,6 +266,8 @@ impl Shop {
             Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/testkit/kafka/Storefront.java");
         let mut command = winback_testkit::kafka::java()?;
         command
+            // What a producer says of a broker that is away fills pages.
+            .arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=error")
             .arg(source)
             .arg(self.kafka.bootstrap())
             .arg("winback.raw")

@@ -105,6 +105,7 @@ impl Service {
                 metrics,
                 shutdown,
                 clock,
+                health: Arc::default(),
             }),
         })
     }
@@ -403,6 +404,7 @@ impl Service {
     /// Only those that need a person.
     pub async fn run(mut self, health: Health) -> Result<(), Error> {
         health.goes_round("sessions");
+        drop(self.shared.health.set(health.clone()));
         let mut outage = Outage::default();
         while !self.shared.shutdown.is_raised() {
             match self.step(Duration::from_millis(20)).await {

@@ -3,14 +3,14 @@
 //! Invariants: INV-1 (a fenced commit throws everything folded away), INV-3 (produce comes after durability).
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use winback_bus::Log;
 use winback_contract::{CustomerId, FailedReason, MessageId, Timestamp, Topic};
 use winback_journey::{self as journey, Bundles, Coupons, GrantState, decode};
 use winback_service::outage::Outage;
-use winback_service::{Clock, Shutdown, clock};
+use winback_service::{Clock, Health, Shutdown, clock};
 use winback_store::{Commit, Committed, Grant, Meta, Store};
 
 use crate::batch::{Batch, Finished, Ground};
@@ -46,6 +46,8 @@ pub struct Shared {
     pub shutdown: Shutdown,
     /// Whether retries may wait in real time.
     pub clock: Clock,
+    /// Who is told what a commit waits for, once the loop runs.
+    pub health: Arc<OnceLock<Health>>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -324,6 +326,9 @@ impl Owned {
                     if let Some(untold) = outage.failed() {
                         let partition = self.partition.0;
                         tracing::warn!(partition, %error, untold, "a commit waits for the store");
+                    }
+                    if let Some(health) = shared.health.get() {
+                        health.not_ready("sessions", format!("a commit waits: {error}"));
                     }
                     if !shared.clock.is_virtual() {
                         clock::pause(Duration::from_millis(200)).await;

@@ -2,7 +2,7 @@
 //!
 //! `tests/setup.sh` resolves the packages into a cache folder with Maven; `WINBACK_KAFKA_JARS` names another one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -15,8 +15,11 @@ use crate::process::{Child, until};
 pub struct Kafka {
     bootstrap: String,
     port: u16,
+    controller: u16,
     folder: Option<Folder>,
     child: Option<Child>,
+    /// A second broker, on a port of its own.
+    other: Option<(u16, Option<Child>)>,
 }
 
 const JAVA: &[&str] = &[
@@ -83,8 +86,10 @@ impl Kafka {
             return Ok(Self {
                 bootstrap,
                 port: 0,
+                controller: 0,
                 folder: None,
                 child: None,
+                other: None,
             });
         }
         let (port, controller) = (ports::free()?, ports::free()?);
@@ -96,50 +101,66 @@ impl Kafka {
             .replace("DATA_FOLDER", &data)
             + more;
         let file = folder.write("server.properties", &properties)?;
-        let formatted = java()?
-            .args([
-                "kafka.tools.StorageTool",
-                "format",
-                "-t",
-                "MkU3OEVBNTcwNTJENDM2Qg",
-                "-c",
-            ])
-            .arg(&file)
-            .output()
-            .map_err(|error| format!("java can't be started: {error}; install a JDK 17"))?;
-        if !formatted.status.success() {
-            return Err(format!(
-                "Kafka's storage: {}",
-                String::from_utf8_lossy(&formatted.stderr)
-            ));
-        }
+        format(&file)?;
         let mut kafka = Self {
             bootstrap: format!("127.0.0.1:{port}"),
             port,
+            controller,
             folder: Some(folder),
             child: None,
+            other: None,
         };
         kafka.run()?;
         Ok(kafka)
     }
 
     fn run(&mut self) -> crate::Result<()> {
-        let Some(folder) = &self.folder else {
-            return Ok(());
+        if let Some(folder) = &self.folder {
+            self.child = Some(broker(folder, "server.properties", self.port)?);
+        }
+        Ok(())
+    }
+
+    /// Starts a second broker, or starts it again: what has one copy lies on one of them.
+    ///
+    /// # Errors
+    /// When it does not answer, or the broker is the environment's.
+    pub fn add_broker(&mut self) -> crate::Result<()> {
+        let folder = self
+            .folder
+            .as_ref()
+            .ok_or("a broker of the environment stays alone")?;
+        let port = match &self.other {
+            Some((port, _)) => *port,
+            None => {
+                let port = ports::free()?;
+                let data = folder.path().join("data2").display().to_string();
+                let properties = include_str!("../kafka/server.properties")
+                    .replace("process.roles=broker,controller", "process.roles=broker")
+                    .replace("node.id=1", "node.id=2")
+                    .replace(",CONTROLLER://127.0.0.1:CONTROLLER_PORT\n", "\n")
+                    .replace("BROKER_PORT", &port.to_string())
+                    .replace("CONTROLLER_PORT", &self.controller.to_string())
+                    .replace("DATA_FOLDER", &data);
+                format(&folder.write("second.properties", &properties)?)?;
+                port
+            }
         };
-        let mut command = java()?;
-        command
-            .arg("kafka.Kafka")
-            .arg(folder.path().join("server.properties"));
-        self.child = Some(Child::start(
-            "kafka",
-            &mut command,
-            &folder.path().join("log"),
-        )?);
-        let port = self.port;
-        until(Duration::from_secs(60), "kafka answers", || {
-            ports::answers(port)
-        })
+        self.other = Some((port, None));
+        self.other = Some((port, Some(broker(folder, "second.properties", port)?)));
+        Ok(())
+    }
+
+    /// Kills the second broker; its files stay.
+    pub fn kill_broker(&mut self) {
+        if let Some((_, child)) = &mut self.other {
+            *child = None;
+        }
+    }
+
+    /// The process id; none of a broker of the environment.
+    pub fn id(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
     }
 
     /// Runs one of Kafka's own command line tools against the broker.
@@ -147,15 +168,23 @@ impl Kafka {
     /// # Errors
     /// When the tool fails; the message holds what it printed.
     pub fn tool(&self, class: &str, arguments: &[&str]) -> crate::Result<()> {
+        self.tool_says(class, arguments).map(|_| ())
+    }
+
+    /// The same, and what it printed.
+    ///
+    /// # Errors
+    /// When the tool fails; the message holds what it printed.
+    pub fn tool_says(&self, class: &str, arguments: &[&str]) -> crate::Result<String> {
         let output = java()?
             .args([class, "--bootstrap-server", &self.bootstrap])
             .args(arguments)
             .output()
             .map_err(|error| error.to_string())?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         if output.status.success() {
-            Ok(())
+            Ok(text(&output.stdout))
         } else {
-            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
             Err(text(&output.stdout) + &text(&output.stderr))
         }
     }
@@ -178,4 +207,38 @@ impl Kafka {
         self.child = None;
         self.run()
     }
+}
+
+fn format(properties: &Path) -> crate::Result<()> {
+    let tool = [
+        "kafka.tools.StorageTool",
+        "format",
+        "-t",
+        "MkU3OEVBNTcwNTJENDM2Qg",
+        "-c",
+    ];
+    let formatted = java()?
+        .args(tool)
+        .arg(properties)
+        .output()
+        .map_err(|error| format!("java can't be started: {error}; install a JDK 17"))?;
+    if formatted.status.success() {
+        Ok(())
+    } else {
+        let why = String::from_utf8_lossy(&formatted.stderr);
+        Err(format!("Kafka's storage: {why}"))
+    }
+}
+
+fn broker(folder: &Folder, properties: &str, port: u16) -> crate::Result<Child> {
+    let mut command = java()?;
+    command
+        .arg("kafka.Kafka")
+        .arg(folder.path().join(properties));
+    let log = folder.path().join(format!("{properties}.log"));
+    let child = Child::start("kafka", &mut command, &log)?;
+    until(Duration::from_secs(60), "kafka answers", || {
+        ports::answers(port)
+    })?;
+    Ok(child)
 }

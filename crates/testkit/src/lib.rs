@@ -7,11 +7,13 @@ pub mod http;
 pub mod kafka;
 pub mod ports;
 pub mod process;
+pub mod proxy;
 pub mod redis;
 pub mod smtp;
 
 pub use kafka::Kafka;
 pub use process::{Child, until};
+pub use proxy::{Proxy, Way};
 pub use redis::Redis;
 pub use smtp::{Behaviour, Received, Smtp};
 

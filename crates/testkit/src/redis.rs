@@ -1,5 +1,6 @@
 //! A real Redis, durable as the shipped one. `WINBACK_TEST_REDIS` (an URL) wins over starting one.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -15,7 +16,19 @@ pub struct Redis {
     folder: Option<Folder>,
     child: Option<Child>,
     extra: Vec<String>,
+    /// Whether its clock can be shifted.
+    has_clock: bool,
 }
+
+/// Durable as the shipped one.
+const DURABLE: [&str; 6] = [
+    "--appendonly",
+    "yes",
+    "--appendfsync",
+    "always",
+    "--maxmemory-policy",
+    "noeviction",
+];
 
 impl Redis {
     /// Starts a server with `appendfsync always` and `noeviction`, or takes the one of the environment.
@@ -30,16 +43,10 @@ impl Redis {
                 folder: None,
                 child: None,
                 extra: Vec::new(),
+                has_clock: false,
             });
         }
-        Self::with(&[
-            "--appendonly",
-            "yes",
-            "--appendfsync",
-            "always",
-            "--maxmemory-policy",
-            "noeviction",
-        ])
+        Self::with(&DURABLE)
     }
 
     /// Starts a server with these arguments.
@@ -47,6 +54,30 @@ impl Redis {
     /// # Errors
     /// When `redis-server` is missing or does not answer.
     pub fn with(arguments: &[&str]) -> crate::Result<Self> {
+        Self::started(arguments, false)
+    }
+
+    /// As [`Redis::start`], with a clock that [`Redis::shift`] moves.
+    ///
+    /// # Errors
+    /// When `redis-server` or a C compiler is missing, or it does not answer.
+    pub fn with_clock() -> crate::Result<Self> {
+        Self::started(&DURABLE, true)
+    }
+
+    /// Its clock is so many seconds off from now on.
+    ///
+    /// # Errors
+    /// When the file that says so can't be written.
+    pub fn shift(&self, seconds: i64) -> crate::Result<()> {
+        let folder = self
+            .folder
+            .as_ref()
+            .ok_or("the clock of the environment's server stays")?;
+        folder.write("clock", &format!("{seconds:+}\n")).map(|_| ())
+    }
+
+    fn started(arguments: &[&str], has_clock: bool) -> crate::Result<Self> {
         let port = ports::free()?;
         let mut redis = Self {
             url: format!("redis://127.0.0.1:{port}/0"),
@@ -57,7 +88,11 @@ impl Redis {
                 .iter()
                 .map(|argument| (*argument).to_owned())
                 .collect(),
+            has_clock,
         };
+        if has_clock {
+            redis.shift(0)?;
+        }
         redis.run()?;
         Ok(redis)
     }
@@ -76,6 +111,14 @@ impl Redis {
             "",
         ]);
         command.arg("--dir").arg(folder.path()).args(&self.extra);
+        if self.has_clock {
+            let library = folder.path().join("clock.so");
+            let source = folder.write("clock.c", include_str!("../clock/clock.c"))?;
+            compile(&source, &library)?;
+            command
+                .env("LD_PRELOAD", library)
+                .env("WINBACK_TEST_CLOCK", folder.path().join("clock"));
+        }
         let child = Child::start("redis-server", &mut command, &folder.path().join("log"))
             .map_err(|error| format!("{error}; install it: apt-get install redis-server"))?;
         self.child = Some(child);
@@ -83,6 +126,16 @@ impl Redis {
         until(Duration::from_secs(10), "redis-server answers", || {
             ports::answers(port)
         })
+    }
+
+    /// Its port; 0 of a server of the environment.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The process id; none of a server of the environment.
+    pub fn id(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
     }
 
     /// How to reach it.
@@ -157,5 +210,18 @@ impl Redis {
     pub fn restart(&mut self) -> crate::Result<()> {
         self.child = None;
         self.run()
+    }
+}
+
+fn compile(source: &Path, library: &Path) -> crate::Result<()> {
+    let made = Command::new("cc")
+        .args(["-shared", "-fPIC", "-O1", "-o"])
+        .args([library, source])
+        .output()
+        .map_err(|error| format!("cc can't be started: {error}; install a C toolchain"))?;
+    if made.status.success() {
+        Ok(())
+    } else {
+        Err(String::from_utf8_lossy(&made.stderr).into_owned())
     }
 }

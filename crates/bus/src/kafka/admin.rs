@@ -57,7 +57,7 @@ impl KafkaLog {
     pub(super) fn admin(&self) -> Result<AdminClient<Quiet>, Error> {
         self.options
             .client(&[])
-            .create_with_context(Quiet)
+            .create_with_context(Quiet::default())
             .map_err(|error| fatal(&error))
     }
 

@@ -23,8 +23,8 @@ use winback_service::clock::Stopwatch;
 use super::proof::{self, Anchors, Seen};
 use super::reader::KafkaReader;
 use super::{
-    Options, PATIENCE, begin_blocking, blocking, commit_of, fatal, list_offsets, log_line, number,
-    unavailable,
+    Options, PATIENCE, Told, Weather, begin_blocking, blocking, commit_of, fatal, list_offsets,
+    log_line, number, unavailable,
 };
 use crate::error::Error;
 use crate::log::{Assignment, Member, Place, Polled, Reader as _};
@@ -36,6 +36,7 @@ type News = Arc<Mutex<VecDeque<Assignment>>>;
 struct Context {
     news: News,
     commit_failed: Arc<AtomicBool>,
+    told: Told,
 }
 
 impl ClientContext for Context {
@@ -43,7 +44,7 @@ impl ClientContext for Context {
         log_line(level, facility, message);
     }
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, reason, "kafka consumer");
+        self.told.tell("consumer", &error, reason);
     }
     fn stats_raw(&self, _json: &[u8]) {}
 }
@@ -132,6 +133,7 @@ impl KafkaMember {
         let context = Context {
             news: news.clone(),
             commit_failed: commit_failed.clone(),
+            told: Told::default(),
         };
         let owner: BaseConsumer<Context> = options
             .consumer(group)
@@ -199,13 +201,25 @@ impl KafkaMember {
     /// Serves rebalances. `None` from librdkafka may only mean that an event was served.
     fn changes(&mut self) -> Result<Vec<Assignment>, Error> {
         let mut empty = 0;
+        // Errors of an outage lie in the queue one behind the other: what they say together is said once.
+        let mut away = None;
         while empty < 3 {
             match self.owner.poll(Duration::ZERO) {
                 None => empty += 1,
                 // What is paused hands out nothing; a record that slipped through before the pause is read by the reader.
                 Some(Ok(_)) => empty = 0,
-                Some(Err(error)) => return Err(self.explain(&error)),
+                Some(Err(error)) => match Weather::of(&error) {
+                    Weather::Passing => empty = 0,
+                    Weather::Away => {
+                        empty = 0;
+                        away = Some(unavailable(&error));
+                    }
+                    Weather::Other => return Err(self.explain(&error)),
+                },
             }
+        }
+        if let Some(error) = away {
+            return Err(error);
         }
         let news = self.news.lock();
         Ok(news

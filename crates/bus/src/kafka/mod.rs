@@ -25,6 +25,7 @@ use rdkafka::{Timestamp as KafkaTime, TopicPartitionList};
 use tokio::task::JoinHandle;
 use winback_contract::{Offset, Partition, Timestamp};
 use winback_service::clock::Stopwatch;
+use winback_service::outage::Outage;
 
 pub use admin::{Planned, Setting, TopicSpec};
 
@@ -77,8 +78,23 @@ impl std::fmt::Debug for KafkaLog {
 }
 
 /// Sends librdkafka's own words to the log at a level that fits who must act.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Quiet;
+#[derive(Debug, Default)]
+pub(crate) struct Quiet {
+    told: Told,
+}
+
+/// Errors of a client: each try to reach a broker that is away is one, so they are told once a minute.
+#[derive(Debug, Default)]
+pub(crate) struct Told(Mutex<Outage>);
+
+impl Told {
+    pub(crate) fn tell(&self, who: &str, error: &KafkaError, reason: &str) {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(untold) = told.failed() {
+            tracing::warn!(%error, reason, untold, "kafka {who}");
+        }
+    }
+}
 
 impl ClientContext for Quiet {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -88,13 +104,41 @@ impl ClientContext for Quiet {
         let is_end =
             error.rdkafka_error_code() == Some(rdkafka::types::RDKafkaErrorCode::PartitionEOF);
         if !is_end && !matches!(error, KafkaError::PartitionEOF(_)) {
-            tracing::warn!(%error, reason, "kafka client");
+            self.told.tell("client", &error, reason);
         }
     }
     fn stats_raw(&self, _json: &[u8]) {}
 }
 
 impl ConsumerContext for Quiet {}
+
+/// What an error of a consumer says of the cluster.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Weather {
+    /// One connection of many broke: the client mends it by itself.
+    Passing,
+    /// No broker can be reached.
+    Away,
+    /// It is about something else.
+    Other,
+}
+
+impl Weather {
+    pub(crate) fn of(error: &KafkaError) -> Self {
+        use rdkafka::types::RDKafkaErrorCode as Code;
+        match error.rdkafka_error_code() {
+            Some(Code::AllBrokersDown) => Self::Away,
+            Some(
+                Code::BrokerTransportFailure
+                | Code::Resolve
+                | Code::OperationTimedOut
+                | Code::RequestTimedOut
+                | Code::NetworkException,
+            ) => Self::Passing,
+            _ => Self::Other,
+        }
+    }
+}
 
 pub(crate) fn log_line(level: RDKafkaLogLevel, facility: &str, message: &str) {
     if facility == "CONFWARN" {
@@ -129,7 +173,10 @@ impl Options {
             .set("statistics.interval.ms", "0");
         config
             .set("topic.metadata.refresh.interval.ms", "60000")
-            .set("reconnect.backoff.max.ms", "2000");
+            .set("reconnect.backoff.max.ms", "1000")
+            // A server that is there and says nothing is found out in time to be told.
+            .set("socket.timeout.ms", "10000")
+            .set("socket.keepalive.enable", "true");
         for (name, value) in defaults {
             config.set(*name, *value);
         }
@@ -165,7 +212,7 @@ impl KafkaLog {
         let client = |isolation: &str| {
             let mut config = options.consumer("winback-asking");
             config.set("isolation.level", isolation);
-            let made: Result<BaseConsumer<Quiet>, _> = config.create_with_context(Quiet);
+            let made: Result<BaseConsumer<Quiet>, _> = config.create_with_context(Quiet::default());
             made.map(Arc::new).map_err(|error| fatal(&error))
         };
         let (asking, uncommitted) = (client("read_committed")?, client("read_uncommitted")?);
@@ -255,7 +302,7 @@ impl KafkaLog {
             .set("queued.max.messages.kbytes", "1024");
         let place = place.clone();
         blocking(move || {
-            let reader: BaseConsumer<Quiet> = config.create_with_context(Quiet)?;
+            let reader: BaseConsumer<Quiet> = config.create_with_context(Quiet::default())?;
             let mut list = TopicPartitionList::new();
             let offset = rdkafka::Offset::Offset(from.0);
             list.add_partition_offset(&place.topic, number(place.partition), offset)?;
@@ -285,7 +332,7 @@ impl KafkaLog {
         let made: BaseConsumer<Quiet> = self
             .options
             .consumer(group)
-            .create_with_context(Quiet)
+            .create_with_context(Quiet::default())
             .map_err(|error| fatal(&error))?;
         let made = Arc::new(made);
         groups.insert(group.to_owned(), made.clone());

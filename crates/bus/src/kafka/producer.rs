@@ -15,7 +15,7 @@ use rdkafka::producer::{
 use rdkafka::types::RDKafkaErrorCode;
 use tokio::sync::Notify;
 
-use super::{Options, fatal, log_line, number};
+use super::{Options, Told, fatal, log_line, number};
 use crate::error::Error;
 use crate::record::Outgoing;
 
@@ -26,15 +26,17 @@ struct Batch {
     done: Notify,
 }
 
-#[derive(Clone, Debug)]
-struct Context;
+#[derive(Debug, Default)]
+struct Context {
+    told: Told,
+}
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         log_line(level, facility, message);
     }
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, reason, "kafka producer");
+        self.told.tell("producer", &error, reason);
     }
     fn stats_raw(&self, _json: &[u8]) {}
 }
@@ -74,7 +76,7 @@ impl Producer {
         ]);
         Ok(Self {
             inner: config
-                .create_with_context(Context)
+                .create_with_context(Context::default())
                 .map_err(|error| fatal(&error))?,
         })
     }

@@ -47,7 +47,7 @@ pub(super) fn look(options: &Options, group: &str, anchors: &Anchors) -> Result<
         .set("enable.partition.eof", "true")
         .set("auto.offset.reset", "error")
         .set("queued.max.messages.kbytes", "1024");
-    let reader: BaseConsumer<Quiet> = config.create_with_context(Quiet)?;
+    let reader: BaseConsumer<Quiet> = config.create_with_context(Quiet::default())?;
     let (mut asked, mut seen) = (HashMap::new(), Seen::default());
     let mut list = TopicPartitionList::new();
     let ask = |which| list_offsets(&reader, anchors.keys(), which);

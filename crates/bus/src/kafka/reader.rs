@@ -12,7 +12,9 @@ use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 use winback_contract::Offset;
 
-use super::{Names, Options, Quiet, blocking, fatal, list_offsets, number, record, unavailable};
+use super::{
+    Names, Options, Quiet, Weather, blocking, fatal, list_offsets, number, record, unavailable,
+};
 use crate::error::Error;
 use crate::log::{Place, Reader};
 use crate::mark::{Mark, Misfit};
@@ -36,7 +38,7 @@ impl KafkaReader {
         Ok(Self {
             consumer: Arc::new(
                 config
-                    .create_with_context(Quiet)
+                    .create_with_context(Quiet::default())
                     .map_err(|error| fatal(&error))?,
             ),
             later: None,
@@ -116,6 +118,8 @@ impl KafkaReader {
         }
         let mut records = Vec::new();
         let mut empty = 0;
+        // Errors of an outage lie in the queue one behind the other: what they say together is said once.
+        let mut away = None;
         while records.len() < most && empty < 3 {
             match self.consumer.poll(Duration::ZERO) {
                 None => empty += 1,
@@ -133,6 +137,11 @@ impl KafkaReader {
                         }
                     }
                 }
+                Some(Err(error)) if Weather::of(&error) == Weather::Passing => empty = 0,
+                Some(Err(error)) if Weather::of(&error) == Weather::Away => {
+                    empty = 0;
+                    away = Some(unavailable(&error));
+                }
                 Some(Err(error)) if records.is_empty() => return Err(explain(&error)),
                 Some(Err(error)) => {
                     // The client has moved past these records: dropping them would lose them.
@@ -141,7 +150,10 @@ impl KafkaReader {
                 }
             }
         }
-        Ok(records)
+        match away {
+            Some(error) if records.is_empty() => Err(error),
+            _ => Ok(records),
+        }
     }
 }
 

@@ -1,0 +1,177 @@
+//! Two brokers, and one of them dies for good while topics have one copy: half of the partitions have no leader. Whoever
+//! belongs to the other half is served as if nothing had happened.
+
+use std::time::Duration;
+
+use serde_json::json;
+use winback_contract::{Identity, IdentityKind, Partition, PartitionCount};
+use winback_testkit::{Kafka, until};
+use winback_tests::shop::get;
+use winback_tests::{Shop, carts};
+
+#[test]
+fn half_of_the_partitions_lose_their_leader() {
+    let mut kafka = Kafka::start().unwrap();
+    // What groups remember lies on the first broker: it is made before there is another.
+    let offsets = [
+        "--create",
+        "--topic",
+        "__consumer_offsets",
+        "--partitions",
+        "4",
+        "--config",
+        "cleanup.policy=compact",
+    ];
+    kafka
+        .tool("org.apache.kafka.tools.TopicCommand", &offsets)
+        .unwrap();
+    for topic in [
+        "winback.raw",
+        "winback.history",
+        "winback.campaigns",
+        "winback.failed",
+        "winback.catalogue",
+    ] {
+        let mut create = vec![
+            "--create",
+            "--topic",
+            topic,
+            "--partitions",
+            "1",
+            "--config",
+            "message.timestamp.type=LogAppendTime",
+        ];
+        if ["winback.campaigns", "winback.catalogue"].contains(&topic) {
+            create.extend(["--config", "cleanup.policy=compact"]);
+        }
+        kafka
+            .tool("org.apache.kafka.tools.TopicCommand", &create)
+            .unwrap();
+    }
+    kafka.add_broker().unwrap();
+    // Even partitions on the first broker, odd ones on the second.
+    let on = "1,2,1,2,1,2,1,2";
+    for topic in ["events", "triggers", "decisions", "outcomes", "journeys"]
+        .map(|name| format!("winback.{name}"))
+    {
+        let create = [
+            "--create",
+            "--topic",
+            &topic,
+            "--replica-assignment",
+            on,
+            "--config",
+            "message.timestamp.type=LogAppendTime",
+        ];
+        kafka
+            .tool("org.apache.kafka.tools.TopicCommand", &create)
+            .unwrap();
+    }
+    for channel in ["email", "sms", "whatsapp", "push", "call", "task", "ads"] {
+        let topic = format!("winback.dispatch.{channel}");
+        let create = [
+            "--create",
+            "--topic",
+            &topic,
+            "--replica-assignment",
+            on,
+            "--config",
+            "message.timestamp.type=LogAppendTime",
+        ];
+        kafka
+            .tool("org.apache.kafka.tools.TopicCommand", &create)
+            .unwrap();
+    }
+    let cart = carts::campaign("4s");
+    let campaigns = [
+        ("cart/campaign.yaml", cart.as_str()),
+        ("cart/templates/reminder.email.en.mjml", carts::MAIL),
+    ];
+    let shop = Shop::open_on(kafka, carts::POLICY, &campaigns, &[]).unwrap();
+    drive(shop);
+}
+
+/// Whose partition, and those of whose identifiers, lie on the broker that lives.
+fn is_served(user: &str) -> bool {
+    let count = PartitionCount::new(8).unwrap();
+    let names = [
+        (IdentityKind::User, user.to_owned()),
+        (IdentityKind::Email, format!("{user}@example.com")),
+        (IdentityKind::Anonymous, format!("d-{user}")),
+    ];
+    names.iter().all(|(kind, name)| {
+        let id = Identity::new(*kind, name).unwrap().customer("shop");
+        let Partition(partition) = count.of(id);
+        partition.is_multiple_of(2)
+    })
+}
+
+fn drive(mut shop: Shop) {
+    let all = shop.serve("all").unwrap();
+    let mut storefront = shop.storefront().unwrap();
+    storefront.leave_cart("warm").unwrap();
+    let got = |user: &str, shop: &Shop| {
+        let to = format!("{user}@example.com");
+        shop.smtp
+            .received()
+            .iter()
+            .filter(|mail| mail.to == to)
+            .count()
+    };
+    until(Duration::from_secs(60), "mail goes out", || {
+        got("warm", &shop) == 1
+    })
+    .unwrap();
+    shop.kafka.kill_broker();
+    let odd = (0..)
+        .map(|number| format!("q{number}"))
+        .find(|user| !is_served(user))
+        .unwrap();
+    storefront.leave_cart(&odd).unwrap();
+    // Orders of people whose partitions have a leader are applied, and stop what they stop.
+    let served: Vec<String> = (0..)
+        .map(|number| format!("p{number}"))
+        .filter(|user| is_served(user))
+        .take(6)
+        .collect();
+    for user in &served {
+        let page = json!({ "type": "page", "userId": user, "properties": { "path": "/" } });
+        storefront.send(user, &page).unwrap();
+        let order = json!({ "order_id": format!("o{user}"), "total": 12.5 });
+        let bought = json!({ "type": "track", "event": "Order Completed", "userId": user, "properties": order });
+        storefront.send(user, &bought).unwrap();
+    }
+    let knows = |user: &str| {
+        shop.expect(&["why", &format!("user:{user}")])
+            .is_ok_and(|known| known.contains("orders: 1,"))
+    };
+    until(Duration::from_secs(60), "their orders are applied", || {
+        served.iter().all(|user| knows(user))
+    })
+    .unwrap();
+    until(Duration::from_secs(60), "it is said", || {
+        get(all.http, "/readyz").is_some_and(|answer| answer.contains("503"))
+    })
+    .unwrap();
+    let readyz = get(all.http, "/readyz").unwrap_or_default();
+    println!(
+        "outage: half of the partitions without a leader: {}",
+        readyz.lines().last().unwrap_or_default()
+    );
+    // It comes back, and everybody is served.
+    shop.kafka.add_broker().unwrap();
+    until(Duration::from_secs(120), "all is well", || {
+        get(all.http, "/readyz").is_some_and(|answer| answer.contains("200 OK"))
+    })
+    .unwrap();
+    let crowd: Vec<String> = (0..8).map(|number| format!("back{number}")).collect();
+    for user in &crowd {
+        storefront.leave_cart(user).unwrap();
+    }
+    storefront.close().unwrap();
+    let came = until(Duration::from_secs(90), "mail to everybody", || {
+        crowd.iter().all(|user| got(user, &shop) == 1)
+    });
+    assert!(came.is_ok(), "{came:?}\n{}", shop.text("all"));
+    assert!(crowd.iter().all(|user| got(user, &shop) == 1), "twice");
+}

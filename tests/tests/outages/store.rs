@@ -1,0 +1,42 @@
+//! Redis is put to sleep in the middle of commits, and killed.
+
+use std::time::Duration;
+
+use winback_service::clock::Stopwatch;
+
+use winback_testkit::{process::signal, until};
+use winback_tests::carts;
+
+use crate::{Services, is_ready, judge, ready_after, under_load, unexpected};
+
+#[test]
+fn a_redis_that_sleeps_and_one_that_is_killed() {
+    let mut shop = carts::open("4s", &[]).unwrap();
+    let services = Services::start(&shop);
+    let sessions = [&services.sessions];
+    let uses = [
+        ("sessions", &services.sessions),
+        ("dispatch", &services.dispatch),
+    ];
+    let verdict = under_load(&mut shop, &sessions, |shop| {
+        let server = shop.redis.id().unwrap();
+        signal(server, "STOP").unwrap();
+        until(Duration::from_secs(20), "sessions is not ready", || {
+            !is_ready(&services.sessions)
+        })
+        .unwrap();
+        signal(server, "CONT").unwrap();
+        ready_after("redis asleep", shop, &uses, Stopwatch::start());
+        shop.redis.kill();
+        until(Duration::from_secs(20), "sessions is not ready", || {
+            !is_ready(&services.sessions)
+        })
+        .unwrap();
+        shop.redis.restart().unwrap();
+        ready_after("redis killed", shop, &uses, Stopwatch::start());
+    });
+    judge("redis asleep, then killed", &verdict);
+    for (name, _) in services.all() {
+        assert_eq!(unexpected(&shop, name, &[]), [""; 0]);
+    }
+}
