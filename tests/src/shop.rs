@@ -81,12 +81,11 @@ pub struct Running {
 }
 
 impl Running {
-    /// The sum of all series of its metrics that begin so; `None` where it does not answer.
+    /// The sum of all series of a metric with these labels, such as `winback_claims_total{answer="lag"}`, whatever other
+    /// labels they have; `None` where it does not answer.
     pub fn sum(&self, series: &str) -> Option<u64> {
         let answer = get(self.http, "/metrics")?;
-        let values = answer.lines().filter(|line| line.starts_with(series));
-        let numbers = values.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok());
-        Some(numbers.sum())
+        Some(values(&answer, series).map(|value| value as u64).sum())
     }
 }
 
@@ -332,6 +331,27 @@ impl Drop for Storefront {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// The values of all series of a metric with these labels, whatever other labels they have.
+pub fn values<'t>(text: &'t str, series: &str) -> impl Iterator<Item = f64> + use<'t> {
+    let (name, labels) = series
+        .trim()
+        .split_once('{')
+        .unwrap_or_else(|| (series.trim(), ""));
+    let name = name.to_owned();
+    let labels: Vec<String> = labels
+        .trim_end_matches('}')
+        .split(',')
+        .filter(|label| !label.is_empty())
+        .map(str::to_owned)
+        .collect();
+    text.lines().filter_map(move |line| {
+        let (told, value) = line.rsplit_once(' ')?;
+        let rest = told.strip_prefix(&name)?;
+        let is_it = rest.is_empty() || rest.starts_with('{');
+        (is_it && labels.iter().all(|label| rest.contains(label))).then(|| value.parse().ok())?
+    })
 }
 
 /// A GET on loopback; the whole answer.

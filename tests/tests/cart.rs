@@ -305,10 +305,7 @@ fn what_is_published_while_everything_is_down_still_stops_the_mail() {
     play(&shop, &plans, 1.0, |_| {});
     // Everything must have read the carts before it goes down.
     until(Duration::from_secs(20), "the carts are folded", || {
-        let metrics = winback_tests::shop::get(all.http, "/metrics").unwrap_or_default();
-        metrics
-            .lines()
-            .any(|line| line.starts_with("winback_inputs_total{result=\"applied\"} 80"))
+        all.sum("winback_inputs_total{result=\"applied\"}") >= Some(80)
     })
     .unwrap();
     all.child.kill();

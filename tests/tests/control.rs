@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use winback_testkit::until;
 use winback_tests::Shop;
-use winback_tests::shop::{Storefront, get, run};
+use winback_tests::shop::{Storefront, run};
 
 const POLICY: &str = r#"apiVersion: winback/v1
 kind: Policy
@@ -82,7 +82,8 @@ fn codes_fuses_pauses_and_the_way_back() {
     let folder = shop.folder.path().join("campaigns").display().to_string();
     let running = shop.serve("all").unwrap();
     let metric = |name: &str| {
-        get(running.http, "/metrics").is_some_and(|text| text.lines().any(|line| line == name))
+        let (series, wanted) = name.rsplit_once(' ').unwrap();
+        running.sum(series) == wanted.parse().ok()
     };
 
     let file = shop.folder.path().join("codes.txt");

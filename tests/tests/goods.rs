@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use winback_testkit::until;
 use winback_tests::Shop;
-use winback_tests::shop::{Storefront, get};
+use winback_tests::shop::{Storefront, get, values};
 
 const POLICY: &str = r#"apiVersion: winback/v1
 kind: Policy
@@ -120,8 +120,7 @@ fn news_of_goods_reaches_those_who_wait_for_it() {
     let running = shop.serve("all").unwrap();
     let metric = |name: &str| -> f64 {
         let text = get(running.http, "/metrics").unwrap_or_default();
-        let of = |line: &str| line.strip_prefix(name)?.trim().parse::<f64>().ok();
-        text.lines().find_map(of).unwrap_or(0.0)
+        values(&text, name).sum()
     };
     let applied = || metric("winback_inputs_total{result=\"applied\"}");
 

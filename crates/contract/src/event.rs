@@ -191,6 +191,9 @@ pub struct Event {
     /// Of identify and sign-up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traits: Option<Traits>,
+    /// Whether the customer was not there: a system told it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub passive: bool,
     /// Everything else, as it came: scalars only, at most 32 of them, at most 1 KiB each.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub properties: BTreeMap<String, serde_json::Value>,

@@ -41,6 +41,9 @@ pub struct Failed {
     /// The record's key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<Blob>,
+    /// Whether the record was applied all the same, without what could not be read of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub applied: bool,
     /// The record's headers: what a CloudEvent says of itself stands there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<(String, Blob)>,
@@ -72,6 +75,7 @@ impl Failed {
             blake3: blake3::hash(payload).to_hex().to_string(),
             payload: Blob(payload[..payload.len().min(KEPT_BYTES)].to_vec()),
             key: None,
+            applied: false,
             headers: Vec::new(),
         }
     }

@@ -26,6 +26,8 @@ words! {
     UnsupportedCloudevent = "unsupported_cloudevent",
     /// There is no topic for the catalogue of products.
     NoCatalogue = "no_catalogue",
+    /// A field could not be read: the record was applied without it. One in an hour is kept of each kind.
+    FieldIgnored = "field_ignored",
     /// A record of `events` can't be read.
     MalformedEvent = "malformed_event",
     /// A record of `decisions` can't be read.

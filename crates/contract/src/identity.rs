@@ -51,7 +51,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Normalises: ids are trimmed, mail is trimmed and lower-cased, phones keep a plus and digits.
+    /// Normalises: ids are trimmed, mail is trimmed and lower-cased, phones with a country keep a plus and digits.
     /// `None` when nothing usable is left (empty, control characters, longer than 256 bytes).
     pub fn new(kind: IdentityKind, raw: &str) -> Option<Self> {
         let trimmed = raw.trim();
@@ -98,13 +98,19 @@ fn normal_email(text: &str) -> Option<String> {
     plausible.then(|| text.to_lowercase())
 }
 
+/// E.164 from a number with its country: `+380 …`, `00380 …`, `tel:+380…`. A national one is nobody's: who has it depends
+/// on a country that the text does not name.
 fn normal_phone(text: &str) -> Option<String> {
-    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-    let known = text
-        .chars()
-        .all(|c| c.is_ascii_digit() || " +-().".contains(c));
-    // E.164 allows at most 15 digits; fewer than 7 is no subscriber number.
-    (known && (7..=15).contains(&digits.len())).then(|| format!("+{digits}"))
+    let text = text.strip_prefix("tel:").unwrap_or(text).trim();
+    let abroad = text.strip_prefix('+').or_else(|| text.strip_prefix("00"))?;
+    let is_sign = |c: char| c.is_whitespace() || "-().‐‑–—/".contains(c);
+    // A trunk prefix in brackets is not dialled from abroad.
+    let abroad = abroad.replace("(0)", "");
+    let digits: String = abroad.chars().filter(char::is_ascii_digit).collect();
+    let known = abroad.chars().all(|c| c.is_ascii_digit() || is_sign(c));
+    // E.164 allows at most 15 digits, and no country's code begins with 0; fewer than 7 is no subscriber number.
+    (known && (7..=15).contains(&digits.len()) && !digits.starts_with('0'))
+        .then(|| format!("+{digits}"))
 }
 
 /// The identifiers of one event, all normalised.
@@ -170,6 +176,20 @@ mod tests {
                 "+380 (44) 123-45-67",
                 Some("+380441234567"),
             ),
+            (
+                IdentityKind::Phone,
+                "tel:+380\u{a0}44\u{2013}123-45-67",
+                Some("+380441234567"),
+            ),
+            (
+                IdentityKind::Phone,
+                "00 49 (0) 30 123456",
+                Some("+4930123456"),
+            ),
+            (IdentityKind::Phone, "050 123 45 67", None),
+            (IdentityKind::Phone, "8 (029) 123-45-67", None),
+            (IdentityKind::Phone, "+0501234567", None),
+            (IdentityKind::Phone, "+380 44 12x", None),
             (IdentityKind::Phone, "call me", None),
             (IdentityKind::User, " 42 ", Some("42")),
             (IdentityKind::User, "\u{0}", None),

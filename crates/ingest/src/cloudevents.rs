@@ -1,50 +1,93 @@
-//! CloudEvents 1.0, Kafka binding, binary mode: attributes in `ce_*` headers, data in the value.
+//! CloudEvents 1.0: binary mode, with attributes in `ce_*` headers of Kafka, and structured mode, with them in the body.
 //!
-//! The data may be Segment's envelope, or the properties of an event that `ce_type` names. Structured mode is absent.
+//! The data may be Segment's envelope, or the properties of an event that the type names. Absent: batches, other versions.
 
 use serde_json::{Map, Value};
 use winback_bus::Record;
 use winback_contract::FailedReason;
 
+use crate::customs::Customs;
 use crate::decode::{Envelope, segment};
-use crate::fields::{Refusal, text};
+use crate::fields::{Fields, Refusal};
+use crate::notes::Notes;
 
 /// The attributes winback reads.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Attributes {
-    id: Option<String>,
+    id: Option<Value>,
     kind: Option<String>,
-    time: Option<String>,
-    subject: Option<String>,
+    time: Option<Value>,
+    subject: Option<Value>,
+    /// The data, where it lies in the body with them.
+    data: Option<Map<String, Value>>,
 }
 
 /// The attributes of a record, if it is a CloudEvent.
 ///
 /// # Errors
-/// `unsupported_cloudevent` for another version or mode.
-pub fn attributes(record: &Record) -> Result<Option<Attributes>, Refusal> {
+/// `unsupported_cloudevent` for another version, for a batch, and for data that is no JSON.
+pub fn attributes(
+    record: &Record,
+    body: &Map<String, Value>,
+) -> Result<Option<Attributes>, Refusal> {
+    let unsupported = |why: &str| Refusal::new(FailedReason::UnsupportedCloudevent, why);
     let content = record.header("content-type").unwrap_or_default();
-    if content.starts_with("application/cloudevents") {
-        return Err(Refusal::new(
-            FailedReason::UnsupportedCloudevent,
-            "structured mode is not supported: send `ce_*` headers",
+    if content.starts_with("application/cloudevents-batch") {
+        return Err(unsupported(
+            "a batch of CloudEvents is not taken: send them one by one",
         ));
     }
-    match record.header("ce_specversion") {
+    if let Some(version) = record.header("ce_specversion") {
+        if version != "1.0" {
+            return Err(unsupported("`ce_specversion` must be 1.0"));
+        }
+        let text = |name| record.header(name).map(Value::from);
+        return Ok(Some(Attributes {
+            id: text("ce_id"),
+            kind: record.header("ce_type").map(str::to_owned),
+            time: text("ce_time"),
+            subject: text("ce_subject"),
+            data: None,
+        }));
+    }
+    let is_structured = content.starts_with("application/cloudevents");
+    match body.get("specversion").and_then(Value::as_str) {
+        None if is_structured => Err(unsupported(
+            "a structured CloudEvent must have `specversion`",
+        )),
         None => Ok(None),
         Some("1.0") => {
-            let header = |name| record.header(name).map(str::to_owned);
+            let data = match body.get("data") {
+                Some(Value::Object(data)) => data.clone(),
+                None | Some(Value::Null) if !body.contains_key("data_base64") => Map::new(),
+                _ => {
+                    return Err(unsupported(
+                        "the `data` of a CloudEvent must be a JSON object",
+                    ));
+                }
+            };
             Ok(Some(Attributes {
-                id: header("ce_id"),
-                kind: header("ce_type"),
-                time: header("ce_time"),
-                subject: header("ce_subject"),
+                id: body.get("id").cloned(),
+                kind: body.get("type").and_then(Value::as_str).map(str::to_owned),
+                time: body.get("time").cloned(),
+                subject: body.get("subject").cloned(),
+                data: Some(data),
             }))
         }
-        Some(_) => Err(Refusal::new(
-            FailedReason::UnsupportedCloudevent,
-            "`ce_specversion` must be 1.0",
-        )),
+        Some(_) => Err(unsupported("`specversion` must be 1.0")),
+    }
+}
+
+/// The name of an event in a type such as `com.example.shop.order_completed` or `Order Completed`.
+fn event_of(kind: &str) -> &str {
+    if winback_contract::spec::lookup(kind).is_some() {
+        return kind;
+    }
+    let last = kind.rsplit(['.', '/']).next().unwrap_or(kind);
+    if winback_contract::spec::lookup(last).is_some() {
+        last
+    } else {
+        kind
     }
 }
 
@@ -52,33 +95,58 @@ pub fn attributes(record: &Record) -> Result<Option<Attributes>, Refusal> {
 ///
 /// # Errors
 /// Those of the data, and `missing_field` without a type.
-pub fn envelope(attributes: Attributes, body: Map<String, Value>) -> Result<Envelope, Refusal> {
+pub fn envelope(
+    attributes: Attributes,
+    body: Map<String, Value>,
+    customs: &Customs,
+    notes: &Notes,
+) -> Result<Envelope, Refusal> {
+    let body = attributes.data.unwrap_or(body);
     let is_segment = matches!(
         body.get("type").and_then(Value::as_str),
         Some("track" | "identify" | "page" | "screen" | "alias" | "group")
     );
     let mut envelope = if is_segment {
-        segment(body)?
+        segment(&body, customs, notes)?
     } else {
-        let event = attributes.kind.clone().ok_or_else(|| {
+        let kind = attributes.kind.ok_or_else(|| {
             Refusal::new(
                 FailedReason::MissingField,
-                "a CloudEvent must have `ce_type`",
+                "a CloudEvent must have `ce_type`, or `type` in structured mode",
             )
         })?;
-        let (user_id, anonymous_id) = (text(&body, "userId")?, text(&body, "anonymousId")?);
+        let fields = Fields {
+            map: &body,
+            place: "",
+            notes,
+            customs,
+        };
         Envelope {
-            event,
-            user_id,
-            anonymous_id,
+            event: event_of(&kind).to_owned(),
+            user_id: fields.text("userId"),
+            anonymous_id: fields.text("anonymousId"),
             properties: body,
             ..Envelope::default()
         }
     };
-    envelope.message_id = envelope.message_id.or(attributes.id);
-    envelope.timestamp = envelope.timestamp.or(attributes.time);
+    let mut own = Map::new();
+    for (name, value) in [
+        ("id", attributes.id),
+        ("time", attributes.time),
+        ("subject", attributes.subject),
+    ] {
+        own.extend(value.map(|value| (name.to_owned(), value)));
+    }
+    let own = Fields {
+        map: &own,
+        place: "",
+        notes,
+        customs,
+    };
+    envelope.message_id = envelope.message_id.or_else(|| own.text("id"));
+    envelope.timestamp = envelope.timestamp.or_else(|| own.moment("time"));
     if envelope.user_id.is_none() && envelope.anonymous_id.is_none() {
-        envelope.user_id = attributes.subject;
+        envelope.user_id = own.text("subject");
     }
     Ok(envelope)
 }

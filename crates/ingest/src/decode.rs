@@ -2,10 +2,14 @@
 
 use serde_json::{Map, Value};
 use winback_bus::Record;
-use winback_contract::FailedReason;
+use winback_contract::{FailedReason, Timestamp};
 
 use crate::cloudevents;
-use crate::fields::{Refusal, object, text};
+use crate::customs::Customs;
+use crate::fields::{Fields, Refusal};
+use crate::notes::Notes;
+use crate::values::Read;
+use crate::values::flag::flag;
 
 /// Segment's envelope, as far as it is needed.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -18,8 +22,8 @@ pub struct Envelope {
     pub user_id: Option<String>,
     /// Device.
     pub anonymous_id: Option<String>,
-    /// When it happened, as written.
-    pub timestamp: Option<String>,
+    /// When it happened, as it was read.
+    pub timestamp: Option<Timestamp>,
     /// What it is about.
     pub properties: Map<String, Value>,
     /// About the person.
@@ -28,13 +32,20 @@ pub struct Envelope {
     pub identify: bool,
     /// Locale and zone of the device.
     pub context: Map<String, Value>,
+    /// Whether the customer was not there: `context.active` is false, or a server called.
+    pub passive: bool,
 }
 
 /// Reads a record.
 ///
 /// # Errors
 /// [`Refusal`] with a stable reason.
-pub fn decode(record: &Record, max_bytes: usize) -> Result<Envelope, Refusal> {
+pub fn decode(
+    record: &Record,
+    max_bytes: usize,
+    customs: &Customs,
+    notes: &Notes,
+) -> Result<Envelope, Refusal> {
     let payload = record.value.as_deref().unwrap_or_default();
     if payload.len() > max_bytes {
         return Err(Refusal::new(
@@ -58,19 +69,32 @@ pub fn decode(record: &Record, max_bytes: usize) -> Result<Envelope, Refusal> {
             "the record must be a JSON object",
         ));
     };
-    match cloudevents::attributes(record)? {
-        Some(attributes) => cloudevents::envelope(attributes, body),
-        None => segment(body),
+    match cloudevents::attributes(record, &body)? {
+        Some(attributes) => cloudevents::envelope(attributes, body, customs, notes),
+        None => segment(&body, customs, notes),
     }
 }
 
 /// Segment's own shape.
-pub(crate) fn segment(mut body: Map<String, Value>) -> Result<Envelope, Refusal> {
-    let call = text(&body, "type")?.unwrap_or_else(|| "track".into());
+pub(crate) fn segment(
+    body: &Map<String, Value>,
+    customs: &Customs,
+    notes: &Notes,
+) -> Result<Envelope, Refusal> {
+    let fields = Fields {
+        map: body,
+        place: "",
+        notes,
+        customs,
+    };
+    let call = fields
+        .text("type")
+        .unwrap_or_else(|| "track".into())
+        .to_lowercase();
     let event = match call.as_str() {
-        "track" => text(&body, "event")?.ok_or_else(|| {
-            Refusal::new(FailedReason::MissingField, "a track call must have `event`")
-        })?,
+        "track" => fields
+            .text("event")
+            .ok_or_else(|| Refusal::new(FailedReason::MissingField, elsewhere(body)))?,
         "page" | "screen" => "Page Viewed".to_owned(),
         "identify" => "Identified".to_owned(),
         "alias" | "group" => {
@@ -86,33 +110,58 @@ pub(crate) fn segment(mut body: Map<String, Value>) -> Result<Envelope, Refusal>
             ));
         }
     };
-    let timestamp = match text(&body, "timestamp")? {
-        Some(time) => Some(time),
-        None => text(&body, "originalTimestamp")?,
+    let timestamp = match body.get("timestamp") {
+        None | Some(Value::Null) => fields.moment("originalTimestamp"),
+        Some(_) => fields.moment("timestamp"),
     };
-    let context = object(&body, "context")?.cloned().unwrap_or_default();
-    let traits = match object(&body, "traits")? {
-        Some(traits) => traits.clone(),
-        None => object(&context, "traits")?.cloned().unwrap_or_default(),
+    let context = fields.inner("context").into_owned();
+    let traits = match body.get("traits") {
+        None | Some(Value::Null) => {
+            let of_context = Fields {
+                map: &context,
+                place: "context.",
+                ..fields
+            };
+            of_context.inner("traits").into_owned()
+        }
+        Some(_) => fields.inner("traits").into_owned(),
     };
+    let by_server = fields
+        .text("channel")
+        .is_some_and(|channel| channel == "server");
+    let is_away = context
+        .get("active")
+        .is_some_and(|active| flag(Some(active)) == Read::Is(false));
     Ok(Envelope {
-        message_id: text(&body, "messageId")?,
-        user_id: text(&body, "userId")?,
-        anonymous_id: text(&body, "anonymousId")?,
+        message_id: fields.text("messageId"),
+        user_id: fields.text("userId"),
+        anonymous_id: fields.text("anonymousId"),
         timestamp,
         identify: call == "identify",
-        properties: match body.remove("properties") {
-            None | Some(Value::Null) => Map::new(),
-            Some(Value::Object(properties)) => properties,
-            Some(_) => {
-                return Err(Refusal::new(
-                    FailedReason::WrongType,
-                    "`properties` must be an object",
-                ));
-            }
-        },
+        properties: fields.inner("properties").into_owned(),
         traits,
+        passive: by_server || is_away,
         context,
         event,
     })
+}
+
+/// What a record without an event's name looks like, and what to do with it.
+fn elsewhere(body: &Map<String, Value>) -> &'static str {
+    let has = |names: &[&str]| names.iter().all(|name| body.contains_key(*name));
+    if has(&["batch"]) {
+        "this is a batch of Segment: send its calls one by one"
+    } else if has(&["line_items", "financial_status"])
+        || has(&["line_items", "admin_graphql_api_id"])
+    {
+        "this is an order or a checkout of Shopify: map it to a track call, see docs/events.md"
+    } else if has(&["line_items", "billing"]) {
+        "this is an order of WooCommerce: map it to a track call, see docs/events.md"
+    } else if has(&["event_name", "event_params"]) {
+        "this is a row of GA4's export: map it to a track call, see docs/events.md"
+    } else if has(&["before", "after", "op"]) || has(&["payload", "schema"]) {
+        "this is a change of a table told by Debezium: map it to a track call, see docs/events.md"
+    } else {
+        "a track call must have `event`"
+    }
 }

@@ -1,7 +1,14 @@
-//! Tolerant reading of JSON fields: numbers as text, numeric text as numbers, lengths bounded.
+//! The fields of a record, each read by one reader of its kind, with bounded lengths. A fault of a field costs the field,
+//! never the record (INV-8).
+
+use std::borrow::Cow;
 
 use serde_json::{Map, Value};
-use winback_contract::{EventId, FailedReason, ids::digest};
+use winback_contract::{Currency, EventId, FailedReason, Money, Timestamp, ids::digest};
+
+use crate::customs::Customs;
+use crate::notes::{Notes, Why};
+use crate::values::{Read, date, flag, number, shape, time};
 
 /// Longest text kept of a field, in bytes (INV-12).
 pub const LONGEST: usize = 256;
@@ -31,19 +38,95 @@ impl Refusal {
     }
 }
 
-/// Text, or a number written as text. Control characters become blanks, long texts are cut.
-///
-/// # Errors
-/// `wrong_type` for anything else.
-pub fn text(map: &Map<String, Value>, name: &str) -> Result<Option<String>, Refusal> {
-    match map.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(sized(name, text)),
-        Some(Value::Number(number)) => Ok(Some(number.to_string())),
-        Some(_) => Err(Refusal::new(
-            FailedReason::WrongType,
-            format!("`{name}` must be text"),
-        )),
+/// The fields of a map, each read by what it is; what can't be read is left out and noted.
+#[derive(Clone, Copy, Debug)]
+pub struct Fields<'m> {
+    /// The map itself.
+    pub map: &'m Map<String, Value>,
+    /// What stands before its names in a note, such as `products[2].`.
+    pub place: &'m str,
+    /// Where it is noted.
+    pub notes: &'m Notes,
+    /// How the shop writes.
+    pub customs: &'m Customs,
+}
+
+impl<'m> Fields<'m> {
+    /// Notes that a field was left out.
+    pub fn note(&self, name: &str, why: Why) {
+        self.notes.add(format!("{}{name}", self.place), why);
+    }
+
+    fn take<T>(&self, name: &str, read: Read<T>) -> Option<T> {
+        if matches!(read, Read::Odd) {
+            self.note(name, Why::Unreadable);
+        }
+        read.value()
+    }
+
+    /// Text, or a number written as text. Control characters become blanks, long texts are cut.
+    pub fn text(&self, name: &str) -> Option<String> {
+        let read = match self.map.get(name) {
+            None | Some(Value::Null) => Read::Absent,
+            Some(Value::String(text)) => sized(name, text).map_or(Read::Absent, Read::Is),
+            Some(Value::Number(number)) => Read::Is(number.to_string()),
+            Some(Value::Bool(_) | Value::Array(_) | Value::Object(_)) => Read::Odd,
+        };
+        self.take(name, read)
+    }
+
+    /// A finite number.
+    pub fn number(&self, name: &str) -> Option<f64> {
+        let read = number::number(self.map.get(name), self.customs.decimal);
+        self.take(name, read)
+    }
+
+    /// An amount in whole units of a currency; none where the currency is not known.
+    pub fn money(&self, name: &str, currency: Option<Currency>) -> Option<Money> {
+        let currency = currency?;
+        let read = number::amount(self.map.get(name), self.customs.decimal, currency);
+        let read = read.and_then(|major| Read::of(Money::from_major(major, currency)));
+        self.take(name, read)
+    }
+
+    /// How many.
+    pub fn count(&self, name: &str) -> Option<u32> {
+        let read = number::count(self.map.get(name), self.customs.decimal);
+        self.take(name, read)
+    }
+
+    /// Yes or no.
+    pub fn flag(&self, name: &str) -> Option<bool> {
+        self.take(name, flag::flag(self.map.get(name)))
+    }
+
+    /// A moment.
+    pub fn moment(&self, name: &str) -> Option<Timestamp> {
+        let read = time::moment(self.map.get(name), &self.customs.zone);
+        self.take(name, read)
+    }
+
+    /// A day, as `YYYY-MM-DD`.
+    pub fn day(&self, name: &str) -> Option<String> {
+        let day = self.take(name, date::day(self.map.get(name)))?;
+        Some(day.to_string())
+    }
+
+    /// An address that a mail may link to: http or https only.
+    pub fn url(&self, name: &str) -> Option<String> {
+        self.text(name)
+            .filter(|url| url.starts_with("https://") || url.starts_with("http://"))
+    }
+
+    /// A nested map; an empty one where there is none.
+    pub fn inner(&self, name: &str) -> Cow<'m, Map<String, Value>> {
+        let read = shape::map(self.map.get(name));
+        self.take(name, read).unwrap_or_default()
+    }
+
+    /// A list.
+    pub fn list(&self, name: &str) -> Option<Cow<'m, [Value]>> {
+        self.take(name, shape::list(self.map.get(name)))
     }
 }
 
@@ -81,62 +164,6 @@ fn cut(text: &str, most: usize) -> Option<String> {
     (!trimmed.is_empty()).then(|| trimmed.to_owned())
 }
 
-/// A finite number, or text that is one.
-///
-/// # Errors
-/// `wrong_type` for anything else.
-pub fn number(map: &Map<String, Value>, name: &str) -> Result<Option<f64>, Refusal> {
-    let wrong = || {
-        Refusal::new(
-            FailedReason::WrongType,
-            format!("`{name}` must be a number"),
-        )
-    };
-    match map.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::Number(number)) => number
-            .as_f64()
-            .filter(|n| n.is_finite())
-            .map(Some)
-            .ok_or_else(wrong),
-        Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
-        Some(Value::String(text)) => text
-            .trim()
-            .parse::<f64>()
-            .ok()
-            .filter(|n| n.is_finite())
-            .map(Some)
-            .ok_or_else(wrong),
-        Some(_) => Err(wrong()),
-    }
-}
-
-/// An address that a mail may link to: http or https only.
-///
-/// # Errors
-/// `wrong_type` when it is no text.
-pub fn url(map: &Map<String, Value>, name: &str) -> Result<Option<String>, Refusal> {
-    Ok(text(map, name)?.filter(|url| url.starts_with("https://") || url.starts_with("http://")))
-}
-
-/// A nested object.
-///
-/// # Errors
-/// `wrong_type` when it is something else.
-pub fn object<'a>(
-    map: &'a Map<String, Value>,
-    name: &str,
-) -> Result<Option<&'a Map<String, Value>>, Refusal> {
-    match map.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::Object(inner)) => Ok(Some(inner)),
-        Some(_) => Err(Refusal::new(
-            FailedReason::WrongType,
-            format!("`{name}` must be an object"),
-        )),
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may fail")]
 mod tests {
@@ -145,7 +172,13 @@ mod tests {
 
     fn kept(name: &str, value: &str) -> Option<String> {
         let map = json!({ name: value });
-        text(map.as_object().unwrap(), name).unwrap()
+        let fields = Fields {
+            map: map.as_object().unwrap(),
+            place: "",
+            notes: &Notes::default(),
+            customs: &Customs::new(Currency::parse("EUR").unwrap()),
+        };
+        fields.text(name)
     }
 
     #[test]

@@ -6,16 +6,25 @@
 pub mod catalogue;
 pub mod cloudevents;
 pub mod config;
+mod consent;
 pub mod coupons;
+pub mod customs;
 pub mod decode;
+mod extras;
 pub mod fields;
+mod lines;
 pub mod links;
 pub mod metrics;
 pub mod normalise;
+pub mod notes;
+mod person;
+mod policy;
 pub mod route;
 pub mod service;
 #[cfg(test)]
 mod tests;
+pub mod values;
+mod who;
 
 pub use config::{Arrival, Config, SourceConfig};
 pub use service::Service;

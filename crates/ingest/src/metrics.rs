@@ -10,6 +10,10 @@ pub struct Metrics {
     pub received: IntCounterVec,
     /// Counter by source and reason: what went to `failed`.
     pub invalid: IntCounterVec,
+    /// Counter by event and field: what was left out of a record that was applied.
+    pub ignored: IntCounterVec,
+    /// Counter by source: names that are nearly one of the contract.
+    pub nearly: IntCounterVec,
     /// Counter by source: names outside the contract, kept all the same.
     pub unknown: IntCounterVec,
 }
@@ -23,6 +27,16 @@ impl Metrics {
                 "events_invalid_total",
                 "raw records sent to failed",
                 &["source", "reason"],
+            ),
+            ignored: registry.counter(
+                "fields_ignored_total",
+                "fields that could not be read: their records were applied without them",
+                &["event", "field", "reason"],
+            ),
+            nearly: registry.counter(
+                "events_nearly_known_total",
+                "events whose name is nearly one of the contract",
+                &["source"],
             ),
             unknown: registry.counter(
                 "events_unknown_total",

@@ -5,7 +5,7 @@
 use winback_bus::Record;
 use winback_contract::{
     Body, CustomerId, Event, EventId, EventRecord, Identity, Offset, Partition, SourceKind,
-    SourcePosition, Timestamp, spec,
+    SourcePosition, Timestamp, ids::digest, spec,
 };
 
 use crate::links::Links;
@@ -58,10 +58,11 @@ impl Arrived<'_> {
     }
 }
 
-/// The identity of a raw record: the storefront's message id, else its payload.
-pub fn event_id(message_id: Option<&str>, record: &Record) -> EventId {
+/// The identity of a raw record: the storefront's message id together with the event's name, else its payload. An id that
+/// a shop uses for two things says nothing about either.
+pub fn event_id(message_id: Option<&str>, name: &str, record: &Record) -> EventId {
     match message_id {
-        Some(id) => EventId::of_message_id(id),
+        Some(id) => EventId(digest("message id", &[name.as_bytes(), id.as_bytes()])),
         None => EventId::of_payload(record.value.as_deref().unwrap_or_default()),
     }
 }

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use winback_bus::{Error, Ledger, Log, Member, Outgoing, Place, Record, Stamp, dead_letter};
 use winback_contract::{
-    Body, Currency, Event, EventRecord, FailedReason, FailedStage, Partition, PartitionCount,
-    SourceKind, Timestamp, Topic, TopicNames, failed::KEPT_BYTES, spec,
+    Body, Currency, Event, EventId, EventRecord, Failed, FailedReason, FailedStage, Identity,
+    Partition, PartitionCount, SourceKind, Span, Timestamp, Topic, TopicNames, failed::KEPT_BYTES,
+    ids::digest, spec,
 };
 use winback_service::outage::Outage;
 use winback_service::{Health, Shutdown, clock};
@@ -18,11 +19,14 @@ use winback_service::{Health, Shutdown, clock};
 use crate::catalogue::Catalogue;
 use crate::config::{Arrival, Config, SourceConfig};
 use crate::coupons;
+use crate::customs::Customs;
 use crate::decode::decode;
 use crate::fields::Refusal;
 use crate::links::Links;
 use crate::metrics::Metrics;
-use crate::normalise::normalise;
+use crate::normalise::{Normal, normalise};
+use crate::notes::{Note, Notes, Why};
+use crate::policy::Published;
 use crate::route::{Arrived, EVERYBODY, event_id, route};
 
 /// The shop, as far as ingest needs it.
@@ -52,12 +56,42 @@ pub struct Service {
     links: Links,
     metrics: Metrics,
     ledger: Ledger,
+    published: Published,
+    customs: Customs,
+    /// When a field that could not be read was last told of, by event, field and reason.
+    sampled: HashMap<(&'static str, &'static str, &'static str), Timestamp>,
 }
 
 impl std::fmt::Debug for Service {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "ingest({})", self.source.name)
     }
+}
+
+/// Of fields that can't be read alike, one record in so long is kept.
+const SAMPLE_EVERY: Span = Span::from_hours(1);
+
+/// The id of an order that has none: the same person, goods and sum of one day are one order.
+fn nameless(event: &Event, at: Timestamp) -> String {
+    let who = event.identities.strongest();
+    let who = who.as_ref().map_or("", Identity::value);
+    let goods = event.products.iter();
+    let goods: Vec<String> = goods
+        .map(|line| format!("{}x{}", line.product_id, line.quantity))
+        .collect();
+    let goods = goods.join(",");
+    let total = event
+        .total
+        .map(|total| total.to_string())
+        .unwrap_or_default();
+    let day = (at.as_millis() / 86_400_000).to_string();
+    let parts = [
+        who.as_bytes(),
+        goods.as_bytes(),
+        total.as_bytes(),
+        day.as_bytes(),
+    ];
+    format!("~{}", EventId(digest("nameless order", &parts)))
 }
 
 /// The consumer group of a source.
@@ -99,6 +133,14 @@ impl Service {
             );
         }
         Ok(Self {
+            published: Published::start(
+                log.as_ref(),
+                &names.name(Topic::Campaigns),
+                &group(groups, &source.name),
+            )
+            .await?,
+            customs: Customs::new(shop.currency),
+            sampled: HashMap::new(),
             catalogue_topic: Arc::from(catalogue_topic),
             catalogue,
             stream: Arc::from(format!("raw:{}", source.name)),
@@ -123,6 +165,13 @@ impl Service {
     /// Transient ones may be retried by calling again; nothing is lost.
     pub async fn step(&mut self, wait: Duration) -> Result<usize, Error> {
         self.send().await?;
+        if let Some(customs) = self.published.follow().await? {
+            self.customs = customs;
+        }
+        if !self.published.has_caught_up() {
+            // How the shop writes its numbers is known before the first of them.
+            return Ok(1);
+        }
         if let Some(catalogue) = &mut self.catalogue
             && !catalogue.follow().await?
         {
@@ -221,27 +270,30 @@ impl Service {
     }
 
     fn events_of(&mut self, record: &Record) -> Result<Vec<EventRecord>, Refusal> {
-        let envelope = decode(record, self.config.max_bytes)?;
-        let id = event_id(envelope.message_id.as_deref(), record);
+        let notes = Notes::default();
+        let envelope = decode(record, self.config.max_bytes, &self.customs, &notes)?;
+        let message_id = envelope.message_id.clone();
         let arrival = record.arrived();
-        let at = match &envelope.timestamp {
-            None => arrival,
-            Some(text) => Timestamp::parse(text)
-                .map_err(|_| {
-                    Refusal::new(
-                        FailedReason::WrongType,
-                        "`timestamp` must be a time in RFC 3339",
-                    )
-                })?
-                .min(arrival),
-        };
-        let (event, known) = normalise(envelope, self.shop.currency)?;
-        if !known {
-            self.metrics
-                .unknown
-                .with_label_values(&[&self.source.name])
-                .inc();
+        // The future is no time of an event.
+        let at = envelope.timestamp.map_or(arrival, |at| at.min(arrival));
+        let Normal {
+            mut event,
+            is_known,
+        } = normalise(envelope, &self.customs, &notes)?;
+        if event.name == spec::ORDER_COMPLETED && event.order_id.is_none() {
+            notes.add("order_id", Why::Missing);
+            event.order_id = Some(nameless(&event, at));
         }
+        if !is_known {
+            let counter = if spec::nearest(&event.name).is_some() {
+                &self.metrics.nearly
+            } else {
+                &self.metrics.unknown
+            };
+            counter.with_label_values(&[&self.source.name]).inc();
+        }
+        let id = event_id(message_id.as_deref(), &event.name, record);
+        self.tell(record, &event, &notes.take())?;
         let stream = self.stream_of(record);
         let arrived = Arrived {
             stream: &stream,
@@ -259,6 +311,47 @@ impl Service {
             return coupons::deal(&event, &arrived, self.partitions);
         }
         Ok(route(event, &arrived, &self.shop.id, &mut self.links))
+    }
+
+    /// Counts what was left out, and keeps a record of each kind once an hour: somebody may want to see one.
+    fn tell(&mut self, record: &Record, event: &Event, notes: &[Note]) -> Result<(), Refusal> {
+        let name = spec::lookup(&event.name).map_or("other", |spec| spec.name);
+        let mut details = Vec::new();
+        for note in notes {
+            let labels = (name, note.label(), note.why.as_str());
+            self.metrics
+                .ignored
+                .with_label_values(&[labels.0, labels.1, labels.2])
+                .inc();
+            let last = self.sampled.get(&labels);
+            if last.is_none_or(|last| record.time.since(*last) >= SAMPLE_EVERY) {
+                self.sampled.insert(labels, record.time);
+                details.push(format!("`{}` {}", note.field, note.why.as_str()));
+            }
+        }
+        if details.is_empty() {
+            return Ok(());
+        }
+        let detail = format!("{name}: {}", details.join(", "));
+        let reason = FailedReason::FieldIgnored;
+        let sample = Failed {
+            applied: true,
+            ..dead_letter(record, FailedStage::Ingest, reason, detail)
+        };
+        let value = serde_json::to_vec(&sample).map_err(|error| {
+            Refusal::new(
+                FailedReason::WrongType,
+                format!("can't be written: {error}"),
+            )
+        })?;
+        self.ledger.put(Outgoing {
+            topic: self.failed.clone(),
+            partition: None,
+            key: record.key.clone(),
+            value,
+            headers: Vec::new(),
+        });
+        Ok(())
     }
 
     /// The shop's word about a product: an entry of the catalogue, and news to every partition if it changed.

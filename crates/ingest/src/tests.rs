@@ -8,9 +8,11 @@ use winback_contract::{
     Body, Currency, Event, IdentityKind, Offset, Partition, SourceKind, Timestamp,
 };
 
+use crate::customs::Customs;
 use crate::decode::decode;
 use crate::links::Links;
 use crate::normalise::normalise;
+use crate::notes::Notes;
 use crate::route::{Arrived, event_id, route};
 
 fn record(value: &[u8], headers: &[(&str, &str)]) -> Record {
@@ -31,10 +33,12 @@ fn record(value: &[u8], headers: &[(&str, &str)]) -> Record {
 
 fn read(value: &Value, headers: &[(&str, &str)]) -> Result<Event, &'static str> {
     let record = record(value.to_string().as_bytes(), headers);
-    let euro = Currency::parse("EUR").unwrap();
-    let envelope = decode(&record, 10_000).map_err(|refusal| refusal.reason.as_str())?;
-    normalise(envelope, euro)
-        .map(|(event, _)| event)
+    let customs = Customs::new(Currency::parse("EUR").unwrap());
+    let notes = Notes::default();
+    let envelope =
+        decode(&record, 10_000, &customs, &notes).map_err(|refusal| refusal.reason.as_str())?;
+    normalise(envelope, &customs, &notes)
+        .map(|normal| normal.event)
         .map_err(|refusal| refusal.reason.as_str())
 }
 
@@ -101,6 +105,14 @@ fn cloudevents_in_binary_mode_carry_properties_or_a_whole_envelope() {
         read(&whole, &[("content-type", "application/cloudevents+json")]),
         Err("unsupported_cloudevent")
     );
+    let structured = json!({ "specversion": "1.0", "id": "e2", "source": "/shop", "type": "com.example.order_completed",
+        "subject": "u9", "time": "2026-01-05T10:00:00Z", "data": { "order_id": "o1", "total": 5 } });
+    let event = read(&structured, &[]).unwrap();
+    assert_eq!(
+        (event.name.as_str(), event.order_id.as_deref()),
+        ("Order Completed", Some("o1"))
+    );
+    assert_eq!(event.identities.user.as_deref(), Some("u9"));
 }
 
 #[test]
@@ -142,7 +154,7 @@ fn a_conversion_reaches_every_identifier_before_the_links() {
         offset: Offset(7),
         arrival: raw.time,
         at: raw.time,
-        id: event_id(Some("m"), &raw),
+        id: event_id(Some("m"), "Order Completed", &raw),
     };
     let mut links = Links::new(100);
     let first = route(event.clone(), &arrived, "shop", &mut links);
@@ -181,6 +193,241 @@ fn a_conversion_reaches_every_identifier_before_the_links() {
 #[test]
 fn without_a_message_id_the_payload_is_the_identity() {
     let (one, two) = (record(b"{\"a\":1}", &[]), record(b"{\"a\":2}", &[]));
-    assert_eq!(event_id(None, &one), event_id(None, &one));
-    assert_ne!(event_id(None, &one), event_id(None, &two));
+    assert_eq!(event_id(None, "x", &one), event_id(None, "x", &one));
+    assert_ne!(event_id(None, "x", &one), event_id(None, "x", &two));
+}
+
+/// What is read of an order, and what is noted of it.
+fn salvaged(properties: &Value) -> (Event, Vec<String>) {
+    let order = json!({ "type": "track", "event": "Order Completed", "userId": "u", "properties": properties });
+    let record = record(order.to_string().as_bytes(), &[]);
+    let customs = Customs::new(Currency::parse("EUR").unwrap());
+    let notes = Notes::default();
+    let envelope = decode(&record, 10_000, &customs, &notes).unwrap();
+    let event = normalise(envelope, &customs, &notes).unwrap().event;
+    let noted = notes.take().into_iter();
+    let noted = noted.map(|note| format!("{} {}", note.field, note.why.as_str()));
+    (event, noted.collect())
+}
+
+/// INV-8: a fault of a field costs the field. An order is never refused for one.
+#[test]
+fn an_order_loses_what_can_not_be_read_and_nothing_else() {
+    for (properties, noted) in [
+        (json!({ "order_id": "o", "total": "1,250.00" }), vec![]),
+        (
+            json!({ "order_id": "o", "total": "a lot" }),
+            vec!["total unreadable"],
+        ),
+        (
+            json!({ "order_id": "o", "total": [1] }),
+            vec!["total unreadable"],
+        ),
+        (
+            json!({ "order_id": "o", "total": "25 USD" }),
+            vec!["total unreadable"],
+        ),
+        (json!({ "order_id": "o", "currency": "€" }), vec![]),
+        (
+            json!({ "order_id": "o", "currency": "money", "total": 5 }),
+            vec!["currency unreadable"],
+        ),
+        (
+            json!({ "order_id": "o", "currency": { "code": "EUR" } }),
+            vec!["currency unreadable"],
+        ),
+        (
+            json!({ "order_id": "o", "products": "none" }),
+            vec!["products unreadable"],
+        ),
+        (
+            json!({ "order_id": "o", "products": [7] }),
+            vec!["products[0] unreadable"],
+        ),
+        (
+            json!({ "order_id": "o", "products": [{ "name": "x" }] }),
+            vec!["products[0] unreadable"],
+        ),
+        (
+            json!({ "order_id": "o", "products": [{ "product_id": "p", "category": ["a"], "price": "x" }] }),
+            vec![
+                "products[0].category unreadable",
+                "products[0].price unreadable",
+            ],
+        ),
+        (json!({ "order_id": "o", "products": {} }), vec![]),
+        (
+            json!({ "order_id": "o", "products": "[{\"product_id\":\"p\"}]" }),
+            vec![],
+        ),
+        (
+            json!({ "order_id": "o", "email": "no address" }),
+            vec!["email unreadable"],
+        ),
+        (
+            json!({ "order_id": "o", "phone": "undefined" }),
+            vec!["phone nobody"],
+        ),
+        (
+            json!({ "order_id": "o", "promised_at": "soon" }),
+            vec!["promised_at unreadable"],
+        ),
+        (
+            json!({ "order_id": "o", "coupon": true, "url": 5 }),
+            vec!["coupon unreadable"],
+        ),
+        (json!({ "order_id": ["o"] }), vec!["order_id unreadable"]),
+        (json!({}), vec![]),
+    ] {
+        let (event, got) = salvaged(&properties);
+        assert_eq!(event.name, "Order Completed");
+        assert_eq!(got, noted, "{properties}");
+    }
+    let (event, _) = salvaged(&json!({ "order_id": "o", "products": [
+        { "product_id": "a", "quantity": "2 pcs", "price": "1 250,50 €" }, "broken", { "product_id": "b", "quantity": 0 },
+        { "id": 7, "price": 3, "currency": "USD" },
+    ] }));
+    let lines: Vec<_> = event
+        .products
+        .iter()
+        .map(|line| {
+            (
+                line.product_id.as_str(),
+                line.quantity,
+                line.price.map(|price| price.to_string()),
+            )
+        })
+        .collect();
+    let price = |text: &str| Some(text.to_owned());
+    assert_eq!(
+        lines,
+        [("a", 2, price("1250.50 EUR")), ("7", 1, price("3.00 USD"))]
+    );
+    // Without a currency that can be read an amount means nothing.
+    let (event, _) = salvaged(&json!({ "order_id": "o", "currency": "money", "total": 5 }));
+    assert_eq!(event.total, None);
+}
+
+/// Whatever stands in a field, a record that names somebody is an event.
+#[test]
+fn garbage_in_any_field_refuses_nothing() {
+    let garbage = [
+        json!(null),
+        json!(true),
+        json!(-1),
+        json!(1e300),
+        json!(""),
+        json!("\u{0}\u{202e}"),
+        json!([]),
+        json!([[[]]]),
+        json!({}),
+        json!({ "a": { "b": [1] } }),
+        json!("NaN"),
+        json!("9".repeat(400)),
+        json!("2026-02-30T25:61:61Z"),
+    ];
+    let whole = json!({
+        "type": "track", "event": "Order Completed", "userId": "u", "anonymousId": "d", "messageId": "m",
+        "timestamp": "2026-01-05T10:00:00Z", "channel": "browser",
+        "context": { "active": true, "locale": "en", "timezone": "Europe/Kyiv", "traits": { "email": "a@b.example" } },
+        "traits": { "firstName": "Ann", "birthday": "1990-05-14", "address": { "city": "Kyiv" } },
+        "properties": {
+            "order_id": "o", "checkout_id": "k", "cart_id": "c", "total": 5, "subtotal": 4, "revenue": 5, "value": 5,
+            "shipping": 1, "tax": 1, "discount": 0, "coupon": "X", "currency": "EUR", "promised_at": "2026-01-07T10:00:00Z",
+            "email": "a@b.example", "phone": "+380501112233", "url": "https://shop.example/",
+            "products": [ { "product_id": "p", "name": "Mug", "price": 5, "quantity": 1, "in_stock": true } ], "own": 3,
+        },
+    });
+    let mut paths: Vec<Vec<String>> = Vec::new();
+    fn walk(value: &Value, path: &mut Vec<String>, paths: &mut Vec<Vec<String>>) {
+        if let Value::Object(map) = value {
+            for (name, inner) in map {
+                path.push(name.clone());
+                paths.push(path.clone());
+                walk(inner, path, paths);
+                path.pop();
+            }
+        }
+    }
+    walk(&whole, &mut Vec::new(), &mut paths);
+    let mut tried = 0;
+    for path in paths {
+        // These say what it is, and who.
+        if [vec!["type"], vec!["event"], vec!["userId"]]
+            .contains(&path.iter().map(String::as_str).collect())
+        {
+            continue;
+        }
+        for odd in &garbage {
+            let mut record = whole.clone();
+            let pointer = format!("/{}", path.join("/"));
+            *record.pointer_mut(&pointer).unwrap() = odd.clone();
+            let event = read(&record, &[]);
+            assert!(
+                event.is_ok_and(|event| event.name == "Order Completed"),
+                "{pointer} {odd}"
+            );
+            tried += 1;
+        }
+    }
+    assert!(tried > 400, "{tried}");
+}
+
+#[test]
+fn who_says_no_is_understood() {
+    let says = |event: &str, properties: Value| {
+        let body = json!({ "type": "track", "event": event, "properties": properties });
+        let event = read(&body, &[]).unwrap();
+        let consent = event.consent.unwrap();
+        (
+            event.identities.email,
+            consent.channel.as_str(),
+            format!("{:?}", consent.status),
+        )
+    };
+    let ann = || Some("ann@example.com".to_owned());
+    for (event, properties, channel, status) in [
+        (
+            "Consent Updated",
+            json!({ "email": "ann@example.com", "channel": "e-mail", "status": "opt_out" }),
+            "email",
+            "Denied",
+        ),
+        (
+            "consent_updated",
+            json!({ "email": "ann@example.com", "channel": "sms", "status": false }),
+            "sms",
+            "Denied",
+        ),
+        (
+            "Consent Updated",
+            json!({ "email": "ann@example.com", "channel": "email", "status": "subscribed" }),
+            "email",
+            "Granted",
+        ),
+        (
+            "Consent Updated",
+            json!({ "email": "ann@example.com", "status": "of_another_tool" }),
+            "email",
+            "Denied",
+        ),
+        (
+            "Unsubscribed",
+            json!({ "email": "ann@example.com" }),
+            "email",
+            "Denied",
+        ),
+        (
+            "Email Marked as Spam",
+            json!({ "email": "ann@example.com" }),
+            "email",
+            "Denied",
+        ),
+    ] {
+        assert_eq!(
+            says(event, properties),
+            (ann(), channel, status.to_owned()),
+            "{event}"
+        );
+    }
 }

@@ -15,7 +15,7 @@ pub mod limit {
     /// Products viewed, over sessions.
     pub const VIEWS: usize = 24;
     /// Products bought, over orders.
-    pub const BOUGHT: usize = 32;
+    pub const BOUGHT: usize = 64;
     /// Products of the session, with what a message shows of them.
     pub const SESSION_PRODUCTS: usize = 8;
     /// Categories of the session.
@@ -35,7 +35,7 @@ pub mod limit {
     /// Products of which news is awaited.
     pub const WANTED: usize = 24;
     /// Products of such an order.
-    pub const ORDER_PRODUCTS: usize = 12;
+    pub const ORDER_PRODUCTS: usize = 32;
 }
 
 /// A session ends after so long without activity.

@@ -29,10 +29,11 @@ pub enum Error {
     Damaged,
 }
 
-/// What an empty [`Addresses`] takes: three empty lists and no time.
-const NO_ADDRESSES: [u8; 4] = [0; 4];
+/// What nothing of version 4 takes: an empty [`Addresses`], which is three empty lists and no time, and no bought carts.
+const NOTHING_NEW: [u8; 5] = [0; 5];
 
-/// Writes the oldest version that can say it: version 3, unless something was said of an address.
+/// Writes the oldest version that can say it: version 3, unless something was said of an
+/// address or a cart was bought.
 pub fn encode(customer: &Customer) -> Vec<u8> {
     thread_local! {
         static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
@@ -43,8 +44,8 @@ pub fn encode(customer: &Customer) -> Vec<u8> {
         // Serialising plain data to memory has no way to fail.
         match postcard::serialize_with_flavor(customer, Bytes(scratch)) {
             Ok(()) => {
-                if customer.addresses == Addresses::default() {
-                    scratch.truncate(scratch.len() - NO_ADDRESSES.len());
+                if customer.addresses == Addresses::default() && customer.bought.is_empty() {
+                    scratch.truncate(scratch.len() - NOTHING_NEW.len());
                     scratch[0] = 3;
                 }
                 scratch.clone()
@@ -108,9 +109,9 @@ fn adopted(mut customer: Customer) -> Customer {
 pub fn decode(blob: &[u8]) -> Result<Customer, Error> {
     match blob.split_first() {
         Some((&VERSION, rest)) => read(rest),
-        Some((&3, rest)) => read(&[rest, &NO_ADDRESSES].concat()).map(adopted),
+        Some((&3, rest)) => read(&[rest, &NOTHING_NEW].concat()).map(adopted),
         // Version 2 ends before `told` and `erased`: an empty list and nothing are a zero byte each.
-        Some((&2, rest)) => read(&[rest, &[0, 0], &NO_ADDRESSES].concat()).map(adopted),
+        Some((&2, rest)) => read(&[rest, &[0, 0], &NOTHING_NEW].concat()).map(adopted),
         Some((&version, _)) if version > VERSION => Err(Error::Newer(version)),
         Some((&version, _)) if version > 0 => Err(Error::Older(version)),
         _ => Err(Error::Damaged),

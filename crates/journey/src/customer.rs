@@ -18,6 +18,8 @@ use crate::told::Told;
 pub mod limit {
     /// Carts kept.
     pub const CARTS: usize = 4;
+    /// Carts remembered as bought.
+    pub const BOUGHT_CARTS: usize = 4;
     /// Lines of a cart.
     pub const LINES: usize = 20;
     /// Bytes of the texts of a cart's lines.
@@ -31,7 +33,7 @@ pub mod limit {
     /// Decisions remembered for `why`.
     pub const DECISIONS: usize = 16;
     /// Event ids remembered against repeats.
-    pub const RECENT: usize = 16;
+    pub const RECENT: usize = 64;
     /// Order ids remembered.
     pub const ORDERS: usize = 16;
     /// Profiles absorbed.
@@ -97,6 +99,8 @@ pub struct Customer {
     pub erased: Option<Timestamp>,
     /// What was said of addresses, and who holds them. Since version 4.
     pub addresses: Addresses,
+    /// Carts that an order has closed lately: what is told of them once more is no new wish. Since version 4.
+    pub bought: Vec<BoughtCart>,
 }
 
 impl std::fmt::Debug for Customer {
@@ -219,6 +223,17 @@ pub struct Cart {
     pub updated_at: Timestamp,
     /// Arrival of the last change.
     pub arrived: Timestamp,
+}
+
+/// A cart that was bought.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct BoughtCart {
+    /// Its id, shortened.
+    pub id: u64,
+    /// What was in it, as a hash.
+    pub content: u64,
+    /// Arrival of the order.
+    pub at: Timestamp,
 }
 
 /// A line of a cart. Like [`Product`], but every field is always written: the compact encoding has no names.

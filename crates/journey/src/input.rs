@@ -3,7 +3,9 @@
 //! Order within a record: repeats are dropped, time passes up to its arrival, state changes, exits end journeys,
 //! starts arm new ones. Late and historical events change state and arm nothing at once (INV-8 names each case).
 
-use winback_contract::{Body, CustomerId, Event, EventRecord, IdentityKind, SourceKind, spec};
+use winback_contract::{
+    Body, CustomerId, Event, EventRecord, IdentityKind, SourceKind, Span, Standing, spec,
+};
 
 use crate::activate::activate;
 use crate::address::{desk, numbers, person};
@@ -121,6 +123,9 @@ pub fn apply(customer: &mut Customer, record: &EventRecord, world: &World<'_>) -
     out
 }
 
+/// So long a storefront's repeats are known.
+const REPEATS: Span = Span::from_hours(24);
+
 /// As whose an event comes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Role {
@@ -194,9 +199,15 @@ fn storefront(
         Role::Copy => !record.id.short(),
         Role::Holder => record.id.short().rotate_left(1),
     };
+    // Half of the hash is enough for a day of one person's events.
+    let short = short & u64::from(u32::MAX);
     if customer.recent.contains(&short) {
         out.count(Count::Duplicate);
         return;
+    }
+    let last = customer.last_activity;
+    if last.is_some_and(|last| record.arrival.since(last) > REPEATS) {
+        customer.recent.clear();
     }
     Customer::push_bounded(&mut customer.recent, short, limit::RECENT);
     out.count(Count::Applied);
@@ -207,7 +218,9 @@ fn storefront(
     if late {
         out.count(Count::Late);
     }
-    let happening = Happening {
+    let addressed = carts::addressed(customer, event);
+    let event = addressed.as_ref();
+    let mut happening = Happening {
         event,
         at: record.at,
         // The past arrived when it happened: it must not end what began since.
@@ -225,13 +238,21 @@ fn storefront(
     let mut begins = false;
     if own {
         identity::identify(customer, event, record.at, world);
-        if happening.fresh && spec::is_activity(&event.name) {
+        if happening.fresh && !event.passive && spec::is_activity(&event.name) {
             begins = session::session(customer, &happening);
             identity::activity(customer, record.arrival, world, out);
         }
     }
-    let emptied = carts::fold(customer, &happening, out);
-    if orders::fold(customer, &happening, own)
+    // What an order has just settled is no new wish: it changes nothing, and begins nothing.
+    let is_echo = carts::is_echo(customer, &happening);
+    let emptied = !is_echo && carts::fold(customer, &happening, out);
+    let counts = orders::fold(customer, &happening, own);
+    // An order that is told again begins nothing again, however late.
+    let is_told_again = event.name == spec::ORDER_COMPLETED && !counts;
+    if is_echo || is_told_again {
+        happening.fresh = false;
+    }
+    if counts
         && let Some(order) = customer
             .orders
             .list
@@ -242,6 +263,17 @@ fn storefront(
         if let Some(code) = &order.coupon {
             crate::book::offer::redeemed(customer, code, out);
         }
+    }
+    if own && event.name == "Email Bounced" {
+        let bounced = person::Report {
+            channel: winback_contract::Channel::Email,
+            topic: None,
+            standing: Standing::Unreachable,
+            clocks: desk::clocks(record),
+            id: record.id,
+            message: None,
+        };
+        person::report(customer, bounced, world, out);
     }
     if own {
         loyalty::fold(customer, &happening);
@@ -264,7 +296,7 @@ fn storefront(
             on_event::fold(customer, &happening, named, world, out);
         }
     }
-    if own && (event.name == spec::ORDER_COMPLETED || happening.fresh) {
+    if own && (event.name.starts_with("Order ") || happening.fresh) {
         silence::silence_after(customer, &event.name, record.arrival, world, out);
     }
     if own && moves_dates(event) {

@@ -230,6 +230,9 @@ fn fill(customer: &mut Customer, other: &Customer, out: &mut Effects) {
     for word in &other.addresses.words {
         remember_word(customer, word.clone());
     }
+    for bought in &other.bought {
+        Customer::push_bounded(&mut customer.bought, *bought, limit::BOUGHT_CARTS);
+    }
     let ordered = &mut customer.addresses.number_ordered;
     *ordered = (*ordered).max(other.addresses.number_ordered);
     for former in &other.addresses.former {

@@ -11,6 +11,8 @@ use crate::codec::encode;
 use crate::customer::Customer;
 use crate::due::{is_idle, ready_at, retention};
 use crate::effects::{Count, Effects};
+use crate::eligibility::reentry_allows;
+use crate::end::end;
 use crate::outcome::{Said, settle_message};
 use crate::room::Room;
 use crate::state::{Journey, OpenTrigger, Station};
@@ -52,6 +54,9 @@ pub fn tick(
     }
     advance(customer, now, world, &mut out);
     look_after(customer, now, grants, world, &mut out);
+    if customer.trigger.is_none() {
+        left_out(customer, now, world, &mut out);
+    }
     match customer.trigger.clone() {
         Some(open) if open.deadline <= now => reemit(customer, open, now, world, &mut out),
         Some(_) => {}
@@ -65,6 +70,35 @@ fn put_off(customer: &Customer, now: Timestamp, out: &mut Effects) {
     let is_due = |journey: &Journey| journey.station == Station::Step && ready_at(journey) <= now;
     if customer.journeys.iter().any(is_due) {
         out.count(Count::PutOff);
+    }
+}
+
+/// Re-entry is between first messages: a journey that has sent none when another of its campaign has is left out.
+fn left_out(customer: &mut Customer, now: Timestamp, world: &World<'_>, out: &mut Effects) {
+    let mut index = 0;
+    while let Some(journey) = customer.journeys.get(index) {
+        let is_due = journey.station == Station::Step && ready_at(journey) <= now;
+        let is_first = journey.first_message_at.is_none() && journey.attempts == 0;
+        let campaign = world.bundles.campaign(journey.bundle, &journey.campaign);
+        let start = campaign.and_then(|campaign| campaign.starts.get(usize::from(journey.start)));
+        let has_sent = |other: &Journey| {
+            other.campaign == journey.campaign
+                && other.id != journey.id
+                && other.first_message_at.is_some()
+        };
+        let other_sent = customer.journeys.iter().any(has_sent)
+            || customer
+                .history(&journey.campaign)
+                .and_then(|history| history.first_message_at)
+                .is_some_and(|first| journey.entered_at.is_some_and(|entered| first >= entered));
+        let may = start
+            .is_none_or(|start| reentry_allows(customer, &journey.campaign, start.reentry, now));
+        if is_due && is_first && other_sent && !may {
+            out.count(Count::Reentry);
+            end(customer, index, Reason::Reentry, now, world, out);
+        } else {
+            index += 1;
+        }
     }
 }
 

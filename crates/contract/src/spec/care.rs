@@ -17,7 +17,7 @@ pub(super) const EVENTS: &[EventSpec] = &[
         "Newsletter Subscribed",
         &[],
         false,
-        &[may("list", Text)],
+        &[may("list", Text), may("email", Text), may("phone", Text)],
         "welcome",
     ),
     event(
@@ -26,7 +26,7 @@ pub(super) const EVENTS: &[EventSpec] = &[
         false,
         &[
             may("points", Number),
-            need("balance", Number),
+            may("balance", Number),
             may("expiring", Number),
             may("expires_at", Time),
             may("order_id", Text),
@@ -42,7 +42,7 @@ pub(super) const EVENTS: &[EventSpec] = &[
         false,
         &[
             may("points", Number),
-            need("balance", Number),
+            may("balance", Number),
             may("expiring", Number),
             may("expires_at", Time),
         ],
@@ -54,7 +54,7 @@ pub(super) const EVENTS: &[EventSpec] = &[
         false,
         &[
             may("points", Number),
-            need("balance", Number),
+            may("balance", Number),
             may("expiring", Number),
             may("expires_at", Time),
         ],

@@ -4,7 +4,10 @@
 //! JSON Schema of raw. Unknown events are accepted under their own name and are not listed here.
 
 mod care;
+mod names;
 mod shopping;
+
+pub use names::{is_derived, lookup, nearest};
 
 /// Whether a field must be there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -179,23 +182,18 @@ const BACK_OFFICE: &[&str] = &[
     "Churn Reason Recorded",
     "Call Completed",
     "Task Completed",
+    "Unsubscribed",
+    "Email Marked as Spam",
+    "Email Bounced",
+    "Email Delivered",
+    "Email Opened",
+    "Email Link Clicked",
     CUSTOMER_ERASED,
 ];
 
 /// Whether an event says that the customer was at the storefront: idle delays start anew, and a journey has a visit.
 pub fn is_activity(name: &str) -> bool {
     !BACK_OFFICE.contains(&name)
-}
-
-/// Finds an event by its canonical name or an alias, ignoring case.
-pub fn lookup(name: &str) -> Option<&'static EventSpec> {
-    events().find(|spec| {
-        spec.name.eq_ignore_ascii_case(name)
-            || spec
-                .aliases
-                .iter()
-                .any(|alias| alias.eq_ignore_ascii_case(name))
-    })
 }
 
 /// GA4's names of product fields, and ours.
@@ -208,6 +206,19 @@ pub const PRODUCT_ALIASES: &[(&str, &str)] = &[
     ("item_variant", "variant"),
     ("index", "position"),
     ("imageUrl", "image_url"),
+    ("availability", "in_stock"),
+    ("is_in_stock", "in_stock"),
+    ("stock_status", "in_stock"),
+    ("productId", "product_id"),
+    ("productID", "product_id"),
+    ("ProductID", "product_id"),
+    ("item_category_1", "category"),
+    ("title", "name"),
+    ("ProductName", "name"),
+    ("ItemPrice", "price"),
+    ("Quantity", "quantity"),
+    ("ImageURL", "image_url"),
+    ("ProductURL", "url"),
 ];
 
 /// Other names of event fields, and ours.
@@ -217,6 +228,16 @@ pub const PROPERTY_ALIASES: &[(&str, &str)] = &[
     ("cartId", "cart_id"),
     ("items", "products"),
     ("checkoutId", "checkout_id"),
+    ("search_term", "query"),
+    ("orderID", "order_id"),
+    ("OrderId", "order_id"),
+    ("cart_token", "cart_id"),
+    ("review_body", "text"),
+    ("checkoutUrl", "checkout_url"),
+    ("CheckoutURL", "checkout_url"),
+    ("Items", "products"),
+    ("grand_total", "total"),
+    ("total_price", "total"),
 ];
 
 #[cfg(test)]

@@ -7,7 +7,13 @@ use super::{EventSpec, ORDER_COMPLETED, event, may, need};
 pub(super) const EVENTS: &[EventSpec] = &[
     event(
         "Page Viewed",
-        &["page_view", "page", "Viewed Page"],
+        &[
+            "page_view",
+            "page",
+            "Viewed Page",
+            "Active on Site",
+            "screen_view",
+        ],
         false,
         &[
             may("path", Text),
@@ -20,14 +26,18 @@ pub(super) const EVENTS: &[EventSpec] = &[
     ),
     event(
         "Products Searched",
-        &["search"],
+        &["search", "view_search_results"],
         false,
-        &[need("query", Text), may("results_count", Number)],
+        &[may("query", Text), may("results_count", Number)],
         "intent",
     ),
     event(
         "Product List Viewed",
-        &["view_item_list", "Viewed Product Category"],
+        &[
+            "view_item_list",
+            "Viewed Product Category",
+            "Product List Filtered",
+        ],
         false,
         &[
             may("list_id", Text),
@@ -45,31 +55,36 @@ pub(super) const EVENTS: &[EventSpec] = &[
     ),
     event(
         "Product Viewed",
-        &["view_item", "Viewed Product"],
+        &["view_item", "Viewed Product", "Product Shared"],
         true,
         &[],
         "browse abandonment",
     ),
     event(
         "Product Added",
-        &["add_to_cart", "Added Product"],
+        &[
+            "add_to_cart",
+            "Added Product",
+            "Added to Cart",
+            "Wishlist Product Added to Cart",
+        ],
         true,
-        &[need("cart_id", Text), may("value", Amount)],
+        &[may("cart_id", Text), may("value", Amount)],
         "opens a cart",
     ),
     event(
         "Product Removed",
         &["remove_from_cart", "Removed Product"],
         true,
-        &[need("cart_id", Text)],
+        &[may("cart_id", Text)],
         "cart change; an empty cart cancels",
     ),
     event(
         "Cart Viewed",
-        &["view_cart", "Viewed Cart"],
+        &["view_cart", "Viewed Cart", "Cart Shared"],
         false,
         &[
-            need("cart_id", Text),
+            may("cart_id", Text),
             may("products", Products),
             may("value", Amount),
         ],
@@ -80,7 +95,7 @@ pub(super) const EVENTS: &[EventSpec] = &[
         &[],
         false,
         &[
-            need("cart_id", Text),
+            may("cart_id", Text),
             need("products", Products),
             may("total", Amount),
             may("currency", Text),
@@ -91,7 +106,12 @@ pub(super) const EVENTS: &[EventSpec] = &[
     ),
     event(
         "Checkout Started",
-        &["begin_checkout", "Started Order"],
+        &[
+            "begin_checkout",
+            "Started Order",
+            "Started Checkout",
+            "Checkout Initiated",
+        ],
         false,
         &[
             may("checkout_id", Text),
@@ -120,8 +140,20 @@ pub(super) const EVENTS: &[EventSpec] = &[
         "stage",
     ),
     event(
+        "Checkout Step Viewed",
+        &["Viewed Checkout Step"],
+        false,
+        &[
+            may("checkout_id", Text),
+            may("step", Number),
+            may("shipping_method", Text),
+            may("payment_method", Text),
+        ],
+        "stage",
+    ),
+    event(
         "Payment Info Entered",
-        &["add_payment_info"],
+        &["add_payment_info", "Entered Payment Info"],
         false,
         &[
             may("checkout_id", Text),
@@ -135,7 +167,7 @@ pub(super) const EVENTS: &[EventSpec] = &[
         &[],
         false,
         &[
-            need("order_id", Text),
+            may("order_id", Text),
             may("checkout_id", Text),
             may("amount", Amount),
             may("currency", Text),
@@ -146,10 +178,15 @@ pub(super) const EVENTS: &[EventSpec] = &[
     ),
     event(
         ORDER_COMPLETED,
-        &["purchase", "Completed Order"],
+        &[
+            "purchase",
+            "Completed Order",
+            "Placed Order",
+            "Order Placed",
+        ],
         false,
         &[
-            need("order_id", Text),
+            may("order_id", Text),
             may("checkout_id", Text),
             may("cart_id", Text),
             may("total", Amount),
@@ -193,7 +230,7 @@ pub(super) const EVENTS: &[EventSpec] = &[
     ),
     event(
         "Order Refunded",
-        &["refund", "Refunded Order"],
+        &["refund", "Refunded Order", "Order Partially Refunded"],
         false,
         &[
             need("order_id", Text),
@@ -204,13 +241,15 @@ pub(super) const EVENTS: &[EventSpec] = &[
     ),
     event(
         "Order Shipped",
-        &[],
+        &["Fulfilled Order", "Order Fulfilled"],
         false,
         &[
             need("order_id", Text),
             may("carrier", Text),
             may("tracking_url", Text),
             may("eta", Time),
+            may("email", Text),
+            may("phone", Text),
         ],
         "service message",
     ),
@@ -218,7 +257,12 @@ pub(super) const EVENTS: &[EventSpec] = &[
         "Order Delivered",
         &[],
         false,
-        &[need("order_id", Text), may("delivered_at", Time)],
+        &[
+            need("order_id", Text),
+            may("delivered_at", Time),
+            may("email", Text),
+            may("phone", Text),
+        ],
         "review request",
     ),
     event(
@@ -230,6 +274,17 @@ pub(super) const EVENTS: &[EventSpec] = &[
             may("cart_id", Text),
             may("coupon_id", Text),
             may("discount", Amount),
+        ],
+        "incentives",
+    ),
+    event(
+        "Coupon Entered",
+        &[],
+        false,
+        &[
+            may("order_id", Text),
+            may("cart_id", Text),
+            may("coupon_id", Text),
         ],
         "incentives",
     ),
@@ -307,16 +362,16 @@ pub(super) const EVENTS: &[EventSpec] = &[
     ),
     event(
         "Signed Up",
-        &["sign_up"],
+        &["sign_up", "Account Created", "Registered"],
         false,
-        &[may("method", Text)],
+        &[may("method", Text), may("email", Text), may("phone", Text)],
         "welcome",
     ),
     event(
         "Signed In",
-        &["login"],
+        &["login", "Logged In"],
         false,
-        &[may("method", Text)],
+        &[may("method", Text), may("email", Text), may("phone", Text)],
         "joins the anonymous profile",
     ),
     event("Identified", &["identify"], false, &[], "profile"),
@@ -325,14 +380,67 @@ pub(super) const EVENTS: &[EventSpec] = &[
         &[],
         false,
         &[
-            need("channel", Text),
+            may("channel", Text),
             may("topic", Text),
-            need("status", Text),
+            may("status", Text),
+            may("email", Text),
+            may("phone", Text),
             may("source", Text),
             may("legal_basis", Text),
             may("at", Time),
             may("proof", Text),
         ],
         "gate before every send",
+    ),
+    event(
+        "Unsubscribed",
+        &[
+            "Unsubscribed from Email",
+            "Email Unsubscribed",
+            "Unsubscribed from Email Marketing",
+        ],
+        false,
+        &[
+            may("channel", Text),
+            may("topic", Text),
+            may("email", Text),
+            may("phone", Text),
+        ],
+        "a no",
+    ),
+    event(
+        "Email Marked as Spam",
+        &["Marked Email as Spam"],
+        false,
+        &[may("email", Text)],
+        "a no",
+    ),
+    event(
+        "Email Bounced",
+        &["Bounced Email"],
+        false,
+        &[may("email", Text)],
+        "the address does not work",
+    ),
+    event(
+        "Email Delivered",
+        &["Received Email"],
+        false,
+        &[may("email", Text)],
+        "no visit",
+    ),
+    event(
+        "Email Opened",
+        &["Opened Email"],
+        false,
+        &[may("email", Text)],
+        "no visit",
+    ),
+    event(
+        "Email Link Clicked",
+        &["Clicked Email"],
+        false,
+        &[may("email", Text)],
+        "no visit",
     ),
 ];

@@ -1,10 +1,71 @@
 //! Carts: opened by additions, replaced by snapshots, closed by orders. Bounded, the newest first.
 
-use winback_contract::{Product, spec};
+use std::borrow::Cow;
 
-use crate::customer::{Cart, Customer, Line, limit};
+use winback_contract::{Event, EventId, Product, Span, spec};
+
+use crate::customer::{BoughtCart, Cart, Customer, Line, limit};
 use crate::effects::{Count, Effects};
 use crate::happening::Happening;
+
+/// The cart events that may come without a cart's id: they speak of the person's own cart then.
+const OF_A_CART: &[&str] = &[
+    "Product Added",
+    "Product Removed",
+    "Cart Viewed",
+    "Cart Updated",
+    "Checkout Started",
+];
+/// The cart of a shop that has no ids of carts.
+const OWN: &str = "own";
+/// So long what is told of a bought cart may be an echo.
+const ECHO: Span = Span::from_hours(24);
+
+/// The event with the cart it is about: the newest that is open, where it names none.
+pub(crate) fn addressed<'e>(customer: &Customer, event: &'e Event) -> Cow<'e, Event> {
+    if event.cart_id.is_some() || !OF_A_CART.contains(&event.name.as_str()) {
+        return Cow::Borrowed(event);
+    }
+    let open = customer.carts.first().map(|cart| cart.id.clone());
+    Cow::Owned(Event {
+        cart_id: open.or_else(|| Some(OWN.to_owned())),
+        ..event.clone()
+    })
+}
+
+/// Whether an event tells of a cart what an order has just settled: the same goods once more, or none. Asked before the
+/// event is applied.
+pub(crate) fn is_echo(customer: &Customer, happening: &Happening<'_>) -> bool {
+    let event = happening.event;
+    let Some(id) = event.cart_id.as_deref() else {
+        return false;
+    };
+    if !["Cart Updated", "Checkout Started", "Cart Viewed"].contains(&event.name.as_str())
+        || customer.cart(id).is_some()
+    {
+        return false;
+    }
+    let lines: Vec<Line> = event.products.iter().map(Line::from).collect();
+    customer.bought.iter().any(|bought| {
+        bought.id == short(id)
+            && happening.arrival.since(bought.at) < ECHO
+            && (lines.is_empty() || content(&lines) == bought.content)
+    })
+}
+
+fn short(id: &str) -> u64 {
+    EventId::of_message_id(id).short()
+}
+
+/// What is in a cart: which products, and how many of each.
+fn content(lines: &[Line]) -> u64 {
+    let mut parts: Vec<String> = lines
+        .iter()
+        .map(|line| format!("{}x{}", line.product_id, line.quantity))
+        .collect();
+    parts.sort_unstable();
+    short(&parts.join(","))
+}
 
 /// Applies a cart event. True when a cart lost its last line.
 pub(crate) fn fold(customer: &mut Customer, happening: &Happening<'_>, out: &mut Effects) -> bool {
@@ -88,12 +149,36 @@ pub(crate) fn fold(customer: &mut Customer, happening: &Happening<'_>, out: &mut
 
 /// An order closes the cart it names and every cart older than it by either clock.
 fn close(customer: &mut Customer, happening: &Happening<'_>) {
-    let named = happening.event.cart_id.as_ref();
-    customer.carts.retain(|cart| {
+    let event = happening.event;
+    let named = event.cart_id.as_ref();
+    let stays = |cart: &Cart| {
         Some(&cart.id) != named
             && cart.updated_at > happening.at
             && cart.arrived > happening.arrival
-    });
+    };
+    let mut closed: Vec<(u64, u64)> = customer
+        .carts
+        .iter()
+        .filter(|cart| !stays(cart))
+        .map(|cart| (short(&cart.id), content(&cart.lines)))
+        .collect();
+    if let Some(named) = named
+        && !closed.iter().any(|(id, _)| *id == short(named))
+    {
+        // It may be told for the first time after its order.
+        let lines: Vec<Line> = event.products.iter().map(Line::from).collect();
+        closed.push((short(named), content(&lines)));
+    }
+    for (id, content) in closed {
+        customer.bought.retain(|bought| bought.id != id);
+        let bought = BoughtCart {
+            id,
+            content,
+            at: happening.arrival,
+        };
+        Customer::push_bounded(&mut customer.bought, bought, limit::BOUGHT_CARTS);
+    }
+    customer.carts.retain(stays);
 }
 
 fn add(cart: &mut Cart, products: &[Product]) {

@@ -1,6 +1,6 @@
 //! Orders in sums and the newest in facts. An order is counted once by its id, whatever profiles it comes through.
 
-use winback_contract::{EventId, spec};
+use winback_contract::{EventId, Timestamp, spec};
 
 use crate::behaviour;
 use crate::behaviour::{OrderFacts, Touch, push};
@@ -50,16 +50,7 @@ fn completed(customer: &mut Customer, happening: &Happening<'_>, mine: bool) -> 
         orders.last_at = Some(happening.at);
         orders.last_id = Some(short.clone());
     }
-    let products: Vec<Touch> = event
-        .products
-        .iter()
-        .take(behaviour::limit::ORDER_PRODUCTS)
-        .map(|product| Touch {
-            product_id: product.product_id.clone(),
-            category: product.category.clone(),
-            at: happening.at,
-        })
-        .collect();
+    let products = touches(event, happening.at);
     for touch in &products {
         push(
             &mut customer.behaviour.bought,
@@ -89,39 +80,179 @@ fn completed(customer: &mut Customer, happening: &Happening<'_>, mine: bool) -> 
     true
 }
 
-/// Later news of an order that is still known.
+/// Later news of an order. One ledger with one rule: what was taken back was not spent, an order that is cancelled was
+/// none, and one that is opened again counts again.
 fn changed(customer: &mut Customer, happening: &Happening<'_>) {
     let event = happening.event;
     let Some(id) = event.order_id.as_deref() else {
         return;
     };
+    let status = text(event, "status");
+    let is_off = event.name == "Order Cancelled" || status.as_deref().is_some_and(is_cancelled);
     let orders = &mut customer.orders;
-    let Some(order) = orders.list.iter_mut().find(|order| order.id == id) else {
+    let Some(place) = orders.list.iter().position(|order| order.id == id) else {
+        if is_off {
+            // Told before the order itself: that one is not counted then.
+            let hash = EventId::of_message_id(id).short();
+            if !orders.recent.contains(&hash) {
+                Customer::push_bounded(&mut orders.recent, hash, limit::ORDERS);
+            }
+        }
         return;
     };
-    let was_undone = matches!(order.status.as_deref(), Some("cancelled" | "refunded"));
+    let order = &mut orders.list[place];
+    let was_off = order.status.as_deref().is_some_and(is_cancelled);
     match event.name.as_str() {
         "Order Delivered" => {
             order.delivered_at = moment(event, "delivered_at").or(Some(happening.at));
             order.status = Some("delivered".into());
         }
         "Order Shipped" => order.status = Some("shipped".into()),
-        "Order Updated" => {
-            order.status = text(event, "status").or_else(|| order.status.take());
+        "Order Refunded" if !was_off => refund(customer, place, happening),
+        "Order Updated" | "Order Cancelled" => {
             order.promised_at = moment(event, "promised_at").or(order.promised_at);
-        }
-        "Order Cancelled" | "Order Refunded" if !was_undone => {
-            let cancelled = event.name == "Order Cancelled";
-            order.status = Some(if cancelled { "cancelled" } else { "refunded" }.into());
-            // What was taken back was not spent.
-            let back = order
-                .total
-                .filter(|total| orders.currency == Some(total.currency));
-            orders.total_minor -= back.map_or(0, |total| total.minor);
-            if cancelled {
-                orders.count = orders.count.saturating_sub(1);
+            match (was_off, is_off) {
+                (false, true) => cancel(customer, place),
+                (true, false) if status.is_some() => reopen(customer, place),
+                _ => {}
+            }
+            let order = &mut customer.orders.list[place];
+            if is_off {
+                order.status = Some("cancelled".into());
+            } else {
+                order.status = status.or_else(|| order.status.take());
+                edit(customer, place, happening);
             }
         }
         _ => {}
     }
+}
+
+/// Words of shops for an order that is none.
+fn is_cancelled(status: &str) -> bool {
+    let word = status.to_lowercase();
+    ["cancelled", "canceled", "voided", "void", "declined"].contains(&word.as_str())
+}
+
+/// What an order adds to the sum: nothing in another currency.
+fn counted(customer: &Customer, place: usize) -> i64 {
+    let orders = &customer.orders;
+    let total = orders.list[place].total;
+    total
+        .filter(|total| orders.currency == Some(total.currency))
+        .map_or(0, |total| total.minor)
+}
+
+/// Other goods, another sum.
+fn edit(customer: &mut Customer, place: usize, happening: &Happening<'_>) {
+    let event = happening.event;
+    if event.total.is_some() {
+        let before = counted(customer, place);
+        customer.orders.list[place].total = event.total;
+        let after = counted(customer, place);
+        customer.orders.total_minor = customer.orders.total_minor.saturating_add(after - before);
+    }
+    if !event.products.is_empty() {
+        let at = customer.orders.list[place].placed_at;
+        let products = touches(event, at);
+        for touch in &products {
+            push(
+                &mut customer.behaviour.bought,
+                touch.clone(),
+                behaviour::limit::BOUGHT,
+            );
+        }
+        customer.orders.list[place].products = products;
+    }
+}
+
+/// A part or all of the money went back: what the event says, else all that is left.
+fn refund(customer: &mut Customer, place: usize, happening: &Happening<'_>) {
+    let order = &mut customer.orders.list[place];
+    let Some(left) = order.total else {
+        order.status = Some("refunded".into());
+        return;
+    };
+    let back = happening
+        .event
+        .total
+        .filter(|back| back.currency == left.currency && back.minor < left.minor);
+    let minor = back.map_or(left.minor, |back| back.minor.max(0));
+    let before = counted(customer, place);
+    let order = &mut customer.orders.list[place];
+    order.total = Some(winback_contract::Money {
+        minor: left.minor - minor,
+        ..left
+    });
+    order.status = Some(
+        if minor == left.minor {
+            "refunded"
+        } else {
+            "partially_refunded"
+        }
+        .into(),
+    );
+    let after = counted(customer, place);
+    customer.orders.total_minor = customer.orders.total_minor.saturating_add(after - before);
+}
+
+/// The order was none: the one before it is the newest again, and silence counts from there.
+fn cancel(customer: &mut Customer, place: usize) {
+    let sum = counted(customer, place);
+    let orders = &mut customer.orders;
+    orders.total_minor = orders.total_minor.saturating_sub(sum);
+    orders.count = orders.count.saturating_sub(1);
+    let id = orders.list[place].id.clone();
+    orders.list[place].status = Some("cancelled".into());
+    if orders.last_id.as_deref() != Some(&id) {
+        return;
+    }
+    newest(customer);
+    // The silence after it is none either.
+    let of_order = |journey: &crate::state::Journey| {
+        journey.station == crate::state::Station::Armed
+            && journey.key == id
+            && journey.entry.name == spec::ORDER_COMPLETED
+    };
+    customer.journeys.retain(|journey| !of_order(journey));
+}
+
+fn reopen(customer: &mut Customer, place: usize) {
+    customer.orders.list[place].status = None;
+    let sum = counted(customer, place);
+    let orders = &mut customer.orders;
+    orders.total_minor = orders.total_minor.saturating_add(sum);
+    orders.count = orders.count.saturating_add(1);
+    newest(customer);
+}
+
+/// The newest order that stands.
+fn newest(customer: &mut Customer) {
+    let orders = &mut customer.orders;
+    let stands = |order: &&OrderFacts| !order.status.as_deref().is_some_and(is_cancelled);
+    match orders.list.iter().rev().find(stands) {
+        Some(order) => {
+            orders.last_at = Some(order.placed_at);
+            orders.last_id = Some(order.id.clone());
+        }
+        None if orders.count == 0 => {
+            orders.last_at = None;
+            orders.last_id = None;
+            orders.first_at = None;
+        }
+        // Older ones are known by their count alone.
+        None => orders.last_id = None,
+    }
+}
+
+/// Ids and categories of an event's products.
+fn touches(event: &winback_contract::Event, at: Timestamp) -> Vec<Touch> {
+    let products = event.products.iter().take(behaviour::limit::ORDER_PRODUCTS);
+    products
+        .map(|product| Touch {
+            product_id: product.product_id.clone(),
+            category: product.category.clone(),
+            at,
+        })
+        .collect()
 }

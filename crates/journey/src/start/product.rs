@@ -156,6 +156,7 @@ fn event(name: &str, news: &GoodsNews) -> Event {
         currency: news.product.price.map(|price| price.currency),
         url: news.product.url.clone(),
         traits: None,
+        passive: false,
         consent: None,
         properties: properties.into_iter().collect(),
     }

@@ -20,7 +20,8 @@ pub(crate) fn silence_after(
     out: &mut Effects,
 ) {
     let Some(bundle) = world.active else { return };
-    let of_order = name == spec::ORDER_COMPLETED;
+    // Also what undoes an order, or opens it again, moves the newest that stands.
+    let of_order = name.starts_with("Order ");
     if of_order || bundle.misses_visits() {
         arm_silence(customer, now, world, out);
     }

@@ -7,6 +7,7 @@ mod golden;
 mod goods;
 mod identity;
 mod language;
+mod ledger;
 mod merges;
 mod offers;
 mod promises;

@@ -61,7 +61,8 @@ pub(super) async fn run(
         if !(arguments.from..=arguments.to).contains(&record.offset.0) {
             continue;
         }
-        let Some(failed) = failed(record) else {
+        // What was applied, without what could not be read of it, has nowhere to go back to.
+        let Some(failed) = failed(record).filter(|failed| !failed.applied) else {
             continue;
         };
         if !arguments.reason.is_empty() && !arguments.reason.contains(&failed.reason) {

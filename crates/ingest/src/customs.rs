@@ -1,0 +1,45 @@
+//! How the shop writes things: its currency, its zone, its language, its topics. One truth: the Policy that is published;
+//! the config only says what holds before the first publication.
+
+use std::collections::BTreeSet;
+
+use jiff::tz::TimeZone;
+use winback_campaign::Policy;
+use winback_contract::Currency;
+
+use crate::values::number::Decimal;
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Customs {
+    /// Of amounts that name none.
+    pub currency: Currency,
+    /// Of times that name none.
+    pub zone: TimeZone,
+    /// What stands in numbers between whole units and their parts, if the language says.
+    pub decimal: Option<Decimal>,
+    /// Topics that a consent may name; none where nothing is published.
+    pub topics: Option<BTreeSet<String>>,
+}
+
+impl Customs {
+    /// Before anything is published.
+    pub fn new(currency: Currency) -> Self {
+        Self {
+            currency,
+            zone: TimeZone::UTC,
+            decimal: None,
+            topics: None,
+        }
+    }
+
+    /// As a Policy says.
+    pub fn of(policy: &Policy) -> Self {
+        Self {
+            currency: policy.currency,
+            zone: policy.zone.clone(),
+            decimal: Decimal::of(&policy.locale),
+            topics: Some(policy.topics.keys().cloned().collect()),
+        }
+    }
+}
