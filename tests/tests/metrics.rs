@@ -99,6 +99,12 @@ fn scraped() -> String {
     let mut storefront = shop.storefront().unwrap();
     storefront.leave_cart("ann").unwrap();
     storefront.send_text("x", "no json").unwrap();
+    let nearly = json!({ "type": "track", "event": "Page Vieweb", "userId": "ann" });
+    let odd = json!({ "type": "track", "event": "Products Searched", "userId": "ann",
+        "properties": { "results_count": "many" } });
+    for body in [nearly, odd] {
+        storefront.send("ann", &body).unwrap();
+    }
     until(Duration::from_secs(30), "the mail", || {
         !shop.smtp.received().is_empty()
     })
@@ -117,6 +123,8 @@ fn scraped() -> String {
         "coupons_left{",
         "events_invalid_total{",
         "journeys_exited_total{",
+        "fields_ignored_total{",
+        "events_nearly_known_total{",
     ] {
         until(Duration::from_secs(20), name, || is_told(name)).unwrap();
     }

@@ -203,6 +203,8 @@ impl Service {
                 let many = self.shared.config.batch.saturating_mul(4);
                 owned.careful = u32::try_from(many).unwrap_or(u32::MAX);
             }
+            // What is counted of it begins at nothing before anything is counted.
+            self.shared.metrics.own(partition);
             if let Some(recovered) = recovered {
                 self.shared.metrics.recoveries.count(partition, recovered);
                 self.frontier.begin_anew(config);
@@ -212,7 +214,6 @@ impl Service {
             for (place, from, mark) in owned.places(&self.shared.config.names) {
                 self.reader.start(&place, from, mark).await?;
             }
-            self.shared.metrics.own(partition);
             tracing::info!(
                 partition = partition.0,
                 epoch = owned.meta.epoch,

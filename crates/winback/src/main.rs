@@ -43,6 +43,8 @@ enum Command {
     Check(command::check::Arguments),
     /// Run the cases beside campaigns
     Test(command::test::Arguments),
+    /// What a shop's stream looks like to winback: names, fields, identities; the first command a new shop runs
+    Events(command::events::Arguments),
     /// One person's line of time for given events
     Simulate(command::simulate::Arguments),
     /// A campaign in plain sentences
@@ -114,6 +116,9 @@ async fn run(cli: Cli) -> Result<(), error::Error> {
         Command::Backtest(arguments) if !arguments.needs_config() => {
             return command::backtest::run(arguments, None).await;
         }
+        Command::Events(arguments) if !arguments.needs_config() => {
+            return command::events::run(arguments, None).await;
+        }
         Command::Test(arguments) => return command::test::run(arguments).await,
         Command::Simulate(arguments) => return command::simulate::run(arguments).await,
         Command::Explain(arguments) => return command::explain::run(&arguments),
@@ -137,6 +142,7 @@ async fn run(cli: Cli) -> Result<(), error::Error> {
         Command::Resume(arguments) => command::pause::run(arguments, false, &config).await,
         Command::Coupons(arguments) => command::coupons::run(arguments, &config).await,
         Command::Backtest(arguments) => command::backtest::run(arguments, Some(&config)).await,
+        Command::Events(arguments) => command::events::run(arguments, Some(&config)).await,
         Command::Health => command::health::run(&config).await,
         Command::Why(arguments) => command::why::run(arguments, &config).await,
         Command::Customer(arguments) => command::customer::run(arguments, &config).await,

@@ -194,7 +194,9 @@ impl Options {
             ("auto.offset.reset", "earliest"),
             ("allow.auto.create.topics", "false"),
             ("partition.assignment.strategy", "roundrobin"),
-            ("session.timeout.ms", "10000"),
+            // As short as a broker allows by default: a partition has no owner for so long after its process died.
+            ("session.timeout.ms", "6000"),
+            ("heartbeat.interval.ms", "2000"),
             ("fetch.wait.max.ms", "50"),
             ("queued.max.messages.kbytes", "32768"),
             ("fetch.message.max.bytes", "4194304"),

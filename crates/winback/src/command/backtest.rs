@@ -3,14 +3,14 @@
 //! Input is in order of time to within 72 hours, else it is refused with the line. The same input gives the same
 //! bytes (INV-10). What it found goes to the terminal, to JSON lines, to CSV and to a page with charts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use winback_bus::{Log, Place, between};
+use winback_bus::{Log, Place, Record, Stamp, between};
 use winback_campaign::{Bundle, Files};
-use winback_contract::{Partition, SourceKind, Span, Timestamp, Topic, TopicNames};
+use winback_contract::{Offset, Partition, SourceKind, Span, Timestamp, Topic, TopicNames};
 
 use super::check;
 use super::import::lines;
@@ -20,6 +20,7 @@ use crate::output::{self, Progress};
 use crate::run::findings::Findings;
 use crate::run::machine::Setup;
 use crate::run::quiet::Quiet;
+use crate::run::unread::{Unread, unread};
 use crate::run::{Machine, compare, page, report};
 
 /// How far out of order the input may be.
@@ -65,6 +66,23 @@ pub(super) struct Line {
     headers: Vec<(String, Vec<u8>)>,
 }
 
+impl Line {
+    /// The record of a topic that it was, with its number.
+    pub(super) fn into_record(self, topic: &str) -> (usize, Record) {
+        let record = Record {
+            topic: Arc::from(topic),
+            partition: self.partition,
+            offset: Offset(i64::try_from(self.number).unwrap_or(i64::MAX)),
+            time: self.at,
+            stamp: Stamp::Broker,
+            key: self.key.into_bytes(),
+            value: Some(self.text),
+            headers: self.headers,
+        };
+        (self.number, record)
+    }
+}
+
 /// Runs it.
 pub(crate) async fn run(arguments: Arguments, config: Option<&Config>) -> Result<(), Error> {
     let horizon = match &arguments.until {
@@ -95,13 +113,7 @@ pub(crate) async fn run(arguments: Arguments, config: Option<&Config>) -> Result
     let found = Findings::of(&machine.log, &names, &bundle, until);
     output::print(&by_day(&found.sums));
     output::print(&found.text());
-    let failed = machine.log.dump(&names.name(Topic::Failed)).len();
-    if failed > 0 {
-        output::note(&format!(
-            "{failed} of {} records could not be used",
-            events.len()
-        ));
-    }
+    let refused = tell(&unread(&machine.log, &names), &events);
     let mut difference = None;
     if let Some((files, bundle, _)) = &other {
         output::note("the other folder over the same events");
@@ -126,7 +138,34 @@ pub(crate) async fn run(arguments: Arguments, config: Option<&Config>) -> Result
             out.display()
         ));
     }
-    Ok(())
+    if refused == 0 {
+        Ok(())
+    } else {
+        Err(Error::Findings(format!(
+            "{refused} of {} records could not be used",
+            events.len()
+        )))
+    }
+}
+
+/// Most lines about what could not be read.
+const TOLD: usize = 20;
+
+/// Says what could not be read, and on which line; how many records were refused.
+fn tell(found: &[Unread], events: &[Line]) -> usize {
+    let mut numbers: HashMap<&[u8], usize> = HashMap::new();
+    for line in events {
+        numbers.entry(&line.text).or_insert(line.number);
+    }
+    for one in found.iter().take(TOLD) {
+        let place = numbers.get(one.payload.as_slice());
+        let place = place.map_or_else(|| "a record".to_owned(), |number| format!("line {number}"));
+        output::note(&format!("{place}: {}", one.text));
+    }
+    if found.len() > TOLD {
+        output::note(&format!("and {} more", found.len() - TOLD));
+    }
+    found.iter().filter(|one| !one.applied).count()
 }
 
 /// Plays the events on a machine of their own.

@@ -7,6 +7,7 @@ pub(crate) mod connect;
 pub(crate) mod coupons;
 pub(crate) mod customer;
 pub(crate) mod demo;
+pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod failed;
 pub(crate) mod health;

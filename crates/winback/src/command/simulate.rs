@@ -1,5 +1,6 @@
 //! `winback simulate DIR --events FILE`: one person's line of time for given events, with every "why not".
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde_json::Value;
@@ -8,6 +9,7 @@ use winback_contract::{Span, Timestamp};
 use crate::error::Error;
 use crate::output;
 use crate::run::case::{Case, USER, words};
+use crate::run::unread;
 
 /// Arguments of simulate.
 #[derive(clap::Args, Debug)]
@@ -54,23 +56,23 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
             })?;
         // All lines are of the one person of the simulation.
         body["userId"] = USER.into();
-        events.push((at, body));
+        events.push((at, number + 1, body));
     }
-    let Some((first, _)) = events.first() else {
+    let Some((first, ..)) = events.first() else {
         return Err(Error::Usage(format!(
             "{} holds no events",
             arguments.events.display()
         )));
     };
-    if !events.is_sorted_by_key(|(at, _)| *at) {
+    if !events.is_sorted_by_key(|(at, ..)| *at) {
         return Err(Error::Usage(
             "the events are not in order of `timestamp`".into(),
         ));
     }
-    let last = events.last().map_or(*first, |(at, _)| *at);
+    let last = events.last().map_or(*first, |(at, ..)| *at);
     let mut case = Case::new(&files, &bundle, USER, *first).await?;
     let mut lines: Vec<(Timestamp, u8, String)> = Vec::new();
-    for (at, body) in &events {
+    for (at, _, body) in &events {
         case.until(*at).await?;
         case.raw(body).await?;
         let name = body["event"]
@@ -97,8 +99,44 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
     for (at, _, line) in lines {
         output::print(&format!("{at}  {line}"));
     }
-    for failure in case.failures() {
-        output::print(&format!("could not be applied: {failure}"));
+    let file = arguments.events.display();
+    let mut told = BTreeSet::new();
+    for (_, number, body) in &events {
+        let name = body["event"].as_str().filter(|_| body["type"] == "track");
+        if let Some(text) = name
+            .and_then(unread::of_name)
+            .filter(|text| told.insert(text.clone()))
+        {
+            output::print(&format!("{file}:{number}: {text}"));
+        }
     }
-    Ok(())
+    let mut refused = 0;
+    for one in case.unread() {
+        refused += u32::from(!one.applied);
+        // The one that came; the simulation gives an id to those that have none.
+        let payload: Value = serde_json::from_slice(&one.payload).unwrap_or_default();
+        let same = |body: &Value, payload: &mut Value| {
+            if body["messageId"].is_null()
+                && let Some(payload) = payload.as_object_mut()
+            {
+                payload.remove("messageId");
+            }
+            body == payload
+        };
+        let line = events
+            .iter()
+            .find(|(_, _, body)| same(body, &mut payload.clone()));
+        let place = line.map_or_else(
+            || file.to_string(),
+            |(_, number, _)| format!("{file}:{number}"),
+        );
+        output::print(&format!("{place}: {}", one.text));
+    }
+    if refused == 0 {
+        Ok(())
+    } else {
+        Err(Error::Findings(format!(
+            "{refused} records could not be applied"
+        )))
+    }
 }

@@ -323,8 +323,8 @@ fn compare(
     start: Timestamp,
     bundle: &Bundle,
 ) -> Result<(), String> {
-    if let Some(failure) = case.failures().first() {
-        return Err(format!("an event could not be applied: {failure}"));
+    if let Some(unread) = case.unread().first() {
+        return Err(format!("an event could not be read: {}", unread.text));
     }
     let sent: Vec<_> = case
         .sent()

@@ -13,6 +13,7 @@ use winback_contract::{
 
 use super::machine::Setup;
 use super::quiet::Quiet;
+use super::unread::{Unread, unread};
 use super::{Machine, report};
 use crate::config::Config;
 use crate::error::Error;
@@ -145,20 +146,9 @@ impl Case {
         report::journeys(&self.machine.log, &self.config.names())
     }
 
-    /// What could not be applied.
-    pub(crate) fn failures(&self) -> Vec<String> {
-        let topic = self.config.names().name(winback_contract::Topic::Failed);
-        let failed = self
-            .machine
-            .log
-            .dump(&topic)
-            .into_iter()
-            .filter_map(|record| {
-                let bytes = record.value.unwrap_or_default();
-                let failed: winback_contract::Failed = serde_json::from_slice(&bytes).ok()?;
-                Some(format!("{}: {}", failed.reason, failed.detail))
-            });
-        failed.collect()
+    /// What could not be read.
+    pub(crate) fn unread(&self) -> Vec<Unread> {
+        unread(&self.machine.log, &self.config.names())
     }
 
     /// Messages that went out, in order.

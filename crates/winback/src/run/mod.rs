@@ -9,6 +9,7 @@ pub(crate) mod page;
 pub(crate) mod quiet;
 pub(crate) mod report;
 pub(crate) mod story;
+pub(crate) mod unread;
 pub(crate) mod uplift;
 
 pub(crate) use machine::Machine;

@@ -1,0 +1,94 @@
+//! `winback events FILE|kafka:TOPIC`: what a shop's stream looks like to winback, as a text for the storefront's developers.
+//! The first command a new shop runs; nothing is changed, and no value of a customer is shown.
+
+mod survey;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use winback_bus::{Record, Stamp};
+use winback_contract::{Currency, Offset, Partition, Timestamp};
+use winback_ingest::customs::Customs;
+
+use super::import::lines;
+use crate::config::Config;
+use crate::error::Error;
+use crate::folder;
+use crate::output;
+use survey::Survey;
+
+/// Of which events.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Arguments {
+    /// A file of JSON lines, or kafka:TOPIC for what a topic still holds
+    from: String,
+    /// The folder of campaigns, for currency, zone, locale and topics of its Policy
+    #[arg(long)]
+    folder: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// Whether Kafka is asked.
+    pub(crate) fn needs_config(&self) -> bool {
+        self.from.starts_with("kafka:")
+    }
+}
+
+/// Runs it.
+pub(crate) async fn run(arguments: Arguments, config: Option<&Config>) -> Result<(), Error> {
+    let embedded = Config::embedded()?;
+    let settings = config.unwrap_or(&embedded);
+    let customs = customs(arguments.folder.as_deref(), settings.shop.currency)?;
+    let mut survey = Survey::new(customs, settings.ingest.max_bytes);
+    match (arguments.from.strip_prefix("kafka:"), config) {
+        (Some(topic), Some(config)) => {
+            let log = super::connect::kafka(config)?;
+            for line in super::backtest::retained(&log, topic).await? {
+                let (number, record) = line.into_record(topic);
+                survey.take(number, &record, Some(record.time));
+            }
+        }
+        _ => {
+            for (index, line) in lines(Path::new(&arguments.from))?.enumerate() {
+                let text = line?;
+                if !text.trim().is_empty() {
+                    survey.take(index + 1, &record(text.into_bytes()), None);
+                }
+            }
+        }
+    }
+    output::print(&survey.text());
+    if survey.refused() == 0 {
+        Ok(())
+    } else {
+        Err(Error::Findings(format!(
+            "{} records would be refused",
+            survey.refused()
+        )))
+    }
+}
+
+/// How the shop writes, as its Policy says; without a folder by the config alone.
+fn customs(folder: Option<&Path>, currency: Currency) -> Result<Customs, Error> {
+    let Some(folder) = folder else {
+        return Ok(Customs::new(currency));
+    };
+    match folder::compile(folder)?.1 {
+        Ok((bundle, _)) => Ok(Customs::of(&bundle.policy)),
+        Err(report) => Err(Error::Findings(report.to_string())),
+    }
+}
+
+fn record(value: Vec<u8>) -> Record {
+    Record {
+        topic: Arc::from("file"),
+        partition: Partition(0),
+        offset: Offset(0),
+        // A file tells no arrival: nothing in it is of the future.
+        time: Timestamp::NEVER,
+        stamp: Stamp::Broker,
+        key: Vec::new(),
+        value: Some(value),
+        headers: Vec::new(),
+    }
+}
