@@ -143,6 +143,9 @@ pub struct ConsentChange {
     pub topic: Option<String>,
     /// The new status.
     pub status: ConsentStatus,
+    /// Whether it is about every channel: a "no" that names none, or none of ours.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub every: bool,
 }
 
 /// Something the shop told everybody.

@@ -103,7 +103,10 @@ pub enum Body {
     /// What is said of an address, for its profile or for somebody who holds it.
     Address(Box<AddressNews>),
     /// Somebody who held the address `to` was erased: what was said of it is forgotten, unless others hold it.
-    AddressForgotten,
+    AddressForgotten {
+        /// Who held it.
+        holder: CustomerId,
+    },
     /// A conversion or a consent that names an address which `to` holds.
     AtAddress(Box<Event>),
     /// An outcome for a message that moved to `to` with its journey.
@@ -137,7 +140,14 @@ impl EventRecord {
     /// The version in which a body is written: the oldest that can say it.
     pub fn version_of(body: &Body) -> u8 {
         match body {
-            Body::Address(_) | Body::AddressForgotten | Body::AtAddress(_) => Self::ADDRESS,
+            Body::Address(_) | Body::AddressForgotten { .. } | Body::AtAddress(_) => Self::ADDRESS,
+            // A state of version 4, which a release that reads records of version 1 does not.
+            Body::Handover { state, .. }
+                if state.0.first().is_some_and(|version| *version >= 4) =>
+            {
+                Self::ADDRESS
+            }
+            Body::Handover { .. } => Self::VERSION,
             Body::Erased => Self::ERASED,
             _ => Self::VERSION,
         }

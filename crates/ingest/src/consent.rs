@@ -7,29 +7,44 @@ use crate::notes::Why;
 use crate::values::flag::flag;
 use crate::values::words;
 
-/// The change, if the event is one.
+/// The change, if the event is one that can be made. What nobody understands is never a yes.
 pub(crate) fn change(name: &str, fields: &Fields<'_>) -> Option<ConsentChange> {
     let status = match name {
         "Consent Updated" => status(fields),
         "Unsubscribed" | "Email Marked as Spam" => ConsentStatus::Denied,
         _ => return None,
     };
-    let channel = match fields.text("channel") {
-        Some(word) => words::channel(&word).unwrap_or_else(|| {
-            fields.note("channel", Why::UnknownWord);
-            Channel::Email
-        }),
-        None => {
-            if name == "Consent Updated" {
-                fields.note("channel", Why::Missing);
-            }
-            Channel::Email
+    let is_no = status == ConsentStatus::Denied;
+    let said = fields.text("channel");
+    let channel = said.as_deref().and_then(words::channel);
+    let (channel, every) = match (channel, said) {
+        (Some(channel), _) => (channel, false),
+        // These are of mail.
+        (None, None) if name != "Consent Updated" => (Channel::Email, false),
+        (None, said) => {
+            let why = if said.is_some() {
+                Why::UnknownWord
+            } else {
+                Why::Missing
+            };
+            fields.note("channel", why);
+            // A no that names no channel of ours may mean any of them; a yes means none.
+            (is_no.then_some(Channel::Email)?, true)
         }
     };
+    let is_odd_topic = fields
+        .map
+        .get("topic")
+        .is_some_and(|topic| !topic.is_null() && !topic.is_string() && !topic.is_number());
+    if is_odd_topic && !is_no {
+        fields.note("topic", Why::Unreadable);
+        return None;
+    }
     Some(ConsentChange {
         channel,
         topic: topic(fields, status),
         status,
+        every,
     })
 }
 

@@ -23,11 +23,17 @@ pub(crate) fn products(
             fields.note("products", Why::TooMany);
         }
         let lines = list.iter().enumerate().take(PRODUCTS);
-        return Some(
-            lines
-                .filter_map(|(index, value)| line(fields, index, value, currency))
-                .collect(),
-        );
+        let read: Vec<Line> = lines
+            .map(|(index, value)| line(fields, index, value, currency))
+            .collect();
+        // Lines of which none can be read are no empty list.
+        let is_unread = read.iter().any(|line| matches!(line, Line::Unread))
+            && !read.iter().any(|line| matches!(line, Line::Is(_)));
+        let products = read.into_iter().filter_map(|line| match line {
+            Line::Is(product) => Some(*product),
+            Line::Nothing | Line::Unread => None,
+        });
+        return (!is_unread).then(|| products.collect());
     }
     let is_product = known.is_some_and(|spec| spec.product);
     let one = || {
@@ -41,18 +47,21 @@ pub(crate) fn products(
     is_product.then(|| one().into_iter().collect())
 }
 
-fn line(
-    fields: &Fields<'_>,
-    index: usize,
-    value: &Value,
-    currency: Option<Currency>,
-) -> Option<Product> {
+/// One entry of a list.
+enum Line {
+    Is(Box<Product>),
+    /// Of quantity 0: it is no line.
+    Nothing,
+    Unread,
+}
+
+fn line(fields: &Fields<'_>, index: usize, value: &Value, currency: Option<Currency>) -> Line {
     let place = format!("products[{index}].");
     let map = match value {
         Value::Object(map) => product_names(map),
         _ => {
             fields.note(&format!("products[{index}]"), Why::Unreadable);
-            return None;
+            return Line::Unread;
         }
     };
     let own = Fields {
@@ -63,13 +72,15 @@ fn line(
     // A line of nothing is no line.
     let is_nothing = own.map.get("quantity").is_some() && own.count("quantity") == Some(0);
     if is_nothing {
-        return None;
+        return Line::Nothing;
     }
-    let product = product(&own, currency);
-    if product.is_none() {
-        fields.note(&format!("products[{index}]"), Why::Unreadable);
+    match product(&own, currency) {
+        Some(product) => Line::Is(Box::new(product)),
+        None => {
+            fields.note(&format!("products[{index}]"), Why::Unreadable);
+            Line::Unread
+        }
     }
-    product
 }
 
 fn product(own: &Fields<'_>, currency: Option<Currency>) -> Option<Product> {

@@ -54,6 +54,7 @@ impl Published {
         }
         let files = self.active.and_then(|hash| self.files.get(&hash));
         let Some(bundle) = files.and_then(Bundle::lenient) else {
+            tracing::error!(bundle = ?self.active, "the Policy that became active is not here: currency, zone and locale stay as they were");
             return Ok(None);
         };
         Ok(Some(Customs::of(&bundle.policy)))

@@ -4,6 +4,7 @@
 //! what arrives twice is dropped by its position (INV-3).
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -169,7 +170,12 @@ impl Service {
             self.customs = customs;
         }
         if !self.published.has_caught_up() {
-            // How the shop writes its numbers is known before the first of them.
+            // How the shop writes its numbers is known before the first of them. The group is served meanwhile.
+            let polled = self.member.poll(0, Duration::ZERO).await?;
+            self.ledger.revoke(&polled.assignments);
+            if !wait.is_zero() {
+                clock::pause(wait).await;
+            }
             return Ok(1);
         }
         if let Some(catalogue) = &mut self.catalogue
@@ -220,7 +226,13 @@ impl Service {
     }
 
     fn take(&mut self, record: &Record) -> Result<(), Error> {
-        match self.events_of(record) {
+        // A fault of our own costs the record that meets it, not the process.
+        let read = catch_unwind(AssertUnwindSafe(|| self.events_of(record)));
+        let read = read.unwrap_or_else(|_| {
+            let reason = FailedReason::Panicked;
+            Err(Refusal::new(reason, reason.explanation()))
+        });
+        match read {
             Ok(records) => {
                 for event in records {
                     let value = serde_json::to_vec(&event).map_err(|error| {
@@ -415,6 +427,12 @@ impl Service {
         let mut outage = Outage::default();
         while !shutdown.is_raised() {
             match self.step(Duration::from_millis(50)).await {
+                Ok(_) if !self.published.has_caught_up() => {
+                    health.not_ready(
+                        &part,
+                        "it reads what is published: the campaigns topic says nothing yet",
+                    );
+                }
                 Ok(_) => match self.ledger.stands() {
                     None => {
                         outage.over(&part);

@@ -431,3 +431,62 @@ fn who_says_no_is_understood() {
         );
     }
 }
+
+/// What nobody understands is never a yes, and a no that names no channel of ours may mean any.
+#[test]
+fn a_consent_that_is_not_understood_opens_nothing() {
+    let says = |properties: Value| {
+        let body = json!({ "type": "track", "event": "Consent Updated", "userId": "u", "properties": properties });
+        let consent = read(&body, &[]).unwrap().consent;
+        consent.map(|consent| {
+            (
+                format!("{:?}", consent.status),
+                consent.channel.as_str(),
+                consent.every,
+                consent.topic,
+            )
+        })
+    };
+    for yes in [
+        json!({ "channel": "postal", "status": "granted" }),
+        json!({ "status": "granted" }),
+        json!({ "channel": "all", "status": "granted" }),
+        json!({ "channel": "email", "status": "granted", "topic": ["promo"] }),
+    ] {
+        assert_eq!(says(yes.clone()), None, "{yes}");
+    }
+    for no in [
+        json!({ "channel": "all", "status": "denied" }),
+        json!({ "channel": "marketing", "status": "unsubscribed" }),
+        json!({ "status": "denied" }),
+    ] {
+        let (status, _, every, _) = says(no.clone()).unwrap();
+        assert_eq!((status.as_str(), every), ("Denied", true), "{no}");
+    }
+    let whole = says(json!({ "channel": "sms", "status": "denied", "topic": { "a": 1 } })).unwrap();
+    assert_eq!(whole, ("Denied".into(), "sms", false, None));
+}
+
+/// Lines of which none can be read are no empty cart: that would end what the customer left.
+#[test]
+fn a_cart_that_can_not_be_read_is_not_empty() {
+    let name = |products: Value| {
+        let body = json!({ "type": "track", "event": "Cart Updated", "userId": "u", "properties": { "cart_id": "c", "products": products } });
+        read(&body, &[]).unwrap().name
+    };
+    for unread in [
+        json!("x"),
+        json!([{ "name": "x" }]),
+        json!(["p1", "p2"]),
+        json!(7),
+    ] {
+        assert_eq!(name(unread.clone()), "Cart Viewed", "{unread}");
+    }
+    for empty in [json!([]), json!([{ "product_id": "p", "quantity": 0 }])] {
+        assert_eq!(name(empty.clone()), "Cart Updated", "{empty}");
+    }
+    assert_eq!(
+        name(json!([{ "product_id": "p" }, "broken"])),
+        "Cart Updated"
+    );
+}

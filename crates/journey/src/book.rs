@@ -10,7 +10,7 @@ use winback_contract::{
 use crate::customer::{Booking, Customer, limit};
 use crate::decide;
 use crate::effects::{Count, Effects, GrantChange};
-use crate::eligibility::{is_replaced, tied};
+use crate::eligibility::{ends_by_order, is_replaced, tied};
 use crate::end::end;
 use crate::program::settle;
 use crate::records::{keep, record};
@@ -302,7 +302,10 @@ fn refusal(
     let campaign = world.bundles.campaign(journey.bundle, &journey.campaign)?;
     let policy = &world.active?.policy;
     let topic = policy.topics.get(&campaign.topic)?;
-    decide::channel::choose(customer, journey, &[channel], &campaign.topic, topic).err()
+    let bundle = world.active?;
+    let rule = (campaign.topic.as_str(), topic);
+    let stops = ends_by_order(campaign, bundle);
+    decide::channel::choose(customer, journey, &[channel], rule, stops).err()
 }
 
 /// Whether messages of a journey count towards caps.

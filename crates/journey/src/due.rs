@@ -56,11 +56,40 @@ pub(crate) fn is_idle(customer: &Customer) -> bool {
     customer.messages.is_empty() && customer.journeys.iter().all(waits_for_date)
 }
 
+/// Whether nothing is left of a profile but what addresses were refused: a desk, or what [`forget`] leaves.
+fn is_refusal_alone(customer: &Customer) -> bool {
+    let profile = &customer.profile;
+    let has_address =
+        profile.is_known() || profile.push_token.is_some() || profile.telegram_id.is_some();
+    has_refusal(customer) && !has_address && customer.orders.count == 0
+}
+
+fn has_refusal(customer: &Customer) -> bool {
+    let words = &customer.addresses.words;
+    words.iter().any(|word| closes(word.standing))
+}
+
+/// The profile is forgotten: nothing is left of it, but what its addresses were refused. False where that is nothing.
+pub(crate) fn forget(customer: &mut Customer) -> bool {
+    if !has_refusal(customer) {
+        return false;
+    }
+    let mut addresses = std::mem::take(&mut customer.addresses);
+    addresses.words.retain(|word| closes(word.standing));
+    addresses.former.clear();
+    *customer = Customer {
+        addresses,
+        forward: customer.forward,
+        scheduled: customer.scheduled,
+        ..Customer::default()
+    };
+    true
+}
+
 /// When the profile may be forgotten.
 pub fn retention(customer: &Customer, limits: &Limits) -> Timestamp {
-    // What an address was refused is never forgotten (INV-11).
-    let is_no = |word: &crate::address::Word| closes(word.standing);
-    if customer.addresses.words.iter().any(is_no) {
+    // What an address was refused is never forgotten (INV-11); the person beside it is.
+    if is_refusal_alone(customer) {
         return Timestamp::NEVER;
     }
     let last = [

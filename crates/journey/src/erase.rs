@@ -22,7 +22,7 @@ pub(crate) fn erase(
     out: &mut Effects,
 ) {
     if let Some(mark) = customer.forward {
-        desk::forget(customer);
+        desk::forget(customer, mark.owner);
         out.forwards.push(Forward {
             to: mark.owner,
             id: record.id,
@@ -61,7 +61,9 @@ pub(crate) fn erase(
             kind: SourceKind::Live,
             arrival: record.arrival,
             at: record.at,
-            body: Body::AddressForgotten,
+            body: Body::AddressForgotten {
+                holder: world.customer,
+            },
         });
     }
     out.count(Count::Applied);

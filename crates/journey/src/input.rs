@@ -4,7 +4,8 @@
 //! starts arm new ones. Late and historical events change state and arm nothing at once (INV-8 names each case).
 
 use winback_contract::{
-    Body, CustomerId, Event, EventRecord, IdentityKind, SourceKind, Span, Standing, spec,
+    Body, Channel, ConsentChange, CustomerId, Event, EventRecord, IdentityKind, SourceKind, Span,
+    Standing, spec,
 };
 
 use crate::activate::activate;
@@ -52,7 +53,7 @@ pub fn apply(customer: &mut Customer, record: &EventRecord, world: &World<'_>) -
             merge::repoint(customer, (*owner, *owner_kind), &mut out);
         }
         (Body::Address(news), _) => desk::told(customer, news, record, world, &mut out),
-        (Body::AddressForgotten, _) => desk::forget(customer),
+        (Body::AddressForgotten { holder }, _) => desk::forget(customer, *holder),
         (Body::Copy(event), Some(mark)) if desk::is_desk(mark.kind) => {
             desk::copied(customer, event, mark, record, world, &mut out);
         }
@@ -266,7 +267,7 @@ fn storefront(
     }
     if own && event.name == "Email Bounced" {
         let bounced = person::Report {
-            channel: winback_contract::Channel::Email,
+            channel: Channel::Email,
             topic: None,
             standing: Standing::Unreachable,
             clocks: desk::clocks(record),
@@ -321,7 +322,32 @@ fn consented(
     world: &World<'_>,
     out: &mut Effects,
 ) {
-    let Some(change) = &event.consent else { return };
+    let Some(said) = &event.consent else { return };
+    let channels: &[Channel] = if said.every {
+        &Channel::ALL
+    } else {
+        std::slice::from_ref(&said.channel)
+    };
+    for channel in channels {
+        let change = ConsentChange {
+            channel: *channel,
+            every: false,
+            ..said.clone()
+        };
+        consented_to(customer, record, event, &change, role, world, out);
+    }
+}
+
+/// The same of one channel.
+fn consented_to(
+    customer: &mut Customer,
+    record: &EventRecord,
+    event: &Event,
+    change: &ConsentChange,
+    role: Role,
+    world: &World<'_>,
+    out: &mut Effects,
+) {
     let clocks = desk::clocks(record);
     let other = |known: &Option<String>, named: &Option<String>| {
         known.is_some() && named.is_some() && known != named
@@ -335,7 +361,7 @@ fn consented(
         return;
     };
     let kinds = [IdentityKind::Email, IdentityKind::Phone];
-    let words = kinds.map(|kind| desk::said_of(event, kind, record));
+    let words = kinds.map(|kind| desk::said_of(event, change, kind, record));
     if words.iter().flatten().next().is_none() && role == Role::Own {
         // It names no address: it is about the one that is known, whose profile has no copy of it.
         let said = person::Report {

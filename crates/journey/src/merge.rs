@@ -35,6 +35,10 @@ pub(crate) fn link(
     if is_desk {
         desk::hold(customer, owner, out);
     }
+    if customer.forward.is_some() {
+        // It is in use: its retention begins anew.
+        customer.last_activity = customer.last_activity.max(Some(record.arrival));
+    }
     if let Some(mark) = &mut customer.forward {
         // History went to the first owner; from now on events go to the newest.
         mark.owner = owner;
@@ -143,6 +147,10 @@ pub(crate) fn absorb(
         .any(|absorbed| absorbed.customer == from)
     {
         out.count(Count::Duplicate);
+        // A desk that was forgotten and is known anew: what was refused there meanwhile is no repeat.
+        if let Ok(other) = decode(&state.0) {
+            refusals(customer, &other, out);
+        }
         return;
     }
     let Ok(other) = decode(&state.0) else {
@@ -190,6 +198,18 @@ pub(crate) fn absorb(
     crate::start::date::arm_dates(customer, arrival, world, out);
 }
 
+/// What another profile was told of consents and addresses.
+fn refusals(customer: &mut Customer, other: &Customer, out: &mut Effects) {
+    for consent in &other.consents {
+        if remember(customer, consent.clone()) == Remembered::Truncated {
+            out.count(Count::Truncated);
+        }
+    }
+    for word in &other.addresses.words {
+        remember_word(customer, word.clone());
+    }
+}
+
 fn fill(customer: &mut Customer, other: &Customer, out: &mut Effects) {
     let (mine, theirs) = (&mut customer.profile, &other.profile);
     for (kept, new) in [
@@ -222,14 +242,7 @@ fn fill(customer: &mut Customer, other: &Customer, out: &mut Effects) {
         .flatten()
         .min();
     customer.last_activity = customer.last_activity.max(other.last_activity);
-    for consent in &other.consents {
-        if remember(customer, consent.clone()) == Remembered::Truncated {
-            out.count(Count::Truncated);
-        }
-    }
-    for word in &other.addresses.words {
-        remember_word(customer, word.clone());
-    }
+    refusals(customer, other, out);
     for bought in &other.bought {
         Customer::push_bounded(&mut customer.bought, *bought, limit::BOUGHT_CARTS);
     }
@@ -292,10 +305,19 @@ fn fill(customer: &mut Customer, other: &Customer, out: &mut Effects) {
 
 fn orders(customer: &mut Customer, other: &Customer) {
     let (mine, theirs) = (&mut customer.orders, &other.orders);
+    // Cancelled ones are counted by neither.
+    let is_off =
+        |order: &crate::behaviour::OrderFacts| order.status.as_deref() == Some("cancelled");
+    let off: Vec<u64> = theirs
+        .list
+        .iter()
+        .filter(|order| is_off(order))
+        .map(|order| EventId::of_message_id(&order.id).short())
+        .collect();
     let known = theirs
         .recent
         .iter()
-        .filter(|id| mine.recent.contains(id))
+        .filter(|id| mine.recent.contains(id) && !off.contains(id))
         .count();
     let known = u32::try_from(known).unwrap_or(u32::MAX);
     let fresh = theirs.count.saturating_sub(known);
@@ -308,8 +330,8 @@ fn orders(customer: &mut Customer, other: &Customer) {
                 .list
                 .iter()
                 .filter(|order| {
-                    mine.recent
-                        .contains(&EventId::of_message_id(&order.id).short())
+                    let id = EventId::of_message_id(&order.id).short();
+                    mine.recent.contains(&id) && !off.contains(&id)
                 })
                 .collect();
             let sums: i64 = both

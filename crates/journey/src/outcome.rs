@@ -94,6 +94,7 @@ fn deny(customer: &mut Customer, outcome: &Outcome, out: &mut Effects) {
         channel: outcome.channel,
         topic: None,
         status: ConsentStatus::Denied,
+        every: false,
     };
     consent(customer, &change, (outcome.at, outcome.at), out);
 }

@@ -9,7 +9,7 @@ use crate::backoff::backoff;
 use crate::book;
 use crate::codec::encode;
 use crate::customer::Customer;
-use crate::due::{is_idle, ready_at, retention};
+use crate::due::{forget, is_idle, ready_at, retention};
 use crate::effects::{Count, Effects};
 use crate::eligibility::reentry_allows;
 use crate::end::end;
@@ -46,7 +46,7 @@ pub fn tick(
 ) -> Effects {
     let mut out = Effects::default();
     if retention(customer, world.limits) <= now && is_idle(customer) {
-        out.delete = true;
+        out.delete = !forget(customer);
         return out;
     }
     if customer.forward.is_some() {

@@ -47,6 +47,11 @@ impl Outbox {
         self.lanes.len()
     }
 
+    /// Entries of the store's list, also those that are acknowledged behind one that is not: they are trimmed after it.
+    pub fn held(&self) -> usize {
+        usize::try_from(self.lanes.next_number() - self.front).unwrap_or(usize::MAX)
+    }
+
     /// Whether all are acknowledged.
     pub fn is_empty(&self) -> bool {
         self.lanes.is_empty()

@@ -128,3 +128,45 @@ async fn an_outbox_that_is_full_takes_nothing_more() {
     })
     .await;
 }
+
+/// Also what was taken behind an entry that was not lies in the store's list until then: it is bounded with it.
+#[tokio::test]
+async fn a_list_that_can_not_be_trimmed_is_bounded() {
+    let mut stage = Stage::new().await;
+    stage.rounds().await;
+    let sick = Place::new(&names().name(Topic::Events), Partition(1));
+    stage.log.lead(&sick, false);
+    // One entry that is not taken, and many behind it that are.
+    hand_over(&stage, who(0, 1), who(1, 1), 1).await;
+    until(&mut stage, "the handover is committed", async |stage| {
+        stage.applied(0).await == 2
+    })
+    .await;
+    let most = i64::try_from(super::tests::config().batch).unwrap();
+    for offset in 2..=2 * most {
+        let number = u8::try_from(offset).unwrap();
+        // Each is handed over within its own partition.
+        let mut record = stage
+            .order(who(0, number), offset, &format!("o{offset}"))
+            .await;
+        let link = Body::Link {
+            owner: who(0, 255),
+            owner_kind: IdentityKind::User,
+            kind: IdentityKind::Anonymous,
+        };
+        record["body"] = serde_json::to_value(link).unwrap();
+        record["source"]["index"] = 1.into();
+        stage.put(Topic::Events, 0, &record).await;
+    }
+    for _ in 0..20 {
+        stage.rounds().await;
+    }
+    let list = stage.store.outbox(Partition(0)).await.unwrap().len() as i64;
+    assert!((most..4 * most).contains(&list), "{list} entries");
+    stage.log.lead(&sick, true);
+    until(&mut stage, "all is passed on", async |stage| {
+        stage.store.outbox(Partition(0)).await.unwrap().is_empty()
+            && stage.service.stands().is_none()
+    })
+    .await;
+}

@@ -137,7 +137,7 @@ impl Owned {
 
     /// Whether there is something to do that need not be waited for.
     pub fn has_work(&self, bundles: &Bundles, most: usize) -> bool {
-        let has_room = self.outbox.len() < most;
+        let has_room = self.outbox.slow().is_none() || self.outbox.held() < most;
         self.outbox.can_go_on()
             || has_room && (self.outbox.sent() > 0 || self.can_go_on(bundles) && self.has_input())
     }

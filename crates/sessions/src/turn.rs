@@ -63,7 +63,7 @@ impl Owned {
     /// [`Error::Fenced`] when the partition is lost; the caller drops it.
     pub async fn turn(&mut self, shared: &Shared, frontier: Timestamp) -> Result<usize, Error> {
         self.produce(shared).await?;
-        if self.outbox.len() >= shared.config.batch {
+        if self.outbox.slow().is_some() && self.outbox.held() >= shared.config.batch {
             // What the log does not take is bounded (INV-12).
             return Ok(0);
         }

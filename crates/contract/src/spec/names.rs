@@ -41,6 +41,33 @@ fn table() -> &'static HashMap<String, &'static EventSpec> {
     })
 }
 
+/// What tools put before a name. Another word may say that it is quite another thing: `failed.purchase`.
+const TOOLS: &[&str] = &[
+    "ecommerce",
+    "e-commerce",
+    "commerce",
+    "shop",
+    "store",
+    "event",
+    "events",
+    "track",
+    "custom",
+    "web",
+    "app",
+    "mobile",
+    "site",
+    "braze",
+    "segment",
+    "analytics",
+    "ga4",
+    "gtm",
+    "shopify",
+    "woocommerce",
+    "magento",
+    "klaviyo",
+    "rudderstack",
+];
+
 /// Finds an event by its canonical name or an alias.
 pub fn lookup(name: &str) -> Option<&'static EventSpec> {
     let exact = || {
@@ -56,8 +83,9 @@ pub fn lookup(name: &str) -> Option<&'static EventSpec> {
         .or_else(|| table().get(&key(name)).copied())
         .or_else(|| {
             // A name with its tool's own in front: `ecommerce.order_placed`, `shop/Order Placed`.
-            let (_, last) = name.rsplit_once(['.', '/', ':'])?;
-            lookup(last)
+            let (before, last) = name.rsplit_once(['.', '/', ':'])?;
+            let is_tool = TOOLS.contains(&before.to_lowercase().as_str());
+            is_tool.then(|| lookup(last)).flatten()
         })
 }
 
@@ -73,6 +101,8 @@ pub fn nearest(name: &str) -> Option<&'static str> {
     let most = if written.len() < 8 { 1 } else { 2 };
     table()
         .iter()
+        // Nearly all are told apart by their lengths: every record with a name of the shop's own is asked about.
+        .filter(|(known, _)| known.len().abs_diff(written.len()) <= 2 * most)
         .map(|(known, spec)| (distance(&written, known), spec.name))
         .filter(|(distance, _)| *distance <= most)
         .min()
@@ -124,6 +154,7 @@ mod tests {
             Some("Products Searched")
         );
         assert_eq!(lookup("Order Compleet"), None);
+        assert_eq!(lookup("failed.purchase"), None);
         assert!(
             is_derived("cart_emptied") && is_derived("Emptied Cart") && !is_derived("Cart Updated")
         );

@@ -44,7 +44,7 @@ fn written(text: &str, zone: &TimeZone) -> Option<Timestamp> {
         None => (text, zone),
     };
     // A date alone is a day, not a moment.
-    let has_time = text.len() > 10 && text[10..].contains(':');
+    let has_time = text.get(10..).is_some_and(|rest| rest.contains(':'));
     let local: DateTime = has_time
         .then(|| text.replacen(' ', "T", 1).parse().ok())
         .flatten()?;
@@ -87,6 +87,8 @@ mod tests {
             (json!("2026-03-01"), None),
             (json!("2026-03-01T12:00:27.029:Z"), None),
             (json!("yesterday"), None),
+            (json!("14 марта 2026, 12:00"), None),
+            (json!("2026‑03‑01 12:00"), None),
             (json!(42), None),
             (json!(true), None),
         ] {

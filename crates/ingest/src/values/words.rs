@@ -2,7 +2,7 @@
 
 use winback_contract::{Channel, ConsentStatus};
 
-/// Texts that programs write where they know nobody (config: `ingest.nobody` adds to them).
+/// Texts that programs write where they know nobody.
 pub const NOBODY: &[&str] = &[
     "undefined",
     "null",

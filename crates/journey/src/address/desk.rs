@@ -2,8 +2,8 @@
 //! passes on what is said of it, and what was ordered with it (INV-5, INV-11).
 
 use winback_contract::{
-    AddressId, AddressNews, Body, CustomerId, Event, EventRecord, IdentityKind, SourceKind,
-    Timestamp,
+    AddressId, AddressNews, Body, Channel, ConsentChange, CustomerId, Event, EventRecord,
+    IdentityKind, SourceKind, Timestamp,
 };
 
 use crate::address::person::{note, standing, tell};
@@ -74,7 +74,14 @@ pub(crate) fn told(
             return;
         }
         (true, _) => customer.profile.created_at = customer.profile.created_at.or(Some(record.at)),
-        (false, None) => {}
+        (false, None) => {
+            // Whoever was erased and does not hold the address again is told nothing of it.
+            let current = customer.profile.address(news.channel).map(AddressId::of);
+            if customer.erased.is_some() && current != Some(news.address) {
+                out.count(Count::Late);
+                return;
+            }
+        }
     }
     out.count(Count::Applied);
     let word = Word {
@@ -93,9 +100,13 @@ pub(crate) fn told(
     }
 }
 
-/// The person who held it was erased: nothing is kept of the address, unless somebody else holds it too.
-pub(crate) fn forget(customer: &mut Customer) {
-    if customer.forward.is_some() && customer.addresses.holders.len() <= 1 {
+/// Somebody who held it was erased: nothing is kept of the address, unless somebody else holds it too.
+pub(crate) fn forget(customer: &mut Customer, holder: CustomerId) {
+    if customer.forward.is_none() {
+        return;
+    }
+    customer.addresses.holders.retain(|known| *known != holder);
+    if customer.addresses.holders.is_empty() {
         customer.addresses.words.clear();
     }
 }
@@ -109,7 +120,8 @@ pub(crate) fn copied(
     world: &World<'_>,
     out: &mut Effects,
 ) {
-    if let Some(word) = said_of(event, mark.kind, record) {
+    customer.last_activity = customer.last_activity.max(Some(record.arrival));
+    for word in all_said_of(event, mark.kind, record) {
         note(customer, word, out);
     }
     let done_by = event
@@ -134,9 +146,31 @@ pub(crate) fn copied(
     }
 }
 
-/// What an event's consent says of its address of a kind.
-pub(crate) fn said_of(event: &Event, kind: IdentityKind, record: &EventRecord) -> Option<Word> {
-    let change = event.consent.as_ref()?;
+/// What an event's consent says of its address of a kind, on every channel it is about.
+fn all_said_of(event: &Event, kind: IdentityKind, record: &EventRecord) -> Vec<Word> {
+    let Some(said) = &event.consent else {
+        return Vec::new();
+    };
+    let about = |channel: &Channel| said.every || *channel == said.channel;
+    let channels = Channel::ALL.into_iter().filter(about);
+    channels
+        .filter_map(|channel| {
+            let change = ConsentChange {
+                channel,
+                ..said.clone()
+            };
+            said_of(event, &change, kind, record)
+        })
+        .collect()
+}
+
+/// What a change of consent says of an event's address of a kind.
+pub(crate) fn said_of(
+    event: &Event,
+    change: &ConsentChange,
+    kind: IdentityKind,
+    record: &EventRecord,
+) -> Option<Word> {
     if kind_of(change.channel) != Some(kind) {
         return None;
     }

@@ -23,8 +23,8 @@ pub(crate) fn choose(
     customer: &Customer,
     journey: &Journey,
     channels: &[Channel],
-    topic: &str,
-    rule: &TopicRule,
+    (topic, rule): (&str, &TopicRule),
+    is_stopped_by_orders: bool,
 ) -> Result<Channel, Reason> {
     let mut nearest = Reason::NoAddress;
     for channel in channels {
@@ -32,7 +32,7 @@ pub(crate) fn choose(
             Reason::NoAddress
         } else if journey.refused.contains(channel) {
             Reason::Refused
-        } else if is_bought(customer, journey, *channel) {
+        } else if is_stopped_by_orders && is_bought(customer, journey, *channel) {
             Reason::Converted
         } else if let Some(reason) = closed(customer, *channel, topic, rule) {
             reason

@@ -7,6 +7,7 @@ use winback_contract::{DueStep, Reason, Span, Timestamp, Trigger, Verdict, is_pa
 use crate::customer::{Customer, zone};
 use crate::decide::offer::{self, Judged};
 use crate::decide::{caps, channel, quiet};
+use crate::eligibility::ends_by_order;
 use crate::facts::Facts;
 use crate::state::Journey;
 
@@ -82,7 +83,13 @@ pub(crate) fn judge(
         return skip(Reason::NoStock);
     }
     let channels = channel::order(customer, part);
-    let channel = match channel::choose(customer, journey, &channels, &campaign.topic, topic) {
+    let channel = match channel::choose(
+        customer,
+        journey,
+        &channels,
+        (&campaign.topic, topic),
+        ends_by_order(campaign, active),
+    ) {
         Ok(channel) => channel,
         Err(reason) => return skip(reason),
     };

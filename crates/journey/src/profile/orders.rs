@@ -103,6 +103,8 @@ fn changed(customer: &mut Customer, happening: &Happening<'_>) {
     let order = &mut orders.list[place];
     let was_off = order.status.as_deref().is_some_and(is_cancelled);
     match event.name.as_str() {
+        // What is under way after all is not counted anew: only the shop's word for it opens an order again.
+        "Order Delivered" | "Order Shipped" if was_off => {}
         "Order Delivered" => {
             order.delivered_at = moment(event, "delivered_at").or(Some(happening.at));
             order.status = Some("delivered".into());
@@ -146,7 +148,10 @@ fn counted(customer: &Customer, place: usize) -> i64 {
 /// Other goods, another sum.
 fn edit(customer: &mut Customer, place: usize, happening: &Happening<'_>) {
     let event = happening.event;
-    if event.total.is_some() {
+    let status = customer.orders.list[place].status.as_deref();
+    // What went back stays back: most shops go on telling the first sum.
+    let is_refunded = status.is_some_and(|status| status.ends_with("refunded"));
+    if event.total.is_some() && !is_refunded {
         let before = counted(customer, place);
         customer.orders.list[place].total = event.total;
         let after = counted(customer, place);
@@ -155,13 +160,16 @@ fn edit(customer: &mut Customer, place: usize, happening: &Happening<'_>) {
     if !event.products.is_empty() {
         let at = customer.orders.list[place].placed_at;
         let products = touches(event, at);
+        // The lines of an order are known once: those of before go, and the others stay in the order of their time.
+        let before = std::mem::take(&mut customer.orders.list[place].products);
+        let bought = &mut customer.behaviour.bought;
+        bought.retain(|touch| {
+            touch.at != at || !before.iter().any(|old| old.product_id == touch.product_id)
+        });
         for touch in &products {
-            push(
-                &mut customer.behaviour.bought,
-                touch.clone(),
-                behaviour::limit::BOUGHT,
-            );
+            push(bought, touch.clone(), behaviour::limit::BOUGHT);
         }
+        bought.sort_by_key(|touch| touch.at);
         customer.orders.list[place].products = products;
     }
 }
@@ -173,11 +181,12 @@ fn refund(customer: &mut Customer, place: usize, happening: &Happening<'_>) {
         order.status = Some("refunded".into());
         return;
     };
-    let back = happening
-        .event
-        .total
-        .filter(|back| back.currency == left.currency && back.minor < left.minor);
-    let minor = back.map_or(left.minor, |back| back.minor.max(0));
+    // Some write what went back as a negative sum.
+    let said = happening.event.total;
+    let back = said
+        .filter(|back| back.currency == left.currency && back.minor != 0)
+        .map(|back| back.minor.saturating_abs());
+    let minor = back.map_or(left.minor, |back| back.min(left.minor));
     let before = counted(customer, place);
     let order = &mut customer.orders.list[place];
     order.total = Some(winback_contract::Money {

@@ -58,6 +58,7 @@ fn consent(channel: Channel, status: ConsentStatus) -> Event {
             channel,
             topic: None,
             status,
+            every: false,
         }),
         ..Event::default()
     }
@@ -318,31 +319,71 @@ fn of_many_holders_the_newest_are_told_and_the_rest_is_counted() {
     );
 }
 
-/// What an address was refused is kept as long as the address may come again, and goes with an erasure of its only holder.
+/// What an address was refused is kept as long as the address may come again, without the person beside it; it goes with the
+/// last who held it.
 #[test]
-fn a_refusal_outlives_everything_but_an_erasure() {
+fn a_refusal_outlives_the_person_but_not_an_erasure() {
     let mut town = Town::new(CART);
     let one = person("u1", MAIL);
     town.event(by(&one, consent(Channel::Email, ConsentStatus::Denied)));
-    let desk = town.of(&person("", MAIL));
-    let limits = crate::Limits::default();
-    let no = &desk.customer;
-    assert!(crate::next_due(no, &limits) > desk.now + Span::from_days(40_000));
-    let id = one.strongest().unwrap().customer("shop");
-    town.send(id, Body::Erased);
+    let years = Span::from_days(3_000);
+    town.wait(years);
+    let desk = &town.of(&person("", MAIL)).customer;
+    assert!(!desk.addresses.words.is_empty() && desk.forward.is_some());
+    let gone = &town.of(&one).customer;
     assert!(
-        town.of(&person("", MAIL))
-            .customer
-            .addresses
-            .words
-            .is_empty()
+        gone.profile == crate::customer::Profile::default(),
+        "the person is forgotten"
     );
-    // Somebody else holds it too: it is theirs as well.
+    let third = person("u3", MAIL);
+    town.event(by(&third, added("c1")));
+    town.wait(Span::from_hours(2));
+    assert_eq!(town.sent(&third), 0);
+    // Two hold it: what one was told goes when both are erased.
     let (mut town, one, two) = two();
     town.event(by(&one, consent(Channel::Email, ConsentStatus::Denied)));
-    let id = two.strongest().unwrap().customer("shop");
-    town.send(id, Body::Erased);
-    assert_eq!(town.of(&person("", MAIL)).customer.addresses.words.len(), 1);
+    for (who, left) in [(&two, 1), (&one, 0)] {
+        let id = who.strongest().unwrap().customer("shop");
+        town.send(id, Body::Erased);
+        assert_eq!(
+            town.of(&person("", MAIL)).customer.addresses.words.len(),
+            left
+        );
+        assert!(town.of(who).customer.addresses.words.is_empty());
+    }
+}
+
+/// Whoever wants nothing at all has said so of every channel.
+#[test]
+fn a_no_to_everything_closes_every_channel() {
+    let mut town = Town::new(CART);
+    let ann = with_phone("u1", MAIL);
+    let mut no = by(&ann, consent(Channel::Email, ConsentStatus::Denied));
+    if let Some(change) = &mut no.consent {
+        change.every = true;
+    }
+    town.event(no);
+    let customer = &town.of(&ann).customer;
+    for channel in [
+        Channel::Email,
+        Channel::Sms,
+        Channel::Whatsapp,
+        Channel::Push,
+    ] {
+        let denied = customer
+            .consents
+            .iter()
+            .any(|known| known.channel == channel && known.status == ConsentStatus::Denied);
+        assert!(denied, "{channel}");
+    }
+    // The other account with that number hears of it too.
+    let other = Identities {
+        email: None,
+        ..with_phone("u2", "")
+    };
+    town.event(by(&other, viewed()));
+    let words = &town.of(&other).customer.addresses.words;
+    assert!(words.iter().any(|word| word.channel == Channel::Sms));
 }
 
 /// Topics without end: what is kept is bounded, and no "no" gives way.

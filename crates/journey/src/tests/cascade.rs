@@ -149,6 +149,7 @@ fn withdrawn_consent_and_bad_addresses_stop() {
             channel: Channel::Email,
             topic: None,
             status,
+            every: false,
         }),
         ..Event::default()
     };

@@ -26,6 +26,7 @@ fn life() -> Life {
             channel: Channel::Sms,
             topic: None,
             status: ConsentStatus::Denied,
+            every: false,
         }),
         ..Event::default()
     });

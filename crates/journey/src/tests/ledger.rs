@@ -241,3 +241,19 @@ fn a_server_that_tells_of_a_person_is_no_visit() {
         assert_eq!(life.sent.len(), steps, "{passive}: {:?}", life.steps());
     }
 }
+
+/// The lines of an order are known once, however often the shop tells of it: rhythms are measured between orders.
+#[test]
+fn an_order_that_is_updated_is_bought_once() {
+    let mut life = Life::new(MORNING, &[CART]);
+    let with = |event: Event| Event {
+        products: vec![product(1_000)],
+        ..event
+    };
+    life.event(with(order("o1", 1_000)));
+    for status in ["paid", "packed", "sent"] {
+        life.wait(Span::from_mins(5));
+        life.event(with(later("Order Updated", "o1", None, Some(status))));
+    }
+    assert_eq!(life.customer.behaviour.bought.len(), 1);
+}

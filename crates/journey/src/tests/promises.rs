@@ -19,6 +19,7 @@ fn consent(channel: Channel, topic: Option<&str>, status: ConsentStatus) -> Even
             channel,
             topic: topic.map(str::to_owned),
             status,
+            every: false,
         }),
         ..Event::default()
     }

@@ -111,6 +111,7 @@ fn live(seed: u64, active: &Arc<Bundle>) -> Told {
                 let consent = ConsentChange {
                     channel: Channel::Email,
                     topic: None,
+                    every: false,
                     status,
                 };
                 life.event(Event {

@@ -18,6 +18,7 @@ fn consent(status: ConsentStatus) -> Event {
             channel: Channel::Email,
             topic: None,
             status,
+            every: false,
         }),
         ..Event::default()
     }

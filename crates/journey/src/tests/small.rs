@@ -41,6 +41,7 @@ fn a_hostile_customer_stays_within_its_bytes() {
                 channel: Channel::Sms,
                 topic: Some(text(&format!("t{topic}"))),
                 status: ConsentStatus::Denied,
+                every: false,
             }),
             ..Event::default()
         });

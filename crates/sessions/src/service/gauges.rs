@@ -80,7 +80,12 @@ impl Service {
                 .waits
                 .with_label_values(&[&label])
                 .set(i64::from(waits));
-            let outbox = i64::try_from(owned.outbox.len()).unwrap_or(i64::MAX);
+            let outbox = i64::try_from(if owned.outbox.is_empty() {
+                0
+            } else {
+                owned.outbox.held()
+            })
+            .unwrap_or(i64::MAX);
             self.shared
                 .metrics
                 .outbox
