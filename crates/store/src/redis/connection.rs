@@ -66,13 +66,13 @@ impl Connection {
             .client
             .get_multiplexed_async_connection_with_config(&self.config)
             .await
-            .map_err(|error| sort(&error))?;
+            .map_err(|error| self.sort(&error))?;
         if self.mode == Mode::Function {
             let loaded: Result<String, RedisError> = scripts::load().query_async(&mut fresh).await;
             if let Err(error) = loaded
                 && !scripts::is_loaded_already(&error)
             {
-                return Err(explain_load(&error));
+                return Err(explain_load(self.sort(&error)));
             }
         }
         *open = Some(fresh.clone());
@@ -80,7 +80,7 @@ impl Connection {
     }
 
     async fn failed(&self, error: RedisError) -> Error {
-        let sorted = sort(&error);
+        let sorted = self.sort(&error);
         if matches!(sorted, Error::Unavailable(_)) || scripts::is_missing(&error) {
             *self.open.lock().await = None;
         }
@@ -103,6 +103,11 @@ impl Connection {
         }
     }
 
+    /// Names the server: whoever reads it looks there first. User and password are no part of the address.
+    fn sort(&self, error: &RedisError) -> Error {
+        sort(error, &self.client.get_connection_info().addr().to_string())
+    }
+
     /// A call as part of a pipeline.
     pub(crate) fn command(&self, call: Call, keys: usize) -> Cmd {
         call.command(self.mode, keys)
@@ -121,7 +126,7 @@ impl Connection {
 }
 
 /// May it work later?
-fn sort(error: &RedisError) -> Error {
+fn sort(error: &RedisError, place: &str) -> Error {
     use redis::{ErrorKind, ServerErrorKind as S};
     let code = error.code().unwrap_or_default().to_owned();
     let transient = error.is_timeout()
@@ -140,23 +145,44 @@ fn sort(error: &RedisError) -> Error {
         || ["NOAUTH", "WRONGPASS", "NOPERM"].contains(&code.as_str())
     {
         return Error::Fatal(format!(
-            "Redis refuses the user: {}",
+            "Redis at {place} refuses the user: {}",
             error.detail().unwrap_or(&code)
         ));
     }
     let text = error.to_string();
     if transient {
-        Error::Unavailable(text)
+        Error::Unavailable(format!("Redis at {place}: {text}"))
     } else {
-        Error::Fatal(format!("Redis refuses a command: {text}"))
+        Error::Fatal(format!("Redis at {place} refuses a command: {text}"))
     }
 }
 
-fn explain_load(error: &RedisError) -> Error {
-    match sort(error) {
+fn explain_load(sorted: Error) -> Error {
+    match sorted {
         Error::Fatal(text) => Error::Fatal(format!(
             "{text}. winback needs FUNCTION LOAD and FCALL (Redis 7); where they are not allowed, set store.scripts: eval"
         )),
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_error_names_the_server_and_not_its_password() {
+        let options = Options {
+            // Discard: nothing listens there.
+            url: "redis://shop:hunter2@127.0.0.1:9/3".into(),
+            prefix: "wb:".into(),
+            mode: Mode::Function,
+            response_timeout: Duration::from_secs(1),
+        };
+        let connection = Connection::new(options).unwrap();
+        let error = connection.query::<String>(&redis::cmd("PING")).await;
+        let text = error.unwrap_err().to_string();
+        assert!(text.contains("Redis at 127.0.0.1:9: "), "{text}");
+        assert!(!text.contains("hunter2"), "{text}");
     }
 }
