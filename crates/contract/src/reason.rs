@@ -1,6 +1,6 @@
 //! The closed list of reasons (INV-9). Decisions, journeys, metrics and docs use these words alike.
 //!
-//! A new reason is a change of the contract. Outcomes under a campaign's own name (`end:`) are not here.
+//! A new reason is a change of the contract, and comes last: states keep the place of a word in this list. Outcomes under a campaign's own name (`end:`) are not here.
 
 use crate::words::words;
 
@@ -69,6 +69,8 @@ words! {
     Dropped = "dropped",
     /// A journey of the campaign came too short a time ago, or too many came.
     Reentry = "reentry",
+    /// The audience compares a sum that is in another currency than the shop's.
+    OtherCurrency = "other_currency",
 }
 
 #[cfg(test)]
@@ -86,6 +88,6 @@ mod tests {
                     .ends_with(['.', 's', 'e', 't', 'd'])
             );
         }
-        assert_eq!(Reason::ALL.len(), 31);
+        assert_eq!(Reason::ALL.len(), 32);
     }
 }

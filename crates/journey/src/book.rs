@@ -364,7 +364,12 @@ pub(crate) fn skip(
     }
     let refused = matches!(reason, Reason::OfferGuard | Reason::NoCoupon)
         && offer::ends(customer, index, step, world);
-    if refused || matches!(reason, Reason::Audience | Reason::Erased | Reason::Replaced) {
+    if refused
+        || matches!(
+            reason,
+            Reason::Audience | Reason::OtherCurrency | Reason::Erased | Reason::Replaced
+        )
+    {
         end(customer, index, reason, now, world, out);
         return;
     }

@@ -5,10 +5,11 @@
 use std::cell::RefCell;
 
 use postcard::ser_flavors::Flavor;
-use winback_contract::{AddressId, Standing};
+use winback_contract::{AddressId, Reason, Standing};
 
 use crate::address::{Addresses, Word};
 use crate::customer::Customer;
+use crate::state::{Kept, What};
 
 /// The version that is written.
 pub const VERSION: u8 = 4;
@@ -32,8 +33,20 @@ pub enum Error {
 /// What nothing of version 4 takes: an empty [`Addresses`], which is three empty lists and no time, and no bought carts.
 const NOTHING_NEW: [u8; 5] = [0; 5];
 
-/// Writes the oldest version that can say it: version 3, unless something was said of an
-/// address or a cart was bought.
+/// Whether version 3 can't say it: something was said of an address, a cart was bought, or a decision has a reason that is new.
+fn is_of_version_4(customer: &Customer) -> bool {
+    let is_new = |kept: &Kept| {
+        matches!(
+            kept.what,
+            What::Skip(Reason::OtherCurrency) | What::Ended(Reason::OtherCurrency)
+        )
+    };
+    customer.addresses != Addresses::default()
+        || !customer.bought.is_empty()
+        || customer.decisions.iter().any(is_new)
+}
+
+/// Writes the oldest version that can say it: version 3, mostly.
 pub fn encode(customer: &Customer) -> Vec<u8> {
     thread_local! {
         static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
@@ -44,7 +57,7 @@ pub fn encode(customer: &Customer) -> Vec<u8> {
         // Serialising plain data to memory has no way to fail.
         match postcard::serialize_with_flavor(customer, Bytes(scratch)) {
             Ok(()) => {
-                if customer.addresses == Addresses::default() && customer.bought.is_empty() {
+                if !is_of_version_4(customer) {
                     scratch.truncate(scratch.len() - NOTHING_NEW.len());
                     scratch[0] = 3;
                 }

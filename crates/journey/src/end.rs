@@ -85,7 +85,8 @@ pub(crate) fn end_as(
     if !entered {
         return;
     }
-    let first_step = journey.first_message_at.is_some() || outcome != Reason::Audience;
+    let is_unsuited = matches!(outcome, Reason::Audience | Reason::OtherCurrency);
+    let first_step = journey.first_message_at.is_some() || !is_unsuited;
     if first_step {
         let history = customer.history_mut(&journey.campaign);
         history.outcome = Some(word.to_owned());

@@ -1,5 +1,7 @@
 //! The gates of one step, in the order in which their reasons are told (INV-9, INV-11).
 
+use std::cell::Cell;
+
 use winback_campaign::Bundle;
 use winback_campaign::model::{Campaign, Mode};
 use winback_contract::{DueStep, Reason, Span, Timestamp, Trigger, Verdict, is_paused};
@@ -54,10 +56,12 @@ pub(crate) fn judge(
     if campaign.lag_expires && now.since(ready) > LAG_ALLOWED {
         return skip(Reason::InputLag);
     }
+    let foreign = Cell::new(false);
     let facts = Facts {
         journey: Some(journey),
         topic: Some(&campaign.topic),
         news: &trigger.news,
+        foreign: Some(&foreign),
         ..Facts::of(&active.policy, customer, trigger.customer, now)
     };
     let Some(topic) = active.policy.topics.get(&campaign.topic) else {
@@ -66,10 +70,13 @@ pub(crate) fn judge(
     let Some(part) = campaign.step(&step.step) else {
         return skip(Reason::Error);
     };
-    if let Some(audience) = &campaign.audience
-        && !audience.holds(&facts).unwrap_or(false)
-    {
-        return skip(Reason::Audience);
+    if let Some(audience) = &campaign.audience {
+        match audience.holds(&facts) {
+            Ok(true) => {}
+            // Sums of two currencies are not compared, and that is said.
+            Err(_) if foreign.get() => return skip(Reason::OtherCurrency),
+            Ok(false) | Err(_) => return skip(Reason::Audience),
+        }
     }
     if let Some(audience) = &topic.audience
         && !audience.holds(&facts).unwrap_or(false)

@@ -1,7 +1,8 @@
 //! Variables of conditions, built from the customer only when a condition asks, and only the fields it asks for
 //! (grammar §5).
 //!
-//! An unknown value is absent. Money is in whole units of the shop's currency; other currencies are absent.
+//! An unknown value is absent. Money is in whole units of the shop's currency; in other currencies it is absent, and that
+//! it was asked for is noted where somebody tells why.
 
 mod calls;
 mod field;
@@ -9,6 +10,7 @@ mod person;
 pub(crate) mod property;
 mod shopping;
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use cel::Value;
@@ -40,6 +42,8 @@ pub struct Facts<'a> {
     pub topic: Option<&'a str>,
     /// The shop's latest announcements.
     pub news: &'a [Announcement],
+    /// Set when a sum was asked for that is in another currency than the shop's.
+    pub foreign: Option<&'a Cell<bool>>,
     /// The time.
     pub now: Timestamp,
 }
@@ -56,6 +60,7 @@ impl<'a> Facts<'a> {
             item: None,
             topic: None,
             news: &[],
+            foreign: None,
             now,
         }
     }
@@ -130,9 +135,14 @@ fn scalar(value: &serde_json::Value, name: &str) -> Option<Value> {
 
 impl Facts<'_> {
     pub(crate) fn money(&self, money: Option<Money>) -> Option<Value> {
-        money
-            .filter(|money| money.currency == self.policy.currency)
-            .map(|money| Value::Float(money.to_major()))
+        let money = money?;
+        if money.currency == self.policy.currency {
+            return Some(Value::Float(money.to_major()));
+        }
+        if let Some(foreign) = self.foreign {
+            foreign.set(true);
+        }
+        None
     }
 
     fn event(&self, only: Option<&[String]>) -> Option<Value> {

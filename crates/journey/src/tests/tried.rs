@@ -1,6 +1,6 @@
 //! Cases found by trying it as a marketer: each failed before its fix.
 
-use winback_contract::{Money, Reason, Span, Transition};
+use winback_contract::{Currency, Money, Reason, Span, Transition};
 
 use super::world::{Life, POLICY, added, ordered};
 
@@ -183,4 +183,39 @@ spec:
             .filter(|record| record.transition == refused);
         assert_eq!(told.count(), usize::from(explain));
     }
+}
+
+#[test]
+fn a_cart_in_another_currency_is_not_compared_and_that_is_said() {
+    let sum = |code: &str| Money {
+        minor: 40_000,
+        currency: Currency::parse(code).unwrap(),
+    };
+    let mut cart = added("c1");
+    cart.products[0].price = Some(sum("USD"));
+    let mut life = Life::new(MORNING, &[super::world::CART]);
+    life.event(cart.clone());
+    life.wait(Span::from_mins(30));
+    assert_eq!(life.steps(), Vec::<&str>::new());
+    assert_eq!(endings(&life), [("cart", Reason::OtherCurrency)]);
+    // The release before does not know the word: it must not read it as damaged.
+    assert_eq!(crate::encode(&life.customer)[0], 4);
+
+    // Where no sum is compared, it is reminded as every other.
+    let open = super::world::CART.replace(" && cart.total >= 10", "");
+    let mut life = Life::new(MORNING, &[&open]);
+    life.event(cart);
+    life.wait(Span::from_mins(30));
+    assert_eq!(life.steps(), ["reminder"]);
+
+    // A cart that is too small is just that.
+    let mut cart = added("c1");
+    cart.products[0].price = Some(Money {
+        minor: 100,
+        ..sum("EUR")
+    });
+    let mut life = Life::new(MORNING, &[super::world::CART]);
+    life.event(cart);
+    life.wait(Span::from_mins(30));
+    assert_eq!(endings(&life), [("cart", Reason::Audience)]);
 }
