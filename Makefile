@@ -1,5 +1,5 @@
 # Thin targets; CI calls the same ones. `make help` lists them.
-.PHONY: help demo test lint unit e2e outages bench generate setup build
+.PHONY: help demo test lint unit e2e outages fuzz bench generate setup build
 
 # What runs for minutes has a target of its own.
 OUTAGES := losses positions outages
@@ -35,6 +35,9 @@ e2e: ## real Kafka, Redis and SMTP, started as child processes
 
 outages: setup build ## servers and processes killed, asleep, cut off, full; topics made anew: about twelve minutes
 	cargo test --workspace $(addprefix --test ,$(OUTAGES)) --locked -- --test-threads=1 --nocapture
+
+fuzz: ## a million mutated records through ingest's reading: about two minutes
+	WINBACK_FUZZ=1000000 cargo test --workspace --lib --locked fuzz:: -- --nocapture
 
 lint: ## format, clippy, licences, deployment files
 	@./tests/announce.sh "checking format, lints, licences and deployment files: about five minutes the first time"

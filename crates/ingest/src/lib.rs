@@ -12,6 +12,9 @@ pub mod customs;
 pub mod decode;
 mod extras;
 pub mod fields;
+pub mod formats;
+#[cfg(test)]
+mod fuzz;
 mod lines;
 pub mod links;
 pub mod metrics;

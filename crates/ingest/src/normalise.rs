@@ -163,7 +163,10 @@ fn require(spec: &EventSpec, fields: &Fields<'_>, is_bare: bool) -> Result<(), R
             return Err(Refusal::new(FailedReason::MissingField, detail));
         }
     }
-    if spec.product && is_bare {
+    if spec.product && is_bare && !spec::is_about_the_shop(spec.name) {
+        // Somebody looked at, or took, a thing that nobody knows: that is a visit.
+        fields.note("product_id", Why::Missing);
+    } else if spec.product && is_bare {
         let detail = format!("`{}` needs `product_id`", spec.name);
         return Err(Refusal::new(FailedReason::MissingField, detail));
     }

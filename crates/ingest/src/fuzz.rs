@@ -1,0 +1,354 @@
+//! Real payloads, mutated in everything but their name and one identifier: none is refused, none panics, no order is lost.
+//!
+//! Seeded: a failure names its seed and shows the record. `WINBACK_FUZZ` is how many records there are (`make fuzz`
+//! takes a million). It does not go through `catch_unwind` of the service: a panic here is a failure.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+use winback_bus::{Record, Stamp};
+use winback_contract::{Currency, Event, FailedReason, Offset, Partition, Timestamp};
+
+use crate::customs::Customs;
+use crate::decode::decode;
+use crate::fields::Refusal;
+use crate::formats::Format;
+use crate::normalise::normalise;
+use crate::notes::Notes;
+
+/// Larger than any of the mutated: size is a refusal of its own.
+const MAX_BYTES: usize = 8 << 20;
+
+/// `splitmix64`: <https://prng.di.unimi.it/splitmix64.c>.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, count: usize) -> usize {
+        usize::try_from(self.next() % count.max(1) as u64).unwrap()
+    }
+}
+
+/// Payloads as shops send them.
+fn payloads() -> Vec<Value> {
+    let line = json!({ "product_id": "p1", "sku": "s-1", "name": "Käse", "category": "food", "price": "1 250,00 €",
+        "quantity": 2, "url": "https://shop.example/p1", "image_url": "https://shop.example/p1.png", "variant": "L" });
+    let context = json!({ "locale": "uk-UA", "timezone": "Europe/Kyiv", "ip": "192.0.2.1", "active": true,
+        "traits": { "email": "ann@shop.example" }, "page": { "url": "https://shop.example/p1" } });
+    let known = json!({ "email": "Ann@Shop.example", "phone": "+380 50 123 45 67", "firstName": "Ann", "last_name": "Ko",
+        "birthday": "1990-05-14", "address": { "country": "UA", "city": "Kyiv" }, "plan": "gold", "points": 12 });
+    let track = |event: &str, properties: Value| {
+        json!({ "type": "track", "event": event, "userId": "u-7", "anonymousId": "a-1", "messageId": "m-1",
+            "timestamp": "2026-03-02T08:00:00+02:00", "properties": properties, "context": context })
+    };
+    vec![
+        track(
+            "Order Completed",
+            json!({ "order_id": "o-1", "total": "1,250.00", "revenue": 1250.0, "currency": "EUR", "coupon": "X",
+                "products": [line, line], "email": "ann@shop.example", "shipping": 5, "tax": "2" }),
+        ),
+        track(
+            "purchase",
+            json!({ "transaction_id": "t-1", "value": 12.5, "currency": "USD",
+                "items": [{ "item_id": "p1", "item_name": "Cup", "price": 12.5, "quantity": 1 }] }),
+        ),
+        track(
+            "order_completed",
+            json!({ "orderId": 17, "$value": 12, "Items": [line] }),
+        ),
+        track(
+            "Cart Updated",
+            json!({ "cart_id": "c-1", "total": 99, "products": [line] }),
+        ),
+        track(
+            "Product Added",
+            json!({ "cart_id": "c-1", "product_id": "p1", "name": "Cup", "price": 3, "quantity": 1 }),
+        ),
+        track("Product Viewed", line.clone()),
+        track(
+            "Checkout Started",
+            json!({ "checkout_id": "k-1", "order_id": "o-1", "value": 9, "products": [line] }),
+        ),
+        track(
+            "Order Refunded",
+            json!({ "order_id": "o-1", "total": 5, "products": [line] }),
+        ),
+        track(
+            "Order Updated",
+            json!({ "order_id": "o-1", "status": "cancelled", "total": 5 }),
+        ),
+        track(
+            "Consent Updated",
+            json!({ "channel": "email", "status": "granted", "topic": "marketing" }),
+        ),
+        track("Unsubscribed", json!({ "channel": "sms" })),
+        json!({ "type": "identify", "userId": "u-7", "traits": known, "context": context,
+            "timestamp": 1_772_438_400, "messageId": "m-2" }),
+        json!({ "type": "page", "userId": "u-7", "name": "Home", "properties": { "url": "https://shop.example" },
+            "timestamp": "2026-03-02 08:00:00" }),
+        track(
+            "Feedback Given",
+            json!({ "stars": 5, "text": "good", "deep": { "a": { "b": [1, 2, { "c": null }] } } }),
+        ),
+    ]
+}
+
+/// What programs write where something else is meant.
+fn odd(random: &mut Random) -> Value {
+    let texts = [
+        "",
+        " ",
+        "undefined",
+        "null",
+        "NaN",
+        "[object Object]",
+        "0",
+        "-0",
+        "-1",
+        "1e999",
+        "9".repeat(400).leak(),
+        "1.234.567,89 €",
+        "$-12.30",
+        "٣٫١٤",
+        "１２",
+        "true",
+        "да",
+        "2026-02-30",
+        "2026-13-45T99:99:99Z",
+        "0000-00-00 00:00:00",
+        "+99999-12-31T00:00:00Z",
+        "-271821-04-20T00:00:00Z",
+        "2026-03-02T08:00:00.1234567890123Z",
+        "02/03/2026",
+        "Mon, 02 Mar 2026 08:00:00 GMT",
+        "день",
+        "🛒🛒🛒",
+        "a\u{0}b",
+        "\u{202e}evil",
+        "\u{feff}",
+        "<script>",
+        "{{ x }}",
+        "javascript:alert(1)",
+        "http://",
+        "https://[::1",
+        "//x",
+        "data:text/html,x",
+        "@",
+        "a@",
+        "a@b@c",
+        "\"x\"@y.example",
+        "+",
+        "+0",
+        "00",
+        "tel:+380501234567",
+        "EURO",
+        "€",
+        "eur",
+        "[]",
+        "{}",
+        "[1,2",
+        "{\"a\":1}",
+        "[{\"product_id\":\"p\"}]",
+        "Europe/Nowhere",
+        "UTC+25",
+        "xx-XX-XX",
+        "ends with \u{301}",
+    ];
+    match random.below(16) {
+        0 => Value::Null,
+        1 => json!(random.below(2) == 0),
+        2 => json!(i64::MIN),
+        3 => json!(u64::MAX),
+        4 => json!(f64::MAX),
+        5 => json!(-0.000_000_1),
+        6 => json!([]),
+        7 => json!({}),
+        8 => json!([[], {}, null, "x", 1]),
+        9 => json!({ "value": { "value": 3 } }),
+        10 => (0..60).fold(json!("deep"), |inner, _| json!([inner])),
+        11 => json!("ы".repeat(random.below(5_000))),
+        _ => json!(texts[random.below(texts.len())]),
+    }
+}
+
+/// A cut or a splice inside of a text, at a boundary of letters.
+fn splice(text: &str, random: &mut Random) -> String {
+    let letters: Vec<char> = text.chars().collect();
+    let at = random.below(letters.len() + 1);
+    let put = [
+        'é', '\u{0}', ' ', ',', '.', '-', '9', '€', '\u{2003}', 'T', ':', '+',
+    ][random.below(12)];
+    let tail = if random.below(2) == 0 {
+        at
+    } else {
+        letters.len().min(at + 1)
+    };
+    letters[..at]
+        .iter()
+        .chain([&put])
+        .chain(&letters[tail..])
+        .collect()
+}
+
+fn mutate(value: &mut Value, random: &mut Random, depth: usize) {
+    match value {
+        Value::Object(map) if !map.is_empty() && random.below(8 + depth) < 8 => {
+            let key = map.keys().nth(random.below(map.len())).unwrap().clone();
+            // The name and one identifier are what a record needs.
+            if depth == 0 && ["event", "userId", "type"].contains(&key.as_str()) {
+                return;
+            }
+            match random.below(10) {
+                0 => drop(map.remove(&key)),
+                1 => {
+                    let moved = map.remove(&key).unwrap();
+                    let name = match random.below(4) {
+                        0 => key.to_uppercase(),
+                        1 => key.replace('_', ""),
+                        2 => format!("{key} "),
+                        _ => splice(&key, random),
+                    };
+                    // Never onto what a record needs.
+                    if depth > 0 || !["event", "userId", "type"].contains(&name.as_str()) {
+                        map.insert(name, moved);
+                    }
+                }
+                _ => mutate(map.get_mut(&key).unwrap(), random, depth + 1),
+            }
+        }
+        Value::Array(list) if !list.is_empty() && random.below(3) > 0 => {
+            let at = random.below(list.len());
+            match random.below(4) {
+                0 => list.extend(vec![list[at].clone(); random.below(60)]),
+                1 => list.push(odd(random)),
+                _ => mutate(&mut list[at], random, depth + 1),
+            }
+        }
+        Value::String(text) if random.below(3) == 0 => *text = splice(text, random),
+        other if depth > 0 => {
+            *other = match random.below(6) {
+                0 => json!([other.clone()]),
+                1 => json!({ "value": other.clone(), "currency": odd(random) }),
+                2 => json!(other.to_string()),
+                _ => odd(random),
+            };
+        }
+        _ => {}
+    }
+}
+
+fn take(payload: Vec<u8>) -> Result<Event, Refusal> {
+    let record = Record {
+        topic: Arc::from("raw"),
+        partition: Partition(0),
+        offset: Offset(7),
+        time: Timestamp::from_millis(1_772_438_400_000),
+        stamp: Stamp::Broker,
+        key: Vec::new(),
+        value: Some(payload),
+        headers: Vec::new(),
+    };
+    let customs = Customs::new(Currency::parse("EUR").unwrap());
+    let notes = Notes::default();
+    let envelope = decode(&record, MAX_BYTES, Format::Segment, &customs, &notes)?;
+    normalise(envelope, &customs, &notes).map(|normal| normal.event)
+}
+
+fn count() -> u64 {
+    std::env::var("WINBACK_FUZZ").ok().map_or(20_000, |count| {
+        count.parse().expect("WINBACK_FUZZ is a number of records")
+    })
+}
+
+#[test]
+fn a_record_with_a_name_and_an_identifier_is_taken() {
+    let payloads = payloads();
+    for seed in 0..count() {
+        let mut random = Random(seed);
+        let mut payload = payloads[random.below(payloads.len())].clone();
+        let plain = take(payload.to_string().into_bytes()).expect("a payload as shops send it");
+        for _ in 0..=random.below(6) {
+            mutate(&mut payload, &mut random, 0);
+        }
+        let event = match take(payload.to_string().into_bytes()) {
+            Ok(event) => event,
+            // News of an order that names none is nothing that anybody could apply.
+            Err(refusal)
+                if refusal.reason == FailedReason::MissingField
+                    && ["Order Updated", "Order Refunded"].contains(&plain.name.as_str()) =>
+            {
+                continue;
+            }
+            Err(refusal) => panic!("seed {seed}: {refusal:?}: {payload}"),
+        };
+        // A cart of which nothing can be read was only looked at: it is not empty.
+        let is_unread = plain.name == "Cart Updated" && event.name == "Cart Viewed";
+        assert!(
+            event.name == plain.name || is_unread,
+            "seed {seed}: {} became {}: {payload}",
+            plain.name,
+            event.name
+        );
+        assert_eq!(
+            event.identities.user.as_deref(),
+            Some("u-7"),
+            "seed {seed}: {payload}"
+        );
+        assert!(
+            event.name != "Unsubscribed" || event.consent.is_some(),
+            "seed {seed}: a refusal was lost: {payload}"
+        );
+        let text = serde_json::to_vec(&event).unwrap();
+        let again: Event = serde_json::from_slice(&text).unwrap();
+        assert!(
+            again == event,
+            "seed {seed}: it is read as it was written: {payload}"
+        );
+        assert!(text.len() < 256 << 10, "seed {seed}: {} bytes", text.len());
+    }
+}
+
+#[test]
+fn bytes_of_any_kind_are_refused_for_a_reason() {
+    let payloads = payloads();
+    let others = [
+        Value::Object(Map::new()),
+        json!([]),
+        json!("x"),
+        json!({ "userId": "u", "event": 5 }),
+    ];
+    for seed in 0..count() {
+        let mut random = Random(!seed);
+        let at = random.below(payloads.len() + others.len());
+        let value = payloads
+            .get(at)
+            .unwrap_or_else(|| &others[at - payloads.len()]);
+        let mut bytes = value.to_string().into_bytes();
+        for _ in 0..=random.below(4) {
+            let place = random.below(bytes.len());
+            bytes[place] = u8::try_from(random.below(256)).unwrap();
+        }
+        if let Err(refusal) = take(bytes) {
+            assert!(
+                matches!(
+                    refusal.reason,
+                    FailedReason::MalformedJson
+                        | FailedReason::MissingField
+                        | FailedReason::MissingIdentity
+                        | FailedReason::WrongType
+                        | FailedReason::DerivedEvent
+                        | FailedReason::UnsupportedCloudevent
+                        | FailedReason::UnsupportedCall
+                ),
+                "seed {seed}: {refusal:?}"
+            );
+        }
+    }
+}
