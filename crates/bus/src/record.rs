@@ -48,7 +48,10 @@ impl Record {
 
     /// The first header of that name, if it is text.
     pub fn header(&self, name: &str) -> Option<&str> {
-        let (_, value) = self.headers.iter().find(|(header, _)| header == name)?;
+        let (_, value) = self
+            .headers
+            .iter()
+            .find(|(header, _)| header.eq_ignore_ascii_case(name))?;
         std::str::from_utf8(value).ok()
     }
 }

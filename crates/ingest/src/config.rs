@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use winback_contract::SourceKind;
 
+use crate::formats::Format;
+
 /// Whose time is a record's arrival.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize, Default)]
 #[serde(rename_all = "snake_case")]
@@ -22,6 +24,9 @@ pub struct SourceConfig {
     pub name: String,
     /// Its topic, with the prefix.
     pub topic: String,
+    /// What its records look like.
+    #[serde(default)]
+    pub format: Format,
     /// Live or history.
     #[serde(default)]
     pub kind: SourceKind,

@@ -7,6 +7,7 @@ use winback_contract::{FailedReason, Timestamp};
 use crate::cloudevents;
 use crate::customs::Customs;
 use crate::fields::{Fields, Refusal};
+use crate::formats::{Format, translate};
 use crate::notes::Notes;
 use crate::values::Read;
 use crate::values::flag::flag;
@@ -43,6 +44,7 @@ pub struct Envelope {
 pub fn decode(
     record: &Record,
     max_bytes: usize,
+    format: Format,
     customs: &Customs,
     notes: &Notes,
 ) -> Result<Envelope, Refusal> {
@@ -69,6 +71,10 @@ pub fn decode(
             "the record must be a JSON object",
         ));
     };
+    if format != Format::Segment {
+        let call = translate(format, |name| record.header(name), body)?;
+        return segment(&call, customs, notes);
+    }
     match cloudevents::attributes(record, &body)? {
         Some(attributes) => cloudevents::envelope(attributes, body, customs, notes),
         None => segment(&body, customs, notes),
@@ -154,9 +160,9 @@ fn elsewhere(body: &Map<String, Value>) -> &'static str {
     } else if has(&["line_items", "financial_status"])
         || has(&["line_items", "admin_graphql_api_id"])
     {
-        "this is an order or a checkout of Shopify: map it to a track call, see docs/events.md"
+        "this is an order or a checkout of Shopify: set `format: shopify` for its source, see docs/events.md"
     } else if has(&["line_items", "billing"]) {
-        "this is an order of WooCommerce: map it to a track call, see docs/events.md"
+        "this is an order of WooCommerce: set `format: woocommerce` for its source, see docs/events.md"
     } else if has(&["event_name", "event_params"]) {
         "this is a row of GA4's export: map it to a track call, see docs/events.md"
     } else if has(&["before", "after", "op"]) || has(&["payload", "schema"]) {

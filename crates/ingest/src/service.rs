@@ -283,7 +283,13 @@ impl Service {
 
     fn events_of(&mut self, record: &Record) -> Result<Vec<EventRecord>, Refusal> {
         let notes = Notes::default();
-        let envelope = decode(record, self.config.max_bytes, &self.customs, &notes)?;
+        let envelope = decode(
+            record,
+            self.config.max_bytes,
+            self.source.format,
+            &self.customs,
+            &notes,
+        )?;
         let message_id = envelope.message_id.clone();
         let arrival = record.arrived();
         // The future is no time of an event.

@@ -10,6 +10,7 @@ use winback_contract::{
 
 use crate::customs::Customs;
 use crate::decode::decode;
+use crate::formats::Format;
 use crate::links::Links;
 use crate::normalise::normalise;
 use crate::notes::Notes;
@@ -35,8 +36,8 @@ fn read(value: &Value, headers: &[(&str, &str)]) -> Result<Event, &'static str> 
     let record = record(value.to_string().as_bytes(), headers);
     let customs = Customs::new(Currency::parse("EUR").unwrap());
     let notes = Notes::default();
-    let envelope =
-        decode(&record, 10_000, &customs, &notes).map_err(|refusal| refusal.reason.as_str())?;
+    let envelope = decode(&record, 10_000, Format::Segment, &customs, &notes)
+        .map_err(|refusal| refusal.reason.as_str())?;
     normalise(envelope, &customs, &notes)
         .map(|normal| normal.event)
         .map_err(|refusal| refusal.reason.as_str())
@@ -203,7 +204,7 @@ fn salvaged(properties: &Value) -> (Event, Vec<String>) {
     let record = record(order.to_string().as_bytes(), &[]);
     let customs = Customs::new(Currency::parse("EUR").unwrap());
     let notes = Notes::default();
-    let envelope = decode(&record, 10_000, &customs, &notes).unwrap();
+    let envelope = decode(&record, 10_000, Format::Segment, &customs, &notes).unwrap();
     let event = normalise(envelope, &customs, &notes).unwrap().event;
     let noted = notes.take().into_iter();
     let noted = noted.map(|note| format!("{} {}", note.field, note.why.as_str()));

@@ -10,6 +10,7 @@ use winback_bus::frontier::Source;
 use winback_contract::{Channel, Currency, PartitionCount, SourceKind, Span, TopicNames};
 use winback_dispatch::{HttpConfig, SmtpConfig};
 use winback_ingest::SourceConfig;
+use winback_ingest::formats::Format;
 use winback_journey::{Ambiguous, Limits};
 use winback_service::config::{Error, Layers, duration, load};
 use winback_service::secret::Secret;
@@ -190,6 +191,13 @@ impl Config {
 
     /// A source's name is part of its consumer group, and of every position: two of one name would take each other's
     /// records for repeats, and so would two of one topic.
+    /// What the records of a topic look like.
+    pub(crate) fn format_of(&self, topic: &str) -> Format {
+        let mut sources = self.sources.iter();
+        let source = sources.find(|source| source.topic == topic);
+        source.map_or(Format::Segment, |source| source.format)
+    }
+
     fn sources_are_told_apart(&self) -> Result<(), crate::error::Error> {
         for (index, source) in self.sources.iter().enumerate() {
             for other in &self.sources[..index] {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use winback_bus::{Log, Place, Record, Stamp, between};
 use winback_campaign::{Bundle, Files};
 use winback_contract::{Offset, Partition, SourceKind, Span, Timestamp, Topic, TopicNames};
+use winback_ingest::formats::Format;
 
 use super::check;
 use super::import::lines;
@@ -35,6 +36,9 @@ pub(crate) struct Arguments {
     /// still holds
     #[arg(long)]
     events: PathBuf,
+    /// What the records look like: segment, shopify or woocommerce; of a topic, as the config says of its source
+    #[arg(long)]
+    format: Option<Format>,
     /// Horizon: a time in RFC 3339; without it the last event
     #[arg(long)]
     until: Option<String>,
@@ -95,9 +99,14 @@ pub(crate) async fn run(arguments: Arguments, config: Option<&Config>) -> Result
         |folder: &Path| check::compiled(folder, "the campaigns have errors; nothing was run");
     let (campaigns, bundle, _) = checked(&arguments.campaigns)?;
     let other = arguments.against.as_deref().map(checked).transpose()?;
+    // Lines of a file are made into calls as they are read; those of a topic have headers, and ingest reads them itself.
+    let mut format = Format::Segment;
     let events = match (arguments.topic(), config) {
-        (Some(topic), Some(config)) => retained(&super::connect::kafka(config)?, topic).await?,
-        _ => read(&arguments.events)?,
+        (Some(topic), Some(config)) => {
+            format = arguments.format.unwrap_or_else(|| config.format_of(topic));
+            retained(&super::connect::kafka(config)?, topic).await?
+        }
+        _ => read(&arguments.events, arguments.format.unwrap_or_default())?,
     };
     let (Some(first), Some(last)) = (
         events.first().map(|line| line.at),
@@ -109,7 +118,7 @@ pub(crate) async fn run(arguments: Arguments, config: Option<&Config>) -> Result
         )));
     };
     let until = horizon.unwrap_or(last).max(last);
-    let (machine, names) = play(&campaigns, &bundle, &events, (first, until)).await?;
+    let (machine, names) = play(&campaigns, &bundle, &events, format, (first, until)).await?;
     let found = Findings::of(&machine.log, &names, &bundle, until);
     output::print(&by_day(&found.sums));
     output::print(&found.text());
@@ -117,7 +126,7 @@ pub(crate) async fn run(arguments: Arguments, config: Option<&Config>) -> Result
     let mut difference = None;
     if let Some((files, bundle, _)) = &other {
         output::note("the other folder over the same events");
-        let (machine, names) = play(files, bundle, &events, (first, until)).await?;
+        let (machine, names) = play(files, bundle, &events, format, (first, until)).await?;
         let theirs = Findings::of(&machine.log, &names, bundle, until);
         let rows = compare::rows(&found, &theirs);
         output::print(&compare::text(&rows));
@@ -173,10 +182,15 @@ async fn play(
     files: &Files,
     bundle: &Bundle,
     events: &[Line],
+    format: Format,
     (start, until): (Timestamp, Timestamp),
 ) -> Result<(Machine, TopicNames), Error> {
+    let mut config = Config::embedded()?;
+    for source in &mut config.sources {
+        source.format = format;
+    }
     let setup = Setup {
-        config: Config::embedded()?,
+        config,
         start,
         partitions: 4,
         provider: Arc::new(Quiet),
@@ -231,7 +245,7 @@ pub(super) async fn retained(log: &dyn Log, topic: &str) -> Result<Vec<Line>, Er
 }
 
 /// Reads, checks the order, and sorts what is out of order within the limit (equal times keep their order).
-fn read(file: &Path) -> Result<Vec<Line>, Error> {
+fn read(file: &Path, format: Format) -> Result<Vec<Line>, Error> {
     let mut events: Vec<Line> = Vec::new();
     let mut newest = Timestamp::from_millis(i64::MIN);
     for (index, line) in lines(file)?.enumerate() {
@@ -241,8 +255,7 @@ fn read(file: &Path) -> Result<Vec<Line>, Error> {
         }
         let wrong =
             |what: String| Error::Usage(format!("{}, line {number}: {what}", file.display()));
-        let value: serde_json::Value = serde_json::from_str(&text)
-            .map_err(|error| wrong(format!("not JSON at column {}", error.column())))?;
+        let value = super::simulate::as_call(format, &text).map_err(wrong)?;
         let time = value.get("timestamp").and_then(serde_json::Value::as_str);
         let time = time.ok_or_else(|| {
             wrong("no `timestamp`: a backtest needs the time of every event".into())
@@ -264,7 +277,10 @@ fn read(file: &Path) -> Result<Vec<Line>, Error> {
             number,
             partition: Partition(0),
             key,
-            text: text.into_bytes(),
+            text: match format {
+                Format::Segment => text.into_bytes(),
+                Format::Shopify | Format::Woocommerce => value.to_string().into_bytes(),
+            },
             headers: Vec::new(),
         });
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 use winback_contract::{Span, Timestamp};
+use winback_ingest::formats::{Format, translate};
 
 use crate::error::Error;
 use crate::output;
@@ -19,12 +20,26 @@ pub(crate) struct Arguments {
     /// JSON lines as a storefront sends them, in order of `timestamp`; all of one person
     #[arg(long)]
     events: PathBuf,
+    /// What the lines look like: segment, shopify or woocommerce
+    #[arg(long, default_value = "segment")]
+    format: Format,
     /// Only what this campaign does
     #[arg(long)]
     campaign: Option<String>,
     /// How many days to look on after the last event
     #[arg(long, default_value_t = 30)]
     days: i64,
+}
+
+/// A line as a call of Segment.
+pub(super) fn as_call(format: Format, line: &str) -> Result<Value, String> {
+    let body: Value = serde_json::from_str(line).map_err(|error| format!("no JSON: {error}"))?;
+    match body {
+        Value::Object(body) => translate(format, |_| None, body)
+            .map(Value::Object)
+            .map_err(|refusal| refusal.detail),
+        other => Ok(other),
+    }
 }
 
 /// Runs it.
@@ -43,8 +58,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
         .filter(|(_, line)| !line.trim().is_empty())
     {
         let place = || format!("{}:{}", arguments.events.display(), number + 1);
-        let mut body: Value = serde_json::from_str(line)
-            .map_err(|error| Error::Usage(format!("{}: no JSON: {error}", place())))?;
+        let mut body = as_call(arguments.format, line)
+            .map_err(|problem| Error::Usage(format!("{}: {problem}", place())))?;
         let at = body["timestamp"]
             .as_str()
             .and_then(|text| Timestamp::parse(text).ok())

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use winback_bus::{Record, Stamp};
 use winback_contract::{Currency, Offset, Partition, Timestamp};
 use winback_ingest::customs::Customs;
+use winback_ingest::formats::Format;
 
 use super::import::lines;
 use crate::config::Config;
@@ -25,6 +26,9 @@ pub(crate) struct Arguments {
     /// The folder of campaigns, for currency, zone, locale and topics of its Policy
     #[arg(long)]
     folder: Option<PathBuf>,
+    /// What the records look like: segment, shopify or woocommerce; of a topic, as the config says of its source
+    #[arg(long)]
+    format: Option<Format>,
 }
 
 impl Arguments {
@@ -39,8 +43,11 @@ pub(crate) async fn run(arguments: Arguments, config: Option<&Config>) -> Result
     let embedded = Config::embedded()?;
     let settings = config.unwrap_or(&embedded);
     let customs = customs(arguments.folder.as_deref(), settings.shop.currency)?;
-    let mut survey = Survey::new(customs, settings.ingest.max_bytes);
-    match (arguments.from.strip_prefix("kafka:"), config) {
+    let topic = arguments.from.strip_prefix("kafka:");
+    let of_topic = topic.map(|topic| settings.format_of(topic));
+    let format = arguments.format.or(of_topic).unwrap_or_default();
+    let mut survey = Survey::new(customs, format, settings.ingest.max_bytes);
+    match (topic, config) {
         (Some(topic), Some(config)) => {
             let log = super::connect::kafka(config)?;
             for line in super::backtest::retained(&log, topic).await? {

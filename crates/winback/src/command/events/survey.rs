@@ -7,6 +7,7 @@ use winback_bus::Record;
 use winback_contract::{CustomerId, Event, Identity, Span, Timestamp, spec};
 use winback_ingest::customs::Customs;
 use winback_ingest::decode::decode;
+use winback_ingest::formats::Format;
 use winback_ingest::normalise::normalise;
 use winback_ingest::notes::Notes;
 
@@ -40,6 +41,7 @@ impl Seen {
 #[derive(Debug)]
 pub(super) struct Survey {
     customs: Customs,
+    format: Format,
     max_bytes: usize,
     records: usize,
     refused: BTreeMap<(String, String), Seen>,
@@ -56,9 +58,10 @@ pub(super) struct Survey {
 }
 
 impl Survey {
-    pub(super) fn new(customs: Customs, max_bytes: usize) -> Self {
+    pub(super) fn new(customs: Customs, format: Format, max_bytes: usize) -> Self {
         Self {
             customs,
+            format,
             max_bytes,
             records: 0,
             refused: BTreeMap::new(),
@@ -83,11 +86,13 @@ impl Survey {
     pub(super) fn take(&mut self, place: usize, record: &Record, arrival: Option<Timestamp>) {
         self.records += 1;
         let notes = Notes::default();
-        let read = decode(record, self.max_bytes, &self.customs, &notes).and_then(|envelope| {
-            let (written, at) = (envelope.event.clone(), envelope.timestamp);
-            let normal = normalise(envelope, &self.customs, &notes)?;
-            Ok((written, at, normal.event))
-        });
+        let read = decode(record, self.max_bytes, self.format, &self.customs, &notes).and_then(
+            |envelope| {
+                let (written, at) = (envelope.event.clone(), envelope.timestamp);
+                let normal = normalise(envelope, &self.customs, &notes)?;
+                Ok((written, at, normal.event))
+            },
+        );
         match read {
             Ok((written, at, event)) => {
                 for note in notes.take() {
@@ -270,7 +275,11 @@ mod tests {
 
     #[test]
     fn a_stream_is_described_without_its_values() {
-        let mut survey = Survey::new(Customs::new(Currency::parse("EUR").unwrap()), 100_000);
+        let mut survey = Survey::new(
+            Customs::new(Currency::parse("EUR").unwrap()),
+            Format::Segment,
+            100_000,
+        );
         for (place, line) in [
             r#"{"type":"track","event":"order_completed","userId":"canary-1","properties":{"order_id":"o1","total":"a lot"}}"#,
             r#"{"type":"track","event":"Order Compleet","userId":"canary-1","timestamp":"2026-01-05T10:00:00Z"}"#,

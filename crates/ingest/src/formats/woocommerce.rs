@@ -1,0 +1,163 @@
+//! Payloads of `WooCommerce`'s webhooks: orders in all their states, and customers.
+//!
+//! An order begins as a checkout that is not paid: it is one for winback once it is paid or to be paid on delivery. Its times
+//! `…_gmt` name no zone and are of UTC; an account of number 0 is a guest.
+
+use serde_json::{Map, Value, json};
+use winback_contract::FailedReason;
+
+use super::{first, get, inner, unsupported, version};
+use crate::fields::Refusal;
+
+const NAME: &str = "woocommerce";
+
+/// See [`super::translate`].
+pub(super) fn call(
+    topic: Option<&str>,
+    body: &Map<String, Value>,
+) -> Result<Map<String, Value>, Refusal> {
+    let is_order = body.contains_key("line_items") && body.contains_key("status");
+    let is_customer = body.contains_key("username") || body.contains_key("is_paying_customer");
+    let call = match topic {
+        Some("order.created" | "order.updated" | "order.restored") => order(body)?,
+        Some("order.deleted") => {
+            return Err(unsupported(
+                NAME,
+                "an order in the bin names nobody: cancel it first",
+            ));
+        }
+        Some("customer.created" | "customer.updated") => customer(body),
+        Some("customer.deleted") => {
+            return Err(unsupported(
+                NAME,
+                "an account that is deleted names its number alone: send `Customer Erased` for it",
+            ));
+        }
+        Some(_) => {
+            return Err(unsupported(
+                NAME,
+                "this topic tells nothing of orders or customers: don't make a webhook of it here",
+            ));
+        }
+        None if is_order => order(body)?,
+        None if is_customer => customer(body),
+        None => {
+            return Err(Refusal::new(
+                FailedReason::MissingField,
+                "woocommerce: this is no order and no customer: pass the header X-WC-Webhook-Topic on",
+            ));
+        }
+    };
+    match call {
+        Value::Object(call) => Ok(call),
+        _ => unreachable!("calls are maps"),
+    }
+}
+
+/// A time of a field `…_gmt`.
+fn time(body: &Map<String, Value>, name: &str) -> Value {
+    match get(body, &format!("{name}_gmt")).as_str() {
+        Some(text) if !text.is_empty() => json!(format!("{}Z", text.trim_end_matches('Z'))),
+        _ => get(body, name),
+    }
+}
+
+fn order(body: &Map<String, Value>) -> Result<Value, Refusal> {
+    let status = get(body, "status");
+    let word = status
+        .as_str()
+        .unwrap_or_default()
+        .trim_start_matches("wc-");
+    let event = match word {
+        "processing" | "on-hold" | "completed" => "Order Completed",
+        "pending" | "checkout-draft" => "Checkout Started",
+        "failed" => "Payment Failed",
+        "cancelled" | "trash" => "Order Cancelled",
+        "refunded" => "Order Refunded",
+        // A status of a plugin's: the order is under way.
+        _ => "Order Updated",
+    };
+    let is_order = event != "Checkout Started";
+    let created = time(body, "date_created");
+    let changed = first([time(body, "date_modified"), created.clone()]);
+    let coupon = body
+        .get("coupon_lines")
+        .and_then(|codes| codes.get(0)?.get("code").cloned());
+    let (order_id, checkout_id) = if is_order {
+        (get(body, "id"), Value::Null)
+    } else {
+        (Value::Null, get(body, "id"))
+    };
+    // What is wholly refunded is taken back by what is left of it.
+    let total = if event == "Order Refunded" {
+        Value::Null
+    } else {
+        get(body, "total")
+    };
+    Ok(json!({
+        "type": "track",
+        "event": event,
+        // An order is the same however often its states are told.
+        "messageId": version(event, &get(body, "id"), &changed),
+        "userId": account(&get(body, "customer_id")),
+        "timestamp": if event == "Order Completed" { first([created, changed]) } else { changed },
+        "channel": if is_order { json!("server") } else { Value::Null },
+        "properties": {
+            "order_id": order_id,
+            "checkout_id": checkout_id,
+            "order_number": get(body, "number"),
+            "email": inner(body, "billing", "email"),
+            "phone": inner(body, "billing", "phone"),
+            "total": total,
+            "currency": get(body, "currency"),
+            "products": lines(body),
+            "coupon": coupon,
+            "status": if event == "Order Updated" { json!(word) } else { Value::Null },
+            "checkout_url": get(body, "payment_url"),
+        },
+    }))
+}
+
+/// A guest has account 0.
+fn account(id: &Value) -> Value {
+    let is_guest = matches!(id.as_u64(), Some(0)) || id.as_str() == Some("0");
+    if is_guest { Value::Null } else { id.clone() }
+}
+
+fn lines(body: &Map<String, Value>) -> Value {
+    let Some(Value::Array(lines)) = body.get("line_items") else {
+        return get(body, "line_items");
+    };
+    let line = |line: &Value| {
+        let Value::Object(line) = line else {
+            return line.clone();
+        };
+        json!({
+            "product_id": first([get(line, "product_id"), get(line, "variation_id"), get(line, "sku")]),
+            "name": first([get(line, "parent_name"), get(line, "name")]),
+            "price": get(line, "price"),
+            "quantity": get(line, "quantity"),
+            "image_url": inner(line, "image", "src"),
+        })
+    };
+    lines.iter().map(line).collect()
+}
+
+fn customer(body: &Map<String, Value>) -> Value {
+    let changed = first([time(body, "date_modified"), time(body, "date_created")]);
+    json!({
+        "type": "identify",
+        "messageId": version("customer", &get(body, "id"), &changed),
+        "userId": account(&get(body, "id")),
+        "timestamp": changed,
+        "channel": "server",
+        "traits": {
+            "email": first([get(body, "email"), inner(body, "billing", "email")]),
+            "phone": inner(body, "billing", "phone"),
+            "first_name": first([get(body, "first_name"), inner(body, "billing", "first_name")]),
+            "last_name": first([get(body, "last_name"), inner(body, "billing", "last_name")]),
+            "country": inner(body, "billing", "country"),
+            "city": inner(body, "billing", "city"),
+        },
+    })
+}
