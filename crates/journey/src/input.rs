@@ -230,6 +230,7 @@ fn storefront(
         id: record.id,
         fresh: live && !late,
     };
+    orders::put_back(customer, &mut happening, own);
     consented(customer, record, event, role, world, out);
     match Reach::of(customer, event, role) {
         Reach::All => {}

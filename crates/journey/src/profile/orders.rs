@@ -8,6 +8,26 @@ use crate::customer::{Customer, limit};
 use crate::facts::property::{moment, text};
 use crate::happening::Happening;
 
+/// An order that is told again is of the time when it was placed: it ended then what was open, and what began since is of
+/// another wish. `mine` is false for a copy: that order may be new to this profile.
+pub(crate) fn put_back(customer: &Customer, happening: &mut Happening<'_>, mine: bool) {
+    let Some(id) = happening.event.order_id.as_deref() else {
+        return;
+    };
+    let hash = EventId::of_message_id(id).short();
+    let is_told = happening.event.name == spec::ORDER_COMPLETED
+        && mine
+        && customer.orders.recent.contains(&hash);
+    if is_told {
+        let mut known = customer.orders.list.iter();
+        let placed = known
+            .find(|order| order.id == id)
+            .map_or(happening.at, |order| order.placed_at);
+        happening.at = happening.at.min(placed);
+        happening.arrival = happening.arrival.min(happening.at);
+    }
+}
+
 /// Applies an order event; true when it is an order that counts. `mine` is false for a copy that another known person caused: it stops, and is not counted.
 pub(crate) fn fold(customer: &mut Customer, happening: &Happening<'_>, mine: bool) -> bool {
     match happening.event.name.as_str() {

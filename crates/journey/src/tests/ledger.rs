@@ -1,7 +1,7 @@
 //! Orders as shops tell them: twice, edited, refunded in parts, cancelled before and after, opened again; and carts that
 //! are told once more after they were bought.
 
-use winback_contract::{Currency, Event, Money, Span};
+use winback_contract::{Body, Currency, Event, Money, SourceKind, Span};
 
 use super::world::{CART, LOST, Life, added, known, ordered, product};
 
@@ -256,4 +256,27 @@ fn an_order_that_is_updated_is_bought_once() {
         life.event(with(later("Order Updated", "o1", None, Some(status))));
     }
     assert_eq!(life.customer.behaviour.bought.len(), 1);
+}
+
+#[test]
+fn an_order_told_again_ends_nothing_that_began_since() {
+    // As the shop tells that it is paid, or shipped, days later: with the time of then, or of now.
+    for is_now in [false, true] {
+        let mut life = Life::new(MORNING, &[CART]);
+        life.event(order("o1", 10_000));
+        let placed = life.now;
+        life.wait(Span::from_days(4));
+        life.event(added("c2"));
+        life.wait(Span::from_mins(5));
+        let at = if is_now { life.now } else { placed };
+        let again = Body::Storefront(Box::new(order("o1", 10_000)));
+        life.body(again, at, SourceKind::Live);
+        life.wait(Span::from_mins(30));
+        assert_eq!(life.steps(), ["reminder"], "told as of now: {is_now}");
+        assert_eq!(ledger(&life), (1, 10_000));
+        // Another order ends it.
+        life.event(order("o2", 10_000));
+        life.wait(Span::from_days(3));
+        assert_eq!(life.steps(), ["reminder"]);
+    }
 }
