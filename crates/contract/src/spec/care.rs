@@ -152,7 +152,7 @@ pub(super) const EVENTS: &[EventSpec] = &[
         super::CUSTOMER_ERASED,
         &["User Deleted", "Account Deleted", "Customer Deleted"],
         false,
-        &[],
+        &[may("email", Text), may("phone", Text)],
         "everything kept of the person goes",
     ),
     event(

@@ -36,12 +36,20 @@ impl Format {
         }
     }
 
-    /// The headers that name what a payload is about and the delivery it came with, in any case of letters.
-    const fn headers(self) -> Option<(&'static str, &'static str)> {
+    /// The header that names what a payload is about, in any case of letters.
+    const fn topic(self) -> Option<&'static str> {
         match self {
             Self::Segment => None,
-            Self::Shopify => Some(("x-shopify-topic", "x-shopify-webhook-id")),
-            Self::Woocommerce => Some(("x-wc-webhook-topic", "x-wc-webhook-delivery-id")),
+            Self::Shopify => Some("x-shopify-topic"),
+            Self::Woocommerce => Some("x-wc-webhook-topic"),
+        }
+    }
+
+    /// The header with an id that a delivery keeps when it is repeated. That of `WooCommerce` is of a second, not of a payload.
+    const fn delivery(self) -> Option<&'static str> {
+        match self {
+            Self::Segment | Self::Woocommerce => None,
+            Self::Shopify => Some("x-shopify-webhook-id"),
         }
     }
 }
@@ -65,17 +73,13 @@ pub fn translate<'h>(
     header: impl Fn(&str) -> Option<&'h str>,
     body: Map<String, Value>,
 ) -> Result<Map<String, Value>, Refusal> {
-    let Some((topic, delivery)) = format.headers() else {
-        return Ok(body);
-    };
-    let topic = header(topic);
+    let topic = format.topic().and_then(&header);
     let mut call = match format {
         Format::Segment => return Ok(body),
         Format::Shopify => shopify::call(topic, &body)?,
         Format::Woocommerce => woocommerce::call(topic, &body)?,
     };
-    if let Some(id) = header(delivery) {
-        // A webhook that is delivered again has the id of the first time.
+    if let Some(id) = format.delivery().and_then(header) {
         call.insert("messageId".into(), json!(id));
     }
     call.retain(|_, value| !value.is_null());

@@ -35,12 +35,14 @@ pub(super) fn call(
         "customers_email_marketing_consent/update" => {
             consent("email", "email_marketing_consent", body)
         }
-        "customers_sms_marketing_consent/update" => consent("sms", "sms_marketing_consent", body),
-        "customers/redact" => erased(
-            &inner(body, "customer", "id"),
-            &inner(body, "customer", "email"),
-        ),
-        "customers/delete" => erased(&get(body, "id"), &get(body, "email")),
+        "customers_marketing_consent/update" | "customers_sms_marketing_consent/update" => {
+            consent("sms", "sms_marketing_consent", body)
+        }
+        "customers/redact" => match body.get("customer") {
+            Some(Value::Object(customer)) => erased(customer),
+            _ => erased(body),
+        },
+        "customers/delete" => erased(body),
         "refunds/create" => {
             return Err(unsupported(
                 NAME,
@@ -76,6 +78,8 @@ fn kind_of(body: &Map<String, Value>) -> Option<&'static str> {
         Some("refunds/create")
     } else if has("token") && has("line_items") {
         Some("carts/update")
+    } else if has("orders_to_redact") {
+        Some("customers/redact")
     } else if has("email_marketing_consent") && has("customer_id") {
         Some("customers_email_marketing_consent/update")
     } else if has("sms_marketing_consent") && has("customer_id") {
@@ -111,11 +115,8 @@ fn lines(body: &Map<String, Value>) -> Value {
 /// The ids of whoever bought.
 fn person(body: &Map<String, Value>) -> (Value, Value) {
     (
-        first([
-            inner(body, "customer", "id"),
-            get(body, "customer_id"),
-            get(body, "user_id"),
-        ]),
+        // `user_id` is the member of staff who served.
+        first([inner(body, "customer", "id"), get(body, "customer_id")]),
         first([get(body, "cart_token"), get(body, "checkout_token")]),
     )
 }
@@ -132,8 +133,7 @@ fn addresses(body: &Map<String, Value>) -> (Value, Value) {
 }
 
 fn order(event: &str, body: &Map<String, Value>, time: &str) -> Value {
-    let (_, cart) = person(body);
-    let user = first([inner(body, "customer", "id"), get(body, "customer_id")]);
+    let (user, cart) = person(body);
     let (email, phone) = addresses(body);
     let total = if event == "Order Completed" {
         get(body, "total_price")
@@ -146,11 +146,8 @@ fn order(event: &str, body: &Map<String, Value>, time: &str) -> Value {
     let status = match get(body, "financial_status").as_str() {
         _ if !get(body, "cancelled_at").is_null() => json!("cancelled"),
         Some("voided") => json!("cancelled"),
-        Some("refunded") => json!("refunded"),
-        _ => first([
-            get(body, "fulfillment_status"),
-            get(body, "financial_status"),
-        ]),
+        // What went back is told by the sum that is left.
+        _ => get(body, "fulfillment_status"),
     };
     json!({
         "type": "track",
@@ -230,7 +227,8 @@ fn customer(body: &Map<String, Value>) -> Value {
         "channel": "server",
         "traits": {
             "email": get(body, "email"),
-            "phone": first([get(body, "phone"), inner(body, "default_address", "phone")]),
+            // The phone of an address is its recipient's.
+            "phone": get(body, "phone"),
             "first_name": get(body, "first_name"),
             "last_name": get(body, "last_name"),
             "locale": get(body, "locale"),
@@ -253,17 +251,25 @@ fn consent(channel: &str, field: &str, body: &Map<String, Value>) -> Value {
         "userId": id,
         "timestamp": at,
         "channel": "server",
-        "properties": { "channel": channel, "status": inner(body, field, "state"), "topic": "marketing" },
+        "properties": {
+            "channel": channel,
+            "status": inner(body, field, "state"),
+            "topic": "marketing",
+            // A no reaches everybody who has the address.
+            "email": first([get(body, "email_address"), get(body, "email")]),
+            "phone": get(body, "phone"),
+        },
     })
 }
 
-fn erased(id: &Value, email: &Value) -> Value {
+fn erased(customer: &Map<String, Value>) -> Value {
+    let id = get(customer, "id");
     json!({
         "type": "track",
         "event": "Customer Erased",
-        "messageId": version("erased", id, &Value::Null),
+        "messageId": version("erased", &id, &Value::Null),
         "userId": id,
         "channel": "server",
-        "properties": { "email": email },
+        "properties": { "email": get(customer, "email"), "phone": get(customer, "phone") },
     })
 }

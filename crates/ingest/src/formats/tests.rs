@@ -115,6 +115,13 @@ fn what_becomes_of_an_order_of_shopify_is_told() {
     }
     let event = read(Format::Shopify, "orders/fulfilled", &shopify_order());
     assert_eq!(event.name, "Order Shipped");
+    // A refund is told by what is left: a status would say that it has been taken back already.
+    for word in ["refunded", "partially_refunded"] {
+        let mut order = shopify_order();
+        order["financial_status"] = json!(word);
+        let event = read(Format::Shopify, "orders/updated", &order);
+        assert_eq!(event.properties.get("status"), None, "{word}");
+    }
 }
 
 #[test]
@@ -207,11 +214,18 @@ fn an_order_of_woocommerce_by_its_status() {
         );
         assert_eq!(event.checkout_id.as_deref(), Some("727"));
     }
-    let envelope = envelope(Format::Woocommerce, "", &order("processing")).unwrap();
-    assert_eq!(
-        envelope.timestamp,
-        Timestamp::parse("2026-03-01T10:00:00Z").ok()
-    );
+    // Queues keep no order: what is told late is still of before the payment.
+    let at = |status: &str| {
+        let mut order = order(status);
+        order["date_paid_gmt"] = json!("2026-03-01T10:30:00");
+        envelope(Format::Woocommerce, "", &order)
+            .unwrap()
+            .timestamp
+            .unwrap()
+    };
+    let paid = Timestamp::parse("2026-03-01T10:30:00Z").unwrap();
+    assert_eq!((at("processing"), at("completed")), (paid, paid));
+    assert!(at("pending") < paid);
 }
 
 #[test]
@@ -252,4 +266,40 @@ fn what_tells_nothing_is_refused_with_what_to_do() {
         let refused = envelope(format, topic, &body).unwrap_err();
         assert!(refused.contains(words), "{refused}");
     }
+}
+
+#[test]
+fn a_no_and_an_erasure_reach_the_address_they_name() {
+    let said = json!({ "customer_id": 7, "phone": "+380501234567", "sms_marketing_consent": { "state": "unsubscribed",
+        "consent_updated_at": "2026-03-01T10:00:00Z" } });
+    for topic in ["customers_marketing_consent/update", ""] {
+        let event = read(Format::Shopify, topic, &said);
+        assert_eq!(event.identities.phone.as_deref(), Some("+380501234567"));
+        let consent = serde_json::to_value(event.consent.unwrap()).unwrap();
+        assert_eq!(
+            (consent["channel"].as_str(), consent["status"].as_str()),
+            (Some("sms"), Some("denied"))
+        );
+    }
+    let redact = json!({ "shop_id": 1, "customer": { "id": 7, "email": "ann@shop.example", "phone": "+380501234567" },
+        "orders_to_redact": [] });
+    for topic in ["customers/redact", ""] {
+        let event = read(Format::Shopify, topic, &redact);
+        assert_eq!(event.name, "Customer Erased");
+        assert_eq!(event.identities.user.as_deref(), Some("7"));
+        assert_eq!(event.identities.email.as_deref(), Some("ann@shop.example"));
+        assert_eq!(event.identities.phone.as_deref(), Some("+380501234567"));
+    }
+}
+
+#[test]
+fn nobody_is_named_by_the_staff_or_by_a_parcel() {
+    let checkout = json!({ "token": "t", "user_id": 799_407_056, "customer": null, "email": "b@shop.example",
+        "abandoned_checkout_url": "https://shop.example/r", "line_items": [], "updated_at": "2026-03-01T10:05:00Z" });
+    let event = read(Format::Shopify, "checkouts/update", &checkout);
+    assert_eq!(event.identities.user, None);
+    let customer = json!({ "id": 7, "email": "ann@shop.example", "phone": null, "verified_email": true,
+        "default_address": { "phone": "+380501234567" } });
+    let event = read(Format::Shopify, "customers/update", &customer);
+    assert_eq!(event.identities.phone, None);
 }

@@ -80,6 +80,12 @@ fn order(body: &Map<String, Value>) -> Result<Value, Refusal> {
     let is_order = event != "Checkout Started";
     let created = time(body, "date_created");
     let changed = first([time(body, "date_modified"), created.clone()]);
+    // Queues keep no order: a checkout is of its beginning and an order of its payment, whenever they are told.
+    let at = match event {
+        "Order Completed" => first([time(body, "date_paid"), created]),
+        "Checkout Started" => created,
+        _ => changed.clone(),
+    };
     let coupon = body
         .get("coupon_lines")
         .and_then(|codes| codes.get(0)?.get("code").cloned());
@@ -100,7 +106,7 @@ fn order(body: &Map<String, Value>) -> Result<Value, Refusal> {
         // An order is the same however often its states are told.
         "messageId": version(event, &get(body, "id"), &changed),
         "userId": account(&get(body, "customer_id")),
-        "timestamp": if event == "Order Completed" { first([created, changed]) } else { changed },
+        "timestamp": at,
         "channel": if is_order { json!("server") } else { Value::Null },
         "properties": {
             "order_id": order_id,

@@ -139,10 +139,17 @@ impl Facts<'_> {
         if money.currency == self.policy.currency {
             return Some(Value::Float(money.to_major()));
         }
-        if let Some(foreign) = self.foreign {
+        None
+    }
+
+    /// A sum that a condition asks for by itself: that it is in another currency is noted.
+    pub(crate) fn sum(&self, money: Option<Money>) -> Option<Value> {
+        if let Some(foreign) = self.foreign
+            && money.is_some_and(|money| money.currency != self.policy.currency)
+        {
             foreign.set(true);
         }
-        None
+        self.money(money)
     }
 
     fn event(&self, only: Option<&[String]>) -> Option<Value> {
@@ -155,8 +162,8 @@ impl Facts<'_> {
         map.text("order_id", event.order_id.as_ref());
         map.text("checkout_id", event.checkout_id.as_ref());
         map.text("url", event.url.as_ref());
-        map.make("total", || self.money(event.total));
-        map.make("value", || self.money(event.total));
+        map.make("total", || self.sum(event.total));
+        map.make("value", || self.sum(event.total));
         if let [product] = event.products.as_slice() {
             map.make("product_id", || {
                 Some(Value::from(product.product_id.clone()))
@@ -194,7 +201,7 @@ impl Facts<'_> {
         map.text("order_id", entry.order_id.as_ref());
         map.text("checkout_id", entry.checkout_id.as_ref());
         map.text("product_id", entry.product_id.as_ref());
-        map.make("total", || self.money(entry.total));
+        map.make("total", || self.sum(entry.total));
         for (name, field) in &entry.fields {
             map.make(name, || field.clone().into_value());
         }

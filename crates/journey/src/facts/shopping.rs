@@ -75,7 +75,7 @@ impl Facts<'_> {
             map.make("id", || Some(Value::from(cart.id.clone())));
             map.text("url", cart.url.as_ref());
             map.flag("checkout_started", cart.checkout_started);
-            map.make("total", || self.money(cart.sum()));
+            map.make("total", || self.sum(cart.sum()));
             map.time("updated_at", Some(cart.updated_at));
             map.make("items", || {
                 let items = cart.lines.iter().map(|line| self.product(line));
@@ -107,7 +107,7 @@ impl Facts<'_> {
         map.time("placed_at", Some(order.placed_at));
         map.time("promised_at", order.promised_at);
         map.time("delivered_at", order.delivered_at);
-        map.make("total", || self.money(order.total));
+        map.make("total", || self.sum(order.total));
         map.make("lines", || {
             Some(Value::from(
                 order.products.iter().map(Self::touch).collect::<Vec<_>>(),
@@ -129,13 +129,13 @@ impl Facts<'_> {
             minor: orders.total_minor,
             currency,
         });
-        map.make("total", || self.money(total));
+        map.make("total", || self.sum(total));
         if let (Some(total), true) = (total, orders.count > 0) {
             let average = Money {
                 minor: total.minor / i64::from(orders.count),
                 ..total
             };
-            map.make("average", || self.money(Some(average)));
+            map.make("average", || self.sum(Some(average)));
         }
         map.time("first_at", orders.first_at);
         map.time("last_at", orders.last_at);
