@@ -255,7 +255,15 @@ fn read(file: &Path, format: Format) -> Result<Vec<Line>, Error> {
         }
         let wrong =
             |what: String| Error::Usage(format!("{}, line {number}: {what}", file.display()));
-        let value = super::simulate::as_call(format, &text).map_err(wrong)?;
+        let value = match super::simulate::as_call(format, &text) {
+            Ok(value) => value,
+            // What a platform tells besides means nothing to ingest either.
+            Err(super::simulate::NoCall::Refused(detail)) => {
+                output::note(&format!("line {number}: {detail}"));
+                continue;
+            }
+            Err(super::simulate::NoCall::NoJson(problem)) => return Err(wrong(problem)),
+        };
         let time = value.get("timestamp").and_then(serde_json::Value::as_str);
         let time = time.ok_or_else(|| {
             wrong("no `timestamp`: a backtest needs the time of every event".into())

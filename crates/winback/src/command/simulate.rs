@@ -31,24 +31,27 @@ pub(crate) struct Arguments {
     days: i64,
 }
 
+/// Why a line is no call.
+pub(super) enum NoCall {
+    NoJson(String),
+    /// Ingest refuses it as well.
+    Refused(String),
+}
+
 /// A line as a call of Segment.
-pub(super) fn as_call(format: Format, line: &str) -> Result<Value, String> {
-    let body: Value = serde_json::from_str(line).map_err(|error| format!("no JSON: {error}"))?;
+pub(super) fn as_call(format: Format, line: &str) -> Result<Value, NoCall> {
+    let body: Value = serde_json::from_str(line)
+        .map_err(|error| NoCall::NoJson(format!("not JSON at column {}", error.column())))?;
     match body {
         Value::Object(body) => translate(format, |_| None, body)
             .map(Value::Object)
-            .map_err(|refusal| refusal.detail),
+            .map_err(|refusal| NoCall::Refused(refusal.detail)),
         other => Ok(other),
     }
 }
 
-/// Runs it.
-pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
-    let (files, bundle, _) = super::check::compiled(
-        &arguments.folder,
-        "the campaigns have errors; nothing was run",
-    )?;
-    super::check::has(&bundle, &arguments.folder, arguments.campaign.as_deref())?;
+/// The events with their times and the numbers of their lines.
+fn read(arguments: &Arguments) -> Result<Vec<(Timestamp, usize, Value)>, Error> {
     let text = std::fs::read_to_string(&arguments.events)
         .map_err(|error| Error::Usage(format!("{}: {error}", arguments.events.display())))?;
     let mut events = Vec::new();
@@ -58,8 +61,16 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
         .filter(|(_, line)| !line.trim().is_empty())
     {
         let place = || format!("{}:{}", arguments.events.display(), number + 1);
-        let mut body = as_call(arguments.format, line)
-            .map_err(|problem| Error::Usage(format!("{}: {problem}", place())))?;
+        let mut body = match as_call(arguments.format, line) {
+            Ok(body) => body,
+            Err(NoCall::Refused(detail)) => {
+                output::note(&format!("{}: {detail}", place()));
+                continue;
+            }
+            Err(NoCall::NoJson(problem)) => {
+                return Err(Error::Usage(format!("{}: {problem}", place())));
+            }
+        };
         let at = body["timestamp"]
             .as_str()
             .and_then(|text| Timestamp::parse(text).ok())
@@ -73,6 +84,17 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
         body["userId"] = USER.into();
         events.push((at, number + 1, body));
     }
+    Ok(events)
+}
+
+/// Runs it.
+pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
+    let (files, bundle, _) = super::check::compiled(
+        &arguments.folder,
+        "the campaigns have errors; nothing was run",
+    )?;
+    super::check::has(&bundle, &arguments.folder, arguments.campaign.as_deref())?;
+    let events = read(&arguments)?;
     let Some((first, ..)) = events.first() else {
         return Err(Error::Usage(format!(
             "{} holds no events",
