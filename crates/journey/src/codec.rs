@@ -98,6 +98,21 @@ fn read(bytes: &[u8]) -> Result<Customer, Error> {
     }
 }
 
+/// Reads what an older version ends before. Nearly every state is one: the bytes it is put together in are kept.
+fn read_on(rest: &[u8], more: &[&[u8]]) -> Result<Customer, Error> {
+    thread_local! {
+        static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    }
+    SCRATCH.with_borrow_mut(|scratch| {
+        scratch.clear();
+        scratch.extend_from_slice(rest);
+        for more in more {
+            scratch.extend_from_slice(more);
+        }
+        read(scratch)
+    })
+}
+
 /// A channel that version 3 did not use is closed by the address it has now: the one that it was closed for.
 fn adopted(mut customer: Customer) -> Customer {
     for (channel, _) in std::mem::take(&mut customer.suppressed) {
@@ -122,9 +137,9 @@ fn adopted(mut customer: Customer) -> Customer {
 pub fn decode(blob: &[u8]) -> Result<Customer, Error> {
     match blob.split_first() {
         Some((&VERSION, rest)) => read(rest),
-        Some((&3, rest)) => read(&[rest, &NOTHING_NEW].concat()).map(adopted),
+        Some((&3, rest)) => read_on(rest, &[&NOTHING_NEW]).map(adopted),
         // Version 2 ends before `told` and `erased`: an empty list and nothing are a zero byte each.
-        Some((&2, rest)) => read(&[rest, &[0, 0], &NOTHING_NEW].concat()).map(adopted),
+        Some((&2, rest)) => read_on(rest, &[&[0, 0], &NOTHING_NEW]).map(adopted),
         Some((&version, _)) if version > VERSION => Err(Error::Newer(version)),
         Some((&version, _)) if version > 0 => Err(Error::Older(version)),
         _ => Err(Error::Damaged),

@@ -16,6 +16,7 @@ use crate::customer::{Absorbed, Customer, ForwardMark, limit};
 use crate::effects::{Count, Effects, Forward, GrantChange};
 use crate::eligibility::ends_by_order;
 use crate::end::end;
+use crate::profile::{carts, orders as ledger};
 use crate::state::Station;
 use crate::world::World;
 
@@ -244,7 +245,7 @@ fn fill(customer: &mut Customer, other: &Customer, out: &mut Effects) {
     customer.last_activity = customer.last_activity.max(other.last_activity);
     refusals(customer, other, out);
     for bought in &other.bought {
-        Customer::push_bounded(&mut customer.bought, *bought, limit::BOUGHT_CARTS);
+        carts::remember_bought(customer, *bought);
     }
     let ordered = &mut customer.addresses.number_ordered;
     *ordered = (*ordered).max(other.addresses.number_ordered);
@@ -306,12 +307,10 @@ fn fill(customer: &mut Customer, other: &Customer, out: &mut Effects) {
 fn orders(customer: &mut Customer, other: &Customer) {
     let (mine, theirs) = (&mut customer.orders, &other.orders);
     // Cancelled ones are counted by neither.
-    let is_off =
-        |order: &crate::behaviour::OrderFacts| order.status.as_deref() == Some("cancelled");
     let off: Vec<u64> = theirs
         .list
         .iter()
-        .filter(|order| is_off(order))
+        .filter(|order| ledger::is_none(order))
         .map(|order| EventId::of_message_id(&order.id).short())
         .collect();
     let known = theirs

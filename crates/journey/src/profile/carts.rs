@@ -41,15 +41,16 @@ pub(crate) fn is_echo(customer: &Customer, happening: &Happening<'_>) -> bool {
         return false;
     };
     if !["Cart Updated", "Checkout Started", "Cart Viewed"].contains(&event.name.as_str())
+        || customer.bought.is_empty()
         || customer.cart(id).is_some()
     {
         return false;
     }
-    let lines: Vec<Line> = event.products.iter().map(Line::from).collect();
+    let id = short(id);
     customer.bought.iter().any(|bought| {
-        bought.id == short(id)
+        bought.id == id
             && happening.arrival.since(bought.at) < ECHO
-            && (lines.is_empty() || content(&lines) == bought.content)
+            && (event.products.is_empty() || content(of(&event.products)) == bought.content)
     })
 }
 
@@ -57,11 +58,15 @@ fn short(id: &str) -> u64 {
     EventId::of_message_id(id).short()
 }
 
+fn of(products: &[Product]) -> impl Iterator<Item = (&str, u32)> {
+    let goods = products.iter();
+    goods.map(|product| (product.product_id.as_str(), product.quantity))
+}
+
 /// What is in a cart: which products, and how many of each.
-fn content(lines: &[Line]) -> u64 {
-    let mut parts: Vec<String> = lines
-        .iter()
-        .map(|line| format!("{}x{}", line.product_id, line.quantity))
+fn content<'g>(goods: impl Iterator<Item = (&'g str, u32)>) -> u64 {
+    let mut parts: Vec<String> = goods
+        .map(|(product, quantity)| format!("{product}x{quantity}"))
         .collect();
     parts.sort_unstable();
     short(&parts.join(","))
@@ -160,25 +165,29 @@ fn close(customer: &mut Customer, happening: &Happening<'_>) {
         .carts
         .iter()
         .filter(|cart| !stays(cart))
-        .map(|cart| (short(&cart.id), content(&cart.lines)))
+        .map(|cart| {
+            let goods = cart.lines.iter();
+            let goods = goods.map(|line| (line.product_id.as_str(), line.quantity));
+            (short(&cart.id), content(goods))
+        })
         .collect();
     if let Some(named) = named
         && !closed.iter().any(|(id, _)| *id == short(named))
     {
         // It may be told for the first time after its order.
-        let lines: Vec<Line> = event.products.iter().map(Line::from).collect();
-        closed.push((short(named), content(&lines)));
+        closed.push((short(named), content(of(&event.products))));
     }
     for (id, content) in closed {
-        customer.bought.retain(|bought| bought.id != id);
-        let bought = BoughtCart {
-            id,
-            content,
-            at: happening.arrival,
-        };
-        Customer::push_bounded(&mut customer.bought, bought, limit::BOUGHT_CARTS);
+        let at = happening.arrival;
+        remember_bought(customer, BoughtCart { id, content, at });
     }
     customer.carts.retain(stays);
+}
+
+/// A cart that an order has closed, once: what was known of it before is over.
+pub(crate) fn remember_bought(customer: &mut Customer, cart: BoughtCart) {
+    customer.bought.retain(|bought| bought.id != cart.id);
+    Customer::push_bounded(&mut customer.bought, cart, limit::BOUGHT_CARTS);
 }
 
 fn add(cart: &mut Cart, products: &[Product]) {

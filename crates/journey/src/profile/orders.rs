@@ -8,22 +8,19 @@ use crate::customer::{Customer, limit};
 use crate::facts::property::{moment, text};
 use crate::happening::Happening;
 
-/// An order that is told again is of the time when it was placed: it ended then what was open, and what began since is of
-/// another wish. `mine` is false for a copy: that order may be new to this profile.
+/// An order that is told again with the time of then ended then what was open: what began since is of another wish. Told
+/// with a later time it may be another purchase, by a shop that uses its ids anew, and stops what is open. `mine` is
+/// false for a copy: that order may be new to this profile.
 pub(crate) fn put_back(customer: &Customer, happening: &mut Happening<'_>, mine: bool) {
-    let Some(id) = happening.event.order_id.as_deref() else {
+    if !mine || happening.event.name != spec::ORDER_COMPLETED {
         return;
-    };
-    let hash = EventId::of_message_id(id).short();
-    let is_told = happening.event.name == spec::ORDER_COMPLETED
-        && mine
-        && customer.orders.recent.contains(&hash);
-    if is_told {
-        let mut known = customer.orders.list.iter();
-        let placed = known
-            .find(|order| order.id == id)
-            .map_or(happening.at, |order| order.placed_at);
-        happening.at = happening.at.min(placed);
+    }
+    let id = happening.event.order_id.as_deref();
+    let mut known = customer.orders.list.iter();
+    let placed = known
+        .find(|order| Some(order.id.as_str()) == id)
+        .map(|order| order.placed_at);
+    if placed.is_some_and(|placed| happening.at <= placed) {
         happening.arrival = happening.arrival.min(happening.at);
     }
 }
@@ -121,7 +118,7 @@ fn changed(customer: &mut Customer, happening: &Happening<'_>) {
         return;
     };
     let order = &mut orders.list[place];
-    let was_off = order.status.as_deref().is_some_and(is_cancelled);
+    let was_off = is_none(order);
     match event.name.as_str() {
         // What is under way after all is not counted anew: only the shop's word for it opens an order again.
         "Order Delivered" | "Order Shipped" if was_off => {}
@@ -148,6 +145,11 @@ fn changed(customer: &mut Customer, happening: &Happening<'_>) {
         }
         _ => {}
     }
+}
+
+/// Whether an order is none: it is counted by nobody.
+pub(crate) fn is_none(order: &OrderFacts) -> bool {
+    order.status.as_deref().is_some_and(is_cancelled)
 }
 
 /// Words of shops for an order that is none.
@@ -258,7 +260,7 @@ fn reopen(customer: &mut Customer, place: usize) {
 /// The newest order that stands.
 fn newest(customer: &mut Customer) {
     let orders = &mut customer.orders;
-    let stands = |order: &&OrderFacts| !order.status.as_deref().is_some_and(is_cancelled);
+    let stands = |order: &&OrderFacts| !is_none(order);
     match orders.list.iter().rev().find(stands) {
         Some(order) => {
             orders.last_at = Some(order.placed_at);
