@@ -52,7 +52,9 @@ fn status(fields: &Fields<'_>) -> ConsentStatus {
     if let Some(yes) = fields
         .map
         .get("status")
-        .and_then(|value| flag(Some(value)).value())
+        // A text is of this list of words, not of those of stock and switches.
+        .filter(|said| !said.is_string())
+        .and_then(|said| flag(Some(said)).value())
     {
         return if yes {
             ConsentStatus::Granted

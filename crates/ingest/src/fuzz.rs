@@ -3,11 +3,8 @@
 //! Seeded: a failure names its seed and shows the record. `WINBACK_FUZZ` is how many records there are (`make fuzz`
 //! takes a million). It does not go through `catch_unwind` of the service: a panic here is a failure.
 
-use std::sync::Arc;
-
 use serde_json::{Map, Value, json};
-use winback_bus::{Record, Stamp};
-use winback_contract::{Currency, Event, FailedReason, Offset, Partition, Timestamp};
+use winback_contract::{Currency, Event, FailedReason};
 
 use crate::customs::Customs;
 use crate::decode::decode;
@@ -15,6 +12,7 @@ use crate::fields::Refusal;
 use crate::formats::Format;
 use crate::normalise::normalise;
 use crate::notes::Notes;
+use crate::tests::record;
 
 /// Larger than any of the mutated: size is a refusal of its own.
 const MAX_BYTES: usize = 8 << 20;
@@ -35,6 +33,9 @@ impl Random {
         usize::try_from(self.next() % count.max(1) as u64).unwrap()
     }
 }
+
+/// What a call of Segment is nothing without.
+const NEEDED: &[&str] = &["event", "userId", "type"];
 
 /// Payloads as shops send them.
 fn payloads() -> Vec<Value> {
@@ -197,12 +198,12 @@ fn splice(text: &str, random: &mut Random) -> String {
         .collect()
 }
 
-fn mutate(value: &mut Value, random: &mut Random, depth: usize) {
+fn mutate(value: &mut Value, random: &mut Random, depth: usize, needed: &[&str]) {
     match value {
         Value::Object(map) if !map.is_empty() && random.below(8 + depth) < 8 => {
             let key = map.keys().nth(random.below(map.len())).unwrap().clone();
             // The name and one identifier are what a record needs.
-            if depth == 0 && ["event", "userId", "type"].contains(&key.as_str()) {
+            if depth == 0 && needed.contains(&key.as_str()) {
                 return;
             }
             match random.below(10) {
@@ -216,11 +217,11 @@ fn mutate(value: &mut Value, random: &mut Random, depth: usize) {
                         _ => splice(&key, random),
                     };
                     // Never onto what a record needs.
-                    if depth > 0 || !["event", "userId", "type"].contains(&name.as_str()) {
+                    if depth > 0 || !needed.contains(&name.as_str()) {
                         map.insert(name, moved);
                     }
                 }
-                _ => mutate(map.get_mut(&key).unwrap(), random, depth + 1),
+                _ => mutate(map.get_mut(&key).unwrap(), random, depth + 1, needed),
             }
         }
         Value::Array(list) if !list.is_empty() && random.below(3) > 0 => {
@@ -228,7 +229,7 @@ fn mutate(value: &mut Value, random: &mut Random, depth: usize) {
             match random.below(4) {
                 0 => list.extend(vec![list[at].clone(); random.below(60)]),
                 1 => list.push(odd(random)),
-                _ => mutate(&mut list[at], random, depth + 1),
+                _ => mutate(&mut list[at], random, depth + 1, needed),
             }
         }
         Value::String(text) if random.below(3) == 0 => *text = splice(text, random),
@@ -244,20 +245,15 @@ fn mutate(value: &mut Value, random: &mut Random, depth: usize) {
     }
 }
 
-fn take(payload: Vec<u8>) -> Result<Event, Refusal> {
-    let record = Record {
-        topic: Arc::from("raw"),
-        partition: Partition(0),
-        offset: Offset(7),
-        time: Timestamp::from_millis(1_772_438_400_000),
-        stamp: Stamp::Broker,
-        key: Vec::new(),
-        value: Some(payload),
-        headers: Vec::new(),
-    };
+fn take(payload: &[u8]) -> Result<Event, Refusal> {
+    take_as(Format::Segment, &[], payload)
+}
+
+fn take_as(format: Format, headers: &[(&str, &str)], payload: &[u8]) -> Result<Event, Refusal> {
+    let record = record(payload, headers);
     let customs = Customs::new(Currency::parse("EUR").unwrap());
     let notes = Notes::default();
-    let envelope = decode(&record, MAX_BYTES, Format::Segment, &customs, &notes)?;
+    let envelope = decode(&record, MAX_BYTES, format, &customs, &notes)?;
     normalise(envelope, &customs, &notes).map(|normal| normal.event)
 }
 
@@ -273,11 +269,11 @@ fn a_record_with_a_name_and_an_identifier_is_taken() {
     for seed in 0..count() {
         let mut random = Random(seed);
         let mut payload = payloads[random.below(payloads.len())].clone();
-        let plain = take(payload.to_string().into_bytes()).expect("a payload as shops send it");
+        let plain = take(payload.to_string().as_bytes()).expect("a payload as shops send it");
         for _ in 0..=random.below(6) {
-            mutate(&mut payload, &mut random, 0);
+            mutate(&mut payload, &mut random, 0, NEEDED);
         }
-        let event = match take(payload.to_string().into_bytes()) {
+        let event = match take(payload.to_string().as_bytes()) {
             Ok(event) => event,
             // News of an order that names none is nothing that anybody could apply.
             Err(refusal)
@@ -335,7 +331,7 @@ fn bytes_of_any_kind_are_refused_for_a_reason() {
             let place = random.below(bytes.len());
             bytes[place] = u8::try_from(random.below(256)).unwrap();
         }
-        if let Err(refusal) = take(bytes) {
+        if let Err(refusal) = take(&bytes) {
             assert!(
                 matches!(
                     refusal.reason,
@@ -350,5 +346,46 @@ fn bytes_of_any_kind_are_refused_for_a_reason() {
                 "seed {seed}: {refusal:?}"
             );
         }
+    }
+}
+
+#[test]
+fn an_order_of_a_platform_is_an_order_whatever_else_is_wrong_with_it() {
+    let line = json!({ "product_id": 1, "variant_id": 2, "title": "Cup", "name": "Cup", "price": "49.00", "quantity": 2 });
+    let shopify = json!({ "id": 62, "customer": { "id": 7 }, "cart_token": "c", "email": "ann@shop.example",
+        "created_at": "2026-03-01T23:10:15-05:00", "cancelled_at": null, "currency": "EUR", "total_price": "98.00",
+        "financial_status": "paid", "discount_codes": [{ "code": "X" }], "line_items": [line], "customer_locale": "en" });
+    let woocommerce = json!({ "id": 727, "status": "processing", "customer_id": 7, "currency": "EUR", "total": "98.00",
+        "date_created_gmt": "2026-03-01T10:00:00", "date_paid_gmt": "2026-03-01T10:03:00", "coupon_lines": [{ "code": "x" }],
+        "billing": { "email": "ann@shop.example", "phone": "+15555555555" }, "line_items": [line] });
+    let platforms = [
+        (
+            Format::Shopify,
+            ("X-Shopify-Topic", "orders/create"),
+            shopify,
+            &["customer"][..],
+        ),
+        (
+            Format::Woocommerce,
+            ("X-WC-Webhook-Topic", "order.updated"),
+            woocommerce,
+            &["customer_id", "status"][..],
+        ),
+    ];
+    for seed in 0..count() {
+        let mut random = Random(seed);
+        let (format, header, payload, needed) = &platforms[random.below(platforms.len())];
+        let mut payload = payload.clone();
+        for _ in 0..=random.below(6) {
+            mutate(&mut payload, &mut random, 0, needed);
+        }
+        let event = take_as(*format, &[*header], payload.to_string().as_bytes())
+            .unwrap_or_else(|refusal| panic!("seed {seed}: {refusal:?}: {payload}"));
+        assert_eq!(event.name, "Order Completed", "seed {seed}: {payload}");
+        assert_eq!(
+            event.identities.user.as_deref(),
+            Some("7"),
+            "seed {seed}: {payload}"
+        );
     }
 }

@@ -16,7 +16,7 @@ use crate::normalise::normalise;
 use crate::notes::Notes;
 use crate::route::{Arrived, event_id, route};
 
-fn record(value: &[u8], headers: &[(&str, &str)]) -> Record {
+pub(crate) fn record(value: &[u8], headers: &[(&str, &str)]) -> Record {
     Record {
         topic: Arc::from("raw"),
         partition: Partition(0),
@@ -490,4 +490,30 @@ fn a_cart_that_can_not_be_read_is_not_empty() {
         name(json!([{ "product_id": "p" }, "broken"])),
         "Cart Updated"
     );
+}
+
+/// Words of stock and of schema.org are no consent, whatever a flag elsewhere may be.
+#[test]
+fn a_status_is_read_as_a_consent_and_as_nothing_else() {
+    for (status, expected) in [
+        (json!("available"), "denied"),
+        (json!("preorder"), "denied"),
+        (json!("in stock"), "denied"),
+        (json!("unsubscribed/yes"), "denied"),
+        (json!("subscribed"), "granted"),
+        (json!("oui"), "granted"),
+        (json!("nein"), "denied"),
+        (json!(true), "granted"),
+        (json!(1), "granted"),
+        (json!(0), "denied"),
+    ] {
+        let event = read(
+            &json!({ "type": "track", "event": "Consent Updated", "userId": "u",
+                "properties": { "channel": "email", "status": status } }),
+            &[],
+        )
+        .unwrap();
+        let consent = serde_json::to_value(event.consent.unwrap()).unwrap();
+        assert_eq!(consent["status"].as_str(), Some(expected), "{status}");
+    }
 }

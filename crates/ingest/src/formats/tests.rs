@@ -1,36 +1,23 @@
 //! Payloads as the platforms document them, through the whole of ingest's reading.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
-use winback_bus::{Record, Stamp};
-use winback_contract::{Currency, Event, Offset, Partition, Timestamp};
+use winback_contract::{Currency, Event, Timestamp};
 
 use super::Format;
 use crate::customs::Customs;
 use crate::decode::{Envelope, decode};
 use crate::normalise::normalise;
 use crate::notes::Notes;
+use crate::tests::record;
 
 fn envelope(format: Format, topic: &str, body: &Value) -> Result<Envelope, String> {
     let header = match format {
         Format::Woocommerce => "X-WC-Webhook-Topic",
         _ => "X-Shopify-Topic",
     };
-    let named = (header.to_owned(), topic.as_bytes().to_vec());
-    let record = Record {
-        topic: Arc::from("raw"),
-        partition: Partition(0),
-        offset: Offset(7),
-        time: Timestamp::from_millis(1_772_438_400_000),
-        stamp: Stamp::Broker,
-        key: Vec::new(),
-        value: Some(body.to_string().into_bytes()),
-        headers: Some(named)
-            .filter(|_| !topic.is_empty())
-            .into_iter()
-            .collect(),
-    };
+    let named = [(header, topic)];
+    let headers = if topic.is_empty() { &[][..] } else { &named };
+    let record = record(body.to_string().as_bytes(), headers);
     let customs = Customs::new(Currency::parse("EUR").unwrap());
     decode(&record, 100_000, format, &customs, &Notes::default())
         .map_err(|refusal| format!("{}: {}", refusal.reason, refusal.detail))

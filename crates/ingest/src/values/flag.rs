@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Read;
+use super::words::letters;
 
 const YES: &str =
     "true yes y on 1 да так tak ja oui si sí instock available preorder backorder onbackorder";
@@ -21,8 +22,7 @@ pub fn flag(value: Option<&Value>) -> Read<bool> {
         Some(Value::String(text)) => {
             // `in stock`, `in_stock` and schema.org's `InStock` are one word.
             let last = text.trim().rsplit('/').next().unwrap_or_default();
-            let letters = last.chars().filter(|c| c.is_alphanumeric());
-            let word: String = letters.flat_map(char::to_lowercase).collect();
+            let word = letters(last);
             let is = |list: &str| list.split(' ').any(|known| known == word);
             match word.as_str() {
                 "" => Read::Absent,

@@ -43,14 +43,15 @@ pub fn is_nobody(text: &str) -> bool {
     NOBODY.contains(&word.as_str()) || word.chars().all(|c| c == '0' || !c.is_alphanumeric())
 }
 
+/// A word without what programs write differently: case, blanks and signs.
+pub(super) fn letters(word: &str) -> String {
+    let lower = word.to_lowercase();
+    lower.chars().filter(|c| c.is_alphanumeric()).collect()
+}
+
 /// A channel by its name, or by one that other tools use.
 pub fn channel(word: &str) -> Option<Channel> {
-    let word: String = word
-        .trim()
-        .to_lowercase()
-        .chars()
-        .filter(|c| c.is_alphanumeric())
-        .collect();
+    let word = letters(word);
     match word.as_str() {
         "email" | "mail" | "newsletter" | "emails" | "emailmarketing" | "почта" | "пошта" => {
             Some(Channel::Email)
@@ -66,19 +67,14 @@ pub fn channel(word: &str) -> Option<Channel> {
     }
 }
 
-const YES: &str = "granted subscribed subscribe optin optedin optedintrue true yes y 1 active on allow allowed accepted accept agreed confirmed enabled да так given explicit";
+const YES: &str = "granted subscribed subscribe optin optedin optedintrue true yes y 1 active on allow allowed accepted accept agreed confirmed enabled да так tak ja oui si sí given explicit";
 const PENDING: &str =
     "pending unconfirmed requested awaiting waiting doubleoptin optinpending notconfirmed";
-const NO: &str = "denied unsubscribed unsubscribe optout optedout false no n 0 inactive off deny declined decline rejected withdrawn revoked removed cleaned blocked disabled never нет ні refused cancelled canceled bounced complained spam suppressed deleted";
+const NO: &str = "denied unsubscribed unsubscribe optout optedout false no n 0 inactive off deny declined decline rejected withdrawn revoked removed cleaned blocked disabled never нет ні nie nein non refused cancelled canceled bounced complained spam suppressed deleted";
 
 /// What a status says. A word that nobody knows may be a refusal, and is taken for one: `false` beside it.
 pub fn status(word: &str) -> (ConsentStatus, bool) {
-    let word: String = word
-        .trim()
-        .to_lowercase()
-        .chars()
-        .filter(|c| c.is_alphanumeric())
-        .collect();
+    let word = letters(word);
     let is = |list: &str| list.split(' ').any(|known| known == word);
     if is(YES) {
         (ConsentStatus::Granted, true)
