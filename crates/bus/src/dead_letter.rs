@@ -44,7 +44,8 @@ pub fn dead_letter(
 
 /// The record of a failure as it goes back to its topic, with its first arrival.
 pub fn put_back(failed: &Failed) -> Outgoing {
-    let kept = failed.headers.iter().filter(|(name, _)| name != ARRIVED);
+    let is_arrival = |name: &str| name.eq_ignore_ascii_case(ARRIVED);
+    let kept = failed.headers.iter().filter(|(name, _)| !is_arrival(name));
     let mut headers: Vec<(String, Vec<u8>)> = kept
         .map(|(name, value)| (name.clone(), value.0.clone()))
         .collect();

@@ -189,8 +189,6 @@ impl Config {
         Ok(loaded)
     }
 
-    /// A source's name is part of its consumer group, and of every position: two of one name would take each other's
-    /// records for repeats, and so would two of one topic.
     /// What the records of a topic look like.
     pub(crate) fn format_of(&self, topic: &str) -> Format {
         let mut sources = self.sources.iter();
@@ -198,6 +196,8 @@ impl Config {
         source.map_or(Format::Segment, |source| source.format)
     }
 
+    /// A source's name is part of its consumer group, and of every position: two of one name would take each other's
+    /// records for repeats, and so would two of one topic.
     fn sources_are_told_apart(&self) -> Result<(), crate::error::Error> {
         for (index, source) in self.sources.iter().enumerate() {
             for other in &self.sources[..index] {

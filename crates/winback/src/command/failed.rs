@@ -42,7 +42,9 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
         .unwrap_or_default();
     match arguments {
         Arguments::Redrive(arguments) => {
-            let kept = read(&log, config, &topic, start, end).await?;
+            let from = start.max(Offset(arguments.from));
+            let end = end.min(Offset(arguments.to).next());
+            let kept = read(&log, config, &topic, from, end).await?;
             redrive::run(&arguments, config, &log, &kept).await
         }
         Arguments::List { last } => {

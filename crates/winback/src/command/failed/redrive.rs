@@ -23,10 +23,10 @@ pub(crate) struct Arguments {
     reason: Vec<FailedReason>,
     /// From this number of the list on
     #[arg(long, value_name = "OFFSET", default_value_t = 0)]
-    from: i64,
+    pub(super) from: i64,
     /// Up to this number of the list, with it
     #[arg(long, value_name = "OFFSET", default_value_t = i64::MAX)]
-    to: i64,
+    pub(super) to: i64,
     /// Say what would go back; nothing does
     #[arg(long)]
     dry_run: bool,
@@ -58,9 +58,6 @@ pub(super) async fn run(
         .collect();
     let (mut back, mut left) = (0_u32, 0_u32);
     for record in kept {
-        if !(arguments.from..=arguments.to).contains(&record.offset.0) {
-            continue;
-        }
         // What was applied, without what could not be read of it, has nowhere to go back to.
         let Some(failed) = failed(record).filter(|failed| !failed.applied) else {
             continue;
@@ -86,7 +83,9 @@ pub(super) async fn run(
         back += 1;
         if !arguments.dry_run {
             let mut outgoing = put_back(&failed);
-            if failed.topic == config.names().name(Topic::Events)
+            // What is told to every partition stays with the one that missed it.
+            if failed.reason == FailedReason::WrongPartition
+                && failed.topic == config.names().name(Topic::Events)
                 && let Ok(event) = serde_json::from_slice::<EventRecord>(&failed.payload.0)
             {
                 outgoing.partition = Some(config.kafka.partitions.of(event.to));
