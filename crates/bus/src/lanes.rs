@@ -74,6 +74,11 @@ impl Lanes {
         self.lanes.is_empty()
     }
 
+    /// Whether the log takes nothing somewhere.
+    pub fn is_slow(&self) -> bool {
+        self.lanes.values().any(|lane| lane.is_slow)
+    }
+
     /// Where the log takes nothing for now.
     pub fn slow(&self) -> Option<String> {
         let mut slow = self.lanes.iter().filter(|(_, lane)| lane.is_slow);
@@ -96,8 +101,7 @@ impl Lanes {
     pub async fn send(&mut self, log: &Arc<dyn Log>) -> (Vec<u64>, Result<(), Error>) {
         let mut acknowledged = Vec::new();
         let mut problem = Ok(());
-        let mut failed = Vec::new();
-        let work = self.work(log, &mut acknowledged, &mut failed, &mut problem);
+        let work = self.work(log, &mut acknowledged, &mut problem);
         if within(PATIENCE, work).await.is_err() {
             for lane in self.lanes.values_mut() {
                 lane.is_slow = lane.flying > 0;
@@ -110,12 +114,12 @@ impl Lanes {
         &mut self,
         log: &Arc<dyn Log>,
         acknowledged: &mut Vec<u64>,
-        failed: &mut Vec<Key>,
         problem: &mut Result<(), Error>,
     ) {
+        let mut failed: Vec<Key> = Vec::new();
         loop {
             for (key, lane) in &mut self.lanes {
-                if lane.flying > 0 || lane.queue.is_empty() || failed.contains(key) {
+                if lane.flying > 0 || failed.contains(key) {
                     continue;
                 }
                 lane.flying = lane.queue.len();

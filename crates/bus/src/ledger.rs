@@ -5,13 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use winback_contract::Offset;
 use winback_service::outage::Outage;
 
 use crate::error::Error;
 use crate::lanes::Lanes;
-use crate::log::{Assignment, Log, Member, Place};
+use crate::log::{Assignment, Log, Member, Place, Polled};
 use crate::mark::{Kept, Mark};
 use crate::record::{Outgoing, Record};
 
@@ -82,16 +83,21 @@ impl Ledger {
         }
     }
 
-    /// Commits nothing of what was read since the last time: it is to be read again.
-    pub fn forget_positions(&mut self) {
-        for passed in self.places.values_mut() {
-            passed.next.clear();
-        }
-    }
-
-    /// Whether so much waits for the log that nothing more may be taken.
-    pub fn is_full(&self) -> bool {
-        self.lanes.len() >= MOST
+    /// Reads on. While so much waits for the log that nothing more may be taken (INV-12) the group is served, and no record comes.
+    ///
+    /// # Errors
+    /// Those of the log.
+    pub async fn poll(
+        &mut self,
+        member: &mut dyn Member,
+        most: usize,
+        wait: Duration,
+    ) -> Result<Polled, Error> {
+        let is_full = self.lanes.len() >= MOST;
+        let most = if is_full { 0 } else { most };
+        let polled = member.poll(most, wait).await?;
+        self.revoke(&polled.assignments);
+        Ok(polled)
     }
 
     /// Which partitions of the log take nothing, told when it begins and then once a minute.
@@ -305,6 +311,33 @@ mod tests {
             Some(Offset(1))
         );
         assert_eq!(calm.ends("out").await.unwrap(), vec![Offset(2)]);
+    }
+
+    /// So much waits for the log: the group is served and nothing more is read, until it is taken (INV-12).
+    #[tokio::test]
+    async fn nothing_is_read_while_too_much_waits() {
+        let log = MemoryLog::new(Clock::at(0));
+        log.create("in", 1);
+        log.create("out", 1);
+        let record = |topic: &str| Outgoing {
+            topic: topic.into(),
+            partition: Some(Partition(0)),
+            key: vec![],
+            value: vec![1],
+            headers: Vec::new(),
+        };
+        log.produce(vec![record("in")]).await.unwrap();
+        let mut member = log.join("g", &["in".into()]).await.unwrap();
+        let mut ledger = Ledger::default();
+        for _ in 0..MOST {
+            ledger.put(record("out"));
+        }
+        let member = member.as_mut();
+        let polled = ledger.poll(member, 10, Duration::ZERO).await.unwrap();
+        assert!(polled.records.is_empty());
+        ledger.settle(&arc(&log), member).await.unwrap();
+        let polled = ledger.poll(member, 10, Duration::ZERO).await.unwrap();
+        assert_eq!(polled.records.len(), 1);
     }
 
     /// What a partition without a leader does not take holds up the positions it came from alone.

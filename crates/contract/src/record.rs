@@ -147,7 +147,6 @@ impl EventRecord {
             {
                 Self::ADDRESS
             }
-            Body::Handover { .. } => Self::VERSION,
             Body::Erased => Self::ERASED,
             _ => Self::VERSION,
         }

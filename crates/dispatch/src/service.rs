@@ -161,14 +161,14 @@ impl Service {
         self.waiting.hold(self.member.as_mut()).await?;
         let parallel = self.sender.config.parallel.max(1);
         let free = parallel.saturating_sub(self.flights.len());
-        // What the log does not take is bounded (INV-12).
-        let free = if self.ledger.is_full() { 0 } else { free };
         let most = self.sender.config.batch.min(free);
         let is_idle = self.flights.is_empty();
         let poll_for = if is_idle { wait } else { Duration::ZERO };
-        let polled = self.member.poll(most, poll_for).await?;
+        let polled = self
+            .ledger
+            .poll(self.member.as_mut(), most, poll_for)
+            .await?;
         self.waiting.revoke(&polled.assignments);
-        self.ledger.revoke(&polled.assignments);
         self.progress.revoke(&polled.assignments);
         let mut taken = polled.records.len();
         for record in self.waiting.retry().into_iter().chain(polled.records) {

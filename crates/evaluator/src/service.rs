@@ -85,17 +85,9 @@ impl Service {
         }
         // Where a record waits nothing more is taken: what waits is bounded (INV-12), and the others go on.
         self.waiting.hold(self.member.as_mut()).await?;
-        // What the log does not take is bounded (INV-12).
-        let full = self.ledger.is_full();
-        let (most, wait) = if full {
-            clock::pause(wait).await;
-            (0, Duration::ZERO)
-        } else {
-            (self.config.batch, wait)
-        };
-        let polled = self.member.poll(most, wait).await?;
+        let most = self.config.batch;
+        let polled = self.ledger.poll(self.member.as_mut(), most, wait).await?;
         self.waiting.revoke(&polled.assignments);
-        self.ledger.revoke(&polled.assignments);
         let mut taken = polled.records.len();
         for record in self.waiting.retry().into_iter().chain(polled.records) {
             // Order per customer: behind one that waits, all of its partition wait.

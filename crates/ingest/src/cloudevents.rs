@@ -107,7 +107,7 @@ pub fn envelope(
         Some("track" | "identify" | "page" | "screen" | "alias" | "group")
     );
     let mut envelope = if is_segment {
-        segment(&body, customs, notes)?
+        segment(body, customs, notes)?
     } else {
         let kind = attributes.kind.ok_or_else(|| {
             Refusal::new(

@@ -73,22 +73,22 @@ pub fn decode(
     };
     if format != Format::Segment {
         let call = translate(format, |name| record.header(name), body)?;
-        return segment(&call, customs, notes);
+        return segment(call, customs, notes);
     }
     match cloudevents::attributes(record, &body)? {
         Some(attributes) => cloudevents::envelope(attributes, body, customs, notes),
-        None => segment(&body, customs, notes),
+        None => segment(body, customs, notes),
     }
 }
 
 /// Segment's own shape.
 pub(crate) fn segment(
-    body: &Map<String, Value>,
+    mut body: Map<String, Value>,
     customs: &Customs,
     notes: &Notes,
 ) -> Result<Envelope, Refusal> {
     let fields = Fields {
-        map: body,
+        map: &body,
         place: "",
         notes,
         customs,
@@ -100,7 +100,7 @@ pub(crate) fn segment(
     let event = match call.as_str() {
         "track" => fields
             .text("event")
-            .ok_or_else(|| Refusal::new(FailedReason::MissingField, elsewhere(body)))?,
+            .ok_or_else(|| Refusal::new(FailedReason::MissingField, elsewhere(&body)))?,
         "page" | "screen" => "Page Viewed".to_owned(),
         "identify" => "Identified".to_owned(),
         "alias" | "group" => {
@@ -138,18 +138,31 @@ pub(crate) fn segment(
     let is_away = context
         .get("active")
         .is_some_and(|active| flag(Some(active)) == Read::Is(false));
-    Ok(Envelope {
+    let mut envelope = Envelope {
         message_id: fields.text("messageId"),
         user_id: fields.text("userId"),
         anonymous_id: fields.text("anonymousId"),
         timestamp,
         identify: call == "identify",
-        properties: fields.inner("properties").into_owned(),
+        properties: Map::new(),
         traits,
         passive: by_server || is_away,
         context,
         event,
-    })
+    };
+    // They are most of a record: moved where they are a map, read where they stand for one.
+    envelope.properties = match body.get_mut("properties") {
+        Some(Value::Object(properties)) => std::mem::take(properties),
+        _ => Fields {
+            map: &body,
+            place: "",
+            notes,
+            customs,
+        }
+        .inner("properties")
+        .into_owned(),
+    };
+    Ok(envelope)
 }
 
 /// What a record without an event's name looks like, and what to do with it.

@@ -34,14 +34,14 @@ pub fn normalise(
     customs: &Customs,
     notes: &Notes,
 ) -> Result<Normal, Refusal> {
-    if spec::is_derived(&envelope.event) {
+    let known = spec::lookup(&envelope.event);
+    if known.is_none() && spec::is_derived(&envelope.event) {
         let detail = format!(
             "`{}` is derived by winback and never accepted from outside",
             envelope.event
         );
         return Err(Refusal::new(FailedReason::DerivedEvent, detail));
     }
-    let known = spec::lookup(&envelope.event);
     let mut name = known.map_or_else(|| envelope.event.clone(), |spec| spec.name.to_owned());
     let properties = renamed(
         std::mem::take(&mut envelope.properties),

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use winback_bus::{Error, Ledger, Log, Member, Outgoing, Place, Record, Stamp, dead_letter};
+use winback_bus::{Error, Ledger, Log, Member, Outgoing, Record, Stamp, dead_letter};
 use winback_contract::{
     Body, Currency, Event, EventId, EventRecord, Failed, FailedReason, FailedStage, Identity,
     Partition, PartitionCount, SourceKind, Span, Timestamp, Topic, TopicNames, failed::KEPT_BYTES,
@@ -171,11 +171,8 @@ impl Service {
         }
         if !self.published.has_caught_up() {
             // How the shop writes its numbers is known before the first of them. The group is served meanwhile.
-            let polled = self.member.poll(0, Duration::ZERO).await?;
+            let polled = self.member.poll(0, wait).await?;
             self.ledger.revoke(&polled.assignments);
-            if !wait.is_zero() {
-                clock::pause(wait).await;
-            }
             return Ok(1);
         }
         if let Some(catalogue) = &mut self.catalogue
@@ -184,17 +181,9 @@ impl Service {
             // An update is compared with what is known: that comes first.
             return Ok(1);
         }
-        // What the log does not take is bounded (INV-12).
-        let full = self.ledger.is_full();
-        let (most, wait) = if full {
-            clock::pause(wait).await;
-            (0, Duration::ZERO)
-        } else {
-            (self.config.batch, wait)
-        };
-        let polled = self.member.poll(most, wait).await?;
+        let most = self.config.batch;
+        let polled = self.ledger.poll(self.member.as_mut(), most, wait).await?;
         let taken = polled.records.len();
-        self.ledger.revoke(&polled.assignments);
         for record in polled.records {
             if self.source.arrival == Arrival::LogAppendTime && record.stamp != Stamp::Broker {
                 return Err(Error::Fatal(format!(
@@ -262,10 +251,7 @@ impl Service {
     /// The stream of a record's partition. A topic that was begun anew has the offsets of the old one: its generation in the
     /// name tells them apart.
     fn stream_of(&mut self, record: &Record) -> Arc<str> {
-        let place = Place {
-            topic: record.topic.clone(),
-            partition: record.partition,
-        };
+        let place = record.place();
         let generation = self.member.generation(&place);
         match self.streams.get(&place.partition) {
             Some((known, stream)) if *known == generation => stream.clone(),
@@ -333,6 +319,9 @@ impl Service {
 
     /// Counts what was left out, and keeps a record of each kind once an hour: somebody may want to see one.
     fn tell(&mut self, record: &Record, event: &Event, notes: &[Note]) -> Result<(), Refusal> {
+        if notes.is_empty() {
+            return Ok(());
+        }
         let name = spec::lookup(&event.name).map_or("other", |spec| spec.name);
         let mut details = Vec::new();
         for note in notes {
@@ -356,20 +345,12 @@ impl Service {
             applied: true,
             ..dead_letter(record, FailedStage::Ingest, reason, detail)
         };
-        let value = serde_json::to_vec(&sample).map_err(|error| {
+        self.put_failed(record, &sample).map_err(|error| {
             Refusal::new(
                 FailedReason::WrongType,
                 format!("can't be written: {error}"),
             )
-        })?;
-        self.ledger.put(Outgoing {
-            topic: self.failed.clone(),
-            partition: None,
-            key: record.key.clone(),
-            value,
-            headers: Vec::new(),
-        });
-        Ok(())
+        })
     }
 
     /// The shop's word about a product: an entry of the catalogue, and news to every partition if it changed.
@@ -411,13 +392,17 @@ impl Service {
         let (reason, detail) = (refusal.reason, refusal.detail.clone());
         let failed = dead_letter(record, FailedStage::Ingest, reason, detail);
         debug_assert!(failed.payload.0.len() <= KEPT_BYTES);
-        let value = serde_json::to_vec(&failed)
-            .map_err(|error| Error::Fatal(format!("a failure can't be written: {error}")))?;
+        self.put_failed(record, &failed)
+            .map_err(|error| Error::Fatal(format!("a failure can't be written: {error}")))
+    }
+
+    /// A dead letter, under the key of its record.
+    fn put_failed(&mut self, record: &Record, failed: &Failed) -> serde_json::Result<()> {
         self.ledger.put(Outgoing {
             topic: self.failed.clone(),
             partition: None,
             key: record.key.clone(),
-            value,
+            value: serde_json::to_vec(failed)?,
             headers: Vec::new(),
         });
         Ok(())

@@ -10,7 +10,6 @@ use winback_store::{Meta, Standing, Store};
 use crate::config::Config;
 use crate::entry::Entry;
 use crate::error::Error;
-use crate::outbox::Outbox;
 use crate::partition::Owned;
 use crate::recover::{Recovered, recover};
 
@@ -21,9 +20,9 @@ use crate::recover::{Recovered, recover};
 pub async fn acquire(
     partition: Partition,
     config: &Config,
-    log: &dyn Log,
-    store: &dyn Store,
+    (log, store): (&dyn Log, &dyn Store),
     known: Standing,
+    here: i64,
 ) -> Result<(Owned, Option<Recovered>), Error> {
     let before = store.metas(&[partition]).await?;
     let is_empty = before.first().is_none_or(Option::is_none);
@@ -66,14 +65,9 @@ pub async fn acquire(
         }
     })?;
     let earliest = store.earliest(partition).await?;
-    let here = store.time().await?.as_millis();
-    let mut outbox = Outbox::default();
-    let standing = Standing {
-        epoch: meta.epoch,
-        sequence: meta.sequence,
-    };
-    outbox.put(entries, (&config.names, standing), here);
-    let owned = Owned::new(partition, meta, outbox, earliest);
+    let mut owned = Owned::new(partition, meta, earliest);
+    let standing = owned.standing();
+    owned.outbox.put(entries, (&config.names, standing), here);
     Ok((owned, recovered))
 }
 

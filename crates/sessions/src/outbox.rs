@@ -42,14 +42,14 @@ impl Outbox {
         }
     }
 
-    /// Entries that are not acknowledged.
-    pub fn len(&self) -> usize {
-        self.lanes.len()
-    }
-
     /// Entries of the store's list, also those that are acknowledged behind one that is not: they are trimmed after it.
     pub fn held(&self) -> usize {
         usize::try_from(self.lanes.next_number() - self.front).unwrap_or(usize::MAX)
+    }
+
+    /// Whether nothing more may be taken (INV-12): the log takes nothing somewhere, and so many entries are held.
+    pub fn is_full(&self, most: usize) -> bool {
+        self.lanes.is_slow() && self.held() >= most
     }
 
     /// Whether all are acknowledged.
@@ -80,7 +80,7 @@ impl Outbox {
 
     /// Whether sending once more may help.
     pub fn can_go_on(&self) -> bool {
-        !self.is_empty() && self.slow().is_none()
+        !self.is_empty() && !self.lanes.is_slow()
     }
 
     /// Sends what is there; what a partition of the log does not take within a second is left for later.

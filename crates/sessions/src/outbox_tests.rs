@@ -22,6 +22,15 @@ async fn hand_over(stage: &Stage, device: CustomerId, owner: CustomerId, offset:
     stage.put(Topic::Events, 0, &record).await;
 }
 
+/// A partition of events that takes nothing, before anything is written to it.
+async fn leaderless() -> (Stage, Place) {
+    let mut stage = Stage::new().await;
+    stage.rounds().await;
+    let sick = Place::new(&names().name(Topic::Events), Partition(1));
+    stage.log.lead(&sick, false);
+    (stage, sick)
+}
+
 /// Rounds until something is so; the log is waited for in real time.
 async fn until(stage: &mut Stage, what: &str, is_so: impl AsyncFn(&Stage) -> bool) {
     for _ in 0..2_000 {
@@ -35,10 +44,7 @@ async fn until(stage: &mut Stage, what: &str, is_so: impl AsyncFn(&Stage) -> boo
 
 #[tokio::test]
 async fn an_output_partition_without_a_leader_stops_nobody_else() {
-    let mut stage = Stage::new().await;
-    stage.rounds().await;
-    let sick = Place::new(&names().name(Topic::Events), Partition(1));
-    stage.log.lead(&sick, false);
+    let (mut stage, sick) = leaderless().await;
     hand_over(&stage, who(0, 1), who(1, 1), 1).await;
     until(&mut stage, "the handover is committed", async |stage| {
         stage.applied(0).await == 2
@@ -74,10 +80,7 @@ async fn an_output_partition_without_a_leader_stops_nobody_else() {
 /// What a crash leaves in the list goes out again, also what was taken behind an entry that was not; repeats are known.
 #[tokio::test]
 async fn what_was_not_taken_survives_its_owner() {
-    let mut stage = Stage::new().await;
-    stage.rounds().await;
-    let sick = Place::new(&names().name(Topic::Events), Partition(1));
-    stage.log.lead(&sick, false);
+    let (mut stage, sick) = leaderless().await;
     hand_over(&stage, who(0, 1), who(1, 1), 1).await;
     until(&mut stage, "the handover is committed", async |stage| {
         stage.applied(0).await == 2
@@ -97,10 +100,7 @@ async fn what_was_not_taken_survives_its_owner() {
 /// What waits for the log is bounded: then nothing more is taken, and it goes on by itself.
 #[tokio::test]
 async fn an_outbox_that_is_full_takes_nothing_more() {
-    let mut stage = Stage::new().await;
-    stage.rounds().await;
-    let sick = Place::new(&names().name(Topic::Events), Partition(1));
-    stage.log.lead(&sick, false);
+    let (mut stage, sick) = leaderless().await;
     let most = i64::try_from(super::tests::config().batch).unwrap();
     for offset in 1..=2 * most {
         let number = u8::try_from(offset).unwrap();
@@ -132,10 +132,7 @@ async fn an_outbox_that_is_full_takes_nothing_more() {
 /// Also what was taken behind an entry that was not lies in the store's list until then: it is bounded with it.
 #[tokio::test]
 async fn a_list_that_can_not_be_trimmed_is_bounded() {
-    let mut stage = Stage::new().await;
-    stage.rounds().await;
-    let sick = Place::new(&names().name(Topic::Events), Partition(1));
-    stage.log.lead(&sick, false);
+    let (mut stage, sick) = leaderless().await;
     // One entry that is not taken, and many behind it that are.
     hand_over(&stage, who(0, 1), who(1, 1), 1).await;
     until(&mut stage, "the handover is committed", async |stage| {
@@ -143,20 +140,12 @@ async fn a_list_that_can_not_be_trimmed_is_bounded() {
     })
     .await;
     let most = i64::try_from(super::tests::config().batch).unwrap();
-    for offset in 2..=2 * most {
-        let number = u8::try_from(offset).unwrap();
+    for offset in 2..=6 * most {
+        let [high, low] = u16::try_from(offset).unwrap().to_be_bytes();
+        let mut device = who(0, low);
+        device.0[8] = high;
         // Each is handed over within its own partition.
-        let mut record = stage
-            .order(who(0, number), offset, &format!("o{offset}"))
-            .await;
-        let link = Body::Link {
-            owner: who(0, 255),
-            owner_kind: IdentityKind::User,
-            kind: IdentityKind::Anonymous,
-        };
-        record["body"] = serde_json::to_value(link).unwrap();
-        record["source"]["index"] = 1.into();
-        stage.put(Topic::Events, 0, &record).await;
+        hand_over(&stage, device, who(0, 255), offset).await;
     }
     for _ in 0..20 {
         stage.rounds().await;

@@ -75,12 +75,7 @@ pub enum Waits {
 
 impl Owned {
     /// Just acquired.
-    pub fn new(
-        partition: Partition,
-        meta: Meta,
-        outbox: Outbox,
-        earliest: Option<Timestamp>,
-    ) -> Self {
+    pub fn new(partition: Partition, meta: Meta, earliest: Option<Timestamp>) -> Self {
         let news = sweep::news(&meta);
         let sellers = Arc::new(serde_json::from_str(&meta.sellers).unwrap_or_default());
         Self {
@@ -90,7 +85,7 @@ impl Owned {
             decisions: VecDeque::new(),
             outcomes: VecDeque::new(),
             cache: Cache::default(),
-            outbox,
+            outbox: Outbox::default(),
             earliest,
             earliest_is_stale: false,
             news,
@@ -137,7 +132,7 @@ impl Owned {
 
     /// Whether there is something to do that need not be waited for.
     pub fn has_work(&self, bundles: &Bundles, most: usize) -> bool {
-        let has_room = self.outbox.slow().is_none() || self.outbox.held() < most;
+        let has_room = !self.outbox.is_full(most);
         self.outbox.can_go_on()
             || has_room && (self.outbox.sent() > 0 || self.can_go_on(bundles) && self.has_input())
     }

@@ -119,7 +119,7 @@ async fn marks(
     let watch = Stopwatch::start();
     while !awaited.is_empty() {
         for record in reader.poll(1_000, Duration::from_millis(50)).await? {
-            awaited.remove(&Place::new(&record.topic, record.partition));
+            awaited.remove(&record.place());
             if let Some(standing) = record.header(MARK).and_then(read) {
                 learn(&mut known, record.partition, standing);
             }

@@ -183,7 +183,9 @@ impl Service {
             let known = known.into_iter().flatten().max().copied();
             let known = known.unwrap_or_default();
             let config = &self.shared.config;
-            let acquired = acquire(partition, config, log.as_ref(), store.as_ref(), known).await;
+            let here = self.shared.clock.now_millis();
+            let parts = (log.as_ref(), store.as_ref());
+            let acquired = acquire(partition, config, parts, known, here).await;
             let (mut owned, recovered) = match acquired {
                 Ok(acquired) => acquired,
                 Err(Error::Stopped { why, .. }) => {

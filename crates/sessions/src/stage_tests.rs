@@ -97,7 +97,8 @@ impl Stage {
         let record = EventRecord {
             v: 1,
             to,
-            id: EventId([u8::try_from(offset).unwrap(); 16]),
+            // Short ids are of the first half.
+            id: EventId((i128::from(offset) << 64).to_be_bytes()),
             source: SourcePosition {
                 stream: "raw:raw".into(),
                 partition: Partition(0),

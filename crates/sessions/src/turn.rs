@@ -63,8 +63,7 @@ impl Owned {
     /// [`Error::Fenced`] when the partition is lost; the caller drops it.
     pub async fn turn(&mut self, shared: &Shared, frontier: Timestamp) -> Result<usize, Error> {
         self.produce(shared).await?;
-        if self.outbox.slow().is_some() && self.outbox.held() >= shared.config.batch {
-            // What the log does not take is bounded (INV-12).
+        if self.outbox.is_full(shared.config.batch) {
             return Ok(0);
         }
         self.count_coupons(shared).await?;

@@ -13,74 +13,26 @@ use winback_tests::{Shop, carts};
 fn half_of_the_partitions_lose_their_leader() {
     let mut kafka = Kafka::start().unwrap();
     // What groups remember lies on the first broker: it is made before there is another.
-    let offsets = [
-        "--create",
-        "--topic",
-        "__consumer_offsets",
-        "--partitions",
-        "4",
-        "--config",
-        "cleanup.policy=compact",
-    ];
-    kafka
-        .tool("org.apache.kafka.tools.TopicCommand", &offsets)
-        .unwrap();
-    for topic in [
-        "winback.raw",
-        "winback.history",
-        "winback.campaigns",
-        "winback.failed",
-        "winback.catalogue",
-    ] {
-        let mut create = vec![
-            "--create",
-            "--topic",
-            topic,
-            "--partitions",
-            "1",
-            "--config",
-            "message.timestamp.type=LogAppendTime",
-        ];
-        if ["winback.campaigns", "winback.catalogue"].contains(&topic) {
-            create.extend(["--config", "cleanup.policy=compact"]);
-        }
-        kafka
-            .tool("org.apache.kafka.tools.TopicCommand", &create)
-            .unwrap();
+    let compact = ["--config", "cleanup.policy=compact"];
+    let stamped = ["--config", "message.timestamp.type=LogAppendTime"];
+    let one = [&["--partitions", "1"][..], &stamped].concat();
+    let four = [&["--partitions", "4"][..], &compact].concat();
+    create(&kafka, "__consumer_offsets", &four);
+    for name in ["raw", "history", "failed"] {
+        create(&kafka, &format!("winback.{name}"), &one);
+    }
+    for name in ["campaigns", "catalogue"] {
+        let kept = [&one[..], &compact].concat();
+        create(&kafka, &format!("winback.{name}"), &kept);
     }
     kafka.add_broker().unwrap();
     // Even partitions on the first broker, odd ones on the second.
-    let on = "1,2,1,2,1,2,1,2";
-    for topic in ["events", "triggers", "decisions", "outcomes", "journeys"]
-        .map(|name| format!("winback.{name}"))
-    {
-        let create = [
-            "--create",
-            "--topic",
-            &topic,
-            "--replica-assignment",
-            on,
-            "--config",
-            "message.timestamp.type=LogAppendTime",
-        ];
-        kafka
-            .tool("org.apache.kafka.tools.TopicCommand", &create)
-            .unwrap();
+    let spread = [&["--replica-assignment", "1,2,1,2,1,2,1,2"][..], &stamped].concat();
+    for name in ["events", "triggers", "decisions", "outcomes", "journeys"] {
+        create(&kafka, &format!("winback.{name}"), &spread);
     }
     for channel in ["email", "sms", "whatsapp", "push", "call", "task", "ads"] {
-        let topic = format!("winback.dispatch.{channel}");
-        let create = [
-            "--create",
-            "--topic",
-            &topic,
-            "--replica-assignment",
-            on,
-            "--config",
-            "message.timestamp.type=LogAppendTime",
-        ];
-        kafka
-            .tool("org.apache.kafka.tools.TopicCommand", &create)
-            .unwrap();
+        create(&kafka, &format!("winback.dispatch.{channel}"), &spread);
     }
     let cart = carts::campaign("4s");
     let campaigns = [
@@ -89,6 +41,13 @@ fn half_of_the_partitions_lose_their_leader() {
     ];
     let shop = Shop::open_on(kafka, carts::POLICY, &campaigns, &[]).unwrap();
     drive(shop);
+}
+
+fn create(kafka: &Kafka, topic: &str, more: &[&str]) {
+    let arguments = [&["--create", "--topic", topic][..], more].concat();
+    kafka
+        .tool("org.apache.kafka.tools.TopicCommand", &arguments)
+        .unwrap();
 }
 
 /// Whose partition, and those of whose identifiers, lie on the broker that lives.
@@ -161,7 +120,7 @@ fn drive(mut shop: Shop) {
     // It comes back, and everybody is served.
     shop.kafka.add_broker().unwrap();
     until(Duration::from_secs(120), "all is well", || {
-        get(all.http, "/readyz").is_some_and(|answer| answer.contains("200 OK"))
+        crate::is_ready(&all)
     })
     .unwrap();
     let crowd: Vec<String> = (0..8).map(|number| format!("back{number}")).collect();

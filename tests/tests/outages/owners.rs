@@ -7,7 +7,7 @@ use winback_service::clock::Stopwatch;
 use winback_testkit::{process::signal, until};
 use winback_tests::{Running, Shop, carts};
 
-use crate::{Services, judge, under_load, unexpected};
+use crate::{Services, judge, under_load};
 
 /// Partitions that a process owns.
 fn owned(running: &Running) -> u64 {
@@ -52,7 +52,5 @@ fn owners_that_come_go_sleep_and_die() {
     });
     println!("outage: owners: takeover after kill -9 with a session of 2 s: {after_kill:?} ms");
     judge("owners come, go, sleep and die", &verdict);
-    for (name, _) in services.all() {
-        assert_eq!(unexpected(&shop, name, &[]), [""; 0]);
-    }
+    services.told_no_error(&shop);
 }

@@ -386,7 +386,7 @@ impl KafkaMember {
             return Ok(records);
         }
         for record in &records {
-            let place = Place::new(&record.topic, record.partition);
+            let place = record.place();
             if self.unborn.remove(&place) {
                 let born = u32::try_from(record.time.as_millis() / 1_000);
                 self.generations.insert(place, born.unwrap_or(0));

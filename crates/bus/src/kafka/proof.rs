@@ -79,7 +79,7 @@ pub(super) fn look(options: &Options, group: &str, anchors: &Anchors) -> Result<
         match reader.poll(Duration::from_millis(50)) {
             Some(Ok(message)) => {
                 let record = record(&message, &mut names);
-                let place = Place::new(&record.topic, record.partition);
+                let place = record.place();
                 let Some(mut ask) = asked.remove(&place) else {
                     continue;
                 };

@@ -96,10 +96,7 @@ impl KafkaReader {
         if self.unproven.is_empty() {
             return Ok(true);
         }
-        let place = Place {
-            topic: record.topic.clone(),
-            partition: record.partition,
-        };
+        let place = record.place();
         let Some((from, mark)) = self.unproven.remove(&place) else {
             return Ok(true);
         };

@@ -70,7 +70,10 @@ impl Shared {
             let is_led = {
                 let state = self.lock();
                 let waits = |record: &Outgoing| {
-                    let partition = record.partition.unwrap_or(Partition(0));
+                    let count = state.topics.get(record.topic.as_ref()).map_or(1, Vec::len);
+                    let partition = record
+                        .partition
+                        .unwrap_or_else(|| by_key(&record.key, count));
                     let place = Place::new(&record.topic, partition);
                     state.leaderless.contains(&place)
                 };

@@ -1,6 +1,6 @@
 //! Names as shops write them: case, underscores, blanks, breaks between words and the order of words make no difference.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
 use super::{DERIVED, EventSpec, events};
@@ -89,10 +89,14 @@ pub fn lookup(name: &str) -> Option<&'static EventSpec> {
         })
 }
 
+fn derived() -> &'static HashSet<String> {
+    static KEYS: OnceLock<HashSet<String>> = OnceLock::new();
+    KEYS.get_or_init(|| DERIVED.iter().map(|name| key(name)).collect())
+}
+
 /// Whether a name is one that only winback itself makes.
 pub fn is_derived(name: &str) -> bool {
-    let written = key(name);
-    lookup(name).is_none() && DERIVED.iter().any(|derived| key(derived) == written)
+    lookup(name).is_none() && derived().contains(&key(name))
 }
 
 /// The known name that an unknown one is nearly: a letter or two of its words differ.

@@ -74,10 +74,13 @@ pub fn translate<'h>(
     body: Map<String, Value>,
 ) -> Result<Map<String, Value>, Refusal> {
     let topic = format.topic().and_then(&header);
-    let mut call = match format {
+    let call = match format {
         Format::Segment => return Ok(body),
         Format::Shopify => shopify::call(topic, &body)?,
         Format::Woocommerce => woocommerce::call(topic, &body)?,
+    };
+    let Value::Object(mut call) = call else {
+        return Err(unsupported(format.word(), "this is no call"));
     };
     if let Some(id) = format.delivery().and_then(header) {
         call.insert("messageId".into(), json!(id));
@@ -101,6 +104,25 @@ fn inner(map: &Map<String, Value>, outer: &str, name: &str) -> Value {
         .and_then(|outer| outer.get(name))
         .cloned()
         .unwrap_or_default()
+}
+
+/// The first of the codes that an order was paid with.
+fn code_of(body: &Map<String, Value>, field: &str) -> Value {
+    let first = body.get(field).and_then(|codes| codes.get(0));
+    let code = first.and_then(|first| first.get("code"));
+    code.cloned().unwrap_or_default()
+}
+
+/// The products of a payload. What is no list, or no map in it, is left to the reader of lines.
+fn lines(body: &Map<String, Value>, of: impl Fn(&Map<String, Value>) -> Value) -> Value {
+    let line = |line: &Value| match line {
+        Value::Object(line) => of(line),
+        other => other.clone(),
+    };
+    match body.get("line_items") {
+        Some(Value::Array(lines)) => lines.iter().map(line).collect(),
+        _ => get(body, "line_items"),
+    }
 }
 
 /// The first that is something.

@@ -6,16 +6,13 @@
 use serde_json::{Map, Value, json};
 use winback_contract::FailedReason;
 
-use super::{first, get, inner, unsupported, version};
+use super::{code_of, first, get, inner, lines, unsupported, version};
 use crate::fields::Refusal;
 
 const NAME: &str = "shopify";
 
 /// See [`super::translate`].
-pub(super) fn call(
-    topic: Option<&str>,
-    body: &Map<String, Value>,
-) -> Result<Map<String, Value>, Refusal> {
+pub(super) fn call(topic: Option<&str>, body: &Map<String, Value>) -> Result<Value, Refusal> {
     let topic = topic.or_else(|| kind_of(body)).ok_or_else(|| {
         Refusal::new(
             FailedReason::MissingField,
@@ -56,10 +53,7 @@ pub(super) fn call(
             ));
         }
     };
-    match call {
-        Value::Object(call) => Ok(call),
-        _ => unreachable!("calls are maps"),
-    }
+    Ok(call)
 }
 
 /// What a payload without its topic is, by the fields that only its kind has.
@@ -91,25 +85,16 @@ fn kind_of(body: &Map<String, Value>) -> Option<&'static str> {
     }
 }
 
-fn lines(body: &Map<String, Value>) -> Value {
-    let Some(Value::Array(lines)) = body.get("line_items") else {
-        return get(body, "line_items");
-    };
-    let line = |line: &Value| {
-        let Value::Object(line) = line else {
-            return line.clone();
-        };
-        json!({
-            "product_id": first([get(line, "product_id"), get(line, "variant_id"), get(line, "sku")]),
-            "name": first([get(line, "title"), get(line, "name")]),
-            "price": get(line, "price"),
-            // What an order still has of it, after edits and refunds.
-            "quantity": first([get(line, "current_quantity"), get(line, "quantity")]),
-            "url": get(line, "url"),
-            "image_url": first([get(line, "image"), inner(line, "featured_image", "url")]),
-        })
-    };
-    lines.iter().map(line).collect()
+fn line(line: &Map<String, Value>) -> Value {
+    json!({
+        "product_id": first([get(line, "product_id"), get(line, "variant_id"), get(line, "sku")]),
+        "name": first([get(line, "title"), get(line, "name")]),
+        "price": get(line, "price"),
+        // What an order still has of it, after edits and refunds.
+        "quantity": first([get(line, "current_quantity"), get(line, "quantity")]),
+        "url": get(line, "url"),
+        "image_url": first([get(line, "image"), inner(line, "featured_image", "url")]),
+    })
 }
 
 /// The ids of whoever bought.
@@ -140,9 +125,6 @@ fn order(event: &str, body: &Map<String, Value>, time: &str) -> Value {
     } else {
         first([get(body, "current_total_price"), get(body, "total_price")])
     };
-    let coupon = body
-        .get("discount_codes")
-        .and_then(|codes| codes.get(0)?.get("code").cloned());
     let status = match get(body, "financial_status").as_str() {
         _ if !get(body, "cancelled_at").is_null() => json!("cancelled"),
         Some("voided") => json!("cancelled"),
@@ -168,8 +150,8 @@ fn order(event: &str, body: &Map<String, Value>, time: &str) -> Value {
             "phone": phone,
             "total": total,
             "currency": get(body, "currency"),
-            "products": lines(body),
-            "coupon": coupon,
+            "products": lines(body, line),
+            "coupon": code_of(body, "discount_codes"),
             "status": status,
             "url": get(body, "order_status_url"),
         },
@@ -200,7 +182,7 @@ fn checkout(body: &Map<String, Value>) -> Result<Value, Refusal> {
             "phone": phone,
             "value": get(body, "total_price"),
             "currency": get(body, "currency"),
-            "products": lines(body),
+            "products": lines(body, line),
             "checkout_url": get(body, "abandoned_checkout_url"),
         },
     }))
@@ -214,7 +196,7 @@ fn cart(body: &Map<String, Value>) -> Value {
         "messageId": version("cart", &token, &get(body, "updated_at")),
         "anonymousId": token,
         "timestamp": first([get(body, "updated_at"), get(body, "created_at")]),
-        "properties": { "cart_id": token, "currency": get(body, "currency"), "products": lines(body) },
+        "properties": { "cart_id": token, "currency": get(body, "currency"), "products": lines(body, line) },
     })
 }
 

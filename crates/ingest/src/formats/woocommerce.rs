@@ -6,16 +6,13 @@
 use serde_json::{Map, Value, json};
 use winback_contract::FailedReason;
 
-use super::{first, get, inner, unsupported, version};
+use super::{code_of, first, get, inner, lines, unsupported, version};
 use crate::fields::Refusal;
 
 const NAME: &str = "woocommerce";
 
 /// See [`super::translate`].
-pub(super) fn call(
-    topic: Option<&str>,
-    body: &Map<String, Value>,
-) -> Result<Map<String, Value>, Refusal> {
+pub(super) fn call(topic: Option<&str>, body: &Map<String, Value>) -> Result<Value, Refusal> {
     let is_order = body.contains_key("line_items") && body.contains_key("status");
     let is_customer = body.contains_key("username") || body.contains_key("is_paying_customer");
     let call = match topic {
@@ -48,10 +45,7 @@ pub(super) fn call(
             ));
         }
     };
-    match call {
-        Value::Object(call) => Ok(call),
-        _ => unreachable!("calls are maps"),
-    }
+    Ok(call)
 }
 
 /// A time of a field `…_gmt`.
@@ -86,9 +80,6 @@ fn order(body: &Map<String, Value>) -> Result<Value, Refusal> {
         "Checkout Started" => created,
         _ => changed.clone(),
     };
-    let coupon = body
-        .get("coupon_lines")
-        .and_then(|codes| codes.get(0)?.get("code").cloned());
     let (order_id, checkout_id) = if is_order {
         (get(body, "id"), Value::Null)
     } else {
@@ -116,8 +107,8 @@ fn order(body: &Map<String, Value>) -> Result<Value, Refusal> {
             "phone": inner(body, "billing", "phone"),
             "total": total,
             "currency": get(body, "currency"),
-            "products": lines(body),
-            "coupon": coupon,
+            "products": lines(body, line),
+            "coupon": code_of(body, "coupon_lines"),
             "status": if event == "Order Updated" { json!(word) } else { Value::Null },
             "checkout_url": get(body, "payment_url"),
         },
@@ -130,23 +121,14 @@ fn account(id: &Value) -> Value {
     if is_guest { Value::Null } else { id.clone() }
 }
 
-fn lines(body: &Map<String, Value>) -> Value {
-    let Some(Value::Array(lines)) = body.get("line_items") else {
-        return get(body, "line_items");
-    };
-    let line = |line: &Value| {
-        let Value::Object(line) = line else {
-            return line.clone();
-        };
-        json!({
-            "product_id": first([get(line, "product_id"), get(line, "variation_id"), get(line, "sku")]),
-            "name": first([get(line, "parent_name"), get(line, "name")]),
-            "price": get(line, "price"),
-            "quantity": get(line, "quantity"),
-            "image_url": inner(line, "image", "src"),
-        })
-    };
-    lines.iter().map(line).collect()
+fn line(line: &Map<String, Value>) -> Value {
+    json!({
+        "product_id": first([get(line, "product_id"), get(line, "variation_id"), get(line, "sku")]),
+        "name": first([get(line, "parent_name"), get(line, "name")]),
+        "price": get(line, "price"),
+        "quantity": get(line, "quantity"),
+        "image_url": inner(line, "image", "src"),
+    })
 }
 
 fn customer(body: &Map<String, Value>) -> Value {
