@@ -113,6 +113,7 @@ fn codes_fuses_pauses_and_the_way_back() {
     wait("the others are held", || {
         metric("winback_steps_held{reason=\"paused\"} 2")
     });
+    wait("those before it went out", || codes(&shop).len() >= FUSE);
     assert_eq!(codes(&shop).len(), FUSE);
     let paused = shop.expect(&["pause"]).unwrap();
     assert!(

@@ -1,6 +1,7 @@
 //! CloudEvents 1.0: binary mode, with attributes in `ce_*` headers of Kafka, and structured mode, with them in the body.
 //!
-//! The data may be Segment's envelope, or the properties of an event that the type names. Absent: batches, other versions.
+//! The data may be Segment's envelope, or the properties of an event that the type names. Absent: batches (see
+//! [`crate::calls`]), other versions.
 
 use serde_json::{Map, Value};
 use winback_bus::Record;
@@ -25,18 +26,13 @@ pub struct Attributes {
 /// The attributes of a record, if it is a CloudEvent.
 ///
 /// # Errors
-/// `unsupported_cloudevent` for another version, for a batch, and for data that is no JSON.
+/// `unsupported_cloudevent` for another version, and for data that is no JSON.
 pub fn attributes(
     record: &Record,
     body: &Map<String, Value>,
 ) -> Result<Option<Attributes>, Refusal> {
     let unsupported = |why: &str| Refusal::new(FailedReason::UnsupportedCloudevent, why);
     let content = record.header("content-type").unwrap_or_default();
-    if content.starts_with("application/cloudevents-batch") {
-        return Err(unsupported(
-            "a batch of CloudEvents is not taken: send them one by one",
-        ));
-    }
     if let Some(version) = record.header("ce_specversion") {
         if version != "1.0" {
             return Err(unsupported("`ce_specversion` must be 1.0"));

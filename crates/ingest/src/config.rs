@@ -1,9 +1,13 @@
 //! Config of ingest: where raw records come from and how much of them is taken.
 
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use winback_contract::SourceKind;
 
-use crate::formats::Format;
+use crate::formats::mapping::Mapping;
+use crate::formats::{Format, Shape};
 
 /// Whose time is a record's arrival.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize, Default)]
@@ -27,6 +31,12 @@ pub struct SourceConfig {
     /// What its records look like.
     #[serde(default)]
     pub format: Format,
+    /// What the rows of changes of a table look like, with `format: debezium`.
+    #[serde(default)]
+    pub rows: Format,
+    /// The file that says what records mean, with `format: map`, or `rows: map`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub map: Option<PathBuf>,
     /// Live or history.
     #[serde(default)]
     pub kind: SourceKind,
@@ -36,6 +46,54 @@ pub struct SourceConfig {
     /// Whether timers wait for it.
     #[serde(default = "yes")]
     pub required: bool,
+}
+
+impl SourceConfig {
+    /// All that says what its records mean. Reads the file of a mapping.
+    ///
+    /// # Errors
+    /// What is missing, or wrong in the file, each with its place.
+    pub fn shape(&self) -> Result<Shape, String> {
+        shape(self.format, self.rows, self.map.as_deref())
+            .map_err(|problem| format!("source `{}`: {problem}", self.name))
+    }
+}
+
+/// See [`SourceConfig::shape`].
+///
+/// # Errors
+/// As there.
+pub fn shape(format: Format, rows: Format, map: Option<&Path>) -> Result<Shape, String> {
+    let is_mapped = format == Format::Map || format == Format::Debezium && rows == Format::Map;
+    let mapping = match (map, is_mapped) {
+        (Some(path), true) => {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| format!("{}: {error}", path.display()))?;
+            let mapping = Mapping::read(&path.display().to_string(), &text);
+            Some(Arc::new(mapping.map_err(|report| report.to_string())?))
+        }
+        (None, true) => {
+            return Err("`format: map` needs `map`, the file that says what records mean".into());
+        }
+        (Some(path), false) => {
+            return Err(format!(
+                "{} is read with `format: map` only",
+                path.display()
+            ));
+        }
+        (None, false) => None,
+    };
+    if rows != Format::Segment && format != Format::Debezium {
+        return Err("`rows` belongs to `format: debezium`".into());
+    }
+    if rows == Format::Debezium {
+        return Err("`rows` says what is inside of a change: it can't be debezium".into());
+    }
+    Ok(Shape {
+        format,
+        rows,
+        mapping,
+    })
 }
 
 fn yes() -> bool {

@@ -6,7 +6,7 @@ use winback_contract::{
 };
 
 use crate::fields::{Refusal, clean};
-use crate::route::{Arrived, EVERYBODY};
+use crate::route::{Arrived, EVERYBODY, index_in_call};
 
 /// Most codes of one event.
 const CODES: usize = 5_000;
@@ -68,7 +68,7 @@ pub fn deal(
 
 /// Where a record of [`deal`] belongs.
 pub fn partition(record: &EventRecord) -> Partition {
-    Partition(record.source.index)
+    Partition(index_in_call(&record.source))
 }
 
 #[cfg(test)]
@@ -96,6 +96,7 @@ mod tests {
             arrival: Timestamp::default(),
             at: Timestamp::default(),
             id: EventId([0; 16]),
+            call: 0,
         };
         deal(&event, &arrived, PartitionCount::new(4).unwrap())
     }

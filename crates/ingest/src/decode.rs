@@ -7,8 +7,8 @@ use winback_contract::{FailedReason, Timestamp};
 use crate::cloudevents;
 use crate::customs::Customs;
 use crate::fields::{Fields, Refusal};
-use crate::formats::{Format, translate};
-use crate::notes::Notes;
+use crate::formats::{Call, Format};
+use crate::notes::{Notes, Why};
 use crate::values::Read;
 use crate::values::flag::flag;
 
@@ -31,54 +31,49 @@ pub struct Envelope {
     pub traits: Map<String, Value>,
     /// Whether the call was identify: only then are traits' addresses identifiers.
     pub identify: bool,
+    /// `email` and `phone` that its format knows to be the customer's, whatever the event.
+    pub addresses: Map<String, Value>,
     /// Locale and zone of the device.
     pub context: Map<String, Value>,
     /// Whether the customer was not there: `context.active` is false, or a server called.
     pub passive: bool,
 }
 
-/// Reads a record.
+/// Reads a call of a record.
 ///
 /// # Errors
 /// [`Refusal`] with a stable reason.
 pub fn decode(
     record: &Record,
-    max_bytes: usize,
+    call: Call,
     format: Format,
     customs: &Customs,
     notes: &Notes,
 ) -> Result<Envelope, Refusal> {
-    let payload = record.value.as_deref().unwrap_or_default();
-    if payload.len() > max_bytes {
-        return Err(Refusal::new(
-            FailedReason::TooLarge,
-            format!("{} bytes, the limit is {max_bytes}", payload.len()),
-        ));
+    let Call {
+        body,
+        addresses,
+        faults,
+    } = call;
+    for field in faults {
+        notes.add(field, Why::Unreadable);
     }
-    let value: Value = serde_json::from_slice(payload).map_err(|error| {
-        Refusal::new(
-            FailedReason::MalformedJson,
-            format!(
-                "not JSON at line {} column {}",
-                error.line(),
-                error.column()
-            ),
-        )
-    })?;
-    let Value::Object(body) = value else {
-        return Err(Refusal::new(
-            FailedReason::MalformedJson,
-            "the record must be a JSON object",
-        ));
+    let attributes = match format {
+        Format::Segment | Format::Cloudevents => cloudevents::attributes(record, &body)?,
+        _ => None,
     };
-    if format != Format::Segment {
-        let call = translate(format, |name| record.header(name), body)?;
-        return segment(call, customs, notes);
-    }
-    match cloudevents::attributes(record, &body)? {
-        Some(attributes) => cloudevents::envelope(attributes, body, customs, notes),
-        None => segment(body, customs, notes),
-    }
+    let mut envelope = match attributes {
+        Some(attributes) => cloudevents::envelope(attributes, body, customs, notes)?,
+        None if format == Format::Cloudevents => {
+            return Err(Refusal::new(
+                FailedReason::UnsupportedCloudevent,
+                "a CloudEvent must have `specversion`, in its headers or in its body",
+            ));
+        }
+        None => segment(body, customs, notes)?,
+    };
+    envelope.addresses = addresses;
+    Ok(envelope)
 }
 
 /// Segment's own shape.
@@ -145,6 +140,7 @@ pub(crate) fn segment(
         timestamp,
         identify: call == "identify",
         properties: Map::new(),
+        addresses: Map::new(),
         traits,
         passive: by_server || is_away,
         context,
@@ -169,7 +165,7 @@ pub(crate) fn segment(
 fn elsewhere(body: &Map<String, Value>) -> &'static str {
     let has = |names: &[&str]| names.iter().all(|name| body.contains_key(*name));
     if has(&["batch"]) {
-        "this is a batch of Segment: send its calls one by one"
+        "`batch` must be a list of calls"
     } else if has(&["line_items", "financial_status"])
         || has(&["line_items", "admin_graphql_api_id"])
     {
@@ -177,10 +173,12 @@ fn elsewhere(body: &Map<String, Value>) -> &'static str {
     } else if has(&["line_items", "billing"]) {
         "this is an order of WooCommerce: set `format: woocommerce` for its source, see docs/events.md"
     } else if has(&["event_name", "event_params"]) {
-        "this is a row of GA4's export: map it to a track call, see docs/events.md"
-    } else if has(&["before", "after", "op"]) || has(&["payload", "schema"]) {
-        "this is a change of a table told by Debezium: map it to a track call, see docs/events.md"
+        "this is a row of GA4's export: set `format: ga4` for its source, see docs/events.md"
+    } else if has(&["client_id", "events"]) {
+        "this is a payload of GA4's Measurement Protocol: set `format: ga4` for its source, see docs/events.md"
+    } else if has(&["after", "op"]) || has(&["payload", "schema"]) || has(&["__op"]) {
+        "this is a change of a table told by Debezium: set `format: debezium` for its source, see docs/events.md"
     } else {
-        "a track call must have `event`"
+        "a track call must have `event`; a record of another shape needs `format: map` for its source, see docs/events.md"
     }
 }

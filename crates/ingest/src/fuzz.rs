@@ -7,12 +7,11 @@ use serde_json::{Map, Value, json};
 use winback_contract::{Currency, Event, FailedReason};
 
 use crate::customs::Customs;
-use crate::decode::decode;
 use crate::fields::Refusal;
 use crate::formats::Format;
 use crate::normalise::normalise;
 use crate::notes::Notes;
-use crate::tests::record;
+use crate::tests::{envelope, record};
 
 /// Larger than any of the mutated: size is a refusal of its own.
 const MAX_BYTES: usize = 8 << 20;
@@ -253,7 +252,7 @@ fn take_as(format: Format, headers: &[(&str, &str)], payload: &[u8]) -> Result<E
     let record = record(payload, headers);
     let customs = Customs::new(Currency::parse("EUR").unwrap());
     let notes = Notes::default();
-    let envelope = decode(&record, MAX_BYTES, format, &customs, &notes)?;
+    let envelope = envelope(&record, MAX_BYTES, &format.into(), &customs, &notes)?;
     normalise(envelope, &customs, &notes).map(|normal| normal.event)
 }
 

@@ -3,6 +3,7 @@
 //! Invariants: INV-3 (ids and positions come from the input), INV-8 (each record ends as events or in `failed`).
 //! Absent on purpose: customers, campaigns, Redis.
 
+pub mod calls;
 pub mod catalogue;
 pub mod cloudevents;
 pub mod config;

@@ -10,6 +10,8 @@ pub struct Metrics {
     pub received: IntCounterVec,
     /// Counter by source and reason: what went to `failed`.
     pub invalid: IntCounterVec,
+    /// Counter by source: calls, rows and records that say nothing, such as a row that was deleted.
+    pub idle: IntCounterVec,
     /// Counter by event and field: what was left out of a record that was applied.
     pub ignored: IntCounterVec,
     /// Counter by source: names that are nearly one of the contract.
@@ -27,6 +29,11 @@ impl Metrics {
                 "events_invalid_total",
                 "raw records sent to failed",
                 &["source", "reason"],
+            ),
+            idle: registry.counter(
+                "records_without_event_total",
+                "records that say nothing to winback: rows that were deleted, and what no rule of a map takes",
+                &["source"],
             ),
             ignored: registry.counter(
                 "fields_ignored_total",

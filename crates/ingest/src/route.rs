@@ -2,7 +2,6 @@
 //!
 //! The index of a record depends on its role only, so a replay gives the same positions whatever was cached (INV-3).
 
-use winback_bus::Record;
 use winback_contract::{
     Body, CustomerId, Event, EventId, EventRecord, Identity, Offset, Partition, SourceKind,
     SourcePosition, Timestamp, ids::digest, spec,
@@ -30,7 +29,12 @@ pub struct Arrived<'a> {
     pub at: Timestamp,
     /// Identity of the event.
     pub id: EventId,
+    /// Which of its record's calls it is, from 0.
+    pub call: usize,
 }
+
+/// Indexes of a call: more than there are partitions, and roles.
+const OF_A_CALL: usize = 1 << 20;
 
 impl Arrived<'_> {
     /// The position of the record's part of this index.
@@ -39,7 +43,7 @@ impl Arrived<'_> {
             stream: self.stream.to_owned(),
             partition: self.partition,
             offset: self.offset,
-            index: u32::try_from(index).unwrap_or(u32::MAX),
+            index: u32::try_from(self.call * OF_A_CALL + index).unwrap_or(u32::MAX),
         }
     }
 
@@ -58,13 +62,22 @@ impl Arrived<'_> {
     }
 }
 
-/// The identity of a raw record: the storefront's message id together with the event's name, else its payload. An id that
-/// a shop uses for two things says nothing about either.
-pub fn event_id(message_id: Option<&str>, name: &str, record: &Record) -> EventId {
-    match message_id {
-        Some(id) => EventId(digest("message id", &[name.as_bytes(), id.as_bytes()])),
-        None => EventId::of_payload(record.value.as_deref().unwrap_or_default()),
+/// The identity of an event: the storefront's message id together with the event's name, else its payload, and which of
+/// the payload's calls it is. An id that a shop uses for two things says nothing about either.
+pub fn event_id(message_id: Option<&str>, name: &str, payload: &[u8], call: usize) -> EventId {
+    match (message_id, call) {
+        (Some(id), _) => EventId(digest("message id", &[name.as_bytes(), id.as_bytes()])),
+        (None, 0) => EventId::of_payload(payload),
+        (None, call) => EventId(digest(
+            "call of a payload",
+            &[payload, call.to_string().as_bytes()],
+        )),
     }
+}
+
+/// Which of its call's indexes a position has.
+pub fn index_in_call(source: &SourcePosition) -> u32 {
+    source.index % u32::try_from(OF_A_CALL).unwrap_or(u32::MAX)
 }
 
 /// The records of an event. It has at least one identity.

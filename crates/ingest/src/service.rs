@@ -8,11 +8,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use winback_bus::{Error, Ledger, Log, Member, Outgoing, Record, Stamp, dead_letter};
 use winback_contract::{
-    Body, Currency, Event, EventId, EventRecord, Failed, FailedReason, FailedStage, Identity,
-    Partition, PartitionCount, SourceKind, Span, Timestamp, Topic, TopicNames, failed::KEPT_BYTES,
-    ids::digest, spec,
+    Body, Currency, Failed, FailedReason, FailedStage, Partition, PartitionCount, Timestamp, Topic,
+    TopicNames, failed::KEPT_BYTES,
 };
 use winback_service::outage::Outage;
 use winback_service::{Health, Shutdown, clock};
@@ -21,14 +21,11 @@ use crate::catalogue::Catalogue;
 use crate::config::{Arrival, Config, SourceConfig};
 use crate::coupons;
 use crate::customs::Customs;
-use crate::decode::decode;
 use crate::fields::Refusal;
+use crate::formats::Shape;
 use crate::links::Links;
 use crate::metrics::Metrics;
-use crate::normalise::{Normal, normalise};
-use crate::notes::{Note, Notes, Why};
 use crate::policy::Published;
-use crate::route::{Arrived, EVERYBODY, event_id, route};
 
 /// The shop, as far as ingest needs it.
 #[derive(Debug, Clone)]
@@ -59,6 +56,7 @@ pub struct Service {
     ledger: Ledger,
     published: Published,
     customs: Customs,
+    shape: Shape,
     /// When a field that could not be read was last told of, by event, field and reason.
     sampled: HashMap<(&'static str, &'static str, &'static str), Timestamp>,
 }
@@ -69,36 +67,14 @@ impl std::fmt::Debug for Service {
     }
 }
 
-/// Of fields that can't be read alike, one record in so long is kept.
-const SAMPLE_EVERY: Span = Span::from_hours(1);
-
-/// The id of an order that has none: the same person, goods and sum of one day are one order.
-fn nameless(event: &Event, at: Timestamp) -> String {
-    let who = event.identities.strongest();
-    let who = who.as_ref().map_or("", Identity::value);
-    let goods = event.products.iter();
-    let goods: Vec<String> = goods
-        .map(|line| format!("{}x{}", line.product_id, line.quantity))
-        .collect();
-    let goods = goods.join(",");
-    let total = event
-        .total
-        .map(|total| total.to_string())
-        .unwrap_or_default();
-    let day = (at.as_millis() / 86_400_000).to_string();
-    let parts = [
-        who.as_bytes(),
-        goods.as_bytes(),
-        total.as_bytes(),
-        day.as_bytes(),
-    ];
-    format!("~{}", EventId(digest("nameless order", &parts)))
-}
-
 /// The consumer group of a source.
 pub fn group(prefix: &str, source: &str) -> String {
     format!("{prefix}ingest.{source}")
 }
+
+mod reading;
+
+use reading::Refused;
 
 impl Service {
     /// Joins the source's group.
@@ -141,6 +117,7 @@ impl Service {
             )
             .await?,
             customs: Customs::new(shop.currency),
+            shape: source.shape().map_err(Error::Fatal)?,
             sampled: HashMap::new(),
             catalogue_topic: Arc::from(catalogue_topic),
             catalogue,
@@ -222,8 +199,8 @@ impl Service {
             Err(Refusal::new(reason, reason.explanation()))
         });
         match read {
-            Ok(records) => {
-                for event in records {
+            Ok((events, refused)) => {
+                for event in events {
                     let value = serde_json::to_vec(&event).map_err(|error| {
                         Error::Fatal(format!("an event can't be written: {error}"))
                     })?;
@@ -242,8 +219,15 @@ impl Service {
                         });
                     }
                 }
+                if let Some(Refused { refusal, parts }) = refused {
+                    self.refuse(record, &refusal, &parts)?;
+                }
             }
-            Err(refusal) => self.refuse(record, &refusal)?,
+            Err(refusal) => {
+                let counted = [self.source.name.as_str(), refusal.reason.as_str()];
+                self.metrics.invalid.with_label_values(&counted).inc();
+                self.refuse(record, &refusal, &[])?;
+            }
         }
         Ok(())
     }
@@ -267,130 +251,21 @@ impl Service {
         }
     }
 
-    fn events_of(&mut self, record: &Record) -> Result<Vec<EventRecord>, Refusal> {
-        let notes = Notes::default();
-        let envelope = decode(
-            record,
-            self.config.max_bytes,
-            self.source.format,
-            &self.customs,
-            &notes,
-        )?;
-        let message_id = envelope.message_id.clone();
-        let arrival = record.arrived();
-        // The future is no time of an event.
-        let at = envelope.timestamp.map_or(arrival, |at| at.min(arrival));
-        let Normal {
-            mut event,
-            is_known,
-        } = normalise(envelope, &self.customs, &notes)?;
-        if event.name == spec::ORDER_COMPLETED && event.order_id.is_none() {
-            notes.add("order_id", Why::Missing);
-            event.order_id = Some(nameless(&event, at));
-        }
-        if !is_known {
-            let counter = if spec::nearest(&event.name).is_some() {
-                &self.metrics.nearly
-            } else {
-                &self.metrics.unknown
-            };
-            counter.with_label_values(&[&self.source.name]).inc();
-        }
-        let id = event_id(message_id.as_deref(), &event.name, record);
-        self.tell(record, &event, &notes.take())?;
-        let stream = self.stream_of(record);
-        let arrived = Arrived {
-            stream: &stream,
-            kind: self.source.kind,
-            partition: record.partition,
-            offset: record.offset,
-            arrival,
-            at,
-            id,
-        };
-        if event.name == spec::PRODUCT_UPDATED {
-            return self.product(&event, &arrived);
-        }
-        if event.name == spec::COUPONS_ADDED {
-            return coupons::deal(&event, &arrived, self.partitions);
-        }
-        Ok(route(event, &arrived, &self.shop.id, &mut self.links))
-    }
-
-    /// Counts what was left out, and keeps a record of each kind once an hour: somebody may want to see one.
-    fn tell(&mut self, record: &Record, event: &Event, notes: &[Note]) -> Result<(), Refusal> {
-        if notes.is_empty() {
-            return Ok(());
-        }
-        let name = spec::lookup(&event.name).map_or("other", |spec| spec.name);
-        let mut details = Vec::new();
-        for note in notes {
-            let labels = (name, note.label(), note.why.as_str());
-            self.metrics
-                .ignored
-                .with_label_values(&[labels.0, labels.1, labels.2])
-                .inc();
-            let last = self.sampled.get(&labels);
-            if last.is_none_or(|last| record.time.since(*last) >= SAMPLE_EVERY) {
-                self.sampled.insert(labels, record.time);
-                details.push(format!("`{}` {}", note.field, note.why.as_str()));
+    /// A dead letter: of the whole record, or of those parts of it alone.
+    fn refuse(&mut self, record: &Record, refusal: &Refusal, parts: &[Value]) -> Result<(), Error> {
+        let (reason, mut detail) = (refusal.reason, refusal.detail.clone());
+        let failed = if parts.is_empty() {
+            dead_letter(record, FailedStage::Ingest, reason, detail)
+        } else {
+            if let more @ 1.. = parts.len() - 1 {
+                detail = format!("{detail}; and {more} more");
             }
-        }
-        if details.is_empty() {
-            return Ok(());
-        }
-        let detail = format!("{name}: {}", details.join(", "));
-        let reason = FailedReason::FieldIgnored;
-        let sample = Failed {
-            applied: true,
-            ..dead_letter(record, FailedStage::Ingest, reason, detail)
+            let alone = Record {
+                value: Some(Value::from(parts).to_string().into_bytes()),
+                ..record.clone()
+            };
+            dead_letter(&alone, FailedStage::Ingest, reason, detail)
         };
-        self.put_failed(record, &sample).map_err(|error| {
-            Refusal::new(
-                FailedReason::WrongType,
-                format!("can't be written: {error}"),
-            )
-        })
-    }
-
-    /// The shop's word about a product: an entry of the catalogue, and news to every partition if it changed.
-    fn product(
-        &mut self,
-        event: &Event,
-        arrived: &Arrived<'_>,
-    ) -> Result<Vec<EventRecord>, Refusal> {
-        let Some(catalogue) = &mut self.catalogue else {
-            let detail = "there is no topic for the catalogue: run `winback topics apply` and restart ingest";
-            return Err(Refusal::new(FailedReason::NoCatalogue, detail));
-        };
-        let source = arrived.position(0);
-        let Some((entry, news)) = catalogue.update(event, source, arrived.at) else {
-            return Ok(Vec::new());
-        };
-        let value = serde_json::to_vec(&entry).map_err(|error| {
-            Refusal::new(FailedReason::WrongType, format!("not a product: {error}"))
-        })?;
-        self.ledger.put(Outgoing {
-            topic: self.catalogue_topic.clone(),
-            partition: None,
-            key: entry.product.product_id.into_bytes(),
-            value,
-            headers: Vec::new(),
-        });
-        let told = news.filter(|_| arrived.kind == SourceKind::Live);
-        Ok(told
-            .map(|news| arrived.record(EVERYBODY, 0, Body::Goods(Box::new(news))))
-            .into_iter()
-            .collect())
-    }
-
-    fn refuse(&mut self, record: &Record, refusal: &Refusal) -> Result<(), Error> {
-        self.metrics
-            .invalid
-            .with_label_values(&[self.source.name.as_str(), refusal.reason.as_str()])
-            .inc();
-        let (reason, detail) = (refusal.reason, refusal.detail.clone());
-        let failed = dead_letter(record, FailedStage::Ingest, reason, detail);
         debug_assert!(failed.payload.0.len() <= KEPT_BYTES);
         self.put_failed(record, &failed)
             .map_err(|error| Error::Fatal(format!("a failure can't be written: {error}")))
@@ -442,3 +317,8 @@ impl Service {
         self.send().await
     }
 }
+
+#[cfg(test)]
+#[path = "service_tests.rs"]
+#[allow(clippy::unwrap_used, reason = "a test may fail")]
+mod tests;

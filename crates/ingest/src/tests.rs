@@ -5,12 +5,14 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use winback_bus::{Record, Stamp};
 use winback_contract::{
-    Body, Currency, Event, IdentityKind, Offset, Partition, SourceKind, Timestamp,
+    Body, Currency, Event, FailedReason, IdentityKind, Offset, Partition, SourceKind, Timestamp,
 };
 
+use crate::calls::parts;
 use crate::customs::Customs;
-use crate::decode::decode;
-use crate::formats::Format;
+use crate::decode::{Envelope, decode};
+use crate::fields::Refusal;
+use crate::formats::Shape;
 use crate::links::Links;
 use crate::normalise::normalise;
 use crate::notes::Notes;
@@ -32,11 +34,50 @@ pub(crate) fn record(value: &[u8], headers: &[(&str, &str)]) -> Record {
     }
 }
 
+/// The calls of a record, each as it is read.
+pub(crate) fn envelopes(
+    record: &Record,
+    max_bytes: usize,
+    shape: &Shape,
+    customs: &Customs,
+    notes: &Notes,
+) -> Result<Vec<Result<Envelope, Refusal>>, Refusal> {
+    let mut all = Vec::new();
+    for part in parts(record, max_bytes, shape)? {
+        match part.calls {
+            Ok(calls) => all.extend(
+                calls
+                    .into_iter()
+                    .map(|call| decode(record, call, shape.format, customs, notes)),
+            ),
+            Err(refusal) => all.push(Err(refusal)),
+        }
+    }
+    Ok(all)
+}
+
+/// The one call of a record.
+pub(crate) fn envelope(
+    record: &Record,
+    max_bytes: usize,
+    shape: &Shape,
+    customs: &Customs,
+    notes: &Notes,
+) -> Result<Envelope, Refusal> {
+    let mut all = envelopes(record, max_bytes, shape, customs, notes)?;
+    if all.len() == 1 {
+        all.remove(0)
+    } else {
+        let detail = format!("{} calls", all.len());
+        Err(Refusal::new(FailedReason::MalformedJson, detail))
+    }
+}
+
 fn read(value: &Value, headers: &[(&str, &str)]) -> Result<Event, &'static str> {
     let record = record(value.to_string().as_bytes(), headers);
     let customs = Customs::new(Currency::parse("EUR").unwrap());
     let notes = Notes::default();
-    let envelope = decode(&record, 10_000, Format::Segment, &customs, &notes)
+    let envelope = envelope(&record, 10_000, &Shape::default(), &customs, &notes)
         .map_err(|refusal| refusal.reason.as_str())?;
     normalise(envelope, &customs, &notes)
         .map(|normal| normal.event)
@@ -155,7 +196,8 @@ fn a_conversion_reaches_every_identifier_before_the_links() {
         offset: Offset(7),
         arrival: raw.time,
         at: raw.time,
-        id: event_id(Some("m"), "Order Completed", &raw),
+        id: event_id(Some("m"), "Order Completed", b"", 0),
+        call: 0,
     };
     let mut links = Links::new(100);
     let first = route(event.clone(), &arrived, "shop", &mut links);
@@ -193,9 +235,10 @@ fn a_conversion_reaches_every_identifier_before_the_links() {
 
 #[test]
 fn without_a_message_id_the_payload_is_the_identity() {
-    let (one, two) = (record(b"{\"a\":1}", &[]), record(b"{\"a\":2}", &[]));
-    assert_eq!(event_id(None, "x", &one), event_id(None, "x", &one));
-    assert_ne!(event_id(None, "x", &one), event_id(None, "x", &two));
+    let (one, two) = (b"{\"a\":1}", b"{\"a\":2}");
+    assert_eq!(event_id(None, "x", one, 0), event_id(None, "x", one, 0));
+    assert_ne!(event_id(None, "x", one, 0), event_id(None, "x", two, 0));
+    assert_ne!(event_id(None, "x", one, 0), event_id(None, "x", one, 1));
 }
 
 /// What is read of an order, and what is noted of it.
@@ -204,7 +247,7 @@ fn salvaged(properties: &Value) -> (Event, Vec<String>) {
     let record = record(order.to_string().as_bytes(), &[]);
     let customs = Customs::new(Currency::parse("EUR").unwrap());
     let notes = Notes::default();
-    let envelope = decode(&record, 10_000, Format::Segment, &customs, &notes).unwrap();
+    let envelope = envelope(&record, 10_000, &Shape::default(), &customs, &notes).unwrap();
     let event = normalise(envelope, &customs, &notes).unwrap().event;
     let noted = notes.take().into_iter();
     let noted = noted.map(|note| format!("{} {}", note.field, note.why.as_str()));

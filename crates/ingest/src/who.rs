@@ -22,8 +22,15 @@ pub(crate) fn identities(
         place: "traits.",
         ..*fields
     };
+    let of_format = Fields {
+        map: &envelope.addresses,
+        place: "",
+        ..*fields
+    };
     let address = |name: &str| {
-        if envelope.identify {
+        if envelope.addresses.contains_key(name) {
+            of_format.text(name)
+        } else if envelope.identify {
             of_traits.text(name)
         } else if lists(name) {
             fields.text(name)

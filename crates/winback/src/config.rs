@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use winback_bus::frontier::Source;
 use winback_contract::{Channel, Currency, PartitionCount, SourceKind, Span, TopicNames};
 use winback_dispatch::{HttpConfig, SmtpConfig};
-use winback_ingest::SourceConfig;
 use winback_ingest::formats::Format;
+use winback_ingest::{Arrival, SourceConfig};
 use winback_journey::{Ambiguous, Limits};
 use winback_service::config::{Error, Layers, duration, load};
 use winback_service::secret::Secret;
@@ -178,7 +178,7 @@ impl Config {
         file: Option<&Path>,
         flags: Vec<(String, String)>,
     ) -> Result<Self, crate::error::Error> {
-        let loaded: Self = load(Layers {
+        let mut loaded: Self = load(Layers {
             defaults: DEFAULTS,
             file,
             environment: std::env::vars().collect(),
@@ -186,14 +186,35 @@ impl Config {
             dotted: &["kafka.properties"],
         })?;
         loaded.sources_are_told_apart()?;
+        loaded.shapes_are_known(file.and_then(Path::parent))?;
         Ok(loaded)
     }
 
-    /// What the records of a topic look like.
-    pub(crate) fn format_of(&self, topic: &str) -> Format {
+    /// The file of a mapping lies beside the config that names it, and is read before anything is connected.
+    fn shapes_are_known(&mut self, folder: Option<&Path>) -> Result<(), crate::error::Error> {
+        for source in &mut self.sources {
+            if let (Some(map), Some(folder)) = (&source.map, folder) {
+                source.map = Some(folder.join(map));
+            }
+            source.shape().map_err(crate::error::Error::Environment)?;
+        }
+        Ok(())
+    }
+
+    /// The source of a topic; one that looks as usual where there is none.
+    pub(crate) fn source_of(&self, topic: Option<&str>) -> SourceConfig {
         let mut sources = self.sources.iter();
-        let source = sources.find(|source| source.topic == topic);
-        source.map_or(Format::Segment, |source| source.format)
+        let source = sources.find(|source| Some(source.topic.as_str()) == topic);
+        source.cloned().unwrap_or_else(|| SourceConfig {
+            name: "file".into(),
+            topic: topic.unwrap_or_default().into(),
+            format: Format::default(),
+            rows: Format::default(),
+            map: None,
+            kind: SourceKind::Live,
+            arrival: Arrival::default(),
+            required: true,
+        })
     }
 
     /// A source's name is part of its consumer group, and of every position: two of one name would take each other's

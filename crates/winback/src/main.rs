@@ -45,6 +45,8 @@ enum Command {
     Test(command::test::Arguments),
     /// What a shop's stream looks like to winback: names, fields, identities; the first command a new shop runs
     Events(command::events::Arguments),
+    /// What the file of a mapping makes of records of any shape
+    Map(command::map::Arguments),
     /// One person's line of time for given events
     Simulate(command::simulate::Arguments),
     /// A campaign in plain sentences
@@ -119,6 +121,7 @@ async fn run(cli: Cli) -> Result<(), error::Error> {
         Command::Events(arguments) if !arguments.needs_config() => {
             return command::events::run(arguments, None).await;
         }
+        Command::Map(arguments) => return command::map::run(&arguments),
         Command::Test(arguments) => return command::test::run(arguments).await,
         Command::Simulate(arguments) => return command::simulate::run(arguments).await,
         Command::Explain(arguments) => return command::explain::run(&arguments),
@@ -152,5 +155,16 @@ async fn run(cli: Cli) -> Result<(), error::Error> {
         Command::Topics(arguments) => command::topics::run(arguments, &config).await,
         Command::Config(arguments) => command::config::run(arguments, &config).await,
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    /// Arguments of a command that contradict each other are found when it is run, by a panic: all are looked at here.
+    #[test]
+    fn every_command_can_be_parsed() {
+        super::Cli::command().debug_assert();
     }
 }

@@ -7,6 +7,7 @@ mod check;
 mod text;
 
 pub use check::Wanted;
+pub use text::bound;
 
 use cel::{Context, Program, Value};
 use winback_contract::{Span, Timestamp};

@@ -97,7 +97,7 @@ fn note(asked: &mut Asked, words: &[String]) {
 }
 
 /// Names that macros such as `list.exists(name, …)` bind for their own use.
-pub(super) fn bound(source: &str) -> Vec<&str> {
+pub fn bound(source: &str) -> Vec<&str> {
     let macros = [".exists(", ".all(", ".filter(", ".map(", ".exists_one("];
     let mut names = Vec::new();
     for word in macros {

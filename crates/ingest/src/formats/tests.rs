@@ -5,10 +5,10 @@ use winback_contract::{Currency, Event, Timestamp};
 
 use super::Format;
 use crate::customs::Customs;
-use crate::decode::{Envelope, decode};
+use crate::decode::Envelope;
 use crate::normalise::normalise;
 use crate::notes::Notes;
-use crate::tests::record;
+use crate::tests::{envelope as read_one, record};
 
 fn envelope(format: Format, topic: &str, body: &Value) -> Result<Envelope, String> {
     let header = match format {
@@ -19,8 +19,14 @@ fn envelope(format: Format, topic: &str, body: &Value) -> Result<Envelope, Strin
     let headers = if topic.is_empty() { &[][..] } else { &named };
     let record = record(body.to_string().as_bytes(), headers);
     let customs = Customs::new(Currency::parse("EUR").unwrap());
-    decode(&record, 100_000, format, &customs, &Notes::default())
-        .map_err(|refusal| format!("{}: {}", refusal.reason, refusal.detail))
+    read_one(
+        &record,
+        100_000,
+        &format.into(),
+        &customs,
+        &Notes::default(),
+    )
+    .map_err(|refusal| format!("{}: {}", refusal.reason, refusal.detail))
 }
 
 fn read(format: Format, topic: &str, body: &Value) -> Event {

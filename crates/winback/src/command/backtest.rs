@@ -3,7 +3,7 @@
 //! Input is in order of time to within 72 hours, else it is refused with the line. The same input gives the same
 //! bytes (INV-10). What it found goes to the terminal, to JSON lines, to CSV and to a page with charts.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,10 +11,12 @@ use std::sync::Arc;
 use winback_bus::{Log, Place, Record, Stamp, between};
 use winback_campaign::{Bundle, Files};
 use winback_contract::{Offset, Partition, SourceKind, Span, Timestamp, Topic, TopicNames};
-use winback_ingest::formats::Format;
+use winback_ingest::SourceConfig;
+use winback_ingest::customs::Customs;
 
 use super::check;
 use super::import::lines;
+use super::shape::{self, Reader};
 use crate::config::Config;
 use crate::error::Error;
 use crate::output::{self, Progress};
@@ -36,9 +38,8 @@ pub(crate) struct Arguments {
     /// still holds
     #[arg(long)]
     events: PathBuf,
-    /// What the records look like: segment, shopify or woocommerce; of a topic, as the config says of its source
-    #[arg(long)]
-    format: Option<Format>,
+    #[command(flatten)]
+    shape: shape::Arguments,
     /// Horizon: a time in RFC 3339; without it the last event
     #[arg(long)]
     until: Option<String>,
@@ -99,14 +100,19 @@ pub(crate) async fn run(arguments: Arguments, config: Option<&Config>) -> Result
         |folder: &Path| check::compiled(folder, "the campaigns have errors; nothing was run");
     let (campaigns, bundle, _) = checked(&arguments.campaigns)?;
     let other = arguments.against.as_deref().map(checked).transpose()?;
-    // Lines of a file are made into calls as they are read; those of a topic have headers, and ingest reads them itself.
-    let mut format = Format::Segment;
-    let events = match (arguments.topic(), config) {
-        (Some(topic), Some(config)) => {
-            format = arguments.format.unwrap_or_else(|| config.format_of(topic));
-            retained(&super::connect::kafka(config)?, topic).await?
+    let topic = arguments.topic();
+    let mut source = config.unwrap_or(&Config::embedded()?).source_of(topic);
+    arguments.shape.apply(&mut source);
+    let events = match (topic, config) {
+        (Some(topic), Some(config)) => retained(&super::connect::kafka(config)?, topic).await?,
+        _ => {
+            let reader = Reader {
+                shape: source.shape().map_err(Error::Usage)?,
+                customs: Customs::of(&bundle.policy),
+                max_bytes: Config::embedded()?.ingest.max_bytes,
+            };
+            read(&arguments.events, &reader)?
         }
-        _ => read(&arguments.events, arguments.format.unwrap_or_default())?,
     };
     let (Some(first), Some(last)) = (
         events.first().map(|line| line.at),
@@ -118,7 +124,7 @@ pub(crate) async fn run(arguments: Arguments, config: Option<&Config>) -> Result
         )));
     };
     let until = horizon.unwrap_or(last).max(last);
-    let (machine, names) = play(&campaigns, &bundle, &events, format, (first, until)).await?;
+    let (machine, names) = play(&campaigns, &bundle, &events, &source, (first, until)).await?;
     let found = Findings::of(&machine.log, &names, &bundle, until);
     output::print(&by_day(&found.sums));
     output::print(&found.text());
@@ -126,7 +132,7 @@ pub(crate) async fn run(arguments: Arguments, config: Option<&Config>) -> Result
     let mut difference = None;
     if let Some((files, bundle, _)) = &other {
         output::note("the other folder over the same events");
-        let (machine, names) = play(files, bundle, &events, format, (first, until)).await?;
+        let (machine, names) = play(files, bundle, &events, &source, (first, until)).await?;
         let theirs = Findings::of(&machine.log, &names, bundle, until);
         let rows = compare::rows(&found, &theirs);
         output::print(&compare::text(&rows));
@@ -162,13 +168,12 @@ const TOLD: usize = 20;
 
 /// Says what could not be read, and on which line; how many records were refused.
 fn tell(found: &[Unread], events: &[Line]) -> usize {
-    let mut numbers: HashMap<&[u8], usize> = HashMap::new();
-    for line in events {
-        numbers.entry(&line.text).or_insert(line.number);
-    }
     for one in found.iter().take(TOLD) {
-        let place = numbers.get(one.payload.as_slice());
-        let place = place.map_or_else(|| "a record".to_owned(), |number| format!("line {number}"));
+        let line = one.place.and_then(|place| events.get(place));
+        let place = line.map_or_else(
+            || "a record".to_owned(),
+            |line| format!("line {}", line.number),
+        );
         output::note(&format!("{place}: {}", one.text));
     }
     if found.len() > TOLD {
@@ -182,12 +187,14 @@ async fn play(
     files: &Files,
     bundle: &Bundle,
     events: &[Line],
-    format: Format,
+    shape: &SourceConfig,
     (start, until): (Timestamp, Timestamp),
 ) -> Result<(Machine, TopicNames), Error> {
     let mut config = Config::embedded()?;
     for source in &mut config.sources {
-        source.format = format;
+        source.format = shape.format;
+        source.rows = shape.rows;
+        source.map.clone_from(&shape.map);
     }
     let setup = Setup {
         config,
@@ -245,7 +252,7 @@ pub(super) async fn retained(log: &dyn Log, topic: &str) -> Result<Vec<Line>, Er
 }
 
 /// Reads, checks the order, and sorts what is out of order within the limit (equal times keep their order).
-fn read(file: &Path, format: Format) -> Result<Vec<Line>, Error> {
+fn read(file: &Path, reader: &Reader) -> Result<Vec<Line>, Error> {
     let mut events: Vec<Line> = Vec::new();
     let mut newest = Timestamp::from_millis(i64::MIN);
     for (index, line) in lines(file)?.enumerate() {
@@ -255,40 +262,43 @@ fn read(file: &Path, format: Format) -> Result<Vec<Line>, Error> {
         }
         let wrong =
             |what: String| Error::Usage(format!("{}, line {number}: {what}", file.display()));
-        let value = match super::simulate::as_call(format, &text) {
-            Ok(value) => value,
-            // What a platform tells besides means nothing to ingest either.
-            Err(super::simulate::NoCall::Refused(detail)) => {
-                output::note(&format!("line {number}: {detail}"));
-                continue;
+        let calls = reader
+            .calls(&text)
+            .map_err(|refusal| wrong(refusal.detail))?;
+        let (mut first, mut key, mut is_timeless) = (None, None, false);
+        for call in calls {
+            match call {
+                Ok((_, envelope)) => {
+                    is_timeless |= envelope.timestamp.is_none();
+                    first = first.into_iter().chain(envelope.timestamp).min();
+                    key = key.or(envelope.user_id).or(envelope.anonymous_id);
+                }
+                // What comes first has no time of another to stand at.
+                Err(refusal) if reader.is_beside(&refusal) || events.is_empty() => {
+                    output::note(&format!("line {number}: {}", refusal.detail));
+                }
+                // The run itself says it, among all that it could not use.
+                Err(_) => first = first.or(Some(newest)),
             }
-            Err(super::simulate::NoCall::NoJson(problem)) => return Err(wrong(problem)),
-        };
-        let time = value.get("timestamp").and_then(serde_json::Value::as_str);
-        let time = time.ok_or_else(|| {
-            wrong("no `timestamp`: a backtest needs the time of every event".into())
-        })?;
-        let at = Timestamp::parse(time).map_err(|error| wrong(error.to_string()))?;
+        }
+        if first.is_none() && is_timeless {
+            return Err(wrong(
+                "no `timestamp` that can be read: a backtest needs the time of every event".into(),
+            ));
+        }
+        let Some(at) = first else { continue };
         if at + DISORDER < newest {
             return Err(wrong(format!(
                 "{at} comes more than 72 hours after {newest}: sort the file by time"
             )));
         }
         newest = newest.max(at);
-        let key = ["userId", "anonymousId"]
-            .iter()
-            .find_map(|name| value.get(*name)?.as_str())
-            .unwrap_or_default()
-            .to_owned();
         events.push(Line {
             at,
             number,
             partition: Partition(0),
-            key,
-            text: match format {
-                Format::Segment => text.into_bytes(),
-                Format::Shopify | Format::Woocommerce => value.to_string().into_bytes(),
-            },
+            key: key.unwrap_or_default(),
+            text: text.into_bytes(),
             headers: Vec::new(),
         });
     }

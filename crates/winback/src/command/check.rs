@@ -43,7 +43,7 @@ impl From<Kind> for winback_campaign::yaml::schema::Kind {
 /// Arguments of check.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Arguments {
-    /// The folder with policy.yaml and a folder per campaign
+    /// The folder with policy.yaml and a folder per campaign, or the file of a mapping (`kind: Map`)
     #[arg(required_unless_present = "schema")]
     folder: Option<PathBuf>,
     /// Print the JSON Schema of a kind of file instead, for editors
@@ -64,6 +64,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
     let Some(folder) = &arguments.folder else {
         return Err(Error::Usage("which folder?".into()));
     };
+    if folder.is_file() {
+        let mapping = super::map::mapping(folder)?;
+        output::print(&format!("{}: {mapping}", folder.display()));
+        return Ok(());
+    }
     let (files, compiled) = folder::compile(folder)?;
     let (mut report, summary) = match &compiled {
         Ok((bundle, warnings)) => (

@@ -4,9 +4,13 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde_json::Value;
+use winback_campaign::Policy;
 use winback_contract::{Span, Timestamp};
-use winback_ingest::formats::{Format, translate};
+use winback_ingest::customs::Customs;
+use winback_ingest::formats::Call;
 
+use super::shape::{self, Reader};
+use crate::config::Config;
 use crate::error::Error;
 use crate::output;
 use crate::run::case::{Case, USER, words};
@@ -17,12 +21,11 @@ use crate::run::unread;
 pub(crate) struct Arguments {
     /// The folder with policy.yaml and a folder per campaign
     folder: PathBuf,
-    /// JSON lines as a storefront sends them, in order of `timestamp`; all of one person
+    /// JSON lines as a storefront sends them, in order of time; all of one person
     #[arg(long)]
     events: PathBuf,
-    /// What the lines look like: segment, shopify or woocommerce
-    #[arg(long, default_value = "segment")]
-    format: Format,
+    #[command(flatten)]
+    shape: shape::Arguments,
     /// Only what this campaign does
     #[arg(long)]
     campaign: Option<String>,
@@ -31,60 +34,85 @@ pub(crate) struct Arguments {
     days: i64,
 }
 
-/// Why a line is no call.
-pub(super) enum NoCall {
-    NoJson(String),
-    /// Ingest refuses it as well.
-    Refused(String),
+/// Calls that have no event's name.
+const NAMELESS: &[&str] = &["identify", "page", "screen"];
+
+/// An event with its time and the number of its line.
+struct Told {
+    at: Timestamp,
+    number: usize,
+    /// As it was written.
+    name: String,
+    body: Value,
 }
 
-/// A line as a call of Segment.
-pub(super) fn as_call(format: Format, line: &str) -> Result<Value, NoCall> {
-    let body: Value = serde_json::from_str(line)
-        .map_err(|error| NoCall::NoJson(format!("not JSON at column {}", error.column())))?;
-    match body {
-        Value::Object(body) => translate(format, |_| None, body)
-            .map(Value::Object)
-            .map_err(|refusal| NoCall::Refused(refusal.detail)),
-        other => Ok(other),
-    }
-}
-
-/// The events with their times and the numbers of their lines.
-fn read(arguments: &Arguments) -> Result<Vec<(Timestamp, usize, Value)>, Error> {
+/// The events. One whose time can't be read is of the moment of the one before it, as it would be for ingest.
+fn read(arguments: &Arguments, policy: &Policy) -> Result<Vec<Told>, Error> {
     let text = std::fs::read_to_string(&arguments.events)
         .map_err(|error| Error::Usage(format!("{}: {error}", arguments.events.display())))?;
-    let mut events = Vec::new();
-    for (number, line) in text
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| !line.trim().is_empty())
-    {
-        let place = || format!("{}:{}", arguments.events.display(), number + 1);
-        let mut body = match as_call(arguments.format, line) {
-            Ok(body) => body,
-            Err(NoCall::Refused(detail)) => {
-                output::note(&format!("{}: {detail}", place()));
-                continue;
-            }
-            Err(NoCall::NoJson(problem)) => {
-                return Err(Error::Usage(format!("{}: {problem}", place())));
-            }
-        };
-        let at = body["timestamp"]
-            .as_str()
-            .and_then(|text| Timestamp::parse(text).ok())
-            .ok_or_else(|| {
+    let config = Config::embedded()?;
+    let reader = Reader {
+        shape: arguments.shape.shape(&config, None)?,
+        customs: Customs::of(policy),
+        max_bytes: config.ingest.max_bytes,
+    };
+    let mut events: Vec<Told> = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let number = index + 1;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let place = format!("{}:{number}", arguments.events.display());
+        let calls = reader
+            .calls(line)
+            .map_err(|refusal| Error::Usage(format!("{place}: {}", refusal.detail)))?;
+        if calls.is_empty() {
+            output::note(&format!("{place}: says nothing"));
+        }
+        for call in calls {
+            let (call, envelope) = match call {
+                Ok(read) => read,
+                Err(refusal) => {
+                    output::note(&format!("{place}: {}", refusal.detail));
+                    continue;
+                }
+            };
+            let before = events.last().map(|told| told.at);
+            let at = envelope.timestamp.or(before).ok_or_else(|| {
                 Error::Usage(format!(
-                    "{}: `timestamp` is missing or no time in RFC 3339",
-                    place()
+                    "{place}: `timestamp` is missing or can't be read: the first event must have a time"
                 ))
             })?;
-        // All lines are of the one person of the simulation.
-        body["userId"] = USER.into();
-        events.push((at, number + 1, body));
+            // An identify call has no name of its own.
+            let kind = call.body.get("type").and_then(Value::as_str);
+            let kind = kind.filter(|kind| NAMELESS.contains(kind));
+            events.push(Told {
+                at,
+                number,
+                name: kind.map_or(envelope.event, str::to_owned),
+                body: of_one_person(call),
+            });
+        }
     }
     Ok(events)
+}
+
+/// All lines are of the one person of the simulation.
+fn of_one_person(call: Call) -> Value {
+    let mut body = Value::Object(call.body);
+    if body.get("specversion").is_some() {
+        if let Some(Value::Object(data)) = body.get_mut("data") {
+            data.insert("userId".into(), USER.into());
+        }
+    } else {
+        body["userId"] = USER.into();
+    }
+    if let Some(Value::Object(properties)) = body.get_mut("properties") {
+        for (name, address) in call.addresses {
+            properties.entry(name).or_insert(address);
+        }
+    }
+    body
 }
 
 /// Runs it.
@@ -94,29 +122,23 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
         "the campaigns have errors; nothing was run",
     )?;
     super::check::has(&bundle, &arguments.folder, arguments.campaign.as_deref())?;
-    let events = read(&arguments)?;
-    let Some((first, ..)) = events.first() else {
+    let events = read(&arguments, &bundle.policy)?;
+    let Some(first) = events.first().map(|told| told.at) else {
         return Err(Error::Usage(format!(
             "{} holds no events",
             arguments.events.display()
         )));
     };
-    if !events.is_sorted_by_key(|(at, ..)| *at) {
-        return Err(Error::Usage(
-            "the events are not in order of `timestamp`".into(),
-        ));
+    if !events.is_sorted_by_key(|told| told.at) {
+        return Err(Error::Usage("the events are not in order of time".into()));
     }
-    let last = events.last().map_or(*first, |(at, ..)| *at);
-    let mut case = Case::new(&files, &bundle, USER, *first).await?;
+    let last = events.last().map_or(first, |told| told.at);
+    let mut case = Case::new(&files, &bundle, USER, first).await?;
     let mut lines: Vec<(Timestamp, u8, String)> = Vec::new();
-    for (at, _, body) in &events {
-        case.until(*at).await?;
-        case.raw(body).await?;
-        let name = body["event"]
-            .as_str()
-            .or_else(|| body["type"].as_str())
-            .unwrap_or("?");
-        lines.push((*at, 0, format!("  {name}")));
+    for told in &events {
+        case.until(told.at).await?;
+        case.raw(&told.body).await?;
+        lines.push((told.at, 0, format!("  {}", told.name)));
     }
     case.until(last + Span::from_days(arguments.days.clamp(0, 3_650)))
         .await?;
@@ -138,34 +160,19 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
     }
     let file = arguments.events.display();
     let mut told = BTreeSet::new();
-    for (_, number, body) in &events {
-        let name = body["event"].as_str().filter(|_| body["type"] == "track");
-        if let Some(text) = name
-            .and_then(unread::of_name)
-            .filter(|text| told.insert(text.clone()))
-        {
+    for Told { number, name, .. } in &events {
+        let text = unread::of_name(name).filter(|_| !NAMELESS.contains(&name.as_str()));
+        if let Some(text) = text.filter(|text| told.insert(text.clone())) {
             output::print(&format!("{file}:{number}: {text}"));
         }
     }
     let mut refused = 0;
     for one in case.unread() {
         refused += u32::from(!one.applied);
-        // The one that came; the simulation gives an id to those that have none.
-        let payload: Value = serde_json::from_slice(&one.payload).unwrap_or_default();
-        let same = |body: &Value, payload: &mut Value| {
-            if body["messageId"].is_null()
-                && let Some(payload) = payload.as_object_mut()
-            {
-                payload.remove("messageId");
-            }
-            body == payload
-        };
-        let line = events
-            .iter()
-            .find(|(_, _, body)| same(body, &mut payload.clone()));
+        let line = one.place.and_then(|place| events.get(place));
         let place = line.map_or_else(
             || file.to_string(),
-            |(_, number, _)| format!("{file}:{number}"),
+            |told| format!("{file}:{}", told.number),
         );
         output::print(&format!("{place}: {}", one.text));
     }

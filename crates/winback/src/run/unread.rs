@@ -2,7 +2,7 @@
 //! left out of records that were applied.
 
 use winback_bus::memory::MemoryLog;
-use winback_contract::{Failed, Topic, TopicNames, spec};
+use winback_contract::{Failed, FailedStage, Topic, TopicNames, spec};
 
 /// One of them.
 #[derive(Debug, Clone)]
@@ -11,8 +11,8 @@ pub(crate) struct Unread {
     pub(crate) applied: bool,
     /// The reason and the field.
     pub(crate) text: String,
-    /// The record as it came, up to 64 KiB.
-    pub(crate) payload: Vec<u8>,
+    /// Which record it was of those that came, from 0; none where it is none of the shop's.
+    pub(crate) place: Option<usize>,
 }
 
 /// All of a run, in the order in which they were met.
@@ -29,7 +29,9 @@ pub(crate) fn unread(log: &MemoryLog, names: &TopicNames) -> Vec<Unread> {
             } else {
                 format!("could not be applied: {}: {}", failed.reason, failed.detail)
             },
-            payload: failed.payload.0,
+            place: (failed.stage == FailedStage::Ingest)
+                .then(|| usize::try_from(failed.offset.0).ok())
+                .flatten(),
         })
         .collect()
 }

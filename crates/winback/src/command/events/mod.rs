@@ -4,14 +4,12 @@
 mod survey;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use winback_bus::{Record, Stamp};
-use winback_contract::{Currency, Offset, Partition, Timestamp};
+use winback_contract::Currency;
 use winback_ingest::customs::Customs;
-use winback_ingest::formats::Format;
 
 use super::import::lines;
+use super::shape;
 use crate::config::Config;
 use crate::error::Error;
 use crate::folder;
@@ -26,9 +24,8 @@ pub(crate) struct Arguments {
     /// The folder of campaigns, for currency, zone, locale and topics of its Policy
     #[arg(long)]
     folder: Option<PathBuf>,
-    /// What the records look like: segment, shopify or woocommerce; of a topic, as the config says of its source
-    #[arg(long)]
-    format: Option<Format>,
+    #[command(flatten)]
+    shape: shape::Arguments,
 }
 
 impl Arguments {
@@ -44,9 +41,8 @@ pub(crate) async fn run(arguments: Arguments, config: Option<&Config>) -> Result
     let settings = config.unwrap_or(&embedded);
     let customs = customs(arguments.folder.as_deref(), settings.shop.currency)?;
     let topic = arguments.from.strip_prefix("kafka:");
-    let of_topic = topic.map(|topic| settings.format_of(topic));
-    let format = arguments.format.or(of_topic).unwrap_or_default();
-    let mut survey = Survey::new(customs, format, settings.ingest.max_bytes);
+    let shape = arguments.shape.shape(settings, topic)?;
+    let mut survey = Survey::new(customs, shape, settings.ingest.max_bytes);
     match (topic, config) {
         (Some(topic), Some(config)) => {
             let log = super::connect::kafka(config)?;
@@ -59,7 +55,7 @@ pub(crate) async fn run(arguments: Arguments, config: Option<&Config>) -> Result
             for (index, line) in lines(Path::new(&arguments.from))?.enumerate() {
                 let text = line?;
                 if !text.trim().is_empty() {
-                    survey.take(index + 1, &record(text.into_bytes()), None);
+                    survey.take(index + 1, &shape::record(&text), None);
                 }
             }
         }
@@ -76,26 +72,12 @@ pub(crate) async fn run(arguments: Arguments, config: Option<&Config>) -> Result
 }
 
 /// How the shop writes, as its Policy says; without a folder by the config alone.
-fn customs(folder: Option<&Path>, currency: Currency) -> Result<Customs, Error> {
+pub(super) fn customs(folder: Option<&Path>, currency: Currency) -> Result<Customs, Error> {
     let Some(folder) = folder else {
         return Ok(Customs::new(currency));
     };
     match folder::compile(folder)?.1 {
         Ok((bundle, _)) => Ok(Customs::of(&bundle.policy)),
         Err(report) => Err(Error::Findings(report.to_string())),
-    }
-}
-
-fn record(value: Vec<u8>) -> Record {
-    Record {
-        topic: Arc::from("file"),
-        partition: Partition(0),
-        offset: Offset(0),
-        // A file tells no arrival: nothing in it is of the future.
-        time: Timestamp::NEVER,
-        stamp: Stamp::Broker,
-        key: Vec::new(),
-        value: Some(value),
-        headers: Vec::new(),
     }
 }

@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use winback_bus::Record;
 use winback_contract::{CustomerId, Event, Identity, Span, Timestamp, spec};
+use winback_ingest::calls::parts;
 use winback_ingest::customs::Customs;
 use winback_ingest::decode::decode;
-use winback_ingest::formats::Format;
+use winback_ingest::fields::Refusal;
+use winback_ingest::formats::{Call, Shape};
 use winback_ingest::normalise::normalise;
 use winback_ingest::notes::Notes;
 
@@ -26,7 +28,7 @@ struct Seen {
 impl Seen {
     fn add(&mut self, place: usize) {
         self.count += 1;
-        if self.places.len() < PLACES {
+        if self.places.len() < PLACES && self.places.last() != Some(&place) {
             self.places.push(place);
         }
     }
@@ -41,7 +43,7 @@ impl Seen {
 #[derive(Debug)]
 pub(super) struct Survey {
     customs: Customs,
-    format: Format,
+    shape: Shape,
     max_bytes: usize,
     records: usize,
     refused: BTreeMap<(String, String), Seen>,
@@ -52,16 +54,18 @@ pub(super) struct Survey {
     kinds: BTreeMap<&'static str, usize>,
     persons: BTreeSet<CustomerId>,
     addressed: BTreeSet<CustomerId>,
+    taken: usize,
+    silent: usize,
     without_time: usize,
     late: usize,
     currencies: BTreeMap<String, usize>,
 }
 
 impl Survey {
-    pub(super) fn new(customs: Customs, format: Format, max_bytes: usize) -> Self {
+    pub(super) fn new(customs: Customs, shape: Shape, max_bytes: usize) -> Self {
         Self {
             customs,
-            format,
+            shape,
             max_bytes,
             records: 0,
             refused: BTreeMap::new(),
@@ -71,6 +75,8 @@ impl Survey {
             kinds: BTreeMap::new(),
             persons: BTreeSet::new(),
             addressed: BTreeSet::new(),
+            taken: 0,
+            silent: 0,
             without_time: 0,
             late: 0,
             currencies: BTreeMap::new(),
@@ -85,33 +91,55 @@ impl Survey {
     /// One record; its arrival where it is known.
     pub(super) fn take(&mut self, place: usize, record: &Record, arrival: Option<Timestamp>) {
         self.records += 1;
-        let notes = Notes::default();
-        let read = decode(record, self.max_bytes, self.format, &self.customs, &notes).and_then(
-            |envelope| {
-                let (written, at) = (envelope.event.clone(), envelope.timestamp);
-                let normal = normalise(envelope, &self.customs, &notes)?;
-                Ok((written, at, normal.event))
-            },
-        );
-        match read {
-            Ok((written, at, event)) => {
-                for note in notes.take() {
-                    let field = without_places(&note.field);
-                    let key = (event.name.clone(), field, note.why.as_str());
-                    self.ignored.entry(key).or_default().add(place);
+        let refused = match parts(record, self.max_bytes, &self.shape) {
+            Ok(parts) => {
+                let mut calls = Vec::new();
+                for part in parts {
+                    match part.calls {
+                        Ok(all) => calls.extend(all.into_iter().map(Ok)),
+                        Err(refusal) => calls.push(Err(refusal)),
+                    }
                 }
-                self.without_time += usize::from(at.is_none());
-                let is_late = at
-                    .zip(arrival)
-                    .is_some_and(|(at, arrival)| arrival.since(at) > Span::from_hours(72));
-                self.late += usize::from(is_late);
-                self.event(place, &written, &event);
+                if calls.is_empty() {
+                    self.silent += 1;
+                }
+                let taken = calls
+                    .into_iter()
+                    .map(|call| self.call(place, record, call?, arrival));
+                taken.filter_map(Result::err).collect()
             }
-            Err(refusal) => {
-                let key = (refusal.reason.to_string(), refusal.detail);
-                self.refused.entry(key).or_default().add(place);
-            }
+            Err(refusal) => vec![refusal],
+        };
+        for refusal in refused {
+            let key = (refusal.reason.to_string(), refusal.detail);
+            self.refused.entry(key).or_default().add(place);
         }
+    }
+
+    fn call(
+        &mut self,
+        place: usize,
+        record: &Record,
+        call: Call,
+        arrival: Option<Timestamp>,
+    ) -> Result<(), Refusal> {
+        let notes = Notes::default();
+        let envelope = decode(record, call, self.shape.format, &self.customs, &notes)?;
+        let (written, at) = (envelope.event.clone(), envelope.timestamp);
+        let event = normalise(envelope, &self.customs, &notes)?.event;
+        for note in notes.take() {
+            let field = without_places(&note.field);
+            let key = (event.name.clone(), field, note.why.as_str());
+            self.ignored.entry(key).or_default().add(place);
+        }
+        self.without_time += usize::from(at.is_none());
+        let is_late = at
+            .zip(arrival)
+            .is_some_and(|(at, arrival)| arrival.since(at) > Span::from_hours(72));
+        self.late += usize::from(is_late);
+        self.event(place, &written, &event);
+        self.taken += 1;
+        Ok(())
     }
 
     fn event(&mut self, place: usize, written: &str, event: &Event) {
@@ -154,12 +182,22 @@ impl Survey {
     /// The report.
     pub(super) fn text(&self) -> String {
         let mut out = Vec::new();
-        let refused = self.refused();
+        let (records, taken, refused) = (self.records, self.taken, self.refused());
+        let calls = taken + refused;
+        let calls = if calls + self.silent == records {
+            String::new()
+        } else {
+            format!(" with {calls} events")
+        };
         out.push(format!(
-            "{} records, {} are taken, {refused} would be refused",
-            self.records,
-            self.records - refused
+            "{records} records{calls}, {taken} are taken, {refused} would be refused"
         ));
+        if self.silent > 0 {
+            out.push(format!(
+                "{} records say nothing: rows that were deleted, and what no rule of a map takes",
+                self.silent
+            ));
+        }
         section(
             &mut out,
             "refused, and why",
@@ -270,14 +308,14 @@ fn without_places(field: &str) -> String {
 mod tests {
     use winback_contract::Currency;
 
-    use super::super::record;
     use super::*;
+    use crate::command::shape::record;
 
     #[test]
     fn a_stream_is_described_without_its_values() {
         let mut survey = Survey::new(
             Customs::new(Currency::parse("EUR").unwrap()),
-            Format::Segment,
+            Shape::default(),
             100_000,
         );
         for (place, line) in [
@@ -290,7 +328,7 @@ mod tests {
         .iter()
         .enumerate()
         {
-            survey.take(place + 1, &record(line.as_bytes().to_vec()), None);
+            survey.take(place + 1, &record(line), None);
         }
         let text = survey.text();
         for expected in [

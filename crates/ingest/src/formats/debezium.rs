@@ -1,0 +1,105 @@
+//! Changes of a table as Debezium tells them: what a row is after its change, or the payload in it where the table is an
+//! outbox. What is deleted says nothing.
+//!
+//! Source: <https://debezium.io/documentation/reference/stable/transformations/outbox-event-router.html>.
+
+use serde_json::{Map, Value, json};
+use winback_contract::{EventId, FailedReason};
+
+use super::{Call, Envelope, Format, Shape, first, get, inner, translate};
+use crate::fields::Refusal;
+
+/// See [`translate`].
+pub(super) fn calls(
+    shape: &Shape,
+    around: &impl Envelope,
+    body: Map<String, Value>,
+) -> Result<Vec<Call>, Refusal> {
+    // With schemas, the change is beside its schema.
+    let change = match body.get("payload") {
+        Some(Value::Object(change)) if body.contains_key("schema") => change,
+        _ => &body,
+    };
+    let Some(row) = row_of(change)? else {
+        return Ok(Vec::new());
+    };
+    let inside = Shape {
+        format: shape.rows,
+        rows: Format::Segment,
+        mapping: shape.mapping.clone(),
+    };
+    if inside.format == Format::Debezium {
+        return Err(Refusal::new(
+            FailedReason::UnsupportedCall,
+            "debezium: its `rows` can't be debezium themselves",
+        ));
+    }
+    let mut calls = translate(&inside, around, payload_of(row))?;
+    // A snapshot is of now; what it tells is not.
+    let is_snapshot = get(change, "op") == json!("r");
+    let at = first([inner(change, "source", "ts_ms"), get(change, "__ts_ms")]);
+    let place = change.get("source").map(Value::to_string);
+    for (index, call) in calls.iter_mut().enumerate() {
+        if !is_snapshot && !at.is_null() && absent(&call.body, &["timestamp", "originalTimestamp"])
+        {
+            call.body.insert("timestamp".into(), at.clone());
+        }
+        // The place in the database's log: it stays when the change is told again.
+        if let Some(place) = &place
+            && absent(&call.body, &["messageId"])
+        {
+            let id = EventId::of_message_id(&format!("{place}#{index}"));
+            call.body
+                .insert("messageId".into(), json!(format!("debezium:{id}")));
+        }
+    }
+    Ok(calls)
+}
+
+/// The row after its change; none where nothing is left of it, and for what Debezium tells of itself.
+fn row_of(change: &Map<String, Value>) -> Result<Option<&Map<String, Value>>, Refusal> {
+    let has = |name: &str| change.contains_key(name);
+    if has("op") {
+        return Ok(change.get("after").and_then(Value::as_object));
+    }
+    // Rows alone, as `ExtractNewRecordState` leaves them.
+    if has("__op") || has("__deleted") {
+        let word = get(change, "__deleted");
+        let is_deleted = word == json!(true) || word == json!("true");
+        return Ok((!is_deleted).then_some(change));
+    }
+    let is_heartbeat = change.keys().all(|key| key == "ts_ms");
+    let is_of_a_transaction = has("status") && has("event_count");
+    if is_heartbeat || is_of_a_transaction || has("ddl") {
+        return Ok(None);
+    }
+    Err(Refusal::new(
+        FailedReason::MissingField,
+        "debezium: a change must have `op` and `after`, or be a row with `__op`; where the connector already unwraps the \
+         payload, set the format of the payload",
+    ))
+}
+
+fn absent(body: &Map<String, Value>, names: &[&str]) -> bool {
+    names
+        .iter()
+        .all(|name| body.get(*name).is_none_or(Value::is_null))
+}
+
+/// What a row says: its `payload` where it is one of an outbox, with the columns beside it for what the payload leaves out.
+fn payload_of(row: &Map<String, Value>) -> Map<String, Value> {
+    let payload = match row.get("payload") {
+        Some(Value::Object(payload)) => Some(payload.clone()),
+        Some(Value::String(text)) => serde_json::from_str(text).ok(),
+        _ => None,
+    };
+    let Some(mut payload) = payload else {
+        return row.clone();
+    };
+    let is_outbox = row.contains_key("aggregateid") || row.contains_key("aggregatetype");
+    if is_outbox && absent(&payload, &["messageId"]) {
+        payload.insert("messageId".into(), get(row, "id"));
+    }
+    payload.retain(|_, value| !value.is_null());
+    payload
+}
