@@ -29,9 +29,9 @@ build: ## everything, tests and bench included
 unit: ## no broker needed
 	cargo test --workspace --lib --bins --locked
 
-# The whole workspace, so that its features are those of `build`, and nothing is compiled twice.
+# They mostly wait: three at a time, each with servers of its own.
 e2e: ## real Kafka, Redis and SMTP, started as child processes
-	cargo test --workspace $(addprefix --test ,$(E2E)) --locked -- --test-threads=1
+	./tests/e2e.py $(E2E)
 
 outages: setup build ## servers and processes killed, asleep, cut off, full; topics made anew: about twelve minutes
 	cargo test --workspace $(addprefix --test ,$(OUTAGES)) --locked -- --test-threads=1 --nocapture
