@@ -111,3 +111,18 @@ fn the_docs_list_every_reason_of_the_failed_topic() {
         "docs/events.md differs from the code: run `make generate` and review"
     );
 }
+
+/// The reference of events is what the table of the contract says; written first, if that is asked for.
+#[test]
+fn the_reference_of_events_is_what_the_contract_says() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/storefront/events.md");
+    let wanted = winback_contract::spec::guide::reference();
+    if std::env::var("WINBACK_GENERATE").is_ok() {
+        std::fs::write(&path, &wanted).unwrap();
+        return;
+    }
+    assert!(
+        std::fs::read_to_string(&path).unwrap_or_default() == wanted,
+        "docs/storefront/events.md differs from the code: run `make generate` and review"
+    );
+}

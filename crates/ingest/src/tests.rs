@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use winback_bus::{Record, Stamp};
 use winback_contract::{
     Body, Currency, Event, FailedReason, IdentityKind, Offset, Partition, SourceKind, Timestamp,
+    spec,
 };
 
 use crate::calls::parts;
@@ -558,5 +559,21 @@ fn a_status_is_read_as_a_consent_and_as_nothing_else() {
         .unwrap();
         let consent = serde_json::to_value(event.consent.unwrap()).unwrap();
         assert_eq!(consent["status"].as_str(), Some(expected), "{status}");
+    }
+}
+
+/// What the reference shows is taken as it stands, with nothing left out.
+#[test]
+fn every_example_of_the_reference_is_taken_whole() {
+    let customs = Customs::new(Currency::parse("EUR").unwrap());
+    for spec in spec::events() {
+        let call = spec::guide::example(spec);
+        let record = record(call.to_string().as_bytes(), &[]);
+        let notes = Notes::default();
+        let envelope = envelope(&record, 10_000, &Shape::default(), &customs, &notes).unwrap();
+        let event = normalise(envelope, &customs, &notes).unwrap().event;
+        assert_eq!(event.name, spec.name);
+        let notes: Vec<_> = notes.take().into_iter().map(|note| note.field).collect();
+        assert_eq!(notes, [""; 0], "{call}");
     }
 }

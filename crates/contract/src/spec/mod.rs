@@ -4,6 +4,7 @@
 //! JSON Schema of raw. Unknown events are accepted under their own name and are not listed here.
 
 mod care;
+pub mod guide;
 mod names;
 mod shopping;
 

@@ -14,10 +14,7 @@ use crate::tests::{envelopes, record};
 
 /// The events of a record with their times, and what was noted.
 fn read(shape: &Shape, body: &Value) -> (Vec<(Event, Option<Timestamp>)>, Vec<String>) {
-    let record = record(
-        body.to_string().as_bytes(),
-        &[("kind", "sale"), ("ce_no", "1")],
-    );
+    let record = record(body.to_string().as_bytes(), &[("kind", "sale")]);
     let customs = Customs::new(Currency::parse("EUR").unwrap());
     let notes = Notes::default();
     let all = envelopes(&record, 100_000, shape, &customs, &notes).unwrap();
@@ -282,4 +279,46 @@ fn what_is_wrong_with_a_file_is_said_with_its_place() {
             .to_string();
         assert!(report.contains(expected), "{expected} is not in: {report}");
     }
+}
+
+/// `docs/storefront/from-your-shop.md`: its examples become the events that it says, with nothing left out.
+#[test]
+fn the_examples_of_the_docs_are_what_they_say() {
+    let page = include_str!("../../../../docs/storefront/from-your-shop.md");
+    let (mut mapping, mut examples) = (None, 0);
+    for block in page.split("<!-- ").skip(1) {
+        let (said, rest) = block.split_once(" -->\n").unwrap();
+        let (fence, rest) = rest.split_once('\n').unwrap();
+        let (text, _) = rest.split_once("```").unwrap();
+        if fence == "```yaml" {
+            mapping = Some(Arc::new(Mapping::read("docs", text).unwrap()));
+            continue;
+        }
+        let (format, names) = said.split_once(": ").unwrap();
+        let format: Format = format.parse().unwrap();
+        let is_outbox = text.contains("aggregatetype");
+        let shape = Shape {
+            format,
+            rows: if format == Format::Debezium && !is_outbox {
+                Format::Map
+            } else {
+                Format::Segment
+            },
+            mapping: mapping.clone(),
+        };
+        let (events, noted) = read(&shape, &serde_json::from_str(text).unwrap());
+        let found: Vec<&str> = events
+            .iter()
+            .map(|(event, _)| event.name.as_str())
+            .collect();
+        assert_eq!(found.join(", "), names, "{text}");
+        assert_eq!(noted, [""; 0], "{text}");
+        assert!(
+            events
+                .iter()
+                .all(|(event, _)| event.identities.strongest().is_some())
+        );
+        examples += 1;
+    }
+    assert!(examples > 10);
 }
