@@ -71,20 +71,34 @@ pub enum Verdict {
         until: Timestamp,
         /// What holds it.
         reason: Reason,
+        /// The part of a condition that decided, with its values; bounded.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        because: Option<String>,
     },
     /// Never send it; the cascade goes on, or the journey ends if the audience does not hold.
     Skip {
         /// Why.
         reason: Reason,
+        /// The part of a condition that decided, with its values; bounded.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        because: Option<String>,
     },
 }
 
 impl Verdict {
+    /// Not sent, for a reason that needs no words.
+    pub fn skip(reason: Reason) -> Self {
+        Self::Skip {
+            reason,
+            because: None,
+        }
+    }
+
     /// The reason, if it is not a send.
     pub fn reason(&self) -> Option<Reason> {
         match self {
             Self::Send { .. } => None,
-            Self::Hold { reason, .. } | Self::Skip { reason } => Some(*reason),
+            Self::Hold { reason, .. } | Self::Skip { reason, .. } => Some(*reason),
         }
     }
 }

@@ -62,6 +62,9 @@ pub enum Transition {
     NotBegun {
         /// Why.
         reason: Reason,
+        /// The part of a condition that decided, with its values; bounded.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        because: Option<String>,
     },
     /// A step will not be sent.
     Skipped {
@@ -69,6 +72,9 @@ pub enum Transition {
         step: String,
         /// Why.
         reason: Reason,
+        /// The part of a condition that decided, with its values; bounded.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        because: Option<String>,
     },
     /// A step waits.
     Held {
@@ -78,6 +84,9 @@ pub enum Transition {
         reason: Reason,
         /// Until when at least.
         until: Timestamp,
+        /// The part of a condition that decided, with its values; bounded.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        because: Option<String>,
     },
     /// The journey is over; each armed journey ends exactly once.
     Ended {

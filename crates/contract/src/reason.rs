@@ -71,6 +71,8 @@ words! {
     Reentry = "reentry",
     /// The audience compares a sum that is in another currency than the shop's.
     OtherCurrency = "other_currency",
+    /// The condition of its start does not hold, or could not be judged.
+    Condition = "condition",
 }
 
 #[cfg(test)]
@@ -88,6 +90,6 @@ mod tests {
                     .ends_with(['.', 's', 'e', 't', 'd'])
             );
         }
-        assert_eq!(Reason::ALL.len(), 32);
+        assert_eq!(Reason::ALL.len(), 33);
     }
 }

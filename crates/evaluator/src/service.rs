@@ -222,9 +222,7 @@ fn skip_all(trigger: &Trigger) -> Decision {
             journey: step.journey,
             campaign: step.campaign.clone(),
             step: step.step.clone(),
-            verdict: Verdict::Skip {
-                reason: Reason::Error,
-            },
+            verdict: Verdict::skip(Reason::Error),
         });
     Decision {
         v: Decision::VERSION,

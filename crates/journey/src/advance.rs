@@ -81,7 +81,14 @@ fn enter(
     {
         out.count(Count::Reentry);
         let journey = customer.journeys.remove(index);
-        not_begun(campaign, journey.id, at, Reason::Reentry, world, out);
+        not_begun(
+            campaign,
+            journey.id,
+            at,
+            (Reason::Reentry, None),
+            world,
+            out,
+        );
         next_year(customer, campaign, at, world, out);
         return false;
     }

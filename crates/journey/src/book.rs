@@ -76,7 +76,11 @@ fn apply_step(
                 out,
             );
         }
-        Verdict::Hold { until, reason } => {
+        Verdict::Hold {
+            until,
+            reason,
+            because,
+        } => {
             let journey = journey.clone();
             let news = journey.hold.map(|hold| hold.reason) != Some(*reason);
             customer.journeys[index].hold = Some(Hold {
@@ -88,6 +92,7 @@ fn apply_step(
                     step: step.step.clone(),
                     reason: *reason,
                     until: *until,
+                    because: because.clone(),
                 };
                 out.journeys.push(record(&journey, world, now, held));
                 keep(
@@ -99,7 +104,13 @@ fn apply_step(
                 );
             }
         }
-        Verdict::Skip { reason } => skip(customer, index, &step.step, *reason, now, world, out),
+        Verdict::Skip { reason, because } => {
+            let why = Why {
+                reason: *reason,
+                because: because.clone(),
+            };
+            skip(customer, index, &step.step, why, now, world, out);
+        }
     }
 }
 
@@ -168,7 +179,8 @@ fn send(
         return;
     }
     if customer.journeys[index].first_message_at.is_none() && is_replaced(customer, index, world) {
-        skip(customer, index, step, Reason::Replaced, now, world, out);
+        let why = Reason::Replaced.into();
+        skip(customer, index, step, why, now, world, out);
         return;
     }
     let journey = &customer.journeys[index];
@@ -178,7 +190,8 @@ fn send(
         match offer::issue(customer, index, step, now, world, out) {
             Some(made) => offer::give(customer, index, made, now, out),
             None if offer::is_vital(customer, index, step, world) => {
-                skip(customer, index, step, Reason::NoCoupon, now, world, out);
+                let why = Reason::NoCoupon.into();
+                skip(customer, index, step, why, now, world, out);
                 return;
             }
             None => without = Some(Reason::NoCoupon),
@@ -338,12 +351,27 @@ pub(crate) fn grant(
     out.messages.push(made);
 }
 
+/// Why a step is not sent: the reason, and the part of a condition that decided.
+pub(crate) struct Why {
+    reason: Reason,
+    because: Option<String>,
+}
+
+impl From<Reason> for Why {
+    fn from(reason: Reason) -> Self {
+        Self {
+            reason,
+            because: None,
+        }
+    }
+}
+
 /// A step that will not be sent: the cascade goes on, or the journey ends if its audience does not hold.
 pub(crate) fn skip(
     customer: &mut Customer,
     index: usize,
     step: &str,
-    reason: Reason,
+    Why { reason, because }: Why,
     now: Timestamp,
     world: &World<'_>,
     out: &mut Effects,
@@ -356,6 +384,7 @@ pub(crate) fn skip(
         Transition::Skipped {
             step: step.to_owned(),
             reason,
+            because,
         },
     ));
     keep(customer, &journey, step.to_owned(), What::Skip(reason), now);

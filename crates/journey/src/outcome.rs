@@ -262,6 +262,7 @@ pub(crate) fn settle_message(
                     let skipped = Transition::Skipped {
                         step: pending.step.clone(),
                         reason: Reason::Unknown,
+                        because: None,
                     };
                     out.journeys
                         .extend(told(customer, pending, at, skipped, world));
@@ -294,7 +295,8 @@ pub(crate) fn settle_message(
                 journey.refused.push(pending.channel);
                 again(journey);
                 if let Some(reason) = skipped {
-                    book::skip(customer, index, &pending.step, reason, at, world, out);
+                    let why = reason.into();
+                    book::skip(customer, index, &pending.step, why, at, world, out);
                 }
             }
         }

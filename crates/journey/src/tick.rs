@@ -272,7 +272,8 @@ fn reemit(
         };
         let expires = book::expires_at(customer, index, world);
         if expires.is_some_and(|expires| expires < now) && journey.station == Station::Step {
-            book::skip(customer, index, &name, Reason::NoDecision, now, world, out);
+            let why = Reason::NoDecision.into();
+            book::skip(customer, index, &name, why, now, world, out);
             open.journeys.retain(|other| *other != id);
         }
     }

@@ -3,11 +3,15 @@
 //! An error never sends: a condition that fails is reported as an error and the caller treats it as grammar
 //! §1.4 says. Absent here: which values a customer has (journey supplies them).
 
+mod because;
 mod check;
 mod text;
 
+pub use because::Because;
 pub use check::Wanted;
 pub use text::bound;
+
+use std::sync::OnceLock;
 
 use cel::{Context, Program, Value};
 use winback_contract::{Span, Timestamp};
@@ -38,6 +42,8 @@ pub struct Condition {
     calls: Vec<Call>,
     /// Variable and field, of an expression that is nothing else: keys, mostly. It is answered without an interpreter.
     plain: Option<Box<(String, String)>>,
+    /// Its parts, once somebody asks which of them decided.
+    tree: OnceLock<Box<because::Tree>>,
 }
 
 struct Call {
@@ -145,6 +151,7 @@ impl Condition {
                 program,
                 reads,
                 calls,
+                tree: OnceLock::new(),
             })
         } else {
             Err(problems)

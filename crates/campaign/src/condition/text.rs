@@ -4,6 +4,7 @@
 //! come from the customer. Texts in quotes are passed over.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use crate::names;
 
@@ -114,12 +115,24 @@ pub fn bound(source: &str) -> Vec<&str> {
     names
 }
 
-/// The parts of a condition between `&&` and `||`, without parentheses around them and `!` before them: each is a yes
-/// or no of its own.
-pub(super) fn parts(source: &str) -> Vec<String> {
+/// How a condition is put together.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Split {
+    /// All must hold.
+    And(Vec<String>),
+    /// One must hold.
+    Or(Vec<String>),
+    /// It must not hold.
+    Not(String),
+    /// A yes or no of its own.
+    One(String),
+}
+
+/// A condition's outermost `||`, `&&` or `!`; parentheses around all of it are taken off.
+pub(super) fn split(source: &str) -> Split {
     let source = source.trim();
-    let mut cuts = Vec::new();
-    let (mut depth, mut at) = (0_i32, 0);
+    let mut cuts: Vec<(usize, &str)> = Vec::new();
+    let (mut depth, mut at, mut is_compared) = (0_i32, 0, false);
     while at < source.len() {
         let rest = &source[at..];
         let c = rest.chars().next().unwrap_or(' ');
@@ -130,28 +143,43 @@ pub(super) fn parts(source: &str) -> Vec<String> {
             }
             '(' | '[' | '{' => depth += 1,
             ')' | ']' | '}' => depth -= 1,
-            '?' if depth == 0 => return vec![source.to_owned()],
+            '?' if depth == 0 => return Split::One(source.to_owned()),
             _ if depth == 0 && (rest.starts_with("&&") || rest.starts_with("||")) => {
-                cuts.push(at);
+                cuts.push((at, &rest[..2]));
                 at += 2;
                 continue;
             }
+            '=' | '<' | '>' | '+' | '-' | '*' | '/' | '%' | ' ' if depth == 0 => is_compared = true,
             _ => {}
         }
         at += c.len_utf8();
     }
+    // What `&&` joins is closer than what `||` does.
+    let outer = if cuts.iter().any(|(_, word)| *word == "||") {
+        "||"
+    } else {
+        "&&"
+    };
+    cuts.retain(|(_, word)| *word == outer);
     if !cuts.is_empty() {
         let mut found = Vec::new();
         let mut from = 0;
-        for cut in cuts {
-            found.extend(parts(&source[from..cut]));
+        for (cut, _) in cuts {
+            found.push(source[from..cut].trim().to_owned());
             from = cut + 2;
         }
-        found.extend(parts(&source[from..]));
-        return found;
+        found.push(source[from..].trim().to_owned());
+        return if outer == "||" {
+            Split::Or(found)
+        } else {
+            Split::And(found)
+        };
     }
-    if let Some(inner) = source.strip_prefix('!') {
-        return parts(inner);
+    // `!a == b` is `(!a) == b`.
+    if let Some(inner) = source.strip_prefix('!')
+        && !is_compared
+    {
+        return Split::Not(inner.to_owned());
     }
     let inside = source
         .strip_prefix('(')
@@ -159,10 +187,68 @@ pub(super) fn parts(source: &str) -> Vec<String> {
     // The parentheses are a pair only if the first is closed by the last.
     match inside {
         Some(inner) if arguments(source, 0).is_ok_and(|(_, end)| end == source.len()) => {
-            parts(inner)
+            split(inner)
         }
-        _ => vec![source.to_owned()],
+        _ => Split::One(source.to_owned()),
     }
+}
+
+/// The parts of a condition between `&&` and `||`, without parentheses around them and `!` before them: each is a yes
+/// or no of its own.
+pub(super) fn parts(source: &str) -> Vec<String> {
+    match split(source) {
+        Split::And(all) | Split::Or(all) => all.iter().flat_map(|part| parts(part)).collect(),
+        Split::Not(inner) => parts(&inner),
+        Split::One(part) => vec![part],
+    }
+}
+
+/// Where the variables with their fields stand, and the calls of winback's functions with their arguments. What a macro
+/// binds or asks for (`has(…)`, `exists(…)`) is left out: it has no value by itself.
+pub(super) fn words(source: &str) -> Vec<Range<usize>> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < source.len() {
+        let rest = &source[at..];
+        let c = rest.chars().next().unwrap_or(' ');
+        if c == '\'' || c == '"' {
+            at = end_of_text(source, at);
+            continue;
+        }
+        if !(c.is_ascii_alphabetic() || c == '_') {
+            // Numbers are no words.
+            let skip = if c.is_ascii_digit() {
+                rest.find(|c: char| !is_part(c)).unwrap_or(rest.len())
+            } else {
+                c.len_utf8()
+            };
+            at += skip;
+            continue;
+        }
+        let end = at + rest.find(|c: char| !is_part(c)).unwrap_or(rest.len());
+        let word = &source[at..end];
+        let is_called = source[end..].starts_with('(');
+        let is_ours = METHODS.iter().any(|(method, _)| *method == word)
+            || names::CALLS.iter().any(|(name, _)| *name == word);
+        at = match (is_called, arguments(source, end)) {
+            (true, Ok((_, after))) if is_ours => {
+                found.push(at..after);
+                after
+            }
+            // `size(cart.items)` shows what is in it; macros and methods do not.
+            (true, Ok((_, after))) if word == "has" || word.contains('.') => after,
+            (true, _) => end,
+            (false, _) => {
+                let root = word.split('.').next().unwrap_or(word);
+                if names::VARIABLES.iter().any(|(name, _)| *name == root) {
+                    found.push(at..end);
+                }
+                end
+            }
+        };
+    }
+    found
 }
 
 /// A call taken out of a condition.
@@ -322,6 +408,19 @@ mod tests {
             ["a > 1", "b == 'x && y'", "c", "f(d && e)"]
         );
         assert_eq!(parts("(a) && (b || c)"), ["a", "b", "c"]);
+        let of = |all: &[&str]| {
+            all.iter()
+                .map(|part| (*part).to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(split("a && b || c"), Split::Or(of(&["a && b", "c"])));
+        assert_eq!(
+            split("((a && (b || c)))"),
+            Split::And(of(&["a", "(b || c)"]))
+        );
+        assert_eq!(split("!(a || b)"), Split::Not("(a || b)".into()));
+        assert_eq!(split("!a == b"), Split::One("!a == b".into()));
+        assert_eq!(split("a ? b : c && d"), Split::One("a ? b : c && d".into()));
     }
 
     #[test]

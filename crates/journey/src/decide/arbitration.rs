@@ -41,9 +41,7 @@ pub(crate) fn replace(candidates: &mut [Candidate<'_>]) {
         })
         .collect();
     for index in gone {
-        candidates[index].verdict = Verdict::Skip {
-            reason: Reason::Replaced,
-        };
+        candidates[index].verdict = Verdict::skip(Reason::Replaced);
     }
 }
 
@@ -79,9 +77,7 @@ pub(crate) fn arbitrate(candidates: &mut [Candidate<'_>], active: &Bundle, trigg
             .is_some_and(|topic| topic.caps_exempt);
         if exempt {
             if is_held_out(active, candidate.campaign, trigger, false) {
-                candidate.verdict = Verdict::Skip {
-                    reason: Reason::Holdout,
-                };
+                candidate.verdict = Verdict::skip(Reason::Holdout);
             }
             continue;
         }
@@ -90,13 +86,12 @@ pub(crate) fn arbitrate(candidates: &mut [Candidate<'_>], active: &Bundle, trigg
             candidate.verdict = Verdict::Hold {
                 until,
                 reason: Reason::Arbitration,
+                because: None,
             };
             continue;
         }
         if is_held_out(active, candidate.campaign, trigger, true) {
-            candidate.verdict = Verdict::Skip {
-                reason: Reason::Holdout,
-            };
+            candidate.verdict = Verdict::skip(Reason::Holdout);
             continue;
         }
         taken = Some(if candidate.competitor {

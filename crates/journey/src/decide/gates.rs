@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 
-use winback_campaign::Bundle;
 use winback_campaign::model::{Campaign, Mode};
+use winback_campaign::{Bundle, Condition};
 use winback_contract::{DueStep, Reason, Span, Timestamp, Trigger, Verdict, is_paused};
 
 use crate::customer::{Customer, zone};
@@ -23,6 +23,11 @@ fn look_again(due: Timestamp, now: Timestamp) -> Timestamp {
     now + Span::from_millis(waited.clamp(60_000, 900_000))
 }
 
+/// The part of a condition that decided, in words.
+fn because(condition: &Condition, facts: &Facts<'_>) -> Option<String> {
+    condition.because(facts).map(|because| because.to_string())
+}
+
 pub(crate) fn judge(
     customer: &Customer,
     active: &Bundle,
@@ -32,11 +37,12 @@ pub(crate) fn judge(
     trigger: &Trigger,
 ) -> Verdict {
     let now = trigger.now;
-    let skip = |reason| Verdict::Skip { reason };
+    let skip = Verdict::skip;
     // The hold that ends with the step itself: then it is judged once more, and expires.
     let hold = |until: Timestamp, reason| Verdict::Hold {
         until: until.min(step.expires + Span::from_millis(1)),
         reason,
+        because: None,
     };
     if now > step.expires {
         return skip(Reason::Expired);
@@ -75,14 +81,24 @@ pub(crate) fn judge(
             Ok(true) => {}
             // Sums of two currencies are not compared, and that is said.
             Err(_) if foreign.get() => return skip(Reason::OtherCurrency),
-            Ok(false) | Err(_) => return skip(Reason::Audience),
+            Ok(false) | Err(_) => {
+                return Verdict::Skip {
+                    reason: Reason::Audience,
+                    because: because(audience, &facts),
+                };
+            }
         }
     }
     if let Some(audience) = &topic.audience
         && !audience.holds(&facts).unwrap_or(false)
     {
         // What keeps the whole topic away may pass, as an open complaint does.
-        return hold(now + Span::from_hours(1), Reason::Audience);
+        let until = now + Span::from_hours(1);
+        return Verdict::Hold {
+            until: until.min(step.expires + Span::from_millis(1)),
+            reason: Reason::Audience,
+            because: because(audience, &facts),
+        };
     }
     if let Some(show) = &part.show
         && show.list(&facts).map_or(true, |list| list.is_empty())

@@ -86,9 +86,7 @@ fn candidate<'a>(
         (Some(campaign), Some(journey)) => {
             judge(customer, active, campaign, journey, step, trigger)
         }
-        _ => Verdict::Skip {
-            reason: Reason::Error,
-        },
+        _ => Verdict::skip(Reason::Error),
     };
     Candidate {
         verdict,

@@ -37,7 +37,7 @@ pub(crate) fn due_after(
 /// The key, if the start's condition holds.
 pub(crate) fn judge(
     customer: &Customer,
-    start: &Start,
+    (campaign, start): (&Campaign, &Start),
     happening: &Happening<'_>,
     world: &World<'_>,
     out: &mut Effects,
@@ -48,13 +48,19 @@ pub(crate) fn judge(
         ..world.facts(&bundle.policy, customer, happening.arrival)
     };
     if let Some(when) = &start.when {
-        match when.holds(&facts) {
-            Ok(true) => {}
-            Ok(false) => return None,
-            Err(_) => {
-                out.count(Count::ConditionFailed);
-                return None;
+        let judged = when.holds(&facts);
+        if judged.is_err() {
+            out.count(Count::ConditionFailed);
+        }
+        if judged != Ok(true) {
+            if world.limits.explain {
+                let because = when.because(&facts).map(|because| because.to_string());
+                let id = happening.id.0.as_slice();
+                let id = JourneyId::of(&campaign.name, world.customer, id, "");
+                let why = (Reason::Condition, because);
+                not_begun(campaign, id, happening.arrival, why, world, out);
             }
+            return None;
         }
     }
     match &start.key {
@@ -101,7 +107,7 @@ pub(crate) fn not_begun(
     campaign: &Campaign,
     journey: JourneyId,
     at: Timestamp,
-    reason: Reason,
+    (reason, because): (Reason, Option<String>),
     world: &World<'_>,
     out: &mut Effects,
 ) {
@@ -115,7 +121,7 @@ pub(crate) fn not_begun(
         campaign: campaign.name.clone(),
         bundle: bundle.hash,
         at,
-        transition: Transition::NotBegun { reason },
+        transition: Transition::NotBegun { reason, because },
         input: None,
     });
 }
@@ -157,7 +163,7 @@ pub(crate) fn arm(
     {
         out.count(Count::Reentry);
         let at = entry.arrived;
-        not_begun(campaign, id, at, Reason::Reentry, world, out);
+        not_begun(campaign, id, at, (Reason::Reentry, None), world, out);
         return;
     }
     if customer.journeys.len() >= limit::JOURNEYS {

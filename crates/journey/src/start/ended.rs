@@ -56,7 +56,7 @@ pub(crate) fn after_end(
             id: EventId(ended.journey.0),
             fresh: true,
         };
-        let Some(key) = judge(customer, start, &happening, world, out) else {
+        let Some(key) = judge(customer, (campaign, start), &happening, world, out) else {
             continue;
         };
         let key = if key.is_empty() {

@@ -70,7 +70,8 @@ pub fn announce(
     };
     let key = news.id.to_string();
     let rules = &campaign.starts[start];
-    let fits = crate::start::arm::judge(customer, rules, &happening, world, out).is_some();
+    let fits =
+        crate::start::arm::judge(customer, (campaign, rules), &happening, world, out).is_some();
     if !fits || !may_fit(customer, campaign, news.at, world) || has(customer, campaign, &key) {
         return;
     }

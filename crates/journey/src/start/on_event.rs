@@ -28,7 +28,7 @@ pub(crate) fn fold(
     };
     for (campaign, index) in bundle.starts(&concerns.begins) {
         let start = &campaign.starts[index];
-        let Some(key) = judge(customer, start, happening, world, out) else {
+        let Some(key) = judge(customer, (campaign, start), happening, world, out) else {
             continue;
         };
         if !is_about_something(customer, happening)
@@ -63,7 +63,14 @@ pub(crate) fn fold(
             };
             let Some(due) = due else {
                 out.count(Count::ConditionFailed);
-                not_begun(campaign, id, happening.arrival, Reason::Error, world, out);
+                not_begun(
+                    campaign,
+                    id,
+                    happening.arrival,
+                    (Reason::Error, None),
+                    world,
+                    out,
+                );
                 continue;
             };
             let entry = EntryFacts {

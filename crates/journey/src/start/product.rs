@@ -195,7 +195,7 @@ fn begin(
         else {
             continue;
         };
-        let Some(key) = judge(customer, start, happening, world, out) else {
+        let Some(key) = judge(customer, (campaign, start), happening, world, out) else {
             continue;
         };
         let key = if start.key.is_some() {

@@ -160,6 +160,7 @@ fn an_empty_pool_has_a_stated_way() {
                 Transition::Skipped {
                     step,
                     reason: Reason::NoCoupon,
+                    ..
                 } => Some(step.as_str()),
                 _ => None,
             });

@@ -164,7 +164,7 @@ fn an_answer_that_is_lost_is_told_also_after_the_end() {
         message.id,
         message.attempt,
     );
-    let unknown = |record: &&JourneyRecord| matches!(&record.transition, Transition::Skipped { reason: Reason::Unknown, step } if *step == message.step);
+    let unknown = |record: &&JourneyRecord| matches!(&record.transition, Transition::Skipped { reason: Reason::Unknown, step, .. } if *step == message.step);
     assert_eq!(
         life.records.iter().filter(unknown).count(),
         1,

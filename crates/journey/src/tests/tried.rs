@@ -175,6 +175,7 @@ spec:
         life.wait(Span::from_days(1));
         life.event(added("c2"));
         let refused = Transition::NotBegun {
+            because: None,
             reason: Reason::Reentry,
         };
         let told = life
@@ -218,4 +219,73 @@ fn a_cart_in_another_currency_is_not_compared_and_that_is_said() {
     life.event(cart);
     life.wait(Span::from_mins(30));
     assert_eq!(endings(&life), [("cart", Reason::Audience)]);
+}
+
+/// "No" and "can't be judged" are told apart, and the part that decided is named with its values.
+#[test]
+fn a_condition_that_does_not_hold_says_which_part_decided() {
+    let skipped = |life: &Life| {
+        let all = life
+            .records
+            .iter()
+            .filter_map(|record| match &record.transition {
+                Transition::Skipped { because, .. } => because.clone(),
+                _ => None,
+            });
+        all.collect::<Vec<String>>()
+    };
+    for (audience, expected) in [
+        (
+            "orders.count == 0 && cart.total >= 1500",
+            "cart.total 15 >= 1500",
+        ),
+        (
+            "points.balance > 5",
+            "could not be judged: points.balance (absent) > 5",
+        ),
+    ] {
+        let campaign = format!(
+            "apiVersion: winback/v1
+kind: Campaign
+metadata: {{ name: cart, group: cart }}
+spec:
+  audience: {audience}
+  enter: {{ on: Product Added, key: event.cart_id, idle: 20m }}
+  cascade: [ {{ step: one, send: [email] }} ]
+"
+        );
+        let mut life = Life::new(MORNING, &[&campaign]);
+        life.event(added("c1"));
+        life.wait(Span::from_hours(1));
+        assert_eq!(skipped(&life), [expected]);
+    }
+}
+
+#[test]
+fn a_start_whose_condition_does_not_hold_says_so_where_it_is_asked_for() {
+    let campaign = "apiVersion: winback/v1
+kind: Campaign
+metadata: { name: once, group: cart }
+spec:
+  enter: { on: Product Added, when: event.price > 900, key: event.cart_id, idle: 20m }
+  cascade: [ { step: one, send: [email] } ]
+";
+    for explain in [true, false] {
+        let mut life = Life::new(MORNING, &[campaign]);
+        life.limits.explain = explain;
+        life.event(added("c1"));
+        let told = life
+            .records
+            .iter()
+            .filter_map(|record| match &record.transition {
+                Transition::NotBegun {
+                    reason: Reason::Condition,
+                    because,
+                } => because.clone(),
+                _ => None,
+            });
+        let told: Vec<String> = told.collect();
+        let expected = ["event.price 15 > 900"];
+        assert_eq!(told, expected[..usize::from(explain)]);
+    }
 }

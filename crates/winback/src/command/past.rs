@@ -90,12 +90,17 @@ fn journey(bytes: &[u8], profile: CustomerId, only: Option<&str>, lines: &mut Ve
             format!("`{step}` handed over for {channel} as {message}")
         }
         Transition::Sent { step, message } => format!("`{step}` sent as {message}"),
-        Transition::Skipped { step, reason } => format!("`{step}` not sent [{reason}]"),
+        Transition::Skipped {
+            step,
+            reason,
+            because,
+        } => format!("`{step}` not sent [{reason}]{}", behind(because)),
         Transition::Held {
             step,
             reason,
             until,
-        } => format!("`{step}` held until {until} [{reason}]"),
+            because,
+        } => format!("`{step}` held until {until} [{reason}]{}", behind(because)),
         Transition::Ended {
             outcome,
             name,
@@ -107,7 +112,9 @@ fn journey(bytes: &[u8], profile: CustomerId, only: Option<&str>, lines: &mut Ve
             let early = if *entered { "" } else { ", before it began" };
             format!("over{name} [{outcome}]{early}")
         }
-        Transition::NotBegun { reason } => format!("not begun [{reason}]"),
+        Transition::NotBegun { reason, because } => {
+            format!("not begun [{reason}]{}", behind(because))
+        }
         Transition::Goal => "its goal was reached".to_owned(),
     };
     lines.push((
@@ -119,6 +126,12 @@ fn journey(bytes: &[u8], profile: CustomerId, only: Option<&str>, lines: &mut Ve
             by(record.input.as_ref())
         ),
     ));
+}
+
+/// The part of a condition that decided, behind the reason.
+fn behind(because: &Option<String>) -> String {
+    let because = because.as_ref();
+    because.map_or(String::new(), |because| format!(": {because}"))
 }
 
 fn decision(bytes: &[u8], profile: CustomerId, only: Option<&str>, lines: &mut Vec<Line>) {
@@ -147,8 +160,12 @@ fn decision(bytes: &[u8], profile: CustomerId, only: Option<&str>, lines: &mut V
                 };
                 format!("send by {channel} until {not_after}{offer}")
             }
-            Verdict::Hold { until, reason } => format!("hold until {until} [{reason}]"),
-            Verdict::Skip { reason } => format!("skip [{reason}]"),
+            Verdict::Hold {
+                until,
+                reason,
+                because,
+            } => format!("hold until {until} [{reason}]{}", behind(because)),
+            Verdict::Skip { reason, because } => format!("skip [{reason}]{}", behind(because)),
         };
         lines.push((
             record.now,

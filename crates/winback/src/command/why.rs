@@ -1,6 +1,6 @@
 //! `winback why PROFILE`: what was decided about one person, and why, read from the customer itself, or from the topics.
 
-use winback_contract::{CustomerId, Identity, IdentityKind, Partition, Timestamp};
+use winback_contract::{CustomerId, Identity, IdentityKind, Partition, Reason, Timestamp};
 use winback_journey::customer::Customer;
 use winback_journey::state::{Station, What};
 use winback_journey::{decode, due};
@@ -154,6 +154,10 @@ fn tell(customer: &Customer, only: Option<&str>) -> String {
             What::Hold(reason, until) => format!(
                 "held until {} [{reason}] {}",
                 moment(until),
+                reason.explanation().trim()
+            ),
+            What::Skip(reason @ Reason::Audience) => format!(
+                "not sent [{reason}] {} `why --all` names the part of it that decided",
                 reason.explanation().trim()
             ),
             What::Skip(reason) => format!("not sent [{reason}] {}", reason.explanation().trim()),

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use winback_campaign::{Bundle, Files};
 use winback_contract::{
     Channel, CustomerId, Identity, IdentityKind, JourneyRecord, MessageId, Outcome, OutcomeStatus,
-    SourceKind, Timestamp, Transition,
+    Reason, SourceKind, Timestamp, Transition,
 };
 
 use super::machine::Setup;
@@ -176,6 +176,15 @@ impl Case {
     }
 }
 
+/// What a reason says, and the part of a condition that decided.
+pub(crate) fn explained(reason: Reason, because: Option<&str>) -> String {
+    let said = reason.explanation().trim();
+    match because {
+        Some(because) => format!("{}: {because}", said.trim_end_matches('.')),
+        None => said.to_owned(),
+    }
+}
+
 /// One happening of a journey in words.
 pub(crate) fn words(record: &JourneyRecord) -> Option<String> {
     let campaign = &record.campaign;
@@ -183,17 +192,26 @@ pub(crate) fn words(record: &JourneyRecord) -> Option<String> {
         Transition::Entered => format!("{campaign}: enters"),
         Transition::Booked { .. } => return None,
         Transition::Sent { step, .. } => format!("{campaign}: sends `{step}`"),
-        Transition::Skipped { step, reason } => {
+        Transition::Skipped {
+            step,
+            reason,
+            because,
+        } => {
             format!(
                 "{campaign}: does not send `{step}` [{reason}] {}",
-                reason.explanation()
+                explained(*reason, because.as_deref())
             )
         }
         Transition::Held {
             step,
             reason,
             until,
-        } => format!("{campaign}: holds `{step}` until {until} [{reason}]"),
+            because,
+        } => {
+            let because = because.as_deref().map(|because| format!(" {because}"));
+            let because = because.unwrap_or_default();
+            format!("{campaign}: holds `{step}` until {until} [{reason}]{because}")
+        }
         Transition::Ended {
             outcome,
             entered,
@@ -203,7 +221,14 @@ pub(crate) fn words(record: &JourneyRecord) -> Option<String> {
             let before = if *entered { "" } else { " before it began" };
             format!("{campaign}: ends{before} as {name}")
         }
-        Transition::NotBegun { reason } => format!("{campaign}: does not begin [{reason}]"),
+        Transition::NotBegun {
+            reason,
+            because: None,
+        } => format!("{campaign}: does not begin [{reason}]"),
+        Transition::NotBegun {
+            reason,
+            because: Some(because),
+        } => format!("{campaign}: does not begin [{reason}] {because}"),
         Transition::Goal => format!("{campaign}: reaches its goal"),
     })
 }

@@ -86,11 +86,12 @@ pub(crate) fn tell(
                 step,
                 reason,
                 until,
+                ..
             } => format!(
                 "> {campaign}: `{step}` waits until {} ({reason})",
                 moment(*until, zone)
             ),
-            Transition::Skipped { step, reason } => {
+            Transition::Skipped { step, reason, .. } => {
                 format!("> {campaign}: `{step}` not sent ({reason})")
             }
             Transition::Ended {
