@@ -5,6 +5,8 @@
 
 use serde_json::{Map, Value, json};
 use winback_contract::{Currency, Event, FailedReason};
+use winback_scenario::Random;
+use winback_scenario::damage::damage;
 
 use crate::customs::Customs;
 use crate::fields::Refusal;
@@ -16,21 +18,8 @@ use crate::tests::{envelope, record};
 /// Larger than any of the mutated: size is a refusal of its own.
 const MAX_BYTES: usize = 8 << 20;
 
-/// `splitmix64`: <https://prng.di.unimi.it/splitmix64.c>.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, count: usize) -> usize {
-        usize::try_from(self.next() % count.max(1) as u64).unwrap()
-    }
+fn below(random: &mut Random, count: usize) -> usize {
+    usize::try_from(random.below(count as u64)).unwrap()
 }
 
 /// What a call of Segment is nothing without.
@@ -100,150 +89,6 @@ fn payloads() -> Vec<Value> {
     ]
 }
 
-/// What programs write where something else is meant.
-fn odd(random: &mut Random) -> Value {
-    let texts = [
-        "",
-        " ",
-        "undefined",
-        "null",
-        "NaN",
-        "[object Object]",
-        "0",
-        "-0",
-        "-1",
-        "1e999",
-        "9".repeat(400).leak(),
-        "1.234.567,89 €",
-        "$-12.30",
-        "٣٫١٤",
-        "１２",
-        "true",
-        "да",
-        "2026-02-30",
-        "2026-13-45T99:99:99Z",
-        "0000-00-00 00:00:00",
-        "+99999-12-31T00:00:00Z",
-        "-271821-04-20T00:00:00Z",
-        "2026-03-02T08:00:00.1234567890123Z",
-        "02/03/2026",
-        "Mon, 02 Mar 2026 08:00:00 GMT",
-        "день",
-        "🛒🛒🛒",
-        "a\u{0}b",
-        "\u{202e}evil",
-        "\u{feff}",
-        "<script>",
-        "{{ x }}",
-        "javascript:alert(1)",
-        "http://",
-        "https://[::1",
-        "//x",
-        "data:text/html,x",
-        "@",
-        "a@",
-        "a@b@c",
-        "\"x\"@y.example",
-        "+",
-        "+0",
-        "00",
-        "tel:+380501234567",
-        "EURO",
-        "€",
-        "eur",
-        "[]",
-        "{}",
-        "[1,2",
-        "{\"a\":1}",
-        "[{\"product_id\":\"p\"}]",
-        "Europe/Nowhere",
-        "UTC+25",
-        "xx-XX-XX",
-        "ends with \u{301}",
-    ];
-    match random.below(16) {
-        0 => Value::Null,
-        1 => json!(random.below(2) == 0),
-        2 => json!(i64::MIN),
-        3 => json!(u64::MAX),
-        4 => json!(f64::MAX),
-        5 => json!(-0.000_000_1),
-        6 => json!([]),
-        7 => json!({}),
-        8 => json!([[], {}, null, "x", 1]),
-        9 => json!({ "value": { "value": 3 } }),
-        10 => (0..60).fold(json!("deep"), |inner, _| json!([inner])),
-        11 => json!("ы".repeat(random.below(5_000))),
-        _ => json!(texts[random.below(texts.len())]),
-    }
-}
-
-/// A cut or a splice inside of a text, at a boundary of letters.
-fn splice(text: &str, random: &mut Random) -> String {
-    let letters: Vec<char> = text.chars().collect();
-    let at = random.below(letters.len() + 1);
-    let put = [
-        'é', '\u{0}', ' ', ',', '.', '-', '9', '€', '\u{2003}', 'T', ':', '+',
-    ][random.below(12)];
-    let tail = if random.below(2) == 0 {
-        at
-    } else {
-        letters.len().min(at + 1)
-    };
-    letters[..at]
-        .iter()
-        .chain([&put])
-        .chain(&letters[tail..])
-        .collect()
-}
-
-fn mutate(value: &mut Value, random: &mut Random, depth: usize, needed: &[&str]) {
-    match value {
-        Value::Object(map) if !map.is_empty() && random.below(8 + depth) < 8 => {
-            let key = map.keys().nth(random.below(map.len())).unwrap().clone();
-            // The name and one identifier are what a record needs.
-            if depth == 0 && needed.contains(&key.as_str()) {
-                return;
-            }
-            match random.below(10) {
-                0 => drop(map.remove(&key)),
-                1 => {
-                    let moved = map.remove(&key).unwrap();
-                    let name = match random.below(4) {
-                        0 => key.to_uppercase(),
-                        1 => key.replace('_', ""),
-                        2 => format!("{key} "),
-                        _ => splice(&key, random),
-                    };
-                    // Never onto what a record needs.
-                    if depth > 0 || !needed.contains(&name.as_str()) {
-                        map.insert(name, moved);
-                    }
-                }
-                _ => mutate(map.get_mut(&key).unwrap(), random, depth + 1, needed),
-            }
-        }
-        Value::Array(list) if !list.is_empty() && random.below(3) > 0 => {
-            let at = random.below(list.len());
-            match random.below(4) {
-                0 => list.extend(vec![list[at].clone(); random.below(60)]),
-                1 => list.push(odd(random)),
-                _ => mutate(&mut list[at], random, depth + 1, needed),
-            }
-        }
-        Value::String(text) if random.below(3) == 0 => *text = splice(text, random),
-        other if depth > 0 => {
-            *other = match random.below(6) {
-                0 => json!([other.clone()]),
-                1 => json!({ "value": other.clone(), "currency": odd(random) }),
-                2 => json!(other.to_string()),
-                _ => odd(random),
-            };
-        }
-        _ => {}
-    }
-}
-
 fn take(payload: &[u8]) -> Result<Event, Refusal> {
     take_as(Format::Segment, &[], payload)
 }
@@ -266,11 +111,11 @@ fn count() -> u64 {
 fn a_record_with_a_name_and_an_identifier_is_taken() {
     let payloads = payloads();
     for seed in 0..count() {
-        let mut random = Random(seed);
-        let mut payload = payloads[random.below(payloads.len())].clone();
+        let mut random = Random::new(seed);
+        let mut payload = payloads[below(&mut random, payloads.len())].clone();
         let plain = take(payload.to_string().as_bytes()).expect("a payload as shops send it");
-        for _ in 0..=random.below(6) {
-            mutate(&mut payload, &mut random, 0, NEEDED);
+        for _ in 0..=below(&mut random, 6) {
+            damage(&mut payload, &mut random, NEEDED);
         }
         let event = match take(payload.to_string().as_bytes()) {
             Ok(event) => event,
@@ -320,14 +165,14 @@ fn bytes_of_any_kind_are_refused_for_a_reason() {
         json!({ "userId": "u", "event": 5 }),
     ];
     for seed in 0..count() {
-        let mut random = Random(!seed);
-        let at = random.below(payloads.len() + others.len());
+        let mut random = Random::new(!seed);
+        let at = below(&mut random, payloads.len() + others.len());
         let value = payloads
             .get(at)
             .unwrap_or_else(|| &others[at - payloads.len()]);
         let mut bytes = value.to_string().into_bytes();
-        for _ in 0..=random.below(4) {
-            let place = random.below(bytes.len());
+        for _ in 0..=below(&mut random, 4) {
+            let place = below(&mut random, bytes.len());
             bytes[place] = u8::try_from(random.below(256)).unwrap();
         }
         if let Err(refusal) = take(&bytes) {
@@ -372,11 +217,11 @@ fn an_order_of_a_platform_is_an_order_whatever_else_is_wrong_with_it() {
         ),
     ];
     for seed in 0..count() {
-        let mut random = Random(seed);
-        let (format, header, payload, needed) = &platforms[random.below(platforms.len())];
+        let mut random = Random::new(seed);
+        let (format, header, payload, needed) = &platforms[below(&mut random, platforms.len())];
         let mut payload = payload.clone();
-        for _ in 0..=random.below(6) {
-            mutate(&mut payload, &mut random, 0, needed);
+        for _ in 0..=below(&mut random, 6) {
+            damage(&mut payload, &mut random, needed);
         }
         let event = take_as(*format, &[*header], payload.to_string().as_bytes())
             .unwrap_or_else(|refusal| panic!("seed {seed}: {refusal:?}: {payload}"));

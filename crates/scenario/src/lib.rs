@@ -2,6 +2,7 @@
 //!
 //! Same seed, same shop, to the byte. Times come from the script, chance from the seed; nothing here asks a clock.
 
+pub mod damage;
 pub mod people;
 pub mod random;
 pub mod shop;

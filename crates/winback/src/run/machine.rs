@@ -347,3 +347,8 @@ pub(crate) fn dispatch(config: &Config, channel: Channel) -> winback_dispatch::C
 #[cfg(test)]
 #[path = "machine_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "damage_tests.rs"]
+#[allow(clippy::unwrap_used, reason = "a test may fail")]
+mod damage_tests;
