@@ -47,8 +47,7 @@ fn event(name: &str, number: i64, at: Timestamp) -> EventRecord {
         price: None,
         quantity: 1,
         url: Some("https://shop.example/p".into()),
-        image_url: None,
-        in_stock: None,
+        ..Product::of("")
     };
     EventRecord {
         v: EventRecord::VERSION,

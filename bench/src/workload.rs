@@ -145,9 +145,7 @@ impl Workload {
             category: None,
             price: None,
             quantity: 1,
-            url: None,
-            image_url: None,
-            in_stock: None,
+            ..Product::of("")
         };
         let base = Event {
             identities: Identities {

@@ -253,7 +253,12 @@ fn sends(step: &Step) -> String {
         } else {
             ", if the offer guard allows it"
         };
-        let _ = write!(text, ", with {what} for {}{guard}", offer.valid);
+        let upon = offer
+            .upon
+            .as_ref()
+            .map(|event| format!(", earned by {event}"));
+        let upon = upon.unwrap_or_default();
+        let _ = write!(text, ", with {what}{upon} for {}{guard}", offer.valid);
     }
     let _ = write!(text, ". Given up {} after it was due.", step.expires);
     text

@@ -56,6 +56,10 @@ pub const VARIABLES: &[(&str, &[(&str, Kind)])] = &[
             ("category", Text),
             ("price", Number),
             ("quantity", Int),
+            ("variant", Text),
+            ("sku", Text),
+            ("brand", Text),
+            ("fields", Any),
         ],
     ),
     (
@@ -68,6 +72,10 @@ pub const VARIABLES: &[(&str, &[(&str, Kind)])] = &[
             ("was", Number),
             ("seen_price", Number),
             ("available", Int),
+            ("variant", Text),
+            ("sku", Text),
+            ("brand", Text),
+            ("fields", Any),
         ],
     ),
     (
@@ -264,6 +272,10 @@ pub const PRODUCT: &[&str] = &[
     "quantity",
     "url",
     "image_url",
+    "variant",
+    "sku",
+    "brand",
+    "fields",
 ];
 /// What `campaign('name')` tells.
 pub const CAMPAIGN: &[&str] = &[

@@ -8,6 +8,7 @@ use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::channel::Channel;
 use crate::identity::Identities;
@@ -44,6 +45,18 @@ pub struct Product {
     /// Whether the storefront said it is in stock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_stock: Option<bool>,
+    /// Which of its sizes or colours: with the id it tells lines of a cart apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
+    /// Stock-keeping unit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sku: Option<String>,
+    /// Who makes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brand: Option<String>,
+    /// What the shop adds of its own: texts, numbers, yes or no; up to 16.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<String, Value>,
 }
 
 impl Product {
@@ -58,6 +71,10 @@ impl Product {
             url: None,
             image_url: None,
             in_stock: None,
+            variant: None,
+            sku: None,
+            brand: None,
+            fields: BTreeMap::new(),
         }
     }
 
@@ -74,6 +91,12 @@ impl Product {
         take(&mut self.url, &newer.url);
         take(&mut self.image_url, &newer.image_url);
         take(&mut self.in_stock, &newer.in_stock);
+        take(&mut self.variant, &newer.variant);
+        take(&mut self.sku, &newer.sku);
+        take(&mut self.brand, &newer.brand);
+        let newer = newer.fields.iter();
+        self.fields
+            .extend(newer.map(|(name, value)| (name.clone(), value.clone())));
     }
 }
 
@@ -199,5 +222,5 @@ pub struct Event {
     pub passive: bool,
     /// Everything else, as it came: scalars only, at most 32 of them, at most 1 KiB each.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub properties: BTreeMap<String, serde_json::Value>,
+    pub properties: BTreeMap<String, Value>,
 }

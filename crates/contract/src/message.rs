@@ -255,4 +255,7 @@ pub struct OfferText {
     pub worth: Option<String>,
     /// Until when.
     pub expires_at: Timestamp,
+    /// The event that earns it, where the message only promises it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upon: Option<String>,
 }

@@ -161,8 +161,13 @@ impl Shelf {
             let Some(entry) = self.known.get(&product.product_id) else {
                 return true;
             };
-            changed |= entry.product.price.is_some() && entry.product.price != product.price;
+            let before = product.clone();
             product.overlay(&entry.product);
+            // The catalogue knows the product; a size of it may have a price, and a name, of its own.
+            if before.variant.is_some() && before.variant != entry.product.variant {
+                *product = before.clone();
+            }
+            changed |= product.price != before.price;
             changed |= !entry.is_sold();
             entry.is_sold()
         });

@@ -83,6 +83,31 @@ fn prices_are_those_of_now_and_what_is_gone_is_left_out() {
     assert_eq!(facts.cart.unwrap().total, Some(money(100)));
 }
 
+/// The catalogue knows a product; a size of it has a price of its own.
+#[test]
+fn a_size_keeps_its_price_unless_the_catalogue_names_it() {
+    let sized = |variant: &str, minor| Product {
+        variant: Some(variant.into()),
+        ..product("a1", minor)
+    };
+    let mut facts = Facts {
+        items: vec![sized("M", 150), sized("L", 170), product("a1", 160)],
+        ..Facts::default()
+    };
+    let mut shelf = shelf();
+    shelf.refresh(&mut facts).unwrap();
+    let prices = |facts: &Facts| -> Vec<i64> {
+        let items = facts.items.iter();
+        items.map(|item| item.price.unwrap().minor).collect()
+    };
+    assert_eq!(prices(&facts), [150, 170, 100]);
+    let mut named = entry("a1", 90, Some(true), 5.0);
+    named.product.variant = Some("L".into());
+    shelf.put(named);
+    shelf.refresh(&mut facts).unwrap();
+    assert_eq!(prices(&facts), [150, 90, 90]);
+}
+
 #[test]
 fn when_nothing_is_left_the_step_is_not_sent() {
     let mut facts = Facts {

@@ -8,7 +8,7 @@ use postcard::ser_flavors::Flavor;
 use winback_contract::{AddressId, Reason, Standing};
 
 use crate::address::{Addresses, Word};
-use crate::customer::Customer;
+use crate::customer::{Customer, Details, Line};
 use crate::state::{Kept, What};
 
 /// The version that is written.
@@ -30,18 +30,44 @@ pub enum Error {
     Damaged,
 }
 
-/// What nothing of version 4 takes: an empty [`Addresses`], which is three empty lists and no time, and no bought carts.
-const NOTHING_NEW: [u8; 5] = [0; 5];
+/// What nothing of version 4 takes: an empty [`Addresses`], which is three empty lists and no time, no bought carts, and no
+/// details of lines.
+const NOTHING_NEW: [u8; 6] = [0; 6];
 
-/// Whether version 3 can't say it: something was said of an address, a cart was bought, or a decision has a reason that is new.
-fn is_of_version_4(customer: &Customer) -> bool {
+/// Lines of a customer that may have details, in an order that the state itself gives.
+fn lines(customer: &mut Customer) -> impl Iterator<Item = &mut Line> {
+    let carts = customer.carts.iter_mut().flat_map(|cart| &mut cart.lines);
+    let items = customer.journeys.iter_mut();
+    let items = items.filter_map(|journey| journey.entry.item.as_deref_mut());
+    let session = customer.behaviour.session.iter_mut();
+    carts
+        .chain(items)
+        .chain(session.flat_map(|session| &mut session.viewed))
+}
+
+/// Details with the places of their lines, as they are written behind the customer.
+fn details(customer: &Customer) -> Vec<(u32, &Details)> {
+    let carts = customer.carts.iter().flat_map(|cart| &cart.lines);
+    let items = customer.journeys.iter();
+    let items = items.filter_map(|journey| journey.entry.item.as_deref());
+    let session = customer.behaviour.session.iter();
+    let viewed = session.flat_map(|session| &session.viewed);
+    let all = (0..).zip(carts.chain(items).chain(viewed));
+    all.filter_map(|(place, line)| Some((place, line.details.as_deref()?)))
+        .collect()
+}
+
+/// Whether version 3 can't say it: something was said of an address, a cart was bought, a line has details, or a decision
+/// has a reason that is new.
+fn is_of_version_4(customer: &Customer, has_details: bool) -> bool {
     let is_new = |kept: &Kept| {
         matches!(
             kept.what,
             What::Skip(Reason::OtherCurrency) | What::Ended(Reason::OtherCurrency)
         )
     };
-    customer.addresses != Addresses::default()
+    has_details
+        || customer.addresses != Addresses::default()
         || !customer.bought.is_empty()
         || customer.decisions.iter().any(is_new)
 }
@@ -55,9 +81,12 @@ pub fn encode(customer: &Customer) -> Vec<u8> {
         scratch.clear();
         scratch.push(VERSION);
         // Serialising plain data to memory has no way to fail.
-        match postcard::serialize_with_flavor(customer, Bytes(scratch)) {
+        let details = details(customer);
+        let written = postcard::serialize_with_flavor(customer, Bytes(scratch))
+            .and_then(|()| postcard::serialize_with_flavor(&details, Bytes(scratch)));
+        match written {
             Ok(()) => {
-                if !is_of_version_4(customer) {
+                if !is_of_version_4(customer, !details.is_empty()) {
                     scratch.truncate(scratch.len() - NOTHING_NEW.len());
                     scratch[0] = 3;
                 }
@@ -92,9 +121,25 @@ impl Flavor for Bytes<'_> {
 }
 
 fn read(bytes: &[u8]) -> Result<Customer, Error> {
-    match postcard::take_from_bytes(bytes) {
-        Ok((customer, [])) => Ok(customer),
-        _ => Err(Error::Damaged),
+    let damaged = |_| Error::Damaged;
+    let (mut customer, rest): (Customer, _) = postcard::take_from_bytes(bytes).map_err(damaged)?;
+    let (details, rest): (Vec<(u32, Details)>, _) =
+        postcard::take_from_bytes(rest).map_err(damaged)?;
+    if !rest.is_empty() {
+        return Err(Error::Damaged);
+    }
+    let mut details = details.into_iter().peekable();
+    if details.peek().is_some() {
+        for (place, line) in (0..).zip(lines(&mut customer)) {
+            if let Some((_, details)) = details.next_if(|(known, _)| *known == place) {
+                line.details = Some(Box::new(details));
+            }
+        }
+    }
+    match details.next() {
+        // Of a line that is not there.
+        Some(_) => Err(Error::Damaged),
+        None => Ok(customer),
     }
 }
 

@@ -11,7 +11,7 @@ use winback_contract::{
 
 use crate::address::Addresses;
 use crate::behaviour::{Behaviour, OrderFacts};
-use crate::state::{Journey, Kept, OpenTrigger, Pending};
+use crate::state::{Field, Journey, Kept, OpenTrigger, Pending};
 use crate::told::Told;
 
 /// Limits of the lists of a customer. What goes over is counted, and the oldest gives way.
@@ -253,6 +253,64 @@ pub struct Line {
     pub url: Option<String>,
     /// Its picture.
     pub image_url: Option<String>,
+    /// What few lines have; the codec writes it behind everything else.
+    #[serde(skip)]
+    pub details: Option<Box<Details>>,
+}
+
+/// What a line may have beside what every line has.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Details {
+    /// Which size or colour.
+    pub variant: Option<String>,
+    /// Stock-keeping unit.
+    pub sku: Option<String>,
+    /// Who makes it.
+    pub brand: Option<String>,
+    /// What the shop adds of its own.
+    pub fields: Vec<(String, Field)>,
+}
+
+impl Details {
+    fn of(product: &Product) -> Option<Box<Self>> {
+        let own = product.fields.iter();
+        let details = Self {
+            variant: product.variant.clone(),
+            sku: product.sku.clone(),
+            brand: product.brand.clone(),
+            fields: own
+                .filter_map(|(name, value)| Some((name.clone(), Field::of(value)?)))
+                .collect(),
+        };
+        (details != Self::default()).then(|| Box::new(details))
+    }
+
+    /// How many bytes of texts it holds.
+    pub(crate) fn bytes(&self) -> usize {
+        let texts = [&self.variant, &self.sku, &self.brand]
+            .into_iter()
+            .flatten();
+        let own = self.fields.iter().map(|(name, field)| {
+            name.len()
+                + match field {
+                    Field::Text(text) => text.len(),
+                    Field::Number(_) | Field::Bool(_) | Field::Time(_) => 8,
+                }
+        });
+        texts.map(String::len).chain(own).sum()
+    }
+}
+
+impl Line {
+    /// Which size or colour.
+    pub fn variant(&self) -> Option<&str> {
+        self.details.as_ref()?.variant.as_deref()
+    }
+
+    /// Whether a product is what this line is of.
+    pub(crate) fn is_of(&self, product: &Product) -> bool {
+        self.product_id == product.product_id && self.variant() == product.variant.as_deref()
+    }
 }
 
 impl From<&Product> for Line {
@@ -265,12 +323,14 @@ impl From<&Product> for Line {
             quantity: product.quantity,
             url: product.url.clone(),
             image_url: product.image_url.clone(),
+            details: Details::of(product),
         }
     }
 }
 
 impl From<&Line> for Product {
     fn from(line: &Line) -> Self {
+        let details = line.details.as_deref().cloned().unwrap_or_default();
         Self {
             product_id: line.product_id.clone(),
             name: line.name.clone(),
@@ -280,6 +340,14 @@ impl From<&Line> for Product {
             url: line.url.clone(),
             image_url: line.image_url.clone(),
             in_stock: None,
+            variant: details.variant,
+            sku: details.sku,
+            brand: details.brand,
+            fields: details
+                .fields
+                .into_iter()
+                .map(|(name, field)| (name, field.json()))
+                .collect(),
         }
     }
 }

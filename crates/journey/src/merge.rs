@@ -403,7 +403,7 @@ fn joined(newer: &crate::customer::Cart, older: &crate::customer::Cart) -> crate
             !newer
                 .lines
                 .iter()
-                .any(|own| own.product_id == line.product_id)
+                .any(|own| own.product_id == line.product_id && own.variant() == line.variant())
         };
         cart.lines
             .extend(older.lines.iter().filter(is_missing).cloned());

@@ -2,6 +2,7 @@
 
 use crate::customer::Line;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use winback_contract::{
     BundleHash, Channel, CustomerId, JourneyId, MessageId, Money, Partition, Reason, Timestamp,
     TriggerId,
@@ -139,6 +140,27 @@ pub enum Field {
     Bool(bool),
     /// A moment.
     Time(Timestamp),
+}
+
+impl Field {
+    /// A text, a number or a flag of JSON.
+    pub(crate) fn of(value: &Value) -> Option<Self> {
+        Some(match value {
+            Value::String(text) => Self::Text(text.clone()),
+            Value::Number(number) => Self::Number(number.as_f64()?),
+            Value::Bool(flag) => Self::Bool(*flag),
+            Value::Null | Value::Array(_) | Value::Object(_) => return None,
+        })
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        match self {
+            Self::Text(text) => json!(text),
+            Self::Number(number) => json!(number),
+            Self::Bool(flag) => json!(flag),
+            Self::Time(at) => json!(at),
+        }
+    }
 }
 
 /// Reactions, once each.

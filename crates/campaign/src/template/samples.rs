@@ -32,10 +32,10 @@ pub(super) fn samples_with(offer: Option<&Json>, recommends: bool) -> Vec<(&'sta
 
 /// What is known of them.
 pub(super) fn values() -> [Json; 3] {
-    let item = json!({ "product_id": "p1", "name": "Blue mug", "quantity": 2, "price": { "minor": 1_999, "currency": "EUR" }, "url": "https://shop.example/p1", "image_url": "https://shop.example/p1.jpg" });
+    let item = json!({ "product_id": "p1", "name": "Blue mug", "quantity": 2, "price": { "minor": 1_999, "currency": "EUR" }, "url": "https://shop.example/p1", "image_url": "https://shop.example/p1.jpg", "variant": "L", "sku": "BM-1", "brand": "Lavo", "fields": { "colour": "blue" } });
     let bare = json!({ "product_id": "p2", "quantity": 1 });
     let cart = json!({ "items": [item, bare], "more": 1, "total": { "minor": 3_998, "currency": "EUR" }, "url": "https://shop.example/cart" });
-    let offer = json!({ "kind": "coupon", "what": "CART10", "code": "CART10", "worth": "10%", "expires_at": "2026-12-01T00:00:00Z", "expires_on": "2026-12-01" });
+    let offer = json!({ "kind": "coupon", "what": "CART10", "code": "CART10", "worth": "10%", "expires_at": "2026-12-01T00:00:00Z", "expires_on": "2026-12-01", "upon": "Product Reviewed" });
     let shop = json!({ "name": "shop", "unsubscribe": "https://shop.example/out" });
     let entry = json!({ "name": "Order Completed", "order_id": "o77", "product_id": "p1", "campaign": "cart-left", "outcome": "converted", "total": { "minor": 3_998, "currency": "EUR" }, "date": "2026-12-01T00:00:00Z", "city": "Kyiv", "held_at": "2026-12-01T17:00:00Z", "ends_at": "2026-12-24T00:00:00Z", "complaint_id": "c1", "item": item });
     let order = json!({ "id": "o77", "total": { "minor": 3_998, "currency": "EUR" }, "placed_at": "2026-11-01T10:00:00Z", "promised_at": "2026-11-03T10:00:00Z", "product_ids": ["p1", "p2"] });

@@ -125,6 +125,8 @@ fn line(line: &Map<String, Value>) -> Value {
     json!({
         "product_id": first([get(line, "product_id"), get(line, "variation_id"), get(line, "sku")]),
         "name": first([get(line, "parent_name"), get(line, "name")]),
+        "variant": account(&get(line, "variation_id")),
+        "sku": get(line, "sku"),
         "price": get(line, "price"),
         "quantity": get(line, "quantity"),
         "image_url": inner(line, "image", "src"),

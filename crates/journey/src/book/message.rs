@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use winback_campaign::Campaign;
 use winback_contract::message::{
     CartFacts, CustomerFacts, Facts, NewsText, OrderText, PointsText, TaskText, Wish,
 };
 use winback_contract::{Message, OfferText, Product, Timestamp};
 
-use crate::customer::Customer;
+use crate::customer::{Customer, Line};
 use crate::facts;
 use crate::facts::property::{line, text};
-use crate::state::{EntryFacts, Field, Journey, Pending};
+use crate::state::{EntryFacts, Journey, Pending};
 use crate::world::World;
 
 /// Most products of one message.
@@ -63,7 +64,7 @@ pub fn message(
     let facts = Facts {
         customer: person(customer),
         cart,
-        offer: offer(journey, not_before),
+        offer: offer(campaign, journey, not_before),
         orders: customer.orders.count,
         recommend: wish(step, &items, &asked, world),
         recommended: Vec::new(),
@@ -163,17 +164,22 @@ fn person(customer: &Customer) -> CustomerFacts {
 }
 
 /// Past its end there is no offer (grammar, rule 5).
-fn offer(journey: &Journey, now: Timestamp) -> Option<OfferText> {
+fn offer(campaign: &Campaign, journey: &Journey, now: Timestamp) -> Option<OfferText> {
     let offer = journey
         .offer
         .as_ref()
         .filter(|offer| offer.expires_at > now)?;
+    let mut made = campaign.steps().filter_map(|step| step.offer.as_ref());
+    let upon = made
+        .find(|part| part.kind.word() == offer.kind)
+        .and_then(|part| part.upon.clone());
     Some(OfferText {
         kind: offer.kind.clone(),
         what: offer.pool.clone(),
         code: offer.code.clone(),
         worth: offer.worth.clone(),
         expires_at: offer.expires_at,
+        upon,
     })
 }
 
@@ -203,19 +209,22 @@ fn news(journey: &Journey, world: &World<'_>) -> Option<NewsText> {
 
 /// Products of a list, with what the state still knows of them.
 fn shown(list: &[cel::Value], customer: &Customer) -> Vec<Product> {
-    let known = |id: &str| {
+    let known = |line: &Line| {
         let carts = customer.carts.iter().flat_map(|cart| &cart.lines);
         let viewed = customer
             .behaviour
             .session
             .iter()
             .flat_map(|session| &session.viewed);
-        carts.chain(viewed).find(|line| line.product_id == id)
+        let is_same = |other: &&Line| {
+            other.product_id == line.product_id && other.variant() == line.variant()
+        };
+        carts.chain(viewed).find(is_same)
     };
     list.iter()
         .filter_map(line)
         .take(SHOWN)
-        .map(|line| Product::from(known(&line.product_id).unwrap_or(&line)))
+        .map(|line| Product::from(known(&line).unwrap_or(&line)))
         .collect()
 }
 
@@ -233,13 +242,7 @@ fn values(entry: &EntryFacts) -> BTreeMap<String, Value> {
         map.insert("total".to_owned(), json!(total));
     }
     for (name, field) in &entry.fields {
-        let value = match field {
-            Field::Text(text) => json!(text),
-            Field::Number(number) => json!(number),
-            Field::Bool(flag) => json!(flag),
-            Field::Time(at) => json!(at),
-        };
-        map.insert(name.clone(), value);
+        map.insert(name.clone(), field.json());
     }
     if let Some(item) = entry.item.as_deref() {
         map.insert("item".to_owned(), json!(Product::from(item)));

@@ -169,6 +169,8 @@ impl Facts<'_> {
                 Some(Value::from(product.product_id.clone()))
             });
             map.text("category", product.category.as_ref());
+            map.text("variant", product.variant.as_ref());
+            map.text("brand", product.brand.as_ref());
             map.make("price", || self.money(product.price));
             map.make("quantity", || Some(Value::Int(i64::from(product.quantity))));
         }

@@ -3,7 +3,8 @@
 use serde_json::Value;
 use winback_contract::{Event, Timestamp};
 
-use crate::customer::Line;
+use crate::customer::{Details, Line};
+use crate::state::Field;
 
 /// The line of a product map of CEL.
 pub(crate) fn line(value: &cel::Value) -> Option<Line> {
@@ -22,7 +23,32 @@ pub(crate) fn line(value: &cel::Value) -> Option<Line> {
         quantity: 1,
         url: text("url"),
         image_url: text("image_url"),
+        details: details(map).map(Box::new),
     })
+}
+
+fn details(map: &cel::objects::Map) -> Option<Details> {
+    let get = |name: &str| map.get(&cel::objects::Key::from(name));
+    let text = |name: &str| match get(name) {
+        Some(cel::Value::String(text)) => Some(text.to_string()),
+        _ => None,
+    };
+    let mut fields = Vec::new();
+    if let Some(cel::Value::Map(own)) = get("fields") {
+        for (name, value) in own.map.iter() {
+            let field = value.json().ok().and_then(|value| Field::of(&value));
+            fields.extend(field.map(|field| (name.to_string(), field)));
+        }
+        // The order of a map is chance.
+        fields.sort_by(|one: &(String, Field), other| one.0.cmp(&other.0));
+    }
+    let details = Details {
+        variant: text("variant"),
+        sku: text("sku"),
+        brand: text("brand"),
+        fields,
+    };
+    (details != Details::default()).then_some(details)
 }
 
 /// A text among the properties of an event.

@@ -8,6 +8,23 @@ use crate::behaviour::{OrderFacts, SESSION_GAP, Touch};
 use crate::customer::{Cart, Line};
 use crate::state::Field;
 
+/// What few lines have. `fields` is always there: one that is not among them is absent, as everywhere.
+fn details(map: &mut Map<'_>, line: &Line) {
+    let details = line.details.as_deref();
+    if let Some(details) = details {
+        map.text("variant", details.variant.as_ref());
+        map.text("sku", details.sku.as_ref());
+        map.text("brand", details.brand.as_ref());
+    }
+    map.make("fields", || {
+        let mut own = Map::new(None);
+        for (name, field) in details.into_iter().flat_map(|details| &details.fields) {
+            own.put(name, field.clone().into_value());
+        }
+        Some(own.value())
+    });
+}
+
 impl Facts<'_> {
     pub(crate) fn product(&self, product: &Line) -> Value {
         let mut map = Map::new(None);
@@ -18,6 +35,7 @@ impl Facts<'_> {
         map.text("image_url", product.image_url.as_ref());
         map.put("price", self.money(product.price));
         map.put("quantity", Value::Int(i64::from(product.quantity)));
+        details(&mut map, product);
         map.value()
     }
 
@@ -34,6 +52,7 @@ impl Facts<'_> {
         map.text("url", item.url.as_ref());
         map.make("price", || self.money(item.price));
         map.put("quantity", Value::Int(1));
+        details(&mut map, item);
         for (name, field) in entry.into_iter().flat_map(|entry| &entry.fields) {
             let known = ["was", "seen_price", "available"].contains(&name.as_str());
             if let (true, Field::Number(number)) = (known, field) {

@@ -1,6 +1,7 @@
 //! Carts: opened by additions, replaced by snapshots, closed by orders. Bounded, the newest first.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use winback_contract::{Event, EventId, Product, Span, spec};
 
@@ -63,12 +64,17 @@ fn of(products: &[Product]) -> impl Iterator<Item = (&str, u32)> {
     goods.map(|product| (product.product_id.as_str(), product.quantity))
 }
 
-/// What is in a cart: which products, and how many of each.
+/// What is in a cart: which products, and how many of each. Sizes and colours are not told apart: an order may not name them.
 fn content<'g>(goods: impl Iterator<Item = (&'g str, u32)>) -> u64 {
-    let mut parts: Vec<String> = goods
+    let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
+    for (product, quantity) in goods {
+        let count = counts.entry(product).or_default();
+        *count = count.saturating_add(quantity);
+    }
+    let parts = counts.iter();
+    let parts: Vec<String> = parts
         .map(|(product, quantity)| format!("{product}x{quantity}"))
         .collect();
-    parts.sort_unstable();
     short(&parts.join(","))
 }
 
@@ -194,11 +200,7 @@ fn add(cart: &mut Cart, products: &[Product]) {
     // The shop's own sum is of another moment.
     cart.total = None;
     for product in products {
-        match cart
-            .lines
-            .iter_mut()
-            .find(|line| line.product_id == product.product_id)
-        {
+        match cart.lines.iter_mut().find(|line| line.is_of(product)) {
             Some(line) => {
                 let quantity = line.quantity.saturating_add(product.quantity);
                 *line = Line {
@@ -214,11 +216,12 @@ fn add(cart: &mut Cart, products: &[Product]) {
 fn remove(cart: &mut Cart, products: &[Product]) {
     cart.total = None;
     for product in products {
-        if let Some(index) = cart
-            .lines
-            .iter()
-            .position(|line| line.product_id == product.product_id)
-        {
+        let lines = &cart.lines;
+        // Whoever does not say which size means the only one.
+        let of_any =
+            |line: &Line| product.variant.is_none() && line.product_id == product.product_id;
+        let exact = lines.iter().position(|line| line.is_of(product));
+        if let Some(index) = exact.or_else(|| lines.iter().position(of_any)) {
             let line = &mut cart.lines[index];
             line.quantity = line.quantity.saturating_sub(product.quantity);
             if line.quantity == 0 {
@@ -237,7 +240,8 @@ fn bound(cart: &mut Cart, out: &mut Effects) {
             + texts
                 .iter()
                 .filter_map(|text| text.as_ref().map(String::len))
-                .sum::<usize>();
+                .sum::<usize>()
+            + line.details.as_ref().map_or(0, |details| details.bytes());
         if fits == limit::LINES || bytes > limit::LINE_BYTES {
             break;
         }

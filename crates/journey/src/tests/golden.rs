@@ -68,13 +68,17 @@ const NOW: &[&str] = &[
     "80e2dddaf16604636172740872656d696e6465720000369aa076f516e205aff1a66982dcdcde8081a7dbf166046361727400",
     "030b369aa076f516e205aff1a66982dcdcde04d8fbaeb70391e0bcd60ddff889ae03f0e2d3c40401369aa076f516e205aff1",
     "a66982dcdcde01017400080000010c506f696e7473205370656e74008081a7dbf1668081a7dbf166027b7d00000000000191",
-    "f8d58297e3a7c7b801d6c98fb6dcb2bfe1ed018081a7dbf166",
+    "f8d58297e3a7c7b801d6c98fb6dcb2bfe1ed018081a7dbf16600",
 ];
 
 /// What version 4 adds: a word about an address of a person who had another, and a holder.
 const FOUR: &[&str] = &[
-    "000000000000000001010001017402d00f0102010303030303030303030303030303030301040105050505050505050505050505050505010c00",
+    "000000000000000001010001017402d00f0102010303030303030303030303030303030301040105050505050505050505050505050505010c0000",
 ];
+
+/// A list of one: the first line, its variant, no unit, its brand, a flag and a number.
+const DETAILS: &str = "010001014c0001044c61766f020467696674020104\
+                       73697a65010000000000001240";
 
 fn bytes(hex: &[&str]) -> Vec<u8> {
     let hex = hex.concat();
@@ -142,7 +146,7 @@ fn what_is_said_of_addresses_is_written_as_before() {
     now.addresses.number_ordered = Some(Timestamp::from_millis(6));
     let blob = encode(&now);
     assert_eq!(blob[0], 4);
-    let tail: String = blob[blob.len() - 58..]
+    let tail: String = blob[blob.len() - 59..]
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
@@ -171,4 +175,30 @@ fn what_is_cut_off_is_damaged_and_what_is_newer_is_newer() {
     newer[0] = VERSION + 1;
     assert_eq!(decode(&newer), Err(Error::Newer(VERSION + 1)));
     assert_eq!(decode(&[]), Err(Error::Damaged));
+}
+
+/// Details of lines are written behind everything else, with the place of their line.
+#[test]
+fn details_of_lines_are_written_as_before() {
+    let mut life = Life::new("2026-01-05T10:00:00Z", &[CART]);
+    let mut event = added("c1");
+    event.products[0].variant = Some("L".into());
+    event.products[0].brand = Some("Lavo".into());
+    let own = [("gift", true.into()), ("size", 4.5.into())];
+    let own = own.map(|(name, value)| (name.to_owned(), value));
+    event.products[0].fields = own.into();
+    life.event(event);
+    let blob = encode(&life.customer);
+    assert_eq!(blob[0], 4);
+    let tail: String = blob[blob.len() - DETAILS.len() / 2..]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    assert_eq!(tail, DETAILS);
+    assert!(decode(&blob).unwrap() == life.customer);
+    // Details of a line that is not there.
+    let mut odd = blob;
+    let place = odd.len() - DETAILS.len() / 2 + 1;
+    odd[place] = 9;
+    assert_eq!(decode(&odd), Err(Error::Damaged));
 }

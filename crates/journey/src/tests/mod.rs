@@ -14,6 +14,7 @@ mod promises;
 mod properties;
 mod review;
 mod room;
+mod sizes;
 mod small;
 mod tried;
 mod world;

@@ -404,7 +404,7 @@ pub(super) fn product(cents: i64) -> Product {
         quantity: 1,
         url: None,
         image_url: None,
-        in_stock: None,
+        ..Product::of("p1")
     }
 }
 

@@ -130,6 +130,9 @@ fn offer(bundle: &Bundle, offer: &Offer) -> Value {
     if let Some(worth) = worth {
         shown["worth"] = json!(worth);
     }
+    if let Some(upon) = &offer.upon {
+        shown["upon"] = json!(upon);
+    }
     if let Some(coupon) = coupon {
         // A code of a pool is made up; nobody has it.
         let code = coupon
