@@ -78,6 +78,9 @@ impl Bundle {
     pub fn compile(files: &Files) -> Result<(Self, Report), Report> {
         let mut report = Report::default();
         let parts = compile::files(files, &mut report);
+        if let Some(parts) = parts.as_ref().filter(|_| !report.has_errors()) {
+            compile::newcomer(files, parts, &mut report);
+        }
         report.sort();
         match parts {
             Some((policy, campaigns, templates)) if !report.has_errors() => {

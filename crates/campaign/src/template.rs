@@ -219,6 +219,36 @@ impl Templates {
         }
     }
 
+    /// Whoever's language no text has gets the shop's: that one must be there.
+    pub(crate) fn check_language(&self, locale: &str, report: &mut Report) {
+        let language = locale.split(['-', '_']).next().unwrap_or(locale);
+        let speaks = |by_locale: &BTreeMap<String, String>| {
+            by_locale.contains_key(locale) || by_locale.contains_key(language)
+        };
+        let mut told = BTreeSet::new();
+        for (key, by_locale) in self.paths.iter().filter(|(_, all)| !speaks(all)) {
+            // One warning for a campaign, at the first of its texts.
+            if !told.insert(&key.folder) {
+                continue;
+            }
+            let path = by_locale.values().next().cloned().unwrap_or_default();
+            let of_folder = |other: &&(&Key, &BTreeMap<String, String>)| {
+                other.0.folder == key.folder && !speaks(other.1)
+            };
+            let all: Vec<_> = self.paths.iter().collect();
+            let count = all.iter().filter(of_folder).count();
+            let message = format!(
+                "{count} texts of this campaign are not there in `{language}`, the shop's language"
+            );
+            let first = by_locale.keys().next().map_or("", String::as_str);
+            let help = format!(
+                "add {}templates/{}.{}.{language} and the others, or mend `shop.locale` of the Policy: until then everybody else gets `{first}`",
+                key.folder, key.name, key.channel
+            );
+            report.warning(&path, None, message, Some(help));
+        }
+    }
+
     /// Fields of `entry` that the texts of a campaign's folder ask for.
     pub(crate) fn entry_fields(&self, folder: &str) -> BTreeSet<String> {
         let of_folder = self.paths.iter().filter(|(key, _)| key.folder == folder);

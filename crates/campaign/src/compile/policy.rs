@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::civil::Time;
-use winback_contract::{Channel, Currency, Span, Timestamp};
+use winback_contract::{Channel, Currency, Span, Timestamp, spec};
 
 use crate::calendar;
 use crate::condition::{Condition, Wanted};
@@ -136,7 +136,7 @@ pub(super) fn compile(path: &str, file: PolicyFile, report: &mut Report) -> Opti
     let groups = spec
         .groups
         .into_iter()
-        .map(|(name, group)| (name, group.ended_by.map(|event| event.value)))
+        .map(|(name, group)| (name, group.ended_by.map(|event| reader.event(&event))))
         .collect();
     let links = spec
         .links
@@ -173,6 +173,24 @@ pub(super) fn compile(path: &str, file: PolicyFile, report: &mut Report) -> Opti
 }
 
 impl Reader<'_> {
+    /// The name of an event: a known one in its own spelling.
+    fn event(&mut self, event: &Spanned<String>) -> String {
+        let name = &event.value;
+        if let Some(known) = spec::lookup(name) {
+            return known.name.to_owned();
+        }
+        if !spec::DERIVED.contains(&name.as_str()) {
+            let known = spec::events().map(|event| event.name);
+            let help = did_you_mean(name, known).unwrap_or_else(|| {
+                "it is taken as an event of the shop's own, by its exact name".to_owned()
+            });
+            let message = format!("`{name}` is not an event of the contract");
+            self.report
+                .warning(self.path, position(event), message, help);
+        }
+        name.clone()
+    }
+
     /// A host of `links`.
     fn host(&mut self, host: &Spanned<String>) -> Option<String> {
         let name = host.value.trim().to_ascii_lowercase();

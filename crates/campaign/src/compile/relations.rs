@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::condition::Condition;
-use crate::diagnostic::Report;
+use crate::diagnostic::{Position, Report, did_you_mean};
 use crate::model::{Campaign, Delay, Entry, StartKind};
+use crate::policy::Policy;
 
 /// Cycles of `ended` and of `replaces`, and steps that conditions speak of.
 pub(super) fn check(
@@ -48,6 +49,36 @@ pub(super) fn check(
                         Some(format!("its steps are: {}", known.join(", "))),
                     );
                 }
+            }
+        }
+    }
+}
+
+/// Segments and campaigns that conditions of the Policy speak of, by the texts of its file.
+pub(super) fn check_policy(
+    policy: &Policy,
+    (path, text): (&str, &str),
+    names: &BTreeSet<String>,
+    report: &mut Report,
+) {
+    let segments: BTreeSet<String> = policy.segments.keys().cloned().collect();
+    let topics = policy.topics.values();
+    let of_topics = topics.filter_map(|topic| topic.audience.as_ref());
+    for condition in policy.segments.values().chain(of_topics) {
+        for (function, known) in [("segment", &segments), ("campaign", names)] {
+            for name in condition.literals(function) {
+                if known.contains(&name) {
+                    continue;
+                }
+                let at = text.lines().enumerate().find_map(|(number, line)| {
+                    Some((number, line.find(&format!("{function}('{name}'"))?))
+                });
+                let at = at.map(|(number, column)| Position {
+                    line: number + 1,
+                    column: column + 1,
+                });
+                let help = did_you_mean(&name, known.iter().map(String::as_str));
+                report.error(path, at, format!("unknown {function} `{name}`"), help);
             }
         }
     }

@@ -270,6 +270,44 @@ fn what_yaml_would_pass_over_is_said() {
     check(CAMPAIGN, &nameless, "has no proper name");
     let segments = format!("{POLICY}  segments: {{ top: segment('x') }}\n");
     check(CAMPAIGN, &segments, "can't ask for a segment");
+    // What the Policy itself speaks of: names of campaigns, of segments, of events.
+    let speaks = |segment: &str| format!("{POLICY}  segments: {{ top: {segment} }}\n");
+    check(
+        CAMPAIGN,
+        &speaks("campaign('cat').active"),
+        "policy.yaml:13:20: unknown campaign `cat` (did you mean `cart`?)",
+    );
+    check(CAMPAIGN, &speaks("campaign('cart').active"), "");
+    let topic = "marketing: { consent: { email: not_denied, default: granted } }";
+    let held = topic.replace(" } }", " }, audience: \"!segment('tap')\" }");
+    let held = speaks("orders.count > 9").replace(topic, &held);
+    check(
+        CAMPAIGN,
+        &held,
+        "unknown segment `tap` (did you mean `top`?)",
+    );
+    let typo = POLICY.replace(
+        "silence: { ended_by: Order Completed",
+        "silence: { ended_by: Order Complted",
+    );
+    check(
+        CAMPAIGN,
+        &typo,
+        "`Order Complted` is not an event of the contract (did you mean `Order Completed`?)",
+    );
+    let other = POLICY.replace("Order Completed }, silence", "order_completed }, silence");
+    check(CAMPAIGN, &other, "");
+    let german = POLICY.replace("locale: en", "locale: de-AT");
+    check(
+        CAMPAIGN,
+        &german,
+        "2 texts of this campaign are not there in `de`",
+    );
+    let british = POLICY.replace("locale: en", "locale: en-GB");
+    check(CAMPAIGN, &british, "");
+    // Of what is active already nothing is set aside for it.
+    let active = Bundle::lenient(&files(CAMPAIGN, &held)).unwrap();
+    assert!(active.aside.is_empty());
 }
 
 #[test]

@@ -82,6 +82,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
         Err(report) => (report.clone(), None),
     };
     super::test::look(&files, &mut report);
+    for path in folder::strays(folder, &files)? {
+        let help = "files are policy.yaml, <campaign>/campaign.yaml, <campaign>/tests.yaml, templates/*.mjml and *.txt, and shared/";
+        report.warning(&path, None, "nothing reads this file", help.to_owned());
+    }
+    report.sort();
     match arguments.output {
         Format::Json => output::print(&serde_json::to_string_pretty(&report)?),
         Format::Github => output::print(&annotations(&report, folder)),
