@@ -199,4 +199,20 @@ fn publications(shop: &Shop, folder: &str) {
     let again = run(&mut shop.command(&["publish", "--back"]).unwrap()).unwrap();
     assert_eq!(again.0, 1, "{again:?}");
     assert!(again.2.contains("nothing was active before"), "{again:?}");
+
+    // A shop stays in its country: numbers of another would be keys of other people.
+    let at_home = POLICY.replace("currency: EUR", "currency: EUR, country: UA");
+    shop.folder
+        .write("campaigns/policy.yaml", &at_home)
+        .unwrap();
+    shop.expect(&["publish", folder]).unwrap();
+    for other in ["currency: EUR, country: DE", "currency: EUR"] {
+        let moved = POLICY.replace("currency: EUR", other);
+        shop.folder.write("campaigns/policy.yaml", &moved).unwrap();
+        let refused = run(&mut shop.command(&["publish", folder]).unwrap()).unwrap();
+        assert_eq!(refused.0, 1, "{refused:?}");
+        assert!(refused.2.contains("`shop.country` is UA"), "{refused:?}");
+    }
+    let back = run(&mut shop.command(&["publish", "--back"]).unwrap()).unwrap();
+    assert!(back.2.contains("`shop.country` is UA"), "{back:?}");
 }

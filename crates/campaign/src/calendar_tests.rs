@@ -9,6 +9,7 @@ fn policy(quiet: Vec<QuietRule>) -> Policy {
     Policy {
         name: "shop".into(),
         zone: zone("Europe/Kyiv").unwrap(),
+        country: None,
         locale: "uk".into(),
         currency: Currency::parse("UAH").unwrap(),
         hour: time(10, 0, 0, 0),

@@ -18,6 +18,8 @@ pub struct Policy {
     pub zone: TimeZone,
     /// Locale where a customer has none.
     pub locale: String,
+    /// ISO 3166-1 alpha-2, whose national telephone numbers are read; without it none are.
+    pub country: Option<String>,
     /// Currency of conditions.
     pub currency: Currency,
     /// Hour of messages that are born of dates and silence.

@@ -8,6 +8,7 @@ use winback_campaign::Policy;
 use winback_contract::Currency;
 
 use crate::values::number::Decimal;
+use crate::values::phone::Country;
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub struct Customs {
     pub zone: TimeZone,
     /// What stands in numbers between whole units and their parts, if the language says.
     pub decimal: Option<Decimal>,
+    /// Whose national telephone numbers are read; without it none are.
+    pub country: Option<Country>,
     /// Topics that a consent may name; none where nothing is published.
     pub topics: Option<BTreeSet<String>>,
 }
@@ -29,6 +32,7 @@ impl Customs {
             currency,
             zone: TimeZone::UTC,
             decimal: None,
+            country: None,
             topics: None,
         }
     }
@@ -39,6 +43,7 @@ impl Customs {
             currency: policy.currency,
             zone: policy.zone.clone(),
             decimal: Decimal::of(&policy.locale),
+            country: policy.country.as_deref().and_then(Country::parse),
             topics: Some(policy.topics.keys().cloned().collect()),
         }
     }

@@ -7,6 +7,7 @@ use winback_contract::{Identities, Identity, IdentityKind};
 use crate::decode::Envelope;
 use crate::fields::Fields;
 use crate::notes::Why;
+use crate::values::phone::phone;
 use crate::values::words::is_nobody;
 
 /// The identifiers, normalised. What names nobody, or can't be an address, is none and is noted.
@@ -44,7 +45,13 @@ pub(crate) fn identities(
             fields.notes.add(name, Why::Nobody);
             return None;
         }
-        let identity = Identity::new(kind, &raw);
+        let identity = match kind {
+            IdentityKind::Phone => {
+                let number = phone(&raw, fields.customs.country);
+                number.and_then(|number| Identity::new(kind, &number))
+            }
+            _ => Identity::new(kind, &raw),
+        };
         if identity.is_none() {
             fields.notes.add(name, Why::Unreadable);
         }

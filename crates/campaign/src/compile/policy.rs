@@ -58,6 +58,14 @@ fn of_settings(settings: &BTreeMap<String, Setting>) -> HashMap<String, Kind> {
         .collect()
 }
 
+/// ISO 3166-1 alpha-2.
+const COUNTRIES: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ \
+     CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH \
+     GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB \
+     LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM \
+     PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG \
+     TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW";
+
 /// What topics and segments may ask.
 const OF_CUSTOMER: &[&str] = &[
     "settings", "now", "news", "cart", "order", "orders", "customer", "points", "session",
@@ -88,6 +96,8 @@ pub(super) fn compile(path: &str, file: PolicyFile, report: &mut Report) -> Opti
             "such as UAH",
         );
     }
+    let country = spec.shop.country.as_ref();
+    let country = country.and_then(|text| reader.country(text));
     let hour = spec
         .shop
         .hour
@@ -148,6 +158,7 @@ pub(super) fn compile(path: &str, file: PolicyFile, report: &mut Report) -> Opti
         name: file.metadata.name.value,
         zone: zone?,
         locale: spec.shop.locale.value,
+        country,
         currency: currency.ok()?,
         hour: hour?,
         settings,
@@ -173,6 +184,17 @@ pub(super) fn compile(path: &str, file: PolicyFile, report: &mut Report) -> Opti
 }
 
 impl Reader<'_> {
+    fn country(&mut self, text: &Spanned<String>) -> Option<String> {
+        let code = text.value.to_ascii_uppercase();
+        if COUNTRIES.split(' ').any(|known| known == code) {
+            return Some(code);
+        }
+        let message = format!("`{}` is no country", text.value);
+        let help = "countries are two letters of ISO 3166-1, such as UA";
+        self.error(position(text), message, help);
+        None
+    }
+
     /// The name of an event: a known one in its own spelling.
     fn event(&mut self, event: &Spanned<String>) -> String {
         let name = &event.value;

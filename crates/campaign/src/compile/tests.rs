@@ -270,7 +270,11 @@ fn what_yaml_would_pass_over_is_said() {
     check(CAMPAIGN, &nameless, "has no proper name");
     let segments = format!("{POLICY}  segments: {{ top: segment('x') }}\n");
     check(CAMPAIGN, &segments, "can't ask for a segment");
-    // What the Policy itself speaks of: names of campaigns, of segments, of events.
+}
+
+/// What the Policy itself speaks of: names of campaigns, of segments, of events.
+#[test]
+fn names_in_a_policy_are_looked_up() {
     let speaks = |segment: &str| format!("{POLICY}  segments: {{ top: {segment} }}\n");
     check(
         CAMPAIGN,
@@ -308,6 +312,11 @@ fn what_yaml_would_pass_over_is_said() {
     // Of what is active already nothing is set aside for it.
     let active = Bundle::lenient(&files(CAMPAIGN, &held)).unwrap();
     assert!(active.aside.is_empty());
+    let country =
+        |code: &str| POLICY.replace("currency: UAH", &format!("currency: UAH, country: {code}"));
+    check(CAMPAIGN, &country("ua"), "");
+    check(CAMPAIGN, &country("Ukraine"), "`Ukraine` is no country");
+    check(CAMPAIGN, &country("ZZ"), "`ZZ` is no country");
 }
 
 #[test]

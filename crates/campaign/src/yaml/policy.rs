@@ -109,6 +109,9 @@ pub struct Shop {
     /// `"10:00"`.
     #[schemars(with = "Option<String>")]
     pub hour: Option<Spanned<String>>,
+    /// ISO 3166-1, two letters: whose national telephone numbers are read.
+    #[schemars(with = "Option<String>")]
+    pub country: Option<Spanned<String>>,
 }
 
 /// A number, a duration, a range or words.

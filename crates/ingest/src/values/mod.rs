@@ -4,6 +4,7 @@
 pub mod date;
 pub mod flag;
 pub mod number;
+pub mod phone;
 pub mod shape;
 pub mod time;
 pub mod words;

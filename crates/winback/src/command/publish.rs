@@ -50,6 +50,9 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
             return Ok(());
         }
         let hash = before(&found)?;
+        let country = found.bundles.get(hash);
+        let country = country.and_then(|bundle| bundle.policy.country.as_deref());
+        country_stays(&found, country)?;
         let (names, partitions) = (config.names(), config.kafka.partitions);
         activate(&log, &names, partitions, hash, (now, true)).await?;
         output::print(&format!("back to bundle {hash}"));
@@ -66,12 +69,29 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
     }
     let log = connect::kafka(config)?;
     channels_are_there(&log, config, &bundle).await?;
+    let found = published(&log, &config.names()).await?;
+    country_stays(&found, bundle.policy.country.as_deref())?;
     let hash = publish(&log, &config.names(), config.kafka.partitions, &files, now).await?;
     output::print(&format!(
         "bundle {hash} is published to {} partitions",
         config.kafka.partitions.get()
     ));
     status(config, Some(hash)).await
+}
+
+/// National telephone numbers are keys of profiles by the shop's country: another one would make other people of them.
+fn country_stays(found: &Published, country: Option<&str>) -> Result<(), Error> {
+    let active = found.activations.newest();
+    let active = active.and_then(|hash| found.bundles.get(hash));
+    let active = active.and_then(|bundle| bundle.policy.country.as_deref());
+    match active {
+        Some(active) if country != Some(active) => Err(Error::Findings(format!(
+            "`shop.country` is {active} and would be {}: telephone numbers would name other profiles. A shop stays in its \
+             country; another one has a `shop.id` of its own",
+            country.unwrap_or("none")
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// The bundle that was active before the one that is.
