@@ -10,6 +10,7 @@ fn policy(quiet: Vec<QuietRule>) -> Policy {
         name: "shop".into(),
         zone: zone("Europe/Kyiv").unwrap(),
         country: None,
+        back_office: std::collections::BTreeSet::new(),
         locale: "uk".into(),
         currency: Currency::parse("UAH").unwrap(),
         hour: time(10, 0, 0, 0),

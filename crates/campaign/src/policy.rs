@@ -1,6 +1,6 @@
 //! The compiled Policy: what all campaigns of a shop share. Every shop has exactly one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::{Time, Weekday};
 use jiff::tz::TimeZone;
@@ -32,6 +32,8 @@ pub struct Policy {
     pub groups: BTreeMap<String, Option<String>>,
     /// Reactions that excuse from what follows, unless a wait says otherwise.
     pub reactions: Vec<Reaction>,
+    /// Events that the shop's own systems tell, beside those of the contract: no visits.
+    pub back_office: BTreeSet<String>,
     /// Times without messages.
     pub quiet: Vec<QuietRule>,
     /// Rolling caps; all must hold.

@@ -4,6 +4,8 @@
 //! INV-8: a part stands alone, so that what is refused of a batch goes to `failed` and back without the rest. INV-12: a
 //! record has at most [`MOST`] calls. Absent: what the fields of a call mean (see [`crate::decode`]).
 
+use std::rc::Rc;
+
 use serde_json::{Map, Value};
 use winback_bus::Record;
 use winback_contract::FailedReason;
@@ -13,12 +15,24 @@ use crate::formats::{Call, Envelope, Format, Shape, translate};
 
 /// Most calls of one record.
 pub const MOST: usize = 1_000;
+/// So many times the largest record may be copied, where the calls of a batch have much in common.
+const COPIED: usize = 8;
+
+/// What all calls of a batch have in common, without the calls.
+#[derive(Debug)]
+pub struct Batch {
+    /// The name of the list.
+    name: &'static str,
+    body: Map<String, Value>,
+}
 
 /// A part of a payload.
 #[derive(Debug)]
 pub struct Part {
-    /// It by itself, where the payload is a list or a batch.
+    /// It as it stands there, where the payload is a list or a batch.
     pub alone: Option<Value>,
+    /// The batch it is of.
+    pub batch: Option<Rc<Batch>>,
     /// What it says: one call mostly, none where it says nothing.
     pub calls: Result<Vec<Call>, Refusal>,
 }
@@ -56,7 +70,7 @@ pub fn parts(record: &Record, max_bytes: usize, shape: &Shape) -> Result<Vec<Par
             format!("{} bytes, the limit is {max_bytes}", payload.len()),
         ));
     }
-    let value: Value = serde_json::from_slice(payload).map_err(|error| {
+    let mut value: Value = serde_json::from_slice(payload).map_err(|error| {
         Refusal::new(
             FailedReason::MalformedJson,
             format!(
@@ -66,20 +80,48 @@ pub fn parts(record: &Record, max_bytes: usize, shape: &Shape) -> Result<Vec<Par
             ),
         )
     })?;
-    let (list, is_apart) = apart(value, shape.format)?;
-    limited(list.len())?;
-    let part = |value: Value| {
-        let alone = is_apart.then(|| value.clone());
-        let calls = match value {
+    if shape.format != Format::Debezium {
+        value = unwrapped(value);
+    }
+    let (items, is_apart) = apart(value, shape.format)?;
+    limited(items.len())?;
+    // What a batch says of all is copied for each of its calls: that is bounded before it is done (INV-12).
+    let mut copied = 0;
+    let mut last: Option<(&Rc<Batch>, usize)> = None;
+    for batch in items.iter().filter_map(|(_, batch)| batch.as_ref()) {
+        let size = match last {
+            Some((known, size)) if Rc::ptr_eq(known, batch) => size,
+            _ => Value::Object(batch.body.clone()).to_string().len(),
+        };
+        last = Some((batch, size));
+        copied += size;
+    }
+    if copied > COPIED * max_bytes {
+        return Err(Refusal::new(
+            FailedReason::TooLarge,
+            "a batch with so many calls has too much in common: send smaller batches",
+        ));
+    }
+    let part = |(item, batch): (Value, Option<Rc<Batch>>)| {
+        let alone = is_apart.then(|| item.clone());
+        let whole = match &batch {
+            Some(batch) => batch.with(item),
+            None => item,
+        };
+        let calls = match whole {
             Value::Object(body) => translate(shape, record, body),
             _ => Err(Refusal::new(
                 FailedReason::MalformedJson,
                 "a call must be a JSON object",
             )),
         };
-        Part { alone, calls }
+        Part {
+            alone,
+            batch,
+            calls,
+        }
     };
-    let parts: Vec<Part> = list.into_iter().map(part).collect();
+    let parts: Vec<Part> = items.into_iter().map(part).collect();
     let calls = parts.iter().flat_map(|part| part.calls.iter().flatten());
     limited(calls.count())?;
     Ok(parts)
@@ -95,16 +137,47 @@ fn limited(calls: usize) -> Result<(), Refusal> {
     ))
 }
 
+/// JSON in a text, and the value beside its schema: as converters of Kafka Connect write what they are given.
+fn unwrapped(value: Value) -> Value {
+    let of_text = |text: &str| {
+        let inner: Option<Value> = serde_json::from_str(text).ok();
+        inner.filter(|inner| inner.is_object() || inner.is_array())
+    };
+    match value {
+        Value::String(text) => of_text(&text).unwrap_or(Value::String(text)),
+        Value::Object(mut body) if body.len() == 2 && body.contains_key("schema") => {
+            // A change of a table is not what a row says.
+            let is_change = body
+                .get("payload")
+                .is_some_and(|payload| payload.get("op").is_some());
+            match body.remove("payload") {
+                Some(Value::Object(payload)) if !is_change => Value::Object(payload),
+                Some(Value::String(text)) if of_text(&text).is_some() => {
+                    of_text(&text).unwrap_or_default()
+                }
+                payload => {
+                    body.extend(payload.map(|payload| ("payload".to_owned(), payload)));
+                    Value::Object(body)
+                }
+            }
+        }
+        other => other,
+    }
+}
+
+type Items = Vec<(Value, Option<Rc<Batch>>)>;
+
 /// What a payload holds, and whether it is more than one thing.
-fn apart(value: Value, format: Format) -> Result<(Vec<Value>, bool), Refusal> {
+fn apart(value: Value, format: Format) -> Result<(Items, bool), Refusal> {
     match value {
         Value::Array(list) => {
             let mut all = Vec::new();
             for value in list {
                 match value {
                     Value::Object(body) => all.extend(batch(body, format).0),
-                    other => all.push(other),
+                    other => all.push((other, None)),
                 }
+                limited(all.len())?;
             }
             Ok((all, true))
         }
@@ -116,42 +189,90 @@ fn apart(value: Value, format: Format) -> Result<(Vec<Value>, bool), Refusal> {
     }
 }
 
-/// The calls of a batch, each with what the batch says of all: <https://segment.com/docs/connections/sources/catalog/libraries/server/http-api/#batch>.
-fn batch(mut body: Map<String, Value>, format: Format) -> (Vec<Value>, bool) {
+/// The calls of a batch: <https://segment.com/docs/connections/sources/catalog/libraries/server/http-api/#batch>.
+fn batch(mut body: Map<String, Value>, format: Format) -> (Items, bool) {
     let name = match format {
         Format::Segment if !body.contains_key("event") => "batch",
         Format::Ga4 if !body.contains_key("event_name") => "events",
-        _ => return (vec![body.into()], false),
+        _ => return (vec![(body.into(), None)], false),
     };
     match body.remove(name) {
         Some(Value::Array(list)) => {
-            let one = |value: Value| match (value, format) {
-                (Value::Object(call), Format::Segment) => under(call, &body),
-                (value, Format::Ga4) => {
-                    let mut alone = body.clone();
-                    alone.insert(name.into(), Value::Array(vec![value]));
-                    alone.into()
-                }
-                (value, _) => value,
-            };
-            (list.into_iter().map(one).collect(), true)
+            if name == "batch" {
+                body.retain(|name, _| name == "context");
+            }
+            let batch = Rc::new(Batch { name, body });
+            let items = list.into_iter();
+            (
+                items.map(|item| (item, Some(batch.clone()))).collect(),
+                true,
+            )
         }
         other => {
             body.extend(other.map(|other| (name.to_owned(), other)));
-            (vec![body.into()], false)
+            (vec![(body.into(), None)], false)
         }
     }
 }
 
-/// A call with the context of its batch, where it does not say otherwise.
-fn under(mut call: Map<String, Value>, batch: &Map<String, Value>) -> Value {
-    if let Some(Value::Object(all)) = batch.get("context") {
-        let own = call.entry("context").or_insert_with(|| Map::new().into());
-        if let Value::Object(own) = own {
-            for (name, value) in all {
-                own.entry(name).or_insert_with(|| value.clone());
+impl Batch {
+    /// A call with what its batch says of all, where it does not say otherwise.
+    fn with(&self, item: Value) -> Value {
+        match (item, self.name) {
+            (Value::Object(mut call), "batch") => {
+                if let Some(Value::Object(all)) = self.body.get("context") {
+                    let own = call.entry("context").or_insert(Value::Null);
+                    if own.is_null() {
+                        *own = Value::Object(Map::new());
+                    }
+                    if let Value::Object(own) = own {
+                        for (name, value) in all {
+                            own.entry(name).or_insert_with(|| value.clone());
+                        }
+                    }
+                }
+                call.into()
+            }
+            (item @ Value::Object(_), _) => self.of(vec![item]),
+            (other, _) => other,
+        }
+    }
+
+    fn of(&self, items: Vec<Value>) -> Value {
+        let mut body = self.body.clone();
+        body.insert(self.name.into(), items.into());
+        body.into()
+    }
+}
+
+/// Parts as they can be sent again: each batch with those of its calls, and none longer than `most` if that can be.
+pub fn again(parts: Vec<(Value, Option<Rc<Batch>>)>, most: usize) -> Vec<Value> {
+    let mut groups: Vec<(Option<Rc<Batch>>, Vec<Value>, usize)> = Vec::new();
+    for (item, batch) in parts {
+        let length = item.to_string().len() + 1;
+        let is_same = |known: &Option<Rc<Batch>>| match (known, &batch) {
+            (Some(known), Some(batch)) => Rc::ptr_eq(known, batch),
+            (None, None) => true,
+            _ => false,
+        };
+        match groups.last_mut() {
+            Some((known, items, size)) if is_same(known) && *size + length <= most => {
+                items.push(item);
+                *size += length;
+            }
+            _ => {
+                let common = batch
+                    .as_ref()
+                    .map_or(2, |batch| batch.of(Vec::new()).to_string().len());
+                groups.push((batch, vec![item], common + length));
             }
         }
     }
-    call.into()
+    let groups = groups.into_iter();
+    groups
+        .map(|(batch, items, _)| match batch {
+            Some(batch) => batch.of(items),
+            None => items.into(),
+        })
+        .collect()
 }

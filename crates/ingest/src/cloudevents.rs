@@ -55,6 +55,14 @@ pub fn attributes(
         Some("1.0") => {
             let data = match body.get("data") {
                 Some(Value::Object(data)) => data.clone(),
+                Some(Value::String(text)) => match serde_json::from_str(text) {
+                    Ok(Value::Object(data)) => data,
+                    _ => {
+                        return Err(unsupported(
+                            "the `data` of a CloudEvent must be a JSON object",
+                        ));
+                    }
+                },
                 None | Some(Value::Null) if !body.contains_key("data_base64") => Map::new(),
                 _ => {
                     return Err(unsupported(
@@ -74,16 +82,29 @@ pub fn attributes(
     }
 }
 
-/// The name of an event in a type such as `com.example.shop.order_completed` or `Order Completed`.
+/// The name of an event in a type such as `com.example.shop.order_completed`, `com.example.order.completed.v1` or
+/// `Order Completed`: the longest end of it that is one.
 fn event_of(kind: &str) -> &str {
-    if winback_contract::spec::lookup(kind).is_some() {
-        return kind;
+    let is_version = |part: &str| {
+        let digits = part.strip_prefix(['v', 'V']).unwrap_or(part);
+        !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let mut whole = kind;
+    while let Some((before, last)) = whole.rsplit_once(['.', '/', ':']) {
+        if !is_version(last) {
+            break;
+        }
+        whole = before;
     }
-    let last = kind.rsplit(['.', '/']).next().unwrap_or(kind);
-    if winback_contract::spec::lookup(last).is_some() {
-        last
-    } else {
-        kind
+    let mut rest = whole;
+    loop {
+        if winback_contract::spec::lookup(rest).is_some() {
+            return rest;
+        }
+        match rest.split_once(['.', '/', ':']) {
+            Some((_, behind)) => rest = behind,
+            None => return kind,
+        }
     }
 }
 
@@ -102,6 +123,10 @@ pub fn envelope(
         body.get("type").and_then(Value::as_str),
         Some("track" | "identify" | "page" | "screen" | "alias" | "group")
     );
+    if body.get("batch").is_some_and(Value::is_array) {
+        let detail = "a batch inside of a CloudEvent is not taken: send the batch itself, or a CloudEvent for each call";
+        return Err(Refusal::new(FailedReason::UnsupportedCloudevent, detail));
+    }
     let mut envelope = if is_segment {
         segment(body, customs, notes)?
     } else {
@@ -119,8 +144,10 @@ pub fn envelope(
         };
         Envelope {
             event: event_of(&kind).to_owned(),
-            user_id: fields.text("userId"),
-            anonymous_id: fields.text("anonymousId"),
+            user_id: fields.text("userId").or_else(|| fields.text("user_id")),
+            anonymous_id: fields
+                .text("anonymousId")
+                .or_else(|| fields.text("anonymous_id")),
             properties: body,
             ..Envelope::default()
         }

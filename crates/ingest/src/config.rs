@@ -70,7 +70,7 @@ pub fn shape(format: Format, rows: Format, map: Option<&Path>) -> Result<Shape, 
             let text = std::fs::read_to_string(path)
                 .map_err(|error| format!("{}: {error}", path.display()))?;
             let mapping = Mapping::read(&path.display().to_string(), &text);
-            Some(Arc::new(mapping.map_err(|report| report.to_string())?))
+            Some(Arc::new(mapping.map_err(|report| report.to_string())?.0))
         }
         (None, true) => {
             return Err("`format: map` needs `map`, the file that says what records mean".into());
@@ -86,8 +86,11 @@ pub fn shape(format: Format, rows: Format, map: Option<&Path>) -> Result<Shape, 
     if rows != Format::Segment && format != Format::Debezium {
         return Err("`rows` belongs to `format: debezium`".into());
     }
-    if rows == Format::Debezium {
-        return Err("`rows` says what is inside of a change: it can't be debezium".into());
+    if [Format::Debezium, Format::Cloudevents].contains(&rows) {
+        return Err(format!(
+            "`rows` says what is inside of a change: it can't be {}",
+            rows.word()
+        ));
     }
     Ok(Shape {
         format,
@@ -110,6 +113,8 @@ pub struct Config {
     pub max_bytes: usize,
     /// Records taken at once.
     pub batch: usize,
+    /// Words of the shop's own that name nobody, beside those that every shop knows.
+    pub nobody: Vec<String>,
     /// A price that changed by less is no news to customers, in hundredths of a percent.
     pub price_change: u32,
 }

@@ -2,6 +2,7 @@
 //! the config only says what holds before the first publication.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use winback_campaign::Policy;
@@ -21,6 +22,8 @@ pub struct Customs {
     pub decimal: Option<Decimal>,
     /// Whose national telephone numbers are read; without it none are.
     pub country: Option<Country>,
+    /// Words of the shop's own that name nobody, in small letters (`ingest.nobody`).
+    pub nobody: Arc<[String]>,
     /// Topics that a consent may name; none where nothing is published.
     pub topics: Option<BTreeSet<String>>,
 }
@@ -33,7 +36,17 @@ impl Customs {
             zone: TimeZone::UTC,
             decimal: None,
             country: None,
+            nobody: Arc::default(),
             topics: None,
+        }
+    }
+
+    /// With words that name nobody.
+    #[must_use]
+    pub fn without(self, nobody: &Arc<[String]>) -> Self {
+        Self {
+            nobody: nobody.clone(),
+            ..self
         }
     }
 
@@ -44,6 +57,7 @@ impl Customs {
             zone: policy.zone.clone(),
             decimal: Decimal::of(&policy.locale),
             country: policy.country.as_deref().and_then(Country::parse),
+            nobody: Arc::default(),
             topics: Some(policy.topics.keys().cloned().collect()),
         }
     }

@@ -54,7 +54,12 @@ pub fn decode(
         body,
         addresses,
         faults,
+        refusal,
+        ..
     } = call;
+    if let Some(refusal) = refusal {
+        return Err(refusal);
+    }
     for field in faults {
         notes.add(field, Why::Unreadable);
     }
@@ -169,16 +174,16 @@ fn elsewhere(body: &Map<String, Value>) -> &'static str {
     } else if has(&["line_items", "financial_status"])
         || has(&["line_items", "admin_graphql_api_id"])
     {
-        "this is an order or a checkout of Shopify: set `format: shopify` for its source, see docs/events.md"
+        "this is an order or a checkout of Shopify: set `format: shopify` for its source, see docs/storefront/from-your-shop.md"
     } else if has(&["line_items", "billing"]) {
-        "this is an order of WooCommerce: set `format: woocommerce` for its source, see docs/events.md"
+        "this is an order of WooCommerce: set `format: woocommerce` for its source, see docs/storefront/from-your-shop.md"
     } else if has(&["event_name", "event_params"]) {
-        "this is a row of GA4's export: set `format: ga4` for its source, see docs/events.md"
+        "this is a row of GA4's export: set `format: ga4` for its source, see docs/storefront/from-your-shop.md"
     } else if has(&["client_id", "events"]) {
-        "this is a payload of GA4's Measurement Protocol: set `format: ga4` for its source, see docs/events.md"
+        "this is a payload of GA4's Measurement Protocol: set `format: ga4` for its source, see docs/storefront/from-your-shop.md"
     } else if has(&["after", "op"]) || has(&["payload", "schema"]) || has(&["__op"]) {
-        "this is a change of a table told by Debezium: set `format: debezium` for its source, see docs/events.md"
+        "this is a change of a table told by Debezium: set `format: debezium` for its source, see docs/storefront/from-your-shop.md"
     } else {
-        "a track call must have `event`; a record of another shape needs `format: map` for its source, see docs/events.md"
+        "a track call must have `event`; a record of another shape needs `format: map` for its source, see docs/storefront/from-your-shop.md"
     }
 }

@@ -55,7 +55,7 @@ pub(crate) fn traits(envelope: &Envelope, notes: &Notes, customs: &Customs) -> O
     // A name that programs write for nobody greets nobody.
     let name = |one: &str, other: &str| {
         let name = either(one, other).map(|name| unescaped(&name));
-        name.filter(|name| !is_nobody(name))
+        name.filter(|name| !is_nobody(name, &customs.nobody))
     };
     let traits = Traits {
         first_name: name("firstName", "first_name"),

@@ -8,7 +8,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
 use winback_bus::{Error, Ledger, Log, Member, Outgoing, Record, Stamp, dead_letter};
 use winback_contract::{
     Body, Currency, Failed, FailedReason, FailedStage, Partition, PartitionCount, Timestamp, Topic,
@@ -17,6 +16,7 @@ use winback_contract::{
 use winback_service::outage::Outage;
 use winback_service::{Health, Shutdown, clock};
 
+use crate::calls::again;
 use crate::catalogue::Catalogue;
 use crate::config::{Arrival, Config, SourceConfig};
 use crate::coupons;
@@ -56,6 +56,7 @@ pub struct Service {
     ledger: Ledger,
     published: Published,
     customs: Customs,
+    nobody: Arc<[String]>,
     shape: Shape,
     /// When a field that could not be read was last told of, by event, field and reason.
     sampled: HashMap<(&'static str, &'static str, &'static str), Timestamp>,
@@ -67,6 +68,12 @@ impl std::fmt::Debug for Service {
     }
 }
 
+/// Words that name nobody, as they are compared.
+pub fn nobody(words: &[String]) -> Arc<[String]> {
+    let words = words.iter();
+    words.map(|word| word.trim().to_lowercase()).collect()
+}
+
 /// The consumer group of a source.
 pub fn group(prefix: &str, source: &str) -> String {
     format!("{prefix}ingest.{source}")
@@ -74,7 +81,7 @@ pub fn group(prefix: &str, source: &str) -> String {
 
 mod reading;
 
-use reading::Refused;
+use reading::{CALLS, Refused};
 
 impl Service {
     /// Joins the source's group.
@@ -109,6 +116,7 @@ impl Service {
                 "there is no catalogue: `winback topics apply` makes it"
             );
         }
+        let nobody = nobody(&config.nobody);
         Ok(Self {
             published: Published::start(
                 log.as_ref(),
@@ -116,7 +124,8 @@ impl Service {
                 &group(groups, &source.name),
             )
             .await?,
-            customs: Customs::new(shop.currency),
+            customs: Customs::new(shop.currency).without(&nobody),
+            nobody,
             shape: source.shape().map_err(Error::Fatal)?,
             sampled: HashMap::new(),
             catalogue_topic: Arc::from(catalogue_topic),
@@ -144,7 +153,7 @@ impl Service {
     pub async fn step(&mut self, wait: Duration) -> Result<usize, Error> {
         self.send().await?;
         if let Some(customs) = self.published.follow().await? {
-            self.customs = customs;
+            self.customs = customs.without(&self.nobody);
         }
         if !self.published.has_caught_up() {
             // How the shop writes its numbers is known before the first of them. The group is served meanwhile.
@@ -219,14 +228,23 @@ impl Service {
                         });
                     }
                 }
-                if let Some(Refused { refusal, parts }) = refused {
-                    self.refuse(record, &refusal, &parts)?;
+                if let Some(refused) = refused {
+                    self.refuse(record, refused)?;
                 }
             }
             Err(refusal) => {
                 let counted = [self.source.name.as_str(), refusal.reason.as_str()];
                 self.metrics.invalid.with_label_values(&counted).inc();
-                self.refuse(record, &refusal, &[])?;
+                // A link that was not written may be told as written.
+                self.links.forget();
+                self.refuse(
+                    record,
+                    Refused {
+                        refusal,
+                        parts: Vec::new(),
+                        calls: None,
+                    },
+                )?;
             }
         }
         Ok(())
@@ -251,24 +269,44 @@ impl Service {
         }
     }
 
-    /// A dead letter: of the whole record, or of those parts of it alone.
-    fn refuse(&mut self, record: &Record, refusal: &Refusal, parts: &[Value]) -> Result<(), Error> {
-        let (reason, mut detail) = (refusal.reason, refusal.detail.clone());
-        let failed = if parts.is_empty() {
-            dead_letter(record, FailedStage::Ingest, reason, detail)
-        } else {
-            if let more @ 1.. = parts.len() - 1 {
-                detail = format!("{detail}; and {more} more");
-            }
-            let alone = Record {
-                value: Some(Value::from(parts).to_string().into_bytes()),
+    /// Dead letters: one of the whole record, or of those parts of it alone, as many as fit into each.
+    fn refuse(&mut self, record: &Record, refused: Refused) -> Result<(), Error> {
+        let Refused {
+            refusal,
+            parts,
+            calls,
+        } = refused;
+        let reason = refusal.reason;
+        let mut detail = refusal.detail;
+        if let more @ 1.. = parts.len().saturating_sub(1) {
+            detail = format!("{detail}; and {more} more");
+        }
+        let mut letters = Vec::new();
+        for value in again(parts, KEPT_BYTES) {
+            letters.push(Record {
+                value: Some(value.to_string().into_bytes()),
                 ..record.clone()
-            };
-            dead_letter(&alone, FailedStage::Ingest, reason, detail)
-        };
-        debug_assert!(failed.payload.0.len() <= KEPT_BYTES);
-        self.put_failed(record, &failed)
-            .map_err(|error| Error::Fatal(format!("a failure can't be written: {error}")))
+            });
+        }
+        if letters.is_empty() {
+            let mut whole = record.clone();
+            whole
+                .headers
+                .retain(|(name, _)| !name.eq_ignore_ascii_case(CALLS));
+            if let Some(calls) = calls {
+                let calls: Vec<String> = calls.iter().map(ToString::to_string).collect();
+                let calls = calls.join(",").into_bytes();
+                whole.headers.push((CALLS.to_owned(), calls));
+            }
+            letters.push(whole);
+        }
+        for letter in letters {
+            let failed = dead_letter(&letter, FailedStage::Ingest, reason, detail.clone());
+            debug_assert!(failed.payload.0.len() <= KEPT_BYTES);
+            self.put_failed(record, &failed)
+                .map_err(|error| Error::Fatal(format!("a failure can't be written: {error}")))?;
+        }
+        Ok(())
     }
 
     /// A dead letter, under the key of its record.

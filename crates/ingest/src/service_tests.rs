@@ -45,6 +45,7 @@ impl Stage {
             sources: Vec::new(),
             max_bytes: 100_000,
             batch: 100,
+            nobody: vec!["Web-Shop".into()],
             price_change: 0,
         };
         let shop = Shop {
@@ -113,9 +114,13 @@ async fn a_call_that_is_refused_costs_itself_alone() {
     let nobody =
         json!({ "type": "track", "event": "Product Viewed", "properties": { "product_id": "p" } });
     let list = json!([view("u1"), nobody, view("u2"), 7]);
-    for payload in [
-        json!({ "batch": list, "sentAt": "2026-03-01T10:00:00Z" }),
-        list,
+    let context = json!({ "locale": "de-DE" });
+    for (payload, back) in [
+        (
+            json!({ "batch": list, "sentAt": "2026-03-01T10:00:00Z", "context": context }),
+            json!({ "batch": [nobody, 7], "context": context }),
+        ),
+        (list.clone(), json!([nobody, 7])),
     ] {
         let mut stage = Stage::new(Format::Segment).await;
         stage.put(Some(&payload)).await;
@@ -136,7 +141,7 @@ async fn a_call_that_is_refused_costs_itself_alone() {
             failed[0].detail
         );
         let kept: Value = serde_json::from_slice(&failed[0].payload.0).unwrap();
-        assert_eq!(kept, json!([nobody, 7]));
+        assert_eq!(kept, back);
         // Put back as it is, it fails again and does nothing else.
         let back = put_back(&failed[0]);
         stage.log.produce(vec![back]).await.unwrap();
@@ -204,4 +209,82 @@ async fn lists_are_bounded_and_silence_is_counted() {
             .text()
             .contains("winback_records_without_event_total{source=\"shop\"} 2")
     );
+}
+
+/// INV-12: what all calls of a batch have in common is not copied without a bound.
+#[tokio::test]
+async fn a_small_record_does_not_become_a_large_one() {
+    let common = "a".repeat(40_000);
+    for (format, payload) in [
+        (
+            Format::Segment,
+            json!({ "context": { "x": common }, "batch": vec![json!({}); 900] }),
+        ),
+        (
+            Format::Segment,
+            json!({ "context": { "x": common }, "batch": vec![json!(0); 20_000] }),
+        ),
+        (
+            Format::Ga4,
+            json!({ "client_id": "1.2", "x": common, "events": vec![json!({}); 900] }),
+        ),
+    ] {
+        let mut stage = Stage::new(format).await;
+        stage.put(Some(&payload)).await;
+        let failed = stage.dump::<Failed>(Topic::Failed);
+        assert_eq!(failed.len(), 1);
+        assert_eq!(failed[0].reason, FailedReason::TooLarge);
+    }
+}
+
+/// What is refused of a batch goes back in records that fit, with what the batch has in common once in each.
+#[tokio::test]
+async fn dead_letters_of_a_batch_fit() {
+    let common = "c".repeat(2_000);
+    let nobody: Vec<Value> = (0..270)
+        .map(|number| json!({ "type": "track", "event": "X", "properties": { "number": number, "text": "t".repeat(200) } }))
+        .collect();
+    let batch = json!({ "batch": nobody, "context": { "app": common } });
+    let mut stage = Stage::new(Format::Segment).await;
+    stage.put(Some(&batch)).await;
+    let failed = stage.dump::<Failed>(Topic::Failed);
+    assert!(failed.len() > 1, "{}", failed.len());
+    let mut calls = 0;
+    for letter in failed {
+        assert!(letter.bytes <= 64 << 10, "{}", letter.bytes);
+        let value: Value = serde_json::from_slice(&letter.payload.0).unwrap();
+        assert_eq!(value["context"]["app"], json!(common));
+        calls += value["batch"].as_array().unwrap().len();
+    }
+    assert_eq!(calls, 270);
+}
+
+/// A record whose one call is refused comes back for that call: the others were applied.
+#[tokio::test]
+async fn what_was_applied_of_a_record_is_not_applied_again() {
+    const MAP: &str = "apiVersion: winback/v1
+kind: Map
+events:
+  - name: Product Added
+    each: record.lines
+    identities: { user: item.who }
+    fields: { product_id: item.art }
+";
+    let mut stage = Stage::new(Format::Segment).await;
+    let (mapping, _) = crate::formats::mapping::Mapping::read("shop.map.yaml", MAP).unwrap();
+    stage.service.shape = Shape {
+        format: Format::Map,
+        rows: Format::Segment,
+        mapping: Some(Arc::new(mapping)),
+    };
+    let lines =
+        json!([{ "who": "u1", "art": "p1" }, { "art": "p2" }, { "who": "u3", "art": "p3" }]);
+    stage.put(Some(&json!({ "lines": lines }))).await;
+    assert_eq!(stage.events().len(), 2);
+    let failed = stage.dump::<Failed>(Topic::Failed);
+    assert_eq!(failed.len(), 1);
+    stage.log.produce(vec![put_back(&failed[0])]).await.unwrap();
+    stage.settle().await;
+    assert_eq!(stage.events().len(), 2, "the others were applied before");
+    assert_eq!(stage.dump::<Failed>(Topic::Failed).len(), 2);
 }

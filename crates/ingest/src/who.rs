@@ -41,7 +41,7 @@ pub(crate) fn identities(
     };
     let normal = |kind, name: &str, raw: Option<String>| {
         let raw = raw?;
-        if is_nobody(&raw) {
+        if is_nobody(&raw, &fields.customs.nobody) {
             fields.notes.add(name, Why::Nobody);
             return None;
         }

@@ -124,6 +124,13 @@ pub fn apply(customer: &mut Customer, record: &EventRecord, world: &World<'_>) -
     out
 }
 
+/// Whether the customer was there: not where a system tells it, by the contract's list or by the Policy's.
+fn is_visit(event: &Event, world: &World<'_>) -> bool {
+    let policy = world.active.map(|bundle| &bundle.policy);
+    let is_told = policy.is_some_and(|policy| policy.back_office.contains(&event.name));
+    !event.passive && !is_told && spec::is_activity(&event.name)
+}
+
 /// So long a storefront's repeats are known.
 const REPEATS: Span = Span::from_hours(24);
 
@@ -240,7 +247,7 @@ fn storefront(
     let mut begins = false;
     if own {
         identity::identify(customer, event, record.at, world);
-        if happening.fresh && !event.passive && spec::is_activity(&event.name) {
+        if happening.fresh && is_visit(event, world) {
             begins = session::session(customer, &happening);
             identity::activity(customer, record.arrival, world, out);
         }

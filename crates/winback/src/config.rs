@@ -84,6 +84,7 @@ pub(crate) struct Ingest {
     pub(crate) max_bytes: usize,
     pub(crate) batch: usize,
     pub(crate) price_change_percent: u32,
+    pub(crate) nobody: Vec<String>,
 }
 
 #[derive(Deserialize, Serialize, Debug, Clone)]

@@ -1,6 +1,6 @@
 //! The Policy: zones, hours, words and names are checked, shares and durations become numbers.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::civil::Time;
 use winback_contract::{Channel, Currency, Span, Timestamp, spec};
@@ -165,6 +165,7 @@ pub(super) fn compile(path: &str, file: PolicyFile, report: &mut Report) -> Opti
         topics,
         groups,
         reactions,
+        back_office: reader.names(&spec.back_office),
         quiet,
         caps,
         holdout,
@@ -184,6 +185,10 @@ pub(super) fn compile(path: &str, file: PolicyFile, report: &mut Report) -> Opti
 }
 
 impl Reader<'_> {
+    fn names(&mut self, events: &[Spanned<String>]) -> BTreeSet<String> {
+        events.iter().map(|event| self.event(event)).collect()
+    }
+
     fn country(&mut self, text: &Spanned<String>) -> Option<String> {
         let code = text.value.to_ascii_uppercase();
         if COUNTRIES.split(' ').any(|known| known == code) {

@@ -53,6 +53,10 @@ pub struct Spec {
     /// Default of `unless`.
     #[schemars(with = "Option<OneOrMany>")]
     pub reactions: Option<Spanned<OneOrMany>>,
+    /// Events that the shop's own systems tell: the customer was not there.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub back_office: Vec<Spanned<String>>,
     /// Times without messages.
     #[serde(default)]
     #[schemars(with = "Vec<Quiet>")]

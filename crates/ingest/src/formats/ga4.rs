@@ -23,12 +23,12 @@ pub(super) fn call(body: &Map<String, Value>) -> Result<Value, Refusal> {
     let mut properties = values(body.get("event_params"));
     let ecommerce = body.get("ecommerce").and_then(Value::as_object);
     for (name, value) in ecommerce.into_iter().flatten() {
-        let named = if name == "purchase_revenue" {
-            "value"
-        } else {
-            name
+        let named = match name.as_str() {
+            "purchase_revenue" => "value",
+            "refund_value" => "total",
+            name => name,
         };
-        if !value.is_null() && value.as_str() != Some("(not set)") {
+        if is_set(value) {
             properties
                 .entry(named.to_owned())
                 .or_insert_with(|| value.clone());
@@ -69,12 +69,21 @@ fn measured(body: &Map<String, Value>, event: &Value) -> Value {
     })
 }
 
+/// The export writes a word where nothing is.
+fn is_set(value: &Value) -> bool {
+    !value.is_null() && value.as_str() != Some("(not set)")
+}
+
 /// Microseconds as milliseconds; anything else as it is.
 fn millis(micros: &Value) -> Value {
-    let number = micros
-        .as_i64()
-        .or_else(|| micros.as_str()?.trim().parse().ok());
-    number.map_or_else(|| micros.clone(), |micros: i64| json!(micros / 1_000))
+    let number = micros.as_f64();
+    let number = number.or_else(|| micros.as_str()?.trim().parse().ok());
+    let millis = number.filter(|micros: &f64| micros.is_finite() && micros.abs() < 9e18);
+    // A double has 53 bits: enough for microseconds until the year 2255.
+    millis.map_or_else(
+        || micros.clone(),
+        |micros| json!((micros / 1_000.0).floor() as i64),
+    )
 }
 
 /// A list of `{key, value: {string_value, …}}`, or a map, as a map.
@@ -91,7 +100,8 @@ fn values(list: Option<&Value>) -> Map<String, Value> {
             .iter()
             .filter_map(|pair| {
                 let key = pair.get("key")?.as_str()?;
-                Some((key.to_owned(), value(pair.get("value")?)))
+                let value = Some(value(pair.get("value")?)).filter(is_set)?;
+                Some((key.to_owned(), value))
             })
             .collect(),
         Some(Value::Object(map)) => map
@@ -109,9 +119,7 @@ fn items(list: Option<&Value>) -> Value {
     };
     let item = |item: &Value| match item {
         Value::Object(item) => {
-            let set = item
-                .iter()
-                .filter(|(_, value)| value.as_str() != Some("(not set)"));
+            let set = item.iter().filter(|(_, value)| is_set(value));
             set.map(|(name, value)| (name.clone(), value.clone()))
                 .collect()
         }

@@ -1,7 +1,7 @@
 //! Any JSON to calls, by a file: for each event when there is one, its name, whom it is about and its fields, in CEL.
 //!
-//! What is absent in a record is absent in its event; what can't be computed is noted and left out. Expressions see the
-//! record, its headers and its key, and nothing else: no clock, no chance. Absent: how values look (see [`crate::values`]).
+//! What is absent in a record is absent in its event; a field that can't be computed is noted and left out; a rule that can't
+//! be judged refuses the record. Expressions see the record, its headers and its key, and nothing else: no clock, no chance. Absent: how values look (see [`crate::values`]).
 
 mod compile;
 
@@ -11,14 +11,16 @@ use cel::objects::Key;
 use cel::{Context, ExecutionError, Program, Value};
 use serde_json::{Map, Value as Json};
 use winback_campaign::Report;
+use winback_contract::FailedReason;
 
 use super::{Call, Envelope};
+use crate::calls::MOST;
+use crate::fields::Refusal;
+use crate::values::Read;
+use crate::values::flag::flag;
 
 /// The variables that an expression may read.
 pub const VARIABLES: &[&str] = &["record", "headers", "key", "item"];
-
-/// Most events that one `each` makes of a record.
-const MOST: usize = 1_000;
 
 /// A file that says what records mean.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ struct Rule {
     name: Expression,
     when: Option<Expression>,
     each: Option<Expression>,
+    /// Whether its message id is told by the element.
+    id_is_of_item: bool,
     /// Where a value goes in the call, and what it is.
     values: Vec<(Target, Expression)>,
 }
@@ -64,9 +68,11 @@ impl Target {
     }
 }
 
-/// A constant, or an expression.
+/// A constant, a place in the record, or what is computed.
 enum Expression {
     Constant(Json),
+    /// `record.customer.id` and the like: absent where it leads nowhere.
+    Path(Vec<String>),
     Judged(Program),
 }
 
@@ -76,27 +82,46 @@ impl std::fmt::Debug for Expression {
     }
 }
 
+/// What expressions see: as JSON, and as CEL has it.
+struct Seen<'s> {
+    roots: Vec<(&'static str, &'s Json)>,
+    context: Context<'s, 's>,
+}
+
 impl Expression {
-    /// Its value: `None` where it is absent, an error where it can't be told.
-    fn value(&self, context: &Context<'_, '_>) -> Result<Option<Json>, ExecutionError> {
-        let judged = match self {
-            Self::Constant(value) => return Ok(Some(value.clone())),
-            Self::Judged(program) => program.execute(context),
-        };
-        match judged {
-            Ok(value) => {
-                let json = value.json().map_err(|_| {
-                    ExecutionError::function_error("json", "this is no value of JSON")
-                })?;
-                Ok(Some(json).filter(|json| !json.is_null()))
+    /// Its value: `None` where it is absent or null, an error where it can't be computed.
+    fn value(&self, seen: &Seen<'_>) -> Result<Option<Json>, ExecutionError> {
+        let value = match self {
+            Self::Constant(value) => value.clone(),
+            Self::Path(path) => {
+                let (root, rest) = path
+                    .split_first()
+                    .map_or(("", &path[..]), |(root, rest)| (root.as_str(), rest));
+                let found = seen.roots.iter().find(|(name, _)| *name == root);
+                let found = found.map(|(_, value)| *value);
+                let found = rest.iter().fold(found, |at, name| at?.get(name.as_str()));
+                found.cloned().unwrap_or_default()
             }
-            Err(ExecutionError::NoSuchKey(_)) => Ok(None),
-            Err(error) => Err(error),
-        }
+            Self::Judged(program) => {
+                let value = program.execute(&seen.context)?;
+                let no_json =
+                    |_| ExecutionError::function_error("json", "this is no value of JSON");
+                value.json().map_err(no_json)?
+            }
+        };
+        Ok(Some(value).filter(|value| !value.is_null()))
     }
 
-    fn holds(&self, context: &Context<'_, '_>) -> bool {
-        matches!(self.value(context), Ok(Some(Json::Bool(true))))
+    /// Yes or no, also as databases and forms write it; absent is no.
+    fn holds(&self, seen: &Seen<'_>) -> Result<bool, String> {
+        match self.value(seen) {
+            Ok(None) | Err(ExecutionError::NoSuchKey(_)) => Ok(false),
+            Ok(Some(value)) => match flag(Some(&value)) {
+                Read::Is(answer) => Ok(answer),
+                Read::Absent | Read::Odd => Err("it is neither yes nor no".to_owned()),
+            },
+            Err(error) => Err(error.to_string()),
+        }
     }
 }
 
@@ -107,43 +132,58 @@ impl std::fmt::Display for Mapping {
 }
 
 impl Mapping {
-    /// Reads a file.
+    /// Reads a file; warnings come along.
     ///
     /// # Errors
     /// All that is wrong with it, each with its place.
-    pub fn read(file: &str, text: &str) -> Result<Self, Report> {
+    pub fn read(file: &str, text: &str) -> Result<(Self, Report), Report> {
         compile::read(file, text)
     }
 
     /// The calls that a record is: none where no `when` holds.
-    pub(super) fn calls(&self, around: &impl Envelope, record: &Map<String, Json>) -> Vec<Call> {
-        let mut context = Context::default();
+    pub(super) fn calls(&self, around: &impl Envelope, record: Map<String, Json>) -> Vec<Call> {
         let headers = around.headers().into_iter();
-        let headers: HashMap<Key, Value> = headers
-            .map(|(name, value)| (Key::from(name.to_lowercase()), Value::from(value)))
+        let headers: Map<String, Json> = headers
+            .map(|(name, value)| (name.to_lowercase(), value.into()))
             .collect();
-        context.add_variable_from_value("record", map(record));
-        context.add_variable_from_value("headers", Value::Map(headers.into()));
-        if let Some(key) = around.key() {
-            context.add_variable_from_value("key", key);
+        let (record, headers) = (Json::Object(record), Json::Object(headers));
+        let key = around.key().map(Json::from);
+        let mut roots = vec![("record", &record), ("headers", &headers)];
+        roots.extend(key.as_ref().map(|key| ("key", key)));
+        let mut context = Context::default();
+        for (name, value) in &roots {
+            context.add_variable_from_value(*name, of_json(value));
         }
+        let seen = Seen { roots, context };
         let mut calls = Vec::new();
         for rule in &self.events {
             let Some(each) = &rule.each else {
-                calls.extend(rule.call(&context));
+                calls.extend(rule.call(&seen, None));
                 continue;
             };
-            let items = match each {
-                Expression::Judged(program) => program.execute(&context),
-                Expression::Constant(_) => continue,
+            let items = match each.value(&seen) {
+                Ok(Some(Json::Array(items))) => items,
+                // What is not there has no elements.
+                Ok(None) | Err(ExecutionError::NoSuchKey(_)) => continue,
+                Ok(Some(_)) => {
+                    calls.push(rule.refused("each", "it is no list"));
+                    continue;
+                }
+                Err(error) => {
+                    calls.push(rule.refused("each", &error.to_string()));
+                    continue;
+                }
             };
-            let Ok(Value::List(items)) = items else {
-                continue;
-            };
-            for item in items.iter().take(MOST) {
-                let mut inner = context.new_inner_scope();
-                inner.add_variable_from_value("item", item.clone());
-                calls.extend(rule.call(&inner));
+            for (number, item) in items.iter().enumerate() {
+                let mut roots = seen.roots.clone();
+                roots.push(("item", item));
+                let mut context = seen.context.new_inner_scope();
+                context.add_variable_from_value("item", of_json(item));
+                calls.extend(rule.call(&Seen { roots, context }, Some(number)));
+                // One too many: the record is refused for it.
+                if calls.len() > MOST {
+                    return calls;
+                }
             }
         }
         calls
@@ -151,18 +191,23 @@ impl Mapping {
 }
 
 impl Rule {
-    fn call(&self, context: &Context<'_, '_>) -> Option<Call> {
-        if !self.when.as_ref().is_none_or(|when| when.holds(context)) {
-            return None;
+    /// The call of a record, or of one of its elements.
+    fn call(&self, seen: &Seen<'_>, number: Option<usize>) -> Option<Call> {
+        match self.when.as_ref().map(|when| when.holds(seen)) {
+            None | Some(Ok(true)) => {}
+            Some(Ok(false)) => return None,
+            Some(Err(problem)) => return Some(self.refused("when", &problem)),
         }
         let mut call = Call::default();
         call.body.insert("type".into(), "track".into());
-        let name = self.name.value(context).ok().flatten();
-        call.body
-            .extend(name.map(|name| ("event".to_owned(), name)));
+        match self.name.value(seen) {
+            Ok(Some(name)) => drop(call.body.insert("event".into(), name)),
+            Ok(None) => return Some(self.refused("name", "it is absent")),
+            Err(error) => return Some(self.refused("name", &error.to_string())),
+        }
         let (mut properties, mut traits) = (Map::new(), Map::new());
         for (target, expression) in &self.values {
-            match expression.value(context) {
+            match expression.value(seen) {
                 Ok(None) => {}
                 Ok(Some(value)) => {
                     let (map, name) = match target {
@@ -176,6 +221,13 @@ impl Rule {
                 Err(_) => call.faults.push(target.text()),
             }
         }
+        // An id of the record is not that of each of its elements.
+        if let (Some(number), false, Some(id)) =
+            (number, self.id_is_of_item, call.body.get_mut("messageId"))
+        {
+            let text = id.as_str().map_or_else(|| id.to_string(), str::to_owned);
+            *id = format!("{text}#{number}").into();
+        }
         for (name, map) in [("properties", properties), ("traits", traits)] {
             if !map.is_empty() {
                 call.body.insert(name.into(), map.into());
@@ -183,28 +235,38 @@ impl Rule {
         }
         Some(call)
     }
+
+    fn refused(&self, part: &str, problem: &str) -> Call {
+        let name = match &self.name {
+            Expression::Constant(Json::String(name)) => name.as_str(),
+            _ => "an event",
+        };
+        let detail = format!("map: `{part}` of {name} can't be computed: {problem}");
+        Call {
+            refusal: Some(Refusal::new(FailedReason::WrongType, detail)),
+            ..Call::default()
+        }
+    }
 }
 
-/// A map without what is null: a field that is null is absent.
-fn map(map: &Map<String, Json>) -> Value {
-    let set = map.iter().filter(|(_, value)| !value.is_null());
-    let map: HashMap<Key, Value> = set
-        .map(|(name, value)| (Key::from(name.clone()), of_json(value)))
-        .collect();
-    Value::Map(map.into())
-}
-
-/// Whole numbers are of one kind, so that they can be compared and added.
+/// Whole numbers are of one kind, so that they can be compared and added; those that are too large for it keep their digits.
 fn of_json(value: &Json) -> Value {
     match value {
         Json::Null => Value::Null,
         Json::Bool(flag) => Value::Bool(*flag),
-        Json::Number(number) => match number.as_i64() {
-            Some(whole) => Value::Int(whole),
-            None => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
+        Json::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(whole), _) => Value::Int(whole),
+            (None, Some(large)) => Value::UInt(large),
+            (None, None) => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
         },
         Json::String(text) => Value::from(text.as_str()),
         Json::Array(list) => Value::from(list.iter().map(of_json).collect::<Vec<_>>()),
-        Json::Object(object) => map(object),
+        Json::Object(object) => {
+            let fields = object.iter();
+            let map: HashMap<Key, Value> = fields
+                .map(|(name, value)| (Key::from(name.clone()), of_json(value)))
+                .collect();
+            Value::Map(map.into())
+        }
     }
 }

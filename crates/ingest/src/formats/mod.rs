@@ -77,7 +77,7 @@ impl Format {
     }
 
     /// The header with an id that a delivery keeps when it is repeated. That of `WooCommerce` is of a second, not of a payload.
-    const fn delivery(self) -> Option<&'static str> {
+    pub(crate) const fn delivery(self) -> Option<&'static str> {
         match self {
             Self::Shopify => Some("x-shopify-webhook-id"),
             _ => None,
@@ -136,6 +136,10 @@ pub struct Call {
     pub addresses: Map<String, Value>,
     /// Names of what could not be computed.
     pub faults: Vec<String>,
+    /// Why it can't be taken, where its format knows.
+    pub refusal: Option<Refusal>,
+    /// The id that its record gives to all calls in it, and its place there.
+    pub(crate) shared_id: Option<(String, usize)>,
 }
 
 impl From<Map<String, Value>> for Call {
@@ -168,7 +172,7 @@ pub(crate) fn translate(
                     "its file is missing: name it in `map` of the source",
                 )
             })?;
-            return Ok(mapping.calls(around, &body));
+            return Ok(mapping.calls(around, body));
         }
         Format::Ga4 => ga4::call(&body)?,
         Format::Shopify => shopify::call(topic, &body)?,

@@ -1,6 +1,8 @@
 //! A record to events: its calls one by one, each with a position and an id of its own (INV-3), and what of it is refused
 //! (INV-8). Nothing is written but by way of the ledger.
 
+use std::rc::Rc;
+
 use serde_json::Value;
 use winback_bus::{Outgoing, Record, dead_letter};
 use winback_contract::{
@@ -9,20 +11,41 @@ use winback_contract::{
 };
 
 use super::Service;
-use crate::calls::{Part, parts};
+use crate::calls::{Batch, Part, parts};
 use crate::coupons;
 use crate::decode::decode;
 use crate::fields::Refusal;
-use crate::formats::Call;
+use crate::formats::{Call, Format};
 use crate::normalise::{Normal, normalise};
 use crate::notes::{Note, Notes, Why};
 use crate::route::{Arrived, EVERYBODY, event_id, route};
 
-/// What of a record is refused: why first, and which parts, where it has more than one.
+/// Header of a dead letter: which calls of its payload were refused, where the others were applied.
+pub(super) const CALLS: &str = "winback-calls";
+
+/// What of a record is refused: why first, which parts, where it has more than one, and which calls, where the others of
+/// its one part were applied.
 #[derive(Debug)]
 pub(super) struct Refused {
     pub(super) refusal: Refusal,
-    pub(super) parts: Vec<Value>,
+    pub(super) parts: Vec<(Value, Option<Rc<Batch>>)>,
+    pub(super) calls: Option<Vec<usize>>,
+}
+
+fn numbers(text: &str) -> Vec<usize> {
+    let numbers = text.split(',');
+    numbers
+        .filter_map(|number| number.trim().parse().ok())
+        .collect()
+}
+
+/// The id that a record's headers give to all calls in it.
+fn shared_id(record: &Record, format: Format) -> Option<String> {
+    let header = match format {
+        Format::Segment | Format::Cloudevents => Some("ce_id"),
+        other => other.delivery(),
+    };
+    record.header(header?).map(str::to_owned)
 }
 
 /// Of fields that can't be read alike, one record in so long is kept.
@@ -34,7 +57,10 @@ fn nameless(event: &Event, at: Timestamp) -> String {
     let who = who.as_ref().map_or("", Identity::value);
     let goods = event.products.iter();
     let goods: Vec<String> = goods
-        .map(|line| format!("{}x{}", line.product_id, line.quantity))
+        .map(|line| {
+            let variant = line.variant.as_deref().unwrap_or_default();
+            format!("{}{variant}x{}", line.product_id, line.quantity)
+        })
         .collect();
     let goods = goods.join(",");
     let total = event
@@ -60,58 +86,72 @@ impl Service {
         let parts = parts(record, self.config.max_bytes, &self.shape)?;
         let count = parts.len();
         if parts.is_empty() {
-            self.metrics
-                .idle
-                .with_label_values(&[&self.source.name])
-                .inc();
+            self.says_nothing();
         }
+        let shared_id = shared_id(record, self.shape.format);
+        // What failed of a record whose other calls were applied comes back alone.
+        let again = record.header(CALLS).map(numbers);
         let mut events = Vec::new();
         let mut refused: Option<Refused> = None;
         let mut number = 0;
         for (place, part) in parts.into_iter().enumerate() {
-            let Part { alone, calls } = part;
+            let Part {
+                alone,
+                batch,
+                calls,
+            } = part;
             let bytes = alone.as_ref().map(|alone| alone.to_string().into_bytes());
             let payload = bytes.as_deref().or(record.value.as_deref());
             let payload = payload.unwrap_or_default();
             let mut problem = None;
-            match calls {
-                Ok(calls) => {
-                    if calls.is_empty() {
-                        self.metrics
-                            .idle
-                            .with_label_values(&[&self.source.name])
-                            .inc();
-                    }
-                    for (index, call) in calls.into_iter().enumerate() {
-                        let made = self.events_of_call(record, call, (payload, index, number));
-                        number += 1;
-                        match made {
-                            Ok(made) => events.extend(made),
-                            Err(refusal) => problem = problem.or(Some(refusal)),
-                        }
+            let mut failed = Vec::new();
+            let calls = calls.unwrap_or_else(|refusal| {
+                problem = Some(refusal);
+                Vec::new()
+            });
+            let of_part = calls.len();
+            if of_part == 0 && problem.is_none() {
+                self.says_nothing();
+            }
+            for (index, mut call) in calls.into_iter().enumerate() {
+                number += 1;
+                let is_wanted = again.as_ref().is_none_or(|again| again.contains(&index));
+                if alone.is_none() && !is_wanted {
+                    continue;
+                }
+                if alone.is_some() {
+                    call.shared_id = shared_id.clone().map(|id| (id, place));
+                }
+                match self.events_of_call(record, call, (payload, index, number - 1)) {
+                    Ok(made) => events.extend(made),
+                    Err(refusal) => {
+                        failed.push(index);
+                        problem = problem.or(Some(refusal));
                     }
                 }
-                Err(refusal) => problem = Some(refusal),
             }
             let Some(refusal) = problem else { continue };
             let counted = [self.source.name.as_str(), refusal.reason.as_str()];
             self.metrics.invalid.with_label_values(&counted).inc();
-            match &mut refused {
-                Some(refused) => refused.parts.extend(alone),
-                None => {
-                    refused = Some(Refused {
-                        refusal: if alone.is_some() {
-                            let Refusal { reason, detail } = refusal;
-                            Refusal::new(reason, format!("call {} of {count}: {detail}", place + 1))
-                        } else {
-                            refusal
-                        },
-                        parts: alone.into_iter().collect(),
-                    });
-                }
-            }
+            let is_alone = alone.is_some();
+            let refused = refused.get_or_insert_with(|| Refused {
+                refusal: if is_alone {
+                    let Refusal { reason, detail } = refusal;
+                    Refusal::new(reason, format!("call {} of {count}: {detail}", place + 1))
+                } else {
+                    refusal
+                },
+                parts: Vec::new(),
+                calls: (!is_alone && failed.len() < of_part).then_some(failed),
+            });
+            refused.parts.extend(alone.map(|alone| (alone, batch)));
         }
         Ok((events, refused))
+    }
+
+    fn says_nothing(&self) {
+        let source = [self.source.name.as_str()];
+        self.metrics.idle.with_label_values(&source).inc();
     }
 
     fn events_of_call(
@@ -121,8 +161,14 @@ impl Service {
         (payload, index, number): (&[u8], usize, usize),
     ) -> Result<Vec<EventRecord>, Refusal> {
         let notes = Notes::default();
+        let shared = call.shared_id.clone();
         let envelope = decode(record, call, self.shape.format, &self.customs, &notes)?;
         let message_id = envelope.message_id.clone();
+        // The id of a delivery is not that of each call in it.
+        let message_id = match (message_id, shared) {
+            (Some(id), Some((shared, place))) if id == shared => Some(format!("{id}#{place}")),
+            (id, _) => id,
+        };
         let arrival = record.arrived();
         // The future is no time of an event.
         let at = envelope.timestamp.map_or(arrival, |at| at.min(arrival));

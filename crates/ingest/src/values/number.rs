@@ -64,7 +64,38 @@ pub fn amount(value: Option<&Value>, decimal: Option<Decimal>, currency: Currenc
     {
         return Read::Odd;
     }
-    number(value, decimal)
+    match value {
+        Some(Value::String(text)) if !is_amount(text) => Read::Odd,
+        _ => number(value, decimal),
+    }
+}
+
+/// Words of currencies that are written against the number and are no codes.
+const WORDS: &[&str] = &[
+    "rs", "kr", "kč", "kc", "lei", "ft", "лв", "din", "dh", "dhs", "tl", "us", "au", "nz", "hk",
+    "ca", "r", "p", "р", "rp", "rm",
+];
+
+/// Whether what touches the digits may stand there. `E4g=` is a number in base64, as some connectors write decimals, and no
+/// amount of four.
+fn is_amount(text: &str) -> bool {
+    let is_digit = |c: char| c.is_ascii_digit();
+    let (Some(first), Some(last)) = (text.find(is_digit), text.rfind(is_digit)) else {
+        return true;
+    };
+    let before: String = text[..first]
+        .chars()
+        .rev()
+        .take_while(|c| c.is_alphabetic())
+        .collect();
+    let before: String = before.chars().rev().collect();
+    let behind = text[last + 1..].chars().take_while(|c| c.is_alphabetic());
+    let behind: String = behind.collect();
+    let is_word = |word: &str| {
+        word.is_empty() || currency(word).is_some() || WORDS.contains(&word.to_lowercase().as_str())
+    };
+    let is_scientific = scientific(text).is_some();
+    is_scientific || !text.contains('=') && is_word(&before) && is_word(&behind)
 }
 
 /// A whole number that is not negative, up to a million; `2.0` is one, `0.5` of something is one of it.
@@ -287,5 +318,30 @@ mod tests {
         assert_eq!(read(json!(0)), Some(0));
         assert_eq!(read(json!(-1)), None);
         assert_eq!(read(json!(1e9)), None);
+    }
+
+    /// What is no amount is none, however many digits are in it.
+    #[test]
+    fn what_touches_an_amount_is_a_currency() {
+        let eur = Currency::parse("EUR").unwrap();
+        for (text, expected) in [
+            ("E4g=", None),
+            ("C7g=", None),
+            ("9g==", None),
+            ("AB12", None),
+            ("12AB", None),
+            ("x12", None),
+            ("12", Some(12.0)),
+            ("EUR12", Some(12.0)),
+            ("12EUR", Some(12.0)),
+            ("€12", Some(12.0)),
+            ("12,50€", Some(12.5)),
+            ("12 total", Some(12.0)),
+            ("1e3", Some(1_000.0)),
+            ("kr12", Some(12.0)),
+        ] {
+            let read = amount(Some(&json!(text)), None, eur).value();
+            assert_eq!(read, expected, "{text}");
+        }
     }
 }

@@ -37,10 +37,12 @@ pub const NOBODY: &[&str] = &[
     "''",
 ];
 
-/// Whether a text names nobody: a word of the list, or nothing but zeros and signs.
-pub fn is_nobody(text: &str) -> bool {
+/// Whether a text names nobody: a word of the list or of the shop's own, or nothing but zeros and signs.
+pub fn is_nobody(text: &str, own: &[String]) -> bool {
     let word = text.trim().to_lowercase();
-    NOBODY.contains(&word.as_str()) || word.chars().all(|c| c == '0' || !c.is_alphanumeric())
+    NOBODY.contains(&word.as_str())
+        || own.contains(&word)
+        || word.chars().all(|c| c == '0' || !c.is_alphanumeric())
 }
 
 /// A word without what programs write differently: case, blanks and signs.
@@ -91,6 +93,7 @@ mod tests {
 
     #[test]
     fn nobody_has_many_names() {
+        let own = ["web-shop".to_owned()];
         for text in [
             "undefined",
             "NULL",
@@ -100,11 +103,12 @@ mod tests {
             "  ",
             "Guest",
             "---",
+            "Web-Shop ",
         ] {
-            assert!(is_nobody(text), "{text}");
+            assert!(is_nobody(text, &own), "{text}");
         }
         for text in ["u1", "10", "guest@example.com", "00a", "Ann", "guest-42"] {
-            assert!(!is_nobody(text), "{text}");
+            assert!(!is_nobody(text, &own), "{text}");
         }
     }
 

@@ -265,12 +265,13 @@ fn read(file: &Path, reader: &Reader) -> Result<Vec<Line>, Error> {
         let calls = reader
             .calls(&text)
             .map_err(|refusal| wrong(refusal.detail))?;
-        let (mut first, mut key, mut is_timeless) = (None, None, false);
+        let (mut newest_of, mut key, mut is_timeless) = (None, None, false);
         for call in calls {
             match call {
                 Ok((_, envelope)) => {
                     is_timeless |= envelope.timestamp.is_none();
-                    first = first.into_iter().chain(envelope.timestamp).min();
+                    // A batch arrives with the newest of it.
+                    newest_of = newest_of.into_iter().chain(envelope.timestamp).max();
                     key = key.or(envelope.user_id).or(envelope.anonymous_id);
                 }
                 // What comes first has no time of another to stand at.
@@ -278,15 +279,15 @@ fn read(file: &Path, reader: &Reader) -> Result<Vec<Line>, Error> {
                     output::note(&format!("line {number}: {}", refusal.detail));
                 }
                 // The run itself says it, among all that it could not use.
-                Err(_) => first = first.or(Some(newest)),
+                Err(_) => newest_of = newest_of.or(Some(newest)),
             }
         }
-        if first.is_none() && is_timeless {
+        if newest_of.is_none() && is_timeless {
             return Err(wrong(
                 "no `timestamp` that can be read: a backtest needs the time of every event".into(),
             ));
         }
-        let Some(at) = first else { continue };
+        let Some(at) = newest_of else { continue };
         if at + DISORDER < newest {
             return Err(wrong(format!(
                 "{at} comes more than 72 hours after {newest}: sort the file by time"

@@ -65,8 +65,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
         return Err(Error::Usage("which folder?".into()));
     };
     if folder.is_file() {
-        let mapping = super::map::mapping(folder)?;
-        output::print(&format!("{}: {mapping}", folder.display()));
+        let (mapping, warnings) = super::map::mapping(folder)?;
+        match arguments.output {
+            Format::Json => output::print(&serde_json::to_string_pretty(&warnings)?),
+            Format::Github => output::print(&annotations(&warnings, Path::new(""))),
+            Format::Text => {
+                for warning in &warnings.findings {
+                    output::print(&warning.to_string());
+                }
+                output::print(&format!("{}: {mapping}", folder.display()));
+            }
+        }
         return Ok(());
     }
     let (files, compiled) = folder::compile(folder)?;

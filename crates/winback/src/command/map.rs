@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::Value;
+use winback_campaign::Report;
 use winback_ingest::decode::Envelope;
 use winback_ingest::formats::mapping::Mapping;
 use winback_ingest::formats::{Call, Format, Shape};
@@ -32,7 +33,7 @@ pub(crate) struct Arguments {
 }
 
 /// A mapping that must be good; else its findings are the error.
-pub(crate) fn mapping(file: &Path) -> Result<Mapping, Error> {
+pub(crate) fn mapping(file: &Path) -> Result<(Mapping, Report), Error> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| Error::Usage(format!("{}: {error}", file.display())))?;
     Mapping::read(&file.display().to_string(), &text)
@@ -42,7 +43,11 @@ pub(crate) fn mapping(file: &Path) -> Result<Mapping, Error> {
 /// Runs it.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
     let config = Config::embedded()?;
-    let mapping = Arc::new(mapping(&arguments.file)?);
+    let (mapping, warnings) = mapping(&arguments.file)?;
+    for warning in &warnings.findings {
+        output::note(&warning.to_string());
+    }
+    let mapping = Arc::new(mapping);
     let (format, rows) = if arguments.debezium {
         (Format::Debezium, Format::Map)
     } else {

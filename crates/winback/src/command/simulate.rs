@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use winback_campaign::Policy;
 use winback_contract::{Span, Timestamp};
 use winback_ingest::customs::Customs;
-use winback_ingest::formats::Call;
 
 use super::shape::{self, Reader};
 use crate::config::Config;
@@ -44,6 +43,10 @@ struct Told {
     /// As it was written.
     name: String,
     body: Value,
+    /// What is told of the person before it.
+    beside: Option<Value>,
+    /// What could not be computed.
+    faults: Vec<String>,
 }
 
 /// The events. One whose time can't be read is of the moment of the one before it, as it would be for ingest.
@@ -90,7 +93,9 @@ fn read(arguments: &Arguments, policy: &Policy) -> Result<Vec<Told>, Error> {
                 at,
                 number,
                 name: kind.map_or(envelope.event, str::to_owned),
-                body: of_one_person(call),
+                beside: known_beside(&call.addresses),
+                faults: call.faults,
+                body: of_one_person(call.body),
             });
         }
     }
@@ -98,21 +103,27 @@ fn read(arguments: &Arguments, policy: &Policy) -> Result<Vec<Told>, Error> {
 }
 
 /// All lines are of the one person of the simulation.
-fn of_one_person(call: Call) -> Value {
-    let mut body = Value::Object(call.body);
+fn of_one_person(body: Map<String, Value>) -> Value {
+    let mut body = Value::Object(body);
     if body.get("specversion").is_some() {
-        if let Some(Value::Object(data)) = body.get_mut("data") {
-            data.insert("userId".into(), USER.into());
-        }
+        let data = body["data"].take();
+        let data = match data {
+            Value::String(text) => serde_json::from_str(&text).unwrap_or_default(),
+            other => other,
+        };
+        body["data"] = if data.is_object() { data } else { json!({}) };
+        body["data"]["userId"] = USER.into();
     } else {
         body["userId"] = USER.into();
     }
-    if let Some(Value::Object(properties)) = body.get_mut("properties") {
-        for (name, address) in call.addresses {
-            properties.entry(name).or_insert(address);
-        }
-    }
     body
+}
+
+/// What a map knows of the person beside an event: for ingest it is an identity, here it is the same person's.
+fn known_beside(addresses: &Map<String, Value>) -> Option<Value> {
+    (!addresses.is_empty()).then(|| {
+        json!({ "type": "identify", "userId": USER, "traits": addresses, "context": { "active": false } })
+    })
 }
 
 /// Runs it.
@@ -135,8 +146,15 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
     let last = events.last().map_or(first, |told| told.at);
     let mut case = Case::new(&files, &bundle, USER, first).await?;
     let mut lines: Vec<(Timestamp, u8, String)> = Vec::new();
+    // The line of each record that came.
+    let mut arrivals: Vec<usize> = Vec::new();
     for told in &events {
         case.until(told.at).await?;
+        if let Some(beside) = &told.beside {
+            case.raw(beside).await?;
+            arrivals.push(told.number);
+        }
+        arrivals.push(told.number);
         case.raw(&told.body).await?;
         lines.push((told.at, 0, format!("  {}", told.name)));
     }
@@ -166,14 +184,16 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
             output::print(&format!("{file}:{number}: {text}"));
         }
     }
+    for Told { number, faults, .. } in &events {
+        for field in faults {
+            output::print(&format!("{file}:{number}: left out: `{field}` unreadable"));
+        }
+    }
     let mut refused = 0;
     for one in case.unread() {
         refused += u32::from(!one.applied);
-        let line = one.place.and_then(|place| events.get(place));
-        let place = line.map_or_else(
-            || file.to_string(),
-            |told| format!("{file}:{}", told.number),
-        );
+        let line = one.place.and_then(|place| arrivals.get(place));
+        let place = line.map_or_else(|| file.to_string(), |number| format!("{file}:{number}"));
         output::print(&format!("{place}: {}", one.text));
     }
     if refused == 0 {

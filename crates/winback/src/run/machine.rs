@@ -304,6 +304,7 @@ pub(crate) async fn start_ingest(
         sources: Vec::new(),
         max_bytes: config.ingest.max_bytes,
         batch: config.ingest.batch,
+        nobody: config.ingest.nobody.clone(),
         price_change: config.ingest.price_change_percent.saturating_mul(100),
     };
     let place = (

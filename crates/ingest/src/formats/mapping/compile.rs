@@ -55,7 +55,7 @@ struct Reader<'f> {
 }
 
 /// See [`Mapping::read`].
-pub(super) fn read(file: &str, text: &str) -> Result<Mapping, Report> {
+pub(super) fn read(file: &str, text: &str) -> Result<(Mapping, Report), Report> {
     let mut reader = Reader {
         file,
         report: Report::default(),
@@ -74,8 +74,22 @@ pub(super) fn read(file: &str, text: &str) -> Result<Mapping, Report> {
     if reader.report.has_errors() {
         Err(reader.report)
     } else {
-        Ok(Mapping { events })
+        Ok((Mapping { events }, reader.report))
     }
+}
+
+/// The names of `record.customer.id`, if the source is nothing else.
+fn path(source: &str) -> Option<Vec<String>> {
+    let names = source.trim().split('.');
+    let is_name = |name: &&str| {
+        name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    };
+    let all: Vec<&str> = names.collect();
+    let is_path = all.iter().all(is_name) && VARIABLES.contains(&all[0]);
+    is_path.then(|| all.into_iter().map(str::to_owned).collect())
 }
 
 impl Reader<'_> {
@@ -119,6 +133,20 @@ impl Reader<'_> {
             let help = "name one of user, anonymous, email and phone";
             self.error(place, "nobody is named".into(), Some(help.into()));
         }
+        let id_is_of_item = single[0].1.as_ref().is_some_and(|id| {
+            let source = id.value.as_str().unwrap_or_default();
+            Program::compile(source).is_ok_and(|program| program.references().has_variable("item"))
+        });
+        for (target, value) in &single {
+            if let Some(value) = value
+                && *target != Target::Call("timestamp")
+                && !value.value.is_string()
+            {
+                let message = format!("`{}` is the same for every record", target.text());
+                let help = "write an expression, such as record.id".to_owned();
+                self.error(position(value), message, Some(help));
+            }
+        }
         let single = single
             .into_iter()
             .filter_map(|(target, value)| Some((target, value?)));
@@ -138,6 +166,7 @@ impl Reader<'_> {
             name,
             when,
             each,
+            id_is_of_item,
             values,
         }
     }
@@ -163,6 +192,12 @@ impl Reader<'_> {
     fn value(&mut self, value: &Spanned<Json>, in_list: bool) -> Expression {
         match &value.value {
             Json::String(source) => self.expression(source, position(value), in_list),
+            Json::Array(_) | Json::Object(_) => {
+                let message = "a list or a map is written as one expression".to_owned();
+                let help = ">- and on the next line [{'product_id': record.art}]".to_owned();
+                self.error(position(value), message, Some(help));
+                Expression::Constant(Json::Null)
+            }
             constant => Expression::Constant(constant.clone()),
         }
     }
@@ -220,7 +255,10 @@ impl Reader<'_> {
                 self.error(place, format!("there is no function `{name}`"), help);
             }
         }
-        Expression::Judged(program)
+        match path(source) {
+            Some(path) => Expression::Path(path),
+            None => Expression::Judged(program),
+        }
     }
 
     fn error(&mut self, place: Option<Position>, message: String, help: Option<String>) {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use winback_contract::Currency;
 use winback_ingest::customs::Customs;
+use winback_ingest::service::nobody;
 
 use super::import::lines;
 use super::shape;
@@ -40,6 +41,7 @@ pub(crate) async fn run(arguments: Arguments, config: Option<&Config>) -> Result
     let embedded = Config::embedded()?;
     let settings = config.unwrap_or(&embedded);
     let customs = customs(arguments.folder.as_deref(), settings.shop.currency)?;
+    let customs = customs.without(&nobody(&settings.ingest.nobody));
     let topic = arguments.from.strip_prefix("kafka:");
     let shape = arguments.shape.shape(settings, topic)?;
     let mut survey = Survey::new(customs, shape, settings.ingest.max_bytes);
