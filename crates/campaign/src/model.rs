@@ -549,6 +549,15 @@ impl OfferKind {
             Self::Terms(_) => "terms",
         }
     }
+
+    /// The pool, how many points, or the name of gift or terms.
+    pub fn what(&self) -> String {
+        match self {
+            Self::Coupon(name) | Self::Gift(name) | Self::Terms(name) => name.clone(),
+            Self::Points(points) => points.to_string(),
+            Self::FreeDelivery => String::new(),
+        }
+    }
 }
 
 /// What becomes of a step whose offer is refused.

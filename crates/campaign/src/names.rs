@@ -205,6 +205,8 @@ const EVENT: &[(&str, Kind)] = &[
     ("campaign", Text),
     ("outcome", Text),
     ("was", Number),
+    ("variant", Text),
+    ("brand", Text),
 ];
 
 /// What began a journey.

@@ -94,9 +94,10 @@ impl Product {
         take(&mut self.variant, &newer.variant);
         take(&mut self.sku, &newer.sku);
         take(&mut self.brand, &newer.brand);
-        let newer = newer.fields.iter();
-        self.fields
-            .extend(newer.map(|(name, value)| (name.clone(), value.clone())));
+        // As one: a name that is told no more would stay for ever.
+        if !newer.fields.is_empty() {
+            self.fields.clone_from(&newer.fields);
+        }
     }
 }
 

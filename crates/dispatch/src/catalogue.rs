@@ -163,9 +163,25 @@ impl Shelf {
             };
             let before = product.clone();
             product.overlay(&entry.product);
-            // The catalogue knows the product; a size of it may have a price, and a name, of its own.
-            if before.variant.is_some() && before.variant != entry.product.variant {
+            product.variant.clone_from(&before.variant);
+            product.sku.clone_from(&before.sku);
+            // The catalogue knows the product, or one size of it: what a line of another says of itself stays.
+            if before.variant != entry.product.variant {
+                let told = product.clone();
                 *product = before.clone();
+                for (mine, theirs) in [
+                    (&mut product.name, told.name),
+                    (&mut product.category, told.category),
+                    (&mut product.url, told.url),
+                    (&mut product.image_url, told.image_url),
+                    (&mut product.brand, told.brand),
+                ] {
+                    *mine = mine.take().or(theirs);
+                }
+                // A price without a size is one of the product; that of another size is none.
+                if entry.product.variant.is_none() {
+                    product.price = product.price.or(told.price);
+                }
             }
             changed |= product.price != before.price;
             changed |= !entry.is_sold();

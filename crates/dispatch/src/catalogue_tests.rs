@@ -95,7 +95,15 @@ fn a_size_keeps_its_price_unless_the_catalogue_names_it() {
         ..Facts::default()
     };
     let mut shelf = shelf();
+    let mut whole = entry("a1", 100, Some(true), 5.0);
+    whole.product.name = Some("Cup".into());
+    shelf.put(whole);
     shelf.refresh(&mut facts).unwrap();
+    assert_eq!(
+        facts.items[0].name.as_deref(),
+        Some("Cup"),
+        "what the line does not say is filled in"
+    );
     let prices = |facts: &Facts| -> Vec<i64> {
         let items = facts.items.iter();
         items.map(|item| item.price.unwrap().minor).collect()
@@ -105,7 +113,9 @@ fn a_size_keeps_its_price_unless_the_catalogue_names_it() {
     named.product.variant = Some("L".into());
     shelf.put(named);
     shelf.refresh(&mut facts).unwrap();
-    assert_eq!(prices(&facts), [150, 90, 90]);
+    // Nobody chose that size of the third.
+    assert_eq!(prices(&facts), [150, 90, 100]);
+    assert_eq!(facts.items[2].variant, None);
 }
 
 #[test]

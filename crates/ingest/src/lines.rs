@@ -121,8 +121,9 @@ fn product(own: &Fields<'_>, currency: Option<Currency>) -> Option<Product> {
         url: own.url("url"),
         image_url: own.url("image_url"),
         in_stock: own.flag("in_stock"),
-        variant: own.text("variant").or_else(|| own.text("variant_id")),
-        sku: own.text("sku"),
+        variant: own.text("variant"),
+        // A number of a size is no word for it: it tells lines apart, and no mail shows it.
+        sku: own.text("sku").or_else(|| own.text("variant_id")),
         brand: own.text("brand"),
         fields: own_fields(own),
     })

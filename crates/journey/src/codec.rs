@@ -12,7 +12,7 @@ use crate::customer::{Customer, Details, Line};
 use crate::state::{Kept, What};
 
 /// The version that is written.
-pub const VERSION: u8 = 4;
+pub const VERSION: u8 = 5;
 
 /// A blob that can't be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -30,8 +30,10 @@ pub enum Error {
     Damaged,
 }
 
-/// What nothing of version 4 takes: an empty [`Addresses`], which is three empty lists and no time, no bought carts, and no
-/// details of lines.
+/// What nothing of version 5 takes: no details of lines.
+const NO_DETAILS: [u8; 1] = [0];
+/// What nothing of versions 4 and 5 takes: an empty [`Addresses`], which is three empty lists and no time, no bought carts,
+/// and no details.
 const NOTHING_NEW: [u8; 6] = [0; 6];
 
 /// Lines of a customer that may have details, in an order that the state itself gives.
@@ -57,17 +59,25 @@ fn details(customer: &Customer) -> Vec<(u32, &Details)> {
         .collect()
 }
 
-/// Whether version 3 can't say it: something was said of an address, a cart was bought, a line has details, or a decision
-/// has a reason that is new.
-fn is_of_version_4(customer: &Customer, has_details: bool) -> bool {
+/// What lines have beside what every line has, with their products: the rest of a state that is shown as JSON.
+pub fn details_of(customer: &Customer) -> Vec<(String, Details)> {
+    let mut customer = customer.clone();
+    let lines = lines(&mut customer);
+    lines
+        .filter_map(|line| Some((line.product_id.clone(), *line.details.take()?)))
+        .collect()
+}
+
+/// Whether version 3 can't say it: something was said of an address, a cart was bought, or a decision has a reason that is
+/// new.
+fn is_of_version_4(customer: &Customer) -> bool {
     let is_new = |kept: &Kept| {
         matches!(
             kept.what,
             What::Skip(Reason::OtherCurrency) | What::Ended(Reason::OtherCurrency)
         )
     };
-    has_details
-        || customer.addresses != Addresses::default()
+    customer.addresses != Addresses::default()
         || !customer.bought.is_empty()
         || customer.decisions.iter().any(is_new)
 }
@@ -86,10 +96,13 @@ pub fn encode(customer: &Customer) -> Vec<u8> {
             .and_then(|()| postcard::serialize_with_flavor(&details, Bytes(scratch)));
         match written {
             Ok(()) => {
-                if !is_of_version_4(customer, !details.is_empty()) {
-                    scratch.truncate(scratch.len() - NOTHING_NEW.len());
-                    scratch[0] = 3;
-                }
+                let (version, rest) = match () {
+                    () if !details.is_empty() => (VERSION, 0),
+                    () if is_of_version_4(customer) => (4, NO_DETAILS.len()),
+                    () => (3, NOTHING_NEW.len()),
+                };
+                scratch.truncate(scratch.len() - rest);
+                scratch[0] = version;
                 scratch.clone()
             }
             Err(_) => Vec::new(),
@@ -182,6 +195,7 @@ fn adopted(mut customer: Customer) -> Customer {
 pub fn decode(blob: &[u8]) -> Result<Customer, Error> {
     match blob.split_first() {
         Some((&VERSION, rest)) => read(rest),
+        Some((&4, rest)) => read_on(rest, &[&NO_DETAILS]),
         Some((&3, rest)) => read_on(rest, &[&NOTHING_NEW]).map(adopted),
         // Version 2 ends before `told` and `erased`: an empty list and nothing are a zero byte each.
         Some((&2, rest)) => read_on(rest, &[&[0, 0], &NOTHING_NEW]).map(adopted),

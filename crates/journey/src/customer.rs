@@ -307,9 +307,26 @@ impl Line {
         self.details.as_ref()?.variant.as_deref()
     }
 
-    /// Whether a product is what this line is of.
+    /// Whether a product is what this line is of: units tell apart what has the same words, or none, for its size.
     pub(crate) fn is_of(&self, product: &Product) -> bool {
-        self.product_id == product.product_id && self.variant() == product.variant.as_deref()
+        self.may_be(product) && self.variant() == product.variant.as_deref()
+    }
+
+    fn may_be(&self, product: &Product) -> bool {
+        let details = self.details.as_deref();
+        let sku = details.and_then(|details| details.sku.as_ref());
+        let is_same_unit = sku.is_none() || product.sku.is_none() || sku == product.sku.as_ref();
+        self.product_id == product.product_id && is_same_unit
+    }
+
+    /// Whether two lines are of one thing.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        self.product_id == other.product_id && self.variant() == other.variant()
+    }
+
+    /// Whether it is of the product, and of no size that anybody told.
+    pub(crate) fn is_unsized(&self, product: &Product) -> bool {
+        self.may_be(product) && self.variant().is_none()
     }
 }
 

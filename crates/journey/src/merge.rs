@@ -399,12 +399,8 @@ fn carts(customer: &mut Customer, other: &Customer) {
 fn joined(newer: &crate::customer::Cart, older: &crate::customer::Cart) -> crate::customer::Cart {
     let mut cart = newer.clone();
     if !newer.snapshot {
-        let is_missing = |line: &&crate::customer::Line| {
-            !newer
-                .lines
-                .iter()
-                .any(|own| own.product_id == line.product_id && own.variant() == line.variant())
-        };
+        let is_missing =
+            |line: &&crate::customer::Line| !newer.lines.iter().any(|own| own.is_like(line));
         cart.lines
             .extend(older.lines.iter().filter(is_missing).cloned());
         cart.lines.truncate(limit::LINES);

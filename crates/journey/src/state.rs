@@ -156,6 +156,10 @@ impl Field {
     pub(crate) fn json(&self) -> Value {
         match self {
             Self::Text(text) => json!(text),
+            // A whole number is told as one.
+            Self::Number(number) if number.fract() == 0.0 && number.abs() < 9e15 => {
+                json!(*number as i64)
+            }
             Self::Number(number) => json!(number),
             Self::Bool(flag) => json!(flag),
             Self::Time(at) => json!(at),

@@ -113,21 +113,7 @@ pub(crate) fn files(files: &Files, report: &mut Report) -> Option<Parts> {
     policy.map(|policy| (policy, compiled, templates))
 }
 
-/// What is asked of a bundle that is published, and not of one that is active already: there it would set everything aside.
-pub(crate) fn newcomer(files: &Files, parts: &Parts, report: &mut Report) {
-    let (policy, campaigns, _) = parts;
-    let names: BTreeSet<String> = campaigns.keys().cloned().collect();
-    let yaml = files
-        .0
-        .iter()
-        .filter(|(path, _)| path.ends_with(".yaml") || path.ends_with(".yml"));
-    let mut of_policy =
-        yaml.filter(|(_, text)| text.lines().any(|line| line.trim() == "kind: Policy"));
-    let (path, text) = of_policy
-        .next()
-        .map_or(("policy.yaml", ""), |(path, text)| (path, text));
-    relations::check_policy(policy, (path, text), &names, report);
-}
+pub(crate) use relations::newcomer;
 
 /// The folder of a campaign that a file belongs to: its own, or the one above its templates.
 pub(crate) fn folder_of(path: &str) -> &str {

@@ -54,8 +54,24 @@ pub(super) fn check(
     }
 }
 
+/// What is asked of a bundle that is published, and not of one that is active already: there it would set everything aside.
+pub(crate) fn newcomer(files: &crate::bundle::Files, parts: &super::Parts, report: &mut Report) {
+    let (policy, campaigns, _) = parts;
+    let names: BTreeSet<String> = campaigns.keys().cloned().collect();
+    let yaml = files
+        .0
+        .iter()
+        .filter(|(path, _)| path.ends_with(".yaml") || path.ends_with(".yml"));
+    let mut of_policy =
+        yaml.filter(|(_, text)| text.lines().any(|line| line.trim() == "kind: Policy"));
+    let (path, text) = of_policy
+        .next()
+        .map_or(("policy.yaml", ""), |(path, text)| (path, text));
+    check_policy(policy, (path, text), &names, report);
+}
+
 /// Segments and campaigns that conditions of the Policy speak of, by the texts of its file.
-pub(super) fn check_policy(
+fn check_policy(
     policy: &Policy,
     (path, text): (&str, &str),
     names: &BTreeSet<String>,

@@ -15,8 +15,30 @@ use crate::names;
 const LONGEST: usize = 240;
 /// Longest text shown of a value, in characters.
 const TEXT: usize = 32;
-/// Fields whose texts may name somebody: only that they are there is shown.
-const PERSONAL: &[&str] = &["city", "birthday", "traits", "properties"];
+/// Words whose texts name nobody, and no place of theirs: every other text is only said to be there.
+const PLAIN: &[&str] = &[
+    "customer.level",
+    "customer.locale",
+    "customer.zone",
+    "customer.country",
+    "customer.preferred_channel",
+    "points.level",
+    "order.status",
+    "event.name",
+    "event.campaign",
+    "event.outcome",
+    "event.category",
+    "event.product_id",
+    "entry.name",
+    "entry.campaign",
+    "entry.outcome",
+    "entry.product_id",
+    "answer.name",
+    "item.category",
+    "item.product_id",
+    "product.category",
+    "product.product_id",
+];
 
 /// A condition that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,41 +76,56 @@ pub(super) struct Part {
 }
 
 impl Tree {
+    /// A part that can't be read by itself is not taken apart.
     fn of(source: &str) -> Self {
+        let tree = Self::apart(source);
+        match tree.is_whole() {
+            true => tree,
+            false => Self::One(Part::of(source.to_owned())),
+        }
+    }
+
+    fn is_whole(&self) -> bool {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().all(Self::is_whole),
+            Self::Not(inner) => inner.is_whole(),
+            Self::One(part) => part.condition.is_some(),
+        }
+    }
+
+    fn apart(source: &str) -> Self {
         let all = |parts: Vec<String>| parts.iter().map(|part| Self::of(part)).collect();
         match split(source) {
             Split::And(parts) => Self::And(all(parts)),
             Split::Or(parts) => Self::Or(all(parts)),
             Split::Not(inner) => Self::Not(Box::new(Self::of(&inner))),
-            Split::One(source) => {
-                let words = words(&source).into_iter();
-                let words = words.filter_map(|word| Some((word.clone(), compiled(&source[word])?)));
-                Self::One(Part {
-                    condition: compiled(&source).map(Box::new),
-                    words: words.collect(),
-                    source,
-                })
-            }
+            Split::One(source) => Self::One(Part::of(source)),
         }
     }
 
     /// What makes it other than wanted.
     fn deciding(&self, variables: &dyn Variables, is_true: bool) -> Option<Because> {
         match (self, is_true) {
-            // One part of many decides.
+            // One part of many decides: one that is judged, if there is one, for it outweighs what is absent.
             (Self::And(parts), false) | (Self::Or(parts), true) => {
-                let mut parts = parts.iter();
-                parts.find_map(|part| part.deciding(variables, is_true))
-            }
-            // All parts decide together.
-            (Self::Or(parts), false) | (Self::And(parts), true) => {
-                let all: Option<Vec<String>> = parts
+                let all = parts
                     .iter()
-                    .map(|part| Some(part.deciding(variables, is_true)?.to_string()))
+                    .filter_map(|part| part.deciding(variables, is_true));
+                all.min_by_key(|found| found.is_not_judged)
+            }
+            // All parts decide together; what is absent among them leaves it open.
+            (Self::Or(parts), false) | (Self::And(parts), true) => {
+                let all: Option<Vec<Because>> = parts
+                    .iter()
+                    .map(|part| part.deciding(variables, is_true))
                     .collect();
+                let mut all = all?;
+                let is_not_judged = all.iter().any(|found| found.is_not_judged);
+                all.retain(|found| found.is_not_judged == is_not_judged);
+                let texts: Vec<String> = all.into_iter().map(|found| found.text).collect();
                 Some(Because {
-                    is_not_judged: false,
-                    text: all?.join(", and "),
+                    is_not_judged,
+                    text: texts.join(", and "),
                 })
             }
             (Self::Not(inner), _) => {
@@ -104,6 +141,16 @@ impl Tree {
 }
 
 impl Part {
+    fn of(source: String) -> Self {
+        let words = words(&source).into_iter();
+        let words = words.filter_map(|word| Some((word.clone(), compiled(&source[word])?)));
+        Self {
+            condition: compiled(&source).map(Box::new),
+            words: words.collect(),
+            source,
+        }
+    }
+
     fn deciding(&self, variables: &dyn Variables, is_true: bool) -> Option<Because> {
         let (is_not_judged, text) = match self.condition.as_ref()?.holds(variables) {
             Ok(answer) if answer == is_true => (false, self.with_values(variables)),
@@ -117,25 +164,43 @@ impl Part {
         })
     }
 
-    /// Its text with the value of each word behind it.
+    /// Its text with the value of each word behind it. Beside a value that is hidden nothing is shown that tells it.
     fn with_values(&self, variables: &dyn Variables) -> String {
-        let mut out = String::new();
-        let mut from = 0;
+        let (mut out, mut hidden) = (String::new(), String::new());
+        let (mut from, mut is_hidden) = (0, false);
         for (word, condition) in &self.words {
+            let name = &self.source[word.clone()];
             out.push_str(&self.source[from..word.end]);
             from = word.end;
-            match condition.value(variables) {
-                Ok(value) => {
-                    if let Some(value) = shown(&self.source[word.clone()], &value) {
-                        out.push(' ');
-                        out.push_str(&value);
-                    }
+            let value = match condition.value(variables) {
+                Ok(value) if is_plain(name, &value) => shown(&value),
+                Ok(_) => {
+                    is_hidden = true;
+                    Some("(is set)".to_owned())
                 }
-                Err(_) => out.push_str(" (absent)"),
+                Err(_) => Some("(absent)".to_owned()),
+            };
+            if let Some(value) = value {
+                out.push(' ');
+                out.push_str(&value);
+                hidden.push_str(if hidden.is_empty() { "" } else { ", " });
+                hidden.push_str(&format!("{name} {value}"));
             }
+        }
+        if is_hidden {
+            return format!("a condition on {hidden}");
         }
         out.push_str(&self.source[from..]);
         out
+    }
+}
+
+/// Whether a value may stand in a record: no text that may name somebody.
+fn is_plain(name: &str, value: &Value) -> bool {
+    let is_of_settings = name.starts_with("settings.");
+    match value {
+        Value::String(_) => is_of_settings || PLAIN.contains(&name),
+        _ => !name.starts_with("customer.traits") && name != "customer.birthday",
     }
 }
 
@@ -164,18 +229,13 @@ fn compiled(source: &str) -> Option<Condition> {
     Condition::compile(source, &allowed).ok()
 }
 
-fn shown(name: &str, value: &Value) -> Option<String> {
-    let is_personal = name.split('.').any(|word| PERSONAL.contains(&word));
+fn shown(value: &Value) -> Option<String> {
     Some(match value {
         Value::Int(number) => number.to_string(),
         Value::UInt(number) => number.to_string(),
-        Value::Float(number) => {
-            let text = format!("{number:.2}");
-            text.trim_end_matches('0').trim_end_matches('.').to_owned()
-        }
+        Value::Float(number) => number.to_string(),
         Value::Bool(answer) => answer.to_string(),
         Value::Null => "null".into(),
-        _ if is_personal => "(is set)".into(),
         Value::String(text) => {
             let mut short: String = text.chars().take(TEXT).collect();
             if short.len() < text.len() {
@@ -260,10 +320,36 @@ mod tests {
                 "bought('coffee', days(90)) 3 == 0",
             ),
             ("size(cart.items) > 5", "size(cart.items (2 of them)) > 5"),
-            // What may name somebody is not shown.
+            // What may name somebody is not shown, nor what would tell it.
             (
                 "customer.city == 'Lviv'",
-                "customer.city (is set) == 'Lviv'",
+                "a condition on customer.city (is set)",
+            ),
+            (
+                "!(customer.city == 'Kyiv')",
+                "not wanted: a condition on customer.city (is set)",
+            ),
+            // What is judged outweighs what is absent; what is absent leaves the rest open.
+            (
+                "points.balance > 5 && orders.count > 0",
+                "orders.count 0 > 0",
+            ),
+            (
+                "points.balance > 5 || orders.count > 0",
+                "could not be judged: points.balance (absent) > 5",
+            ),
+            (
+                "!(points.balance > 5 && customer.known)",
+                "could not be judged: points.balance (absent) > 5",
+            ),
+            // Names that macros bind have no value of their own.
+            (
+                "cart.items.exists(item, item > 5)",
+                "cart.items.exists(item, item > 5)",
+            ),
+            (
+                "customer.level == 'a\\'b && c' && customer.known",
+                "customer.level 'gold' == 'a\\'b && c'",
             ),
             // Absent is not "no".
             (

@@ -207,6 +207,7 @@ pub(super) fn parts(source: &str) -> Vec<String> {
 /// binds or asks for (`has(…)`, `exists(…)`) is left out: it has no value by itself.
 pub(super) fn words(source: &str) -> Vec<Range<usize>> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+    let bound = bound(source);
     let mut found = Vec::new();
     let mut at = 0;
     while at < source.len() {
@@ -238,10 +239,14 @@ pub(super) fn words(source: &str) -> Vec<Range<usize>> {
             }
             // `size(cart.items)` shows what is in it; macros and methods do not.
             (true, Ok((_, after))) if word == "has" || word.contains('.') => after,
+            (true, Ok((_, after))) if source[..at].ends_with('.') => after,
             (true, _) => end,
+            // An element of a list is not the list.
+            (false, _) if source[end..].starts_with('[') => end,
             (false, _) => {
                 let root = word.split('.').next().unwrap_or(word);
-                if names::VARIABLES.iter().any(|(name, _)| *name == root) {
+                let is_own = bound.contains(&root) || source[..at].ends_with('.');
+                if !is_own && names::VARIABLES.iter().any(|(name, _)| *name == root) {
                     found.push(at..end);
                 }
                 end
@@ -337,10 +342,16 @@ pub(super) fn take_calls(source: &str) -> Result<(String, Vec<Taken>), String> {
 }
 
 fn end_of_text(source: &str, from: usize) -> usize {
-    let quote = &source[from..=from];
-    source[from + 1..]
-        .find(quote)
-        .map_or(source.len(), |place| from + 1 + place + 1)
+    let quote = source.as_bytes()[from];
+    let mut at = from + 1;
+    while let Some(byte) = source.as_bytes().get(at) {
+        match byte {
+            b'\\' => at += 2,
+            _ if *byte == quote => return at + 1,
+            _ => at += 1,
+        }
+    }
+    source.len()
 }
 
 /// The arguments behind the parenthesis at `open`, and the place behind the closing one.

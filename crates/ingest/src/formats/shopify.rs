@@ -89,8 +89,8 @@ fn line(line: &Map<String, Value>) -> Value {
     json!({
         "product_id": first([get(line, "product_id"), get(line, "variant_id"), get(line, "sku")]),
         "name": first([get(line, "title"), get(line, "name")]),
-        "variant": first([get(line, "variant_title"), get(line, "variant_id")]),
-        "sku": get(line, "sku"),
+        "variant": get(line, "variant_title"),
+        "sku": first([get(line, "sku"), get(line, "variant_id")]),
         "brand": get(line, "vendor"),
         "price": get(line, "price"),
         // What an order still has of it, after edits and refunds.

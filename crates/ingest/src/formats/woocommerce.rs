@@ -121,12 +121,21 @@ fn account(id: &Value) -> Value {
     if is_guest { Value::Null } else { id.clone() }
 }
 
+/// The words of a variation: its name goes on behind that of its product, as in `Shirt - L`.
+fn variation(line: &Map<String, Value>) -> Value {
+    let name = get(line, "name");
+    let parent = get(line, "parent_name");
+    let behind = name.as_str().zip(parent.as_str());
+    let behind = behind.and_then(|(name, parent)| name.strip_prefix(parent)?.strip_prefix(" - "));
+    behind.map_or(Value::Null, Value::from)
+}
+
 fn line(line: &Map<String, Value>) -> Value {
     json!({
         "product_id": first([get(line, "product_id"), get(line, "variation_id"), get(line, "sku")]),
         "name": first([get(line, "parent_name"), get(line, "name")]),
-        "variant": account(&get(line, "variation_id")),
-        "sku": get(line, "sku"),
+        "variant": variation(line),
+        "sku": first([get(line, "sku"), account(&get(line, "variation_id"))]),
         "price": get(line, "price"),
         "quantity": get(line, "quantity"),
         "image_url": inner(line, "image", "src"),

@@ -171,7 +171,7 @@ fn offer(campaign: &Campaign, journey: &Journey, now: Timestamp) -> Option<Offer
         .filter(|offer| offer.expires_at > now)?;
     let mut made = campaign.steps().filter_map(|step| step.offer.as_ref());
     let upon = made
-        .find(|part| part.kind.word() == offer.kind)
+        .find(|part| part.kind.word() == offer.kind && part.kind.what() == offer.pool)
         .and_then(|part| part.upon.clone());
     Some(OfferText {
         kind: offer.kind.clone(),
@@ -216,15 +216,23 @@ fn shown(list: &[cel::Value], customer: &Customer) -> Vec<Product> {
             .session
             .iter()
             .flat_map(|session| &session.viewed);
-        let is_same = |other: &&Line| {
-            other.product_id == line.product_id && other.variant() == line.variant()
+        let all: Vec<&Line> = carts.chain(viewed).collect();
+        let exact = all.iter().find(|other| other.is_like(line));
+        // Lines of orders know no size.
+        let any = || {
+            let is_it =
+                |other: &&&Line| line.variant().is_none() && other.product_id == line.product_id;
+            all.iter().find(is_it)
         };
-        carts.chain(viewed).find(is_same)
+        exact.or_else(any).copied()
     };
     list.iter()
         .filter_map(line)
         .take(SHOWN)
-        .map(|line| Product::from(known(&line).unwrap_or(&line)))
+        .map(|line| Product {
+            variant: line.variant().map(str::to_owned),
+            ..Product::from(known(&line).unwrap_or(&line))
+        })
         .collect()
 }
 

@@ -72,9 +72,11 @@ fn content<'g>(goods: impl Iterator<Item = (&'g str, u32)>) -> u64 {
         *count = count.saturating_add(quantity);
     }
     let parts = counts.iter();
-    let parts: Vec<String> = parts
+    let mut parts: Vec<String> = parts
         .map(|(product, quantity)| format!("{product}x{quantity}"))
         .collect();
+    // As it was sorted before sizes were known: what is stored is compared with it.
+    parts.sort_unstable();
     short(&parts.join(","))
 }
 
@@ -200,8 +202,13 @@ fn add(cart: &mut Cart, products: &[Product]) {
     // The shop's own sum is of another moment.
     cart.total = None;
     for product in products {
-        match cart.lines.iter_mut().find(|line| line.is_of(product)) {
-            Some(line) => {
+        let lines = &cart.lines;
+        let exact = lines.iter().position(|line| line.is_of(product));
+        // A line of before sizes were told is of the size that is told now.
+        let unsized_one = || lines.iter().position(|line| line.is_unsized(product));
+        match exact.or_else(unsized_one) {
+            Some(index) => {
+                let line = &mut cart.lines[index];
                 let quantity = line.quantity.saturating_add(product.quantity);
                 *line = Line {
                     quantity,
@@ -213,21 +220,24 @@ fn add(cart: &mut Cart, products: &[Product]) {
     }
 }
 
+/// Takes out the size that is told, else lines without one, and any size where none is told.
 fn remove(cart: &mut Cart, products: &[Product]) {
     cart.total = None;
     for product in products {
-        let lines = &cart.lines;
-        // Whoever does not say which size means the only one.
-        let of_any =
-            |line: &Line| product.variant.is_none() && line.product_id == product.product_id;
-        let exact = lines.iter().position(|line| line.is_of(product));
-        if let Some(index) = exact.or_else(|| lines.iter().position(of_any)) {
-            let line = &mut cart.lines[index];
-            line.quantity = line.quantity.saturating_sub(product.quantity);
-            if line.quantity == 0 {
-                cart.lines.remove(index);
+        let mut left = product.quantity;
+        let ways: [&dyn Fn(&Line) -> bool; 3] = [
+            &|line| line.is_of(product),
+            &|line| line.is_unsized(product),
+            &|line| product.variant.is_none() && line.product_id == product.product_id,
+        ];
+        for way in ways {
+            for line in cart.lines.iter_mut().filter(|line| way(line)) {
+                let taken = left.min(line.quantity);
+                line.quantity -= taken;
+                left -= taken;
             }
         }
+        cart.lines.retain(|line| line.quantity > 0);
     }
 }
 

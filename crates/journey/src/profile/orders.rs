@@ -15,12 +15,17 @@ pub(crate) fn put_back(customer: &Customer, happening: &mut Happening<'_>, mine:
     if !mine || happening.event.name != spec::ORDER_COMPLETED {
         return;
     }
-    let id = happening.event.order_id.as_deref();
-    let mut known = customer.orders.list.iter();
-    let placed = known
-        .find(|order| Some(order.id.as_str()) == id)
-        .map(|order| order.placed_at);
-    if placed.is_some_and(|placed| happening.at <= placed) {
+    let Some(id) = happening.event.order_id.as_deref() else {
+        return;
+    };
+    let orders = &customer.orders;
+    let known = orders.list.iter().find(|order| order.id == id);
+    let is_of_then = match known {
+        Some(order) => happening.at <= order.placed_at,
+        // Counted, and older than those that are kept: its own time says when it was.
+        None => orders.recent.contains(&EventId::of_message_id(id).short()),
+    };
+    if is_of_then {
         happening.arrival = happening.arrival.min(happening.at);
     }
 }

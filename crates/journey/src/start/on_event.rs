@@ -1,7 +1,7 @@
 //! An event arms a journey, or renews the one that waits.
 
 use winback_campaign::model::{Campaign, StartKind};
-use winback_contract::{JourneyId, Reason};
+use winback_contract::{JourneyId, Reason, Transition};
 
 use crate::customer::Customer;
 use crate::effects::{Count, Effects};
@@ -26,11 +26,14 @@ pub(crate) fn fold(
     let Some((bundle, concerns)) = named.active() else {
         return;
     };
+    let mut fits: Vec<&str> = Vec::new();
+    let told = out.journeys.len();
     for (campaign, index) in bundle.starts(&concerns.begins) {
         let start = &campaign.starts[index];
         let Some(key) = judge(customer, (campaign, start), happening, world, out) else {
             continue;
         };
+        fits.push(&campaign.name);
         if !is_about_something(customer, happening)
             || is_bought(customer, campaign, happening, world)
             || !is_counted_out(customer, campaign, index, happening)
@@ -88,6 +91,19 @@ pub(crate) fn fold(
             arm(customer, arming, world, out);
         }
     }
+    // A campaign of several starts is told of only where none of them fits.
+    let mut place = 0;
+    out.journeys.retain(|record| {
+        place += 1;
+        let is_refused = matches!(
+            record.transition,
+            Transition::NotBegun {
+                reason: Reason::Condition,
+                ..
+            }
+        );
+        place <= told || !is_refused || !fits.contains(&record.campaign.as_str())
+    });
 }
 
 /// A campaign that an order ends is not begun by what came before the newest order, by either clock.

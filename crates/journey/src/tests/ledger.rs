@@ -290,3 +290,22 @@ fn a_second_purchase_under_a_known_id_stops_what_is_open() {
     life.wait(Span::from_days(3));
     assert_eq!(life.steps(), [""; 0]);
 }
+
+/// Also one that is no longer among those that are kept whole.
+#[test]
+fn an_old_order_told_again_ends_nothing_that_began_since() {
+    let mut life = Life::new(MORNING, &[CART]);
+    life.event(order("o1", 10_000));
+    let placed = life.now;
+    for number in 2..12 {
+        life.wait(Span::from_hours(5));
+        life.event(order(&format!("o{number}"), 10_000));
+    }
+    life.wait(Span::from_days(1));
+    life.event(added("c2"));
+    life.wait(Span::from_mins(5));
+    let again = Body::Storefront(Box::new(order("o1", 10_000)));
+    life.body(again, placed, SourceKind::Live);
+    life.wait(Span::from_mins(30));
+    assert_eq!(life.steps(), ["reminder"]);
+}

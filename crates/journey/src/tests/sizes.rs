@@ -45,6 +45,64 @@ fn two_sizes_are_two_lines() {
     assert_eq!(lines(&life), []);
 }
 
+/// A removal takes as many as it says, of whatever sizes there are, and a line of no size is of any.
+#[test]
+fn a_cart_that_was_emptied_is_not_mailed() {
+    let mut life = Life::new(MORNING, &[CART]);
+    life.event(of(Some("M"), 2_000, "Product Added"));
+    life.event(of(Some("L"), 3_000, "Product Added"));
+    let mut both = of(None, 2_000, "Product Removed");
+    both.products[0].quantity = 2;
+    life.event(both);
+    assert_eq!(lines(&life), []);
+    life.event(of(None, 2_000, "Product Added"));
+    life.event(of(Some("M"), 2_000, "Product Removed"));
+    assert_eq!(lines(&life), []);
+    life.wait(Span::from_days(3));
+    assert_eq!(life.steps(), [""; 0]);
+    // A size that is told is that of the line that had none.
+    life.event(of(None, 2_000, "Product Added"));
+    life.event(of(Some("M"), 2_000, "Product Added"));
+    assert_eq!(lines(&life), [(Some("M"), 2)]);
+}
+
+/// Units tell apart what has no words for its size.
+#[test]
+fn two_units_are_two_lines() {
+    let mut life = Life::new(MORNING, &[CART]);
+    for sku in ["s1", "s2", "s1"] {
+        let mut event = of(None, 2_000, "Product Added");
+        event.products[0].sku = Some(sku.into());
+        life.event(event);
+    }
+    assert_eq!(lines(&life), [(None, 2), (None, 1)]);
+}
+
+#[test]
+fn an_offer_says_which_event_earns_it() {
+    let campaign = CART.replace(
+        "{ step: reminder, send: [email] }, { wait: 24h }, { step: offer, send: [email], offer: { coupon: CART10 } }",
+        "{ if: cart.total > 1000, then: [ { step: big, send: [email], offer: { points: 100, upon: Signed Up, outside_guard: true } } ], \
+         else: [ { step: small, send: [email], offer: { points: 300, upon: product_reviewed, outside_guard: true } } ] }",
+    );
+    assert_ne!(campaign, CART);
+    let mut life = Life::new(MORNING, &[&campaign]);
+    life.event(added("c1"));
+    life.wait(Span::from_days(2));
+    let upon: Vec<_> = life
+        .sent
+        .iter()
+        .map(|(_, message)| {
+            message
+                .facts
+                .offer
+                .as_ref()
+                .and_then(|offer| offer.upon.clone())
+        })
+        .collect();
+    assert_eq!(upon, [Some("Product Reviewed".to_owned())]);
+}
+
 #[test]
 fn messages_and_conditions_know_the_size_and_the_shop_s_own_words() {
     let campaign = CART

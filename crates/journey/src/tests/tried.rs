@@ -1,6 +1,6 @@
 //! Cases found by trying it as a marketer: each failed before its fix.
 
-use winback_contract::{Currency, Money, Reason, Span, Transition};
+use winback_contract::{Currency, JourneyRecord, Money, Reason, Span, Transition};
 
 use super::world::{Life, POLICY, added, ordered};
 
@@ -79,8 +79,7 @@ spec:
             ..money
         });
         life.event(order);
-        let goal =
-            |record: &&winback_contract::JourneyRecord| record.transition == Transition::Goal;
+        let goal = |record: &&JourneyRecord| record.transition == Transition::Goal;
         assert_eq!(
             life.records.iter().filter(goal).count() == 1,
             counts,
@@ -288,4 +287,26 @@ spec:
         let expected = ["event.price 15 > 900"];
         assert_eq!(told, expected[..usize::from(explain)]);
     }
+}
+
+/// Of several starts it is enough that one fits.
+#[test]
+fn a_campaign_that_begins_is_not_said_not_to() {
+    let campaign = "apiVersion: winback/v1
+kind: Campaign
+metadata: { name: once, group: cart }
+spec:
+  enter:
+    - { on: Product Added, when: event.price > 900, key: event.cart_id, idle: 20m }
+    - { on: Product Added, when: event.price < 900, key: event.cart_id, idle: 20m }
+  cascade: [ { step: one, send: [email] } ]
+";
+    let mut life = Life::new(MORNING, &[campaign]);
+    life.limits.explain = true;
+    life.event(added("c1"));
+    life.wait(Span::from_hours(1));
+    assert_eq!(life.steps(), ["one"]);
+    let is_refused =
+        |record: &&JourneyRecord| matches!(record.transition, Transition::NotBegun { .. });
+    assert_eq!(life.records.iter().filter(is_refused).count(), 0);
 }

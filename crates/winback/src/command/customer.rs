@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::json;
 use winback_bus::{Log as _, Outgoing};
 use winback_contract::{Body, EventId, EventRecord, Offset, SourceKind, SourcePosition, Topic};
+use winback_journey::codec;
 use winback_store::Store;
 
 use super::connect;
@@ -42,7 +43,8 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
     match arguments {
         Arguments::Show { profile } => {
             let found = super::why::owner(&store, &profile, config).await?;
-            let shown = json!({ "profile": found.id, "partition": found.partition, "bytes": found.bytes, "state": found.customer });
+            let shown = json!({ "profile": found.id, "partition": found.partition, "bytes": found.bytes, "state": found.customer,
+                "details_of_lines": codec::details_of(&found.customer) });
             output::print(&serde_json::to_string_pretty(&shown)?);
         }
         Arguments::Export { profile } => {
@@ -55,7 +57,9 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
                 .into_iter()
                 .map(|(at, what)| json!({ "at": at.to_string(), "what": what }))
                 .collect();
-            let shown = json!({ "profiles": profiles, "state": found.customer, "journeys_and_decisions": past });
+            let details = codec::details_of(&found.customer);
+            let shown = json!({ "profiles": profiles, "state": found.customer, "details_of_lines": details,
+                "journeys_and_decisions": past });
             output::print(&serde_json::to_string_pretty(&shown)?);
         }
         Arguments::Erase { profile, yes } => erase(&profile, yes, config, &store).await?,
