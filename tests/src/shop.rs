@@ -123,6 +123,12 @@ impl Shop {
         self.settings.push((key, value.to_owned()));
     }
 
+    /// Lays a config file under the settings, for whatever is started from now on.
+    pub fn file(&mut self, path: &str) {
+        self.settings
+            .push(("WINBACK_CONFIG".to_owned(), path.to_owned()));
+    }
+
     /// The same on a broker that runs already.
     ///
     /// # Errors
