@@ -60,8 +60,8 @@ impl Envelope for Record {
 /// `too_large` and `malformed_json`, about the whole record.
 pub fn parts(record: &Record, max_bytes: usize, shape: &Shape) -> Result<Vec<Part>, Refusal> {
     let payload = record.value.as_deref().unwrap_or_default();
-    if payload.is_empty() && shape.format == Format::Debezium {
-        // A tombstone behind a row that was deleted.
+    if payload.is_empty() && shape.format != Format::Segment {
+        // A tombstone: what its key named is deleted.
         return Ok(Vec::new());
     }
     if payload.len() > max_bytes {

@@ -117,6 +117,15 @@ impl Service {
             );
         }
         let nobody = nobody(&config.nobody);
+        // They begin at 0: an increase is seen from the first on.
+        for counter in [
+            &metrics.received,
+            &metrics.idle,
+            &metrics.nearly,
+            &metrics.unknown,
+        ] {
+            counter.with_label_values(&[source.name.as_str()]).inc_by(0);
+        }
         Ok(Self {
             published: Published::start(
                 log.as_ref(),

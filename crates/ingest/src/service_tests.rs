@@ -160,6 +160,12 @@ async fn a_call_is_the_same_in_any_list() {
     let ids: Vec<EventId> = stage.events().into_iter().map(|(_, _, id)| id).collect();
     assert_eq!(ids[1], ids[2]);
     assert_ne!(ids[0], ids[1]);
+    // Two alike in one list are two.
+    let mut stage = Stage::new(Format::Segment).await;
+    stage.put(Some(&json!([view("u1"), view("u1")]))).await;
+    let twice: Vec<EventId> = stage.events().into_iter().map(|(_, _, id)| id).collect();
+    assert_eq!(twice[0], ids[0]);
+    assert_ne!(twice[0], twice[1]);
 }
 
 #[tokio::test]

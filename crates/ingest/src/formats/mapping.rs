@@ -22,6 +22,9 @@ use crate::values::flag::flag;
 /// The variables that an expression may read.
 pub const VARIABLES: &[&str] = &["record", "headers", "key", "item"];
 
+/// Why an expression has no value. What the interpreter says may hold values of a customer.
+const ODD: &str = "a field is absent, or has another type than is wanted";
+
 /// A file that says what records mean.
 #[derive(Debug)]
 pub struct Mapping {
@@ -120,7 +123,7 @@ impl Expression {
                 Read::Is(answer) => Ok(answer),
                 Read::Absent | Read::Odd => Err("it is neither yes nor no".to_owned()),
             },
-            Err(error) => Err(error.to_string()),
+            Err(_) => Err(ODD.to_owned()),
         }
     }
 }
@@ -169,8 +172,8 @@ impl Mapping {
                     calls.push(rule.refused("each", "it is no list"));
                     continue;
                 }
-                Err(error) => {
-                    calls.push(rule.refused("each", &error.to_string()));
+                Err(_) => {
+                    calls.push(rule.refused("each", ODD));
                     continue;
                 }
             };
@@ -203,7 +206,7 @@ impl Rule {
         match self.name.value(seen) {
             Ok(Some(name)) => drop(call.body.insert("event".into(), name)),
             Ok(None) => return Some(self.refused("name", "it is absent")),
-            Err(error) => return Some(self.refused("name", &error.to_string())),
+            Err(_) => return Some(self.refused("name", ODD)),
         }
         let (mut properties, mut traits) = (Map::new(), Map::new());
         for (target, expression) in &self.values {

@@ -1,6 +1,7 @@
 //! A record to events: its calls one by one, each with a position and an id of its own (INV-3), and what of it is refused
 //! (INV-8). Nothing is written but by way of the ledger.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use serde_json::Value;
@@ -11,7 +12,7 @@ use winback_contract::{
 };
 
 use super::Service;
-use crate::calls::{Batch, Part, parts};
+use crate::calls::{Batch, MOST, Part, parts};
 use crate::coupons;
 use crate::decode::decode;
 use crate::fields::Refusal;
@@ -94,6 +95,8 @@ impl Service {
         let mut events = Vec::new();
         let mut refused: Option<Refused> = None;
         let mut number = 0;
+        // Two calls alike in one list are two: a thing that was put into the cart twice.
+        let mut alike: HashMap<Vec<u8>, usize> = HashMap::new();
         for (place, part) in parts.into_iter().enumerate() {
             let Part {
                 alone,
@@ -101,6 +104,11 @@ impl Service {
                 calls,
             } = part;
             let bytes = alone.as_ref().map(|alone| alone.to_string().into_bytes());
+            let before = bytes.clone().map_or(0, |bytes| {
+                let count = alike.entry(bytes).or_default();
+                *count += 1;
+                *count - 1
+            });
             let payload = bytes.as_deref().or(record.value.as_deref());
             let payload = payload.unwrap_or_default();
             let mut problem = None;
@@ -122,7 +130,11 @@ impl Service {
                 if alone.is_some() {
                     call.shared_id = shared_id.clone().map(|id| (id, place));
                 }
-                match self.events_of_call(record, call, (payload, index, number - 1)) {
+                match self.events_of_call(
+                    record,
+                    call,
+                    (payload, before * MOST + index, number - 1),
+                ) {
                     Ok(made) => events.extend(made),
                     Err(refusal) => {
                         failed.push(index);

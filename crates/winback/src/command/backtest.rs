@@ -183,7 +183,7 @@ fn tell(found: &[Unread], events: &[Line]) -> usize {
 }
 
 /// Plays the events on a machine of their own.
-async fn play(
+pub(super) async fn play(
     files: &Files,
     bundle: &Bundle,
     events: &[Line],
@@ -252,7 +252,7 @@ pub(super) async fn retained(log: &dyn Log, topic: &str) -> Result<Vec<Line>, Er
 }
 
 /// Reads, checks the order, and sorts what is out of order within the limit (equal times keep their order).
-fn read(file: &Path, reader: &Reader) -> Result<Vec<Line>, Error> {
+pub(super) fn read(file: &Path, reader: &Reader) -> Result<Vec<Line>, Error> {
     let mut events: Vec<Line> = Vec::new();
     let mut newest = Timestamp::from_millis(i64::MIN);
     for (index, line) in lines(file)?.enumerate() {

@@ -30,3 +30,8 @@ pub(crate) mod why;
 #[allow(clippy::unwrap_used, reason = "a test may fail")]
 #[path = "history_tests.rs"]
 mod history_tests;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail")]
+#[path = "agree_tests.rs"]
+mod agree_tests;
