@@ -29,7 +29,7 @@ build: ## everything, tests and bench included
 unit: ## no broker needed
 	cargo test --workspace --lib --bins --locked
 
-# They mostly wait: three at a time, each with servers of its own.
+# They mostly wait: two at a time, each with servers of its own.
 e2e: ## real Kafka, Redis and SMTP, started as child processes
 	./tests/e2e.py $(E2E)
 
