@@ -16,7 +16,8 @@ import sys
 import time
 
 JOBS = int(os.environ.get("WINBACK_E2E_JOBS", "2"))
-# Servers killed and started anew on their ports: nobody else takes a port meanwhile.
+# librdkafka 2.12.1 may crash where a broker that comes back answers before it leads its partitions again (its issue 5280);
+# a busy machine makes that moment long.
 ALONE = {"redis_and_kafka_may_go_away_and_come_back"}
 # One that hangs fails with what it said; the tests' own deadlines are shorter.
 PATIENCE = 900

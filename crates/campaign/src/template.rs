@@ -225,27 +225,26 @@ impl Templates {
         let speaks = |by_locale: &BTreeMap<String, String>| {
             by_locale.contains_key(locale) || by_locale.contains_key(language)
         };
-        let mut told = BTreeSet::new();
-        for (key, by_locale) in self.paths.iter().filter(|(_, all)| !speaks(all)) {
-            // One warning for a campaign, at the first of its texts.
-            if !told.insert(&key.folder) {
+        let mut silent: BTreeMap<&str, Vec<&Key>> = BTreeMap::new();
+        let of_others = self.paths.iter().filter(|(_, all)| !speaks(all));
+        for (key, _) in of_others {
+            silent.entry(&key.folder).or_default().push(key);
+        }
+        // One warning for a campaign, at the first of its texts.
+        for texts in silent.values() {
+            let key = texts[0];
+            let Some((first, path)) = self.paths[key].first_key_value() else {
                 continue;
-            }
-            let path = by_locale.values().next().cloned().unwrap_or_default();
-            let of_folder = |other: &&(&Key, &BTreeMap<String, String>)| {
-                other.0.folder == key.folder && !speaks(other.1)
             };
-            let all: Vec<_> = self.paths.iter().collect();
-            let count = all.iter().filter(of_folder).count();
+            let count = texts.len();
             let message = format!(
                 "{count} texts of this campaign are not there in `{language}`, the shop's language"
             );
-            let first = by_locale.keys().next().map_or("", String::as_str);
             let help = format!(
                 "add {}templates/{}.{}.{language} and the others, or mend `shop.locale` of the Policy: until then everybody else gets `{first}`",
                 key.folder, key.name, key.channel
             );
-            report.warning(&path, None, message, Some(help));
+            report.warning(path, None, message, Some(help));
         }
     }
 

@@ -11,7 +11,7 @@ use winback_bus::Record;
 use winback_contract::FailedReason;
 
 use crate::fields::Refusal;
-use crate::formats::{Call, Envelope, Format, Shape, translate};
+use crate::formats::{Call, Format, Shape, translate};
 
 /// Most calls of one record.
 pub const MOST: usize = 1_000;
@@ -24,6 +24,8 @@ pub struct Batch {
     /// The name of the list.
     name: &'static str,
     body: Map<String, Value>,
+    /// How long it is, as JSON.
+    bytes: usize,
 }
 
 /// A part of a payload.
@@ -35,23 +37,6 @@ pub struct Part {
     pub batch: Option<Rc<Batch>>,
     /// What it says: one call mostly, none where it says nothing.
     pub calls: Result<Vec<Call>, Refusal>,
-}
-
-impl Envelope for Record {
-    fn header(&self, name: &str) -> Option<&str> {
-        Record::header(self, name)
-    }
-
-    fn headers(&self) -> Vec<(&str, &str)> {
-        let headers = self.headers.iter();
-        headers
-            .filter_map(|(name, value)| Some((name.as_str(), std::str::from_utf8(value).ok()?)))
-            .collect()
-    }
-
-    fn key(&self) -> Option<&str> {
-        std::str::from_utf8(&self.key).ok()
-    }
 }
 
 /// The parts of a record, in their order.
@@ -86,16 +71,8 @@ pub fn parts(record: &Record, max_bytes: usize, shape: &Shape) -> Result<Vec<Par
     let (items, is_apart) = apart(value, shape.format)?;
     limited(items.len())?;
     // What a batch says of all is copied for each of its calls: that is bounded before it is done (INV-12).
-    let mut copied = 0;
-    let mut last: Option<(&Rc<Batch>, usize)> = None;
-    for batch in items.iter().filter_map(|(_, batch)| batch.as_ref()) {
-        let size = match last {
-            Some((known, size)) if Rc::ptr_eq(known, batch) => size,
-            _ => Value::Object(batch.body.clone()).to_string().len(),
-        };
-        last = Some((batch, size));
-        copied += size;
-    }
+    let batches = items.iter().filter_map(|(_, batch)| batch.as_ref());
+    let copied: usize = batches.map(|batch| batch.bytes).sum();
     if copied > COPIED * max_bytes {
         return Err(Refusal::new(
             FailedReason::TooLarge,
@@ -125,6 +102,25 @@ pub fn parts(record: &Record, max_bytes: usize, shape: &Shape) -> Result<Vec<Par
     let calls = parts.iter().flat_map(|part| part.calls.iter().flatten());
     limited(calls.count())?;
     Ok(parts)
+}
+
+/// The calls of a record one behind the other, for who does not put parts back.
+///
+/// # Errors
+/// Those of [`parts`].
+pub fn calls(
+    record: &Record,
+    max_bytes: usize,
+    shape: &Shape,
+) -> Result<Vec<Result<Call, Refusal>>, Refusal> {
+    let mut all = Vec::new();
+    for part in parts(record, max_bytes, shape)? {
+        match part.calls {
+            Ok(calls) => all.extend(calls.into_iter().map(Ok)),
+            Err(refusal) => all.push(Err(refusal)),
+        }
+    }
+    Ok(all)
 }
 
 fn limited(calls: usize) -> Result<(), Refusal> {
@@ -201,7 +197,8 @@ fn batch(mut body: Map<String, Value>, format: Format) -> (Items, bool) {
             if name == "batch" {
                 body.retain(|name, _| name == "context");
             }
-            let batch = Rc::new(Batch { name, body });
+            let bytes = serde_json::to_string(&body).map_or(0, |text| text.len());
+            let batch = Rc::new(Batch { name, body, bytes });
             let items = list.into_iter();
             (
                 items.map(|item| (item, Some(batch.clone()))).collect(),
@@ -261,9 +258,10 @@ pub fn again(parts: Vec<(Value, Option<Rc<Batch>>)>, most: usize) -> Vec<Value> 
                 *size += length;
             }
             _ => {
+                // Beside it stand the name of the list, its brackets and quotes.
                 let common = batch
                     .as_ref()
-                    .map_or(2, |batch| batch.of(Vec::new()).to_string().len());
+                    .map_or(2, |batch| batch.bytes + batch.name.len() + 6);
                 groups.push((batch, vec![item], common + length));
             }
         }

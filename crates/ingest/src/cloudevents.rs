@@ -53,16 +53,10 @@ pub fn attributes(
         )),
         None => Ok(None),
         Some("1.0") => {
-            let data = match body.get("data") {
+            let text = body.get("data").and_then(Value::as_str);
+            let read: Option<Value> = text.and_then(|text| serde_json::from_str(text).ok());
+            let data = match read.as_ref().or_else(|| body.get("data")) {
                 Some(Value::Object(data)) => data.clone(),
-                Some(Value::String(text)) => match serde_json::from_str(text) {
-                    Ok(Value::Object(data)) => data,
-                    _ => {
-                        return Err(unsupported(
-                            "the `data` of a CloudEvent must be a JSON object",
-                        ));
-                    }
-                },
                 None | Some(Value::Null) if !body.contains_key("data_base64") => Map::new(),
                 _ => {
                     return Err(unsupported(

@@ -1,6 +1,6 @@
 //! Config of ingest: where raw records come from and how much of them is taken.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -54,16 +54,12 @@ impl SourceConfig {
     /// # Errors
     /// What is missing, or wrong in the file, each with its place.
     pub fn shape(&self) -> Result<Shape, String> {
-        shape(self.format, self.rows, self.map.as_deref())
-            .map_err(|problem| format!("source `{}`: {problem}", self.name))
+        shape(self).map_err(|problem| format!("source `{}`: {problem}", self.name))
     }
 }
 
-/// See [`SourceConfig::shape`].
-///
-/// # Errors
-/// As there.
-pub fn shape(format: Format, rows: Format, map: Option<&Path>) -> Result<Shape, String> {
+fn shape(source: &SourceConfig) -> Result<Shape, String> {
+    let (format, rows, map) = (source.format, source.rows, source.map.as_deref());
     let is_mapped = format == Format::Map || format == Format::Debezium && rows == Format::Map;
     let mapping = match (map, is_mapped) {
         (Some(path), true) => {

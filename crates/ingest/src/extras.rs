@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Number, Value};
 use winback_contract::spec::{EventSpec, FieldType};
 
-use crate::fields::{Fields, clean};
+use crate::fields::{Fields, scalar};
 use crate::notes::Why;
 
 /// Most fields of the shop's own.
@@ -63,14 +63,7 @@ pub(crate) fn extras(known: Option<&EventSpec>, fields: &Fields<'_>) -> BTreeMap
         if has_place(name) || is_of_table || name.len() > 64 {
             continue;
         }
-        let value = match value {
-            Value::Bool(_) | Value::Number(_) => value.clone(),
-            Value::String(text) => match clean(text) {
-                Some(text) => Value::String(text),
-                None => continue,
-            },
-            _ => continue,
-        };
+        let Some(value) = scalar(value) else { continue };
         if own == OWN {
             fields.note(name, Why::TooMany);
             break;

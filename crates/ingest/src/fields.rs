@@ -146,6 +146,15 @@ fn sized(name: &str, text: &str) -> Option<String> {
     }
 }
 
+/// A value of the shop's own: a text, a number, yes or no. Nothing else is kept.
+pub(crate) fn scalar(value: &Value) -> Option<Value> {
+    match value {
+        Value::Bool(_) | Value::Number(_) => Some(value.clone()),
+        Value::String(text) => clean(text).map(Value::String),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
 /// Trims, takes out control characters, cuts at a character. `None` for what is empty then.
 pub fn clean(text: &str) -> Option<String> {
     cut(text, LONGEST)

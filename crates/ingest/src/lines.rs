@@ -6,7 +6,7 @@ use serde_json::Value;
 use winback_contract::spec::{self, EventSpec};
 use winback_contract::{Currency, Product};
 
-use crate::fields::{Fields, clean};
+use crate::fields::{Fields, scalar};
 use crate::normalise::product_names;
 use crate::notes::Why;
 use crate::values::number::currency as read_currency;
@@ -139,14 +139,7 @@ fn own_fields(own: &Fields<'_>) -> BTreeMap<String, Value> {
         if is_ours || name.len() > 64 {
             continue;
         }
-        let value = match value {
-            Value::Bool(_) | Value::Number(_) => value.clone(),
-            Value::String(text) => match clean(text) {
-                Some(text) => Value::String(text),
-                None => continue,
-            },
-            Value::Null | Value::Array(_) | Value::Object(_) => continue,
-        };
+        let Some(value) = scalar(value) else { continue };
         bytes += name.len() + value.as_str().map_or(8, str::len);
         if kept.len() == OWN || bytes > OWN_BYTES {
             own.note(name, Why::TooMany);

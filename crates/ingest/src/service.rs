@@ -242,18 +242,10 @@ impl Service {
                 }
             }
             Err(refusal) => {
-                let counted = [self.source.name.as_str(), refusal.reason.as_str()];
-                self.metrics.invalid.with_label_values(&counted).inc();
+                self.count_refusal(&refusal);
                 // A link that was not written may be told as written.
                 self.links.forget();
-                self.refuse(
-                    record,
-                    Refused {
-                        refusal,
-                        parts: Vec::new(),
-                        calls: None,
-                    },
-                )?;
+                self.refuse(record, refusal.into())?;
             }
         }
         Ok(())

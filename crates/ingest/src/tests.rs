@@ -9,11 +9,11 @@ use winback_contract::{
     spec,
 };
 
-use crate::calls::parts;
+use crate::calls::calls;
 use crate::customs::Customs;
 use crate::decode::{Envelope, decode};
 use crate::fields::Refusal;
-use crate::formats::Shape;
+use crate::formats::{Call, Shape};
 use crate::links::Links;
 use crate::normalise::normalise;
 use crate::notes::Notes;
@@ -43,18 +43,9 @@ pub(crate) fn envelopes(
     customs: &Customs,
     notes: &Notes,
 ) -> Result<Vec<Result<Envelope, Refusal>>, Refusal> {
-    let mut all = Vec::new();
-    for part in parts(record, max_bytes, shape)? {
-        match part.calls {
-            Ok(calls) => all.extend(
-                calls
-                    .into_iter()
-                    .map(|call| decode(record, call, shape.format, customs, notes)),
-            ),
-            Err(refusal) => all.push(Err(refusal)),
-        }
-    }
-    Ok(all)
+    let read = |call: Result<Call, Refusal>| decode(record, call?, shape.format, customs, notes);
+    let calls = calls(record, max_bytes, shape)?;
+    Ok(calls.into_iter().map(read).collect())
 }
 
 /// The one call of a record.

@@ -81,14 +81,8 @@ fn enter(
     {
         out.count(Count::Reentry);
         let journey = customer.journeys.remove(index);
-        not_begun(
-            campaign,
-            journey.id,
-            at,
-            (Reason::Reentry, None),
-            world,
-            out,
-        );
+        let why = Reason::Reentry.into();
+        not_begun(campaign, journey.id, at, why, world, out);
         next_year(customer, campaign, at, world, out);
         return false;
     }

@@ -9,7 +9,7 @@ use winback_contract::{
 
 use crate::customer::{Booking, Customer, limit};
 use crate::decide;
-use crate::effects::{Count, Effects, GrantChange};
+use crate::effects::{Count, Effects, GrantChange, Why};
 use crate::eligibility::{ends_by_order, is_replaced, tied};
 use crate::end::end;
 use crate::program::settle;
@@ -349,21 +349,6 @@ pub(crate) fn grant(
         not_after: pending.not_after,
     });
     out.messages.push(made);
-}
-
-/// Why a step is not sent: the reason, and the part of a condition that decided.
-pub(crate) struct Why {
-    reason: Reason,
-    because: Option<String>,
-}
-
-impl From<Reason> for Why {
-    fn from(reason: Reason) -> Self {
-        Self {
-            reason,
-            because: None,
-        }
-    }
 }
 
 /// A step that will not be sent: the cascade goes on, or the journey ends if its audience does not hold.

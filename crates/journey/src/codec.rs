@@ -47,24 +47,29 @@ fn lines(customer: &mut Customer) -> impl Iterator<Item = &mut Line> {
         .chain(session.flat_map(|session| &mut session.viewed))
 }
 
-/// Details with the places of their lines, as they are written behind the customer.
-fn details(customer: &Customer) -> Vec<(u32, &Details)> {
+/// The same, to be looked at.
+fn lines_of(customer: &Customer) -> impl Iterator<Item = &Line> {
     let carts = customer.carts.iter().flat_map(|cart| &cart.lines);
     let items = customer.journeys.iter();
     let items = items.filter_map(|journey| journey.entry.item.as_deref());
     let session = customer.behaviour.session.iter();
-    let viewed = session.flat_map(|session| &session.viewed);
-    let all = (0..).zip(carts.chain(items).chain(viewed));
-    all.filter_map(|(place, line)| Some((place, line.details.as_deref()?)))
+    carts
+        .chain(items)
+        .chain(session.flat_map(|session| &session.viewed))
+}
+
+/// Details with the places of their lines, as they are written behind the customer.
+fn details(customer: &Customer) -> Vec<(u32, &Details)> {
+    (0..)
+        .zip(lines_of(customer))
+        .filter_map(|(place, line)| Some((place, line.details.as_deref()?)))
         .collect()
 }
 
 /// What lines have beside what every line has, with their products: the rest of a state that is shown as JSON.
-pub fn details_of(customer: &Customer) -> Vec<(String, Details)> {
-    let mut customer = customer.clone();
-    let lines = lines(&mut customer);
-    lines
-        .filter_map(|line| Some((line.product_id.clone(), *line.details.take()?)))
+pub fn details_of(customer: &Customer) -> Vec<(&str, &Details)> {
+    lines_of(customer)
+        .filter_map(|line| Some((line.product_id.as_str(), line.details.as_deref()?)))
         .collect()
 }
 

@@ -1,7 +1,8 @@
 //! What a step wants done: values that the sessions service commits and performs.
 
 use winback_contract::{
-    Body, CustomerId, EventId, JourneyRecord, Message, MessageId, SourceKind, Timestamp, Trigger,
+    Body, CustomerId, EventId, JourneyRecord, Message, MessageId, Reason, SourceKind, Timestamp,
+    Trigger,
 };
 
 use crate::behaviour::Touch;
@@ -186,5 +187,20 @@ impl Effects {
     /// Counts one thing.
     pub fn count(&mut self, what: Count) {
         self.counts.add(what);
+    }
+}
+
+/// Why something is not done: the reason, and the part of a condition that decided.
+pub(crate) struct Why {
+    pub(crate) reason: Reason,
+    pub(crate) because: Option<String>,
+}
+
+impl From<Reason> for Why {
+    fn from(reason: Reason) -> Self {
+        Self {
+            reason,
+            because: None,
+        }
     }
 }

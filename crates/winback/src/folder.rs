@@ -12,7 +12,27 @@ const LARGEST: u64 = 1024 * 1024;
 /// All `.yaml`, `.mjml` and `.txt` files below a folder, by their path inside it.
 pub(crate) fn read(folder: &Path) -> Result<Files, Error> {
     let mut files = Files::default();
-    walk(folder, folder, &mut files)?;
+    walk(folder, folder, &mut |path, inside| {
+        let known = path
+            .extension()
+            .and_then(|end| end.to_str())
+            .is_some_and(|end| ["yaml", "yml", "mjml", "txt"].contains(&end));
+        if !known {
+            return Ok(());
+        }
+        let size = std::fs::metadata(path)
+            .map_err(|error| at(path, &error))?
+            .len();
+        if size > LARGEST {
+            return Err(Error::Usage(format!(
+                "{} is larger than 1 MiB",
+                path.display()
+            )));
+        }
+        let text = std::fs::read_to_string(path).map_err(|error| at(path, &error))?;
+        files.0.insert(inside, text);
+        Ok(())
+    })?;
     if files.0.is_empty() {
         return Err(Error::Usage(format!(
             "{} holds no campaign files",
@@ -25,9 +45,8 @@ pub(crate) fn read(folder: &Path) -> Result<Files, Error> {
 /// Files of a folder that nothing reads, by their paths inside of it. A text about the folder is for people.
 pub(crate) fn strays(folder: &Path, files: &Files) -> Result<Vec<String>, Error> {
     let is_read = |path: &str| {
-        let name = path.rsplit('/').next().unwrap_or(path);
-        name.ends_with(".yaml")
-            || name.ends_with(".yml")
+        path.ends_with(".yaml")
+            || path.ends_with(".yml")
             || path.starts_with("shared/")
             || path.contains("templates/")
     };
@@ -37,71 +56,45 @@ pub(crate) fn strays(folder: &Path, files: &Files) -> Result<Vec<String>, Error>
         .filter(|path| !is_read(path))
         .cloned()
         .collect();
-    let mut open = vec![folder.to_owned()];
-    while let Some(inner) = open.pop() {
-        let entries = std::fs::read_dir(&inner)
-            .map_err(|error| Error::Usage(format!("{}: {error}", inner.display())))?;
-        for entry in entries.filter_map(Result::ok) {
-            let path = entry.path();
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let is_for_people = name.starts_with('.') || name.to_uppercase().starts_with("README");
-            if is_for_people {
-                continue;
-            }
-            if path.is_dir() {
-                open.push(path);
-                continue;
-            }
-            let inside = path.strip_prefix(folder).unwrap_or(&path);
-            let inside = inside.to_string_lossy().replace('\\', "/");
-            if !files.0.contains_key(&inside) {
-                found.push(inside);
-            }
+    walk(folder, folder, &mut |path, inside| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let is_for_people = name.to_uppercase().starts_with("README");
+        if !is_for_people && !files.0.contains_key(&inside) {
+            found.push(inside);
         }
-    }
+        Ok(())
+    })?;
     found.sort();
     Ok(found)
 }
 
-fn walk(root: &Path, folder: &Path, files: &mut Files) -> Result<(), Error> {
-    let at =
-        |path: &Path, error: std::io::Error| Error::Usage(format!("{}: {error}", path.display()));
+fn at(path: &Path, error: &std::io::Error) -> Error {
+    Error::Usage(format!("{}: {error}", path.display()))
+}
+
+/// Every file but the hidden ones, in order of names, with its path inside the folder.
+fn walk(
+    root: &Path,
+    folder: &Path,
+    each: &mut dyn FnMut(&Path, String) -> Result<(), Error>,
+) -> Result<(), Error> {
     let mut entries: Vec<_> = std::fs::read_dir(folder)
-        .map_err(|error| at(folder, error))?
+        .map_err(|error| at(folder, &error))?
         .filter_map(Result::ok)
         .collect();
     entries.sort_by_key(std::fs::DirEntry::file_name);
     for entry in entries {
         let path = entry.path();
-        let hidden = entry.file_name().to_string_lossy().starts_with('.');
-        if hidden {
+        if entry.file_name().to_string_lossy().starts_with('.') {
             continue;
         }
         if path.is_dir() {
-            walk(root, &path, files)?;
+            walk(root, &path, each)?;
             continue;
         }
-        let known = path
-            .extension()
-            .and_then(|end| end.to_str())
-            .is_some_and(|end| ["yaml", "yml", "mjml", "txt"].contains(&end));
-        if !known {
-            continue;
-        }
-        let size = entry.metadata().map_err(|error| at(&path, error))?.len();
-        if size > LARGEST {
-            return Err(Error::Usage(format!(
-                "{} is larger than 1 MiB",
-                path.display()
-            )));
-        }
-        let text = std::fs::read_to_string(&path).map_err(|error| at(&path, error))?;
-        let inside = path
-            .strip_prefix(root)
-            .unwrap_or(&path)
-            .to_string_lossy()
-            .replace('\\', "/");
-        files.0.insert(inside, text);
+        let inside = path.strip_prefix(root).unwrap_or(&path);
+        let inside = inside.to_string_lossy().replace('\\', "/");
+        each(&path, inside)?;
     }
     Ok(())
 }

@@ -186,6 +186,21 @@ fn unknown_field(message: &str) -> Option<String> {
     did_you_mean(word, known.filter(|name| !name.is_empty()))
 }
 
+/// The name of an event: a known one in its own spelling; an unknown one is the shop's own, and worth a warning.
+fn event_name(name: &str, (path, at): (&str, Option<Position>), report: &mut Report) -> String {
+    if let Some(known) = spec::lookup(name) {
+        return known.name.to_owned();
+    }
+    if !spec::DERIVED.contains(&name) {
+        let known = spec::events().map(|event| event.name);
+        let hint = did_you_mean(name, known)
+            .or_else(|| help("it is taken as an event of the shop's own, by its exact name"));
+        let message = format!("`{name}` is not an event of the contract");
+        report.warning(path, at, message, hint);
+    }
+    name.to_owned()
+}
+
 /// One file being compiled.
 pub(crate) struct Scope<'a> {
     pub(crate) path: &'a str,
@@ -559,26 +574,7 @@ impl Scope<'_> {
             self.error(at, "the list of events is empty", None);
         }
         for name in names {
-            match spec::lookup(name) {
-                Some(known) => {
-                    seen.insert(known.name.to_owned());
-                }
-                None => {
-                    if !spec::DERIVED.contains(&name.as_str()) {
-                        let known = spec::events().map(|event| event.name);
-                        let hint = did_you_mean(name, known).or_else(|| {
-                            help("it is taken as an event of the shop's own, by its exact name")
-                        });
-                        self.report.warning(
-                            self.path,
-                            at,
-                            format!("`{name}` is not an event of the contract"),
-                            hint,
-                        );
-                    }
-                    seen.insert(name.clone());
-                }
-            }
+            seen.insert(event_name(name, (self.path, at), self.report));
         }
         seen.into_iter().collect()
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::civil::Time;
-use winback_contract::{Channel, Currency, Span, Timestamp, spec};
+use winback_contract::{Channel, Currency, Span, Timestamp};
 
 use crate::calendar;
 use crate::condition::{Condition, Wanted};
@@ -200,22 +200,8 @@ impl Reader<'_> {
         None
     }
 
-    /// The name of an event: a known one in its own spelling.
     fn event(&mut self, event: &Spanned<String>) -> String {
-        let name = &event.value;
-        if let Some(known) = spec::lookup(name) {
-            return known.name.to_owned();
-        }
-        if !spec::DERIVED.contains(&name.as_str()) {
-            let known = spec::events().map(|event| event.name);
-            let help = did_you_mean(name, known).unwrap_or_else(|| {
-                "it is taken as an event of the shop's own, by its exact name".to_owned()
-            });
-            let message = format!("`{name}` is not an event of the contract");
-            self.report
-                .warning(self.path, position(event), message, help);
-        }
-        name.clone()
+        super::event_name(&event.value, (self.path, position(event)), self.report)
     }
 
     /// A host of `links`.

@@ -214,9 +214,8 @@ impl Scope<'_> {
                 .valid
                 .as_ref()
                 .map_or(Span::from_days(14), |text| self.span(text).from),
-            upon: part.upon.as_ref().and_then(|event| {
-                let names = std::slice::from_ref(&event.value);
-                self.events(names, position(event)).into_iter().next()
+            upon: part.upon.as_ref().map(|event| {
+                super::event_name(&event.value, (self.path, position(event)), self.report)
             }),
             outside_guard: part.outside_guard.as_ref().is_some_and(|flag| flag.value),
             otherwise,

@@ -40,24 +40,12 @@ const PLAIN: &[&str] = &[
     "product.product_id",
 ];
 
-/// A condition that does not hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Because {
+/// What decided.
+pub(super) struct Because {
     /// Whether a value it needs is absent or of another type: it could not be judged, and is no "no".
-    pub is_not_judged: bool,
+    is_not_judged: bool,
     /// The part that decided, with its values.
-    pub text: String,
-}
-
-impl std::fmt::Display for Because {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let word = if self.is_not_judged {
-            "could not be judged: "
-        } else {
-            ""
-        };
-        write!(f, "{word}{}", self.text)
-    }
+    text: String,
 }
 
 /// A condition taken apart, once: it is asked again for every customer of a campaign for everybody.
@@ -205,22 +193,29 @@ fn is_plain(name: &str, value: &Value) -> bool {
 }
 
 impl Condition {
-    /// Which part of it decided that it does not hold; `None` where it does.
-    pub fn because(&self, variables: &dyn Variables) -> Option<Because> {
+    /// Which part of it decided that it does not hold, with the values it saw, or that it could not be judged; `None` where
+    /// it holds.
+    pub fn because(&self, variables: &dyn Variables) -> Option<String> {
         if matches!(self.holds(variables), Ok(true)) {
             return None;
         }
         let tree = self.tree.get_or_init(|| Box::new(Tree::of(&self.source)));
-        let mut found = tree.deciding(variables, false)?;
-        if found.text.len() > LONGEST {
+        let Because {
+            is_not_judged,
+            mut text,
+        } = tree.deciding(variables, false)?;
+        if is_not_judged {
+            text.insert_str(0, "could not be judged: ");
+        }
+        if text.len() > LONGEST {
             let mut cut = LONGEST - 3;
-            while !found.text.is_char_boundary(cut) {
+            while !text.is_char_boundary(cut) {
                 cut -= 1;
             }
-            found.text.truncate(cut);
-            found.text.push('…');
+            text.truncate(cut);
+            text.push('…');
         }
-        Some(found)
+        Some(text)
     }
 }
 
@@ -366,7 +361,7 @@ mod tests {
             ),
         ] {
             let because = compiled(source).unwrap().because(&World);
-            assert_eq!(because.unwrap().to_string(), expected, "{source}");
+            assert_eq!(because.unwrap(), expected, "{source}");
         }
         for source in ["customer.known", "orders.count == 0 || points.balance > 5"] {
             assert_eq!(compiled(source).unwrap().because(&World), None, "{source}");
@@ -377,6 +372,6 @@ mod tests {
     fn it_is_bounded() {
         let source = vec!["orders.count > 100"; 40].join(" || ");
         let because = compiled(&source).unwrap().because(&World).unwrap();
-        assert!(because.text.len() <= LONGEST, "{}", because.text.len());
+        assert!(because.len() <= LONGEST, "{}", because.len());
     }
 }

@@ -7,7 +7,6 @@ mod because;
 mod check;
 mod text;
 
-pub use because::Because;
 pub use check::Wanted;
 pub use text::bound;
 

@@ -6,15 +6,16 @@
 use std::borrow::Cow;
 
 use serde_json::{Map, Value, json};
+use winback_bus::Record;
 use winback_contract::{EventId, FailedReason};
 
-use super::{Call, Envelope, Format, Shape, first, get, inner, translate};
+use super::{Call, Format, Shape, first, get, inner, translate};
 use crate::fields::Refusal;
 
 /// See [`translate`].
 pub(super) fn calls(
     shape: &Shape,
-    around: &impl Envelope,
+    record: &Record,
     body: Map<String, Value>,
 ) -> Result<Vec<Call>, Refusal> {
     // With schemas, the change is beside its schema.
@@ -37,7 +38,7 @@ pub(super) fn calls(
         ));
     }
     let payload = payload_of(&row, inside.format);
-    let mut calls = translate(&inside, around, payload)?;
+    let mut calls = translate(&inside, record, payload)?;
     // A snapshot is of now; what it tells is not.
     let is_snapshot = ["op", "__op"]
         .iter()

@@ -10,10 +10,11 @@ use std::collections::HashMap;
 use cel::objects::Key;
 use cel::{Context, ExecutionError, Program, Value};
 use serde_json::{Map, Value as Json};
+use winback_bus::Record;
 use winback_campaign::Report;
 use winback_contract::FailedReason;
 
-use super::{Call, Envelope};
+use super::Call;
 use crate::calls::MOST;
 use crate::fields::Refusal;
 use crate::values::Read;
@@ -37,8 +38,6 @@ struct Rule {
     name: Expression,
     when: Option<Expression>,
     each: Option<Expression>,
-    /// Whether its message id is told by the element.
-    id_is_of_item: bool,
     /// Where a value goes in the call, and what it is.
     values: Vec<(Target, Expression)>,
 }
@@ -92,6 +91,15 @@ struct Seen<'s> {
 }
 
 impl Expression {
+    /// Whether it tells one element of a list from the others.
+    fn reads_item(&self) -> bool {
+        match self {
+            Self::Constant(_) => false,
+            Self::Path(path) => path.first().is_some_and(|root| root == "item"),
+            Self::Judged(program) => program.references().has_variable("item"),
+        }
+    }
+
     /// Its value: `None` where it is absent or null, an error where it can't be computed.
     fn value(&self, seen: &Seen<'_>) -> Result<Option<Json>, ExecutionError> {
         let value = match self {
@@ -144,13 +152,15 @@ impl Mapping {
     }
 
     /// The calls that a record is: none where no `when` holds.
-    pub(super) fn calls(&self, around: &impl Envelope, record: Map<String, Json>) -> Vec<Call> {
-        let headers = around.headers().into_iter();
+    pub(super) fn calls(&self, around: &Record, record: Map<String, Json>) -> Vec<Call> {
+        let headers = around.headers.iter();
         let headers: Map<String, Json> = headers
-            .map(|(name, value)| (name.to_lowercase(), value.into()))
+            .filter_map(|(name, value)| {
+                Some((name.to_lowercase(), std::str::from_utf8(value).ok()?.into()))
+            })
             .collect();
         let (record, headers) = (Json::Object(record), Json::Object(headers));
-        let key = around.key().map(Json::from);
+        let key = std::str::from_utf8(&around.key).ok().map(Json::from);
         let mut roots = vec![("record", &record), ("headers", &headers)];
         roots.extend(key.as_ref().map(|key| ("key", key)));
         let mut context = Context::default();
@@ -225,8 +235,11 @@ impl Rule {
             }
         }
         // An id of the record is not that of each of its elements.
-        if let (Some(number), false, Some(id)) =
-            (number, self.id_is_of_item, call.body.get_mut("messageId"))
+        let is_of_item = |(target, id): &(Target, Expression)| {
+            *target == Target::Call("messageId") && id.reads_item()
+        };
+        if let (Some(number), Some(id)) = (number, call.body.get_mut("messageId"))
+            && !self.values.iter().any(is_of_item)
         {
             let text = id.as_str().map_or_else(|| id.to_string(), str::to_owned);
             *id = format!("{text}#{number}").into();

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use winback_bus::Record;
 use winback_contract::FailedReason;
 
 use crate::fields::Refusal;
@@ -117,16 +118,6 @@ impl From<Format> for Shape {
     }
 }
 
-/// What a record says of itself beside its payload.
-pub trait Envelope {
-    /// A header, in any case of letters.
-    fn header(&self, name: &str) -> Option<&str>;
-    /// All headers that are texts.
-    fn headers(&self) -> Vec<(&str, &str)>;
-    /// Its key, if it is a text.
-    fn key(&self) -> Option<&str>;
-}
-
 /// A call of Segment, and what a format knows of the person beside it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Call {
@@ -138,8 +129,6 @@ pub struct Call {
     pub faults: Vec<String>,
     /// Why it can't be taken, where its format knows.
     pub refusal: Option<Refusal>,
-    /// The id that its record gives to all calls in it, and its place there.
-    pub(crate) shared_id: Option<(String, usize)>,
 }
 
 impl From<Map<String, Value>> for Call {
@@ -157,14 +146,14 @@ impl From<Map<String, Value>> for Call {
 /// `unsupported_call` where it means nothing to winback, `missing_field` where it can't be told what it is.
 pub(crate) fn translate(
     shape: &Shape,
-    around: &impl Envelope,
+    record: &Record,
     body: Map<String, Value>,
 ) -> Result<Vec<Call>, Refusal> {
     let format = shape.format;
-    let topic = format.topic().and_then(|name| around.header(name));
+    let topic = format.topic().and_then(|name| record.header(name));
     let call = match format {
         Format::Segment | Format::Cloudevents => return Ok(vec![body.into()]),
-        Format::Debezium => return debezium::calls(shape, around, body),
+        Format::Debezium => return debezium::calls(shape, record, body),
         Format::Map => {
             let mapping = shape.mapping.as_ref().ok_or_else(|| {
                 unsupported(
@@ -172,7 +161,7 @@ pub(crate) fn translate(
                     "its file is missing: name it in `map` of the source",
                 )
             })?;
-            return Ok(mapping.calls(around, body));
+            return Ok(mapping.calls(record, body));
         }
         Format::Ga4 => ga4::call(&body)?,
         Format::Shopify => shopify::call(topic, &body)?,
@@ -181,7 +170,7 @@ pub(crate) fn translate(
     let Value::Object(mut call) = call else {
         return Err(unsupported(format.word(), "this is no call"));
     };
-    if let Some(id) = format.delivery().and_then(|name| around.header(name)) {
+    if let Some(id) = format.delivery().and_then(|name| record.header(name)) {
         call.insert("messageId".into(), json!(id));
     }
     call.retain(|_, value| !value.is_null());

@@ -33,6 +33,45 @@ pub(super) struct Refused {
     pub(super) calls: Option<Vec<usize>>,
 }
 
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            refusal,
+            parts: Vec::new(),
+            calls: None,
+        }
+    }
+}
+
+impl Refused {
+    /// Another part, at its place among so many. The first says why.
+    fn add(
+        known: &mut Option<Self>,
+        refusal: Refusal,
+        alone: Option<(Value, Option<Rc<Batch>>)>,
+        (place, count): (usize, usize),
+    ) -> &mut Self {
+        let refused = known.get_or_insert_with(|| {
+            if alone.is_none() {
+                return refusal.into();
+            }
+            let Refusal { reason, detail } = refusal;
+            Refusal::new(reason, format!("call {} of {count}: {detail}", place + 1)).into()
+        });
+        refused.parts.extend(alone);
+        refused
+    }
+}
+
+/// Where a call stands: in which payload, which of its calls it is, which of its record's, and the id that the record gives
+/// to all of them, with the place of its part.
+struct Placed<'p> {
+    payload: &'p [u8],
+    index: usize,
+    number: usize,
+    shared_id: Option<(&'p str, usize)>,
+}
+
 fn numbers(text: &str) -> Vec<usize> {
     let numbers = text.split(',');
     numbers
@@ -41,12 +80,12 @@ fn numbers(text: &str) -> Vec<usize> {
 }
 
 /// The id that a record's headers give to all calls in it.
-fn shared_id(record: &Record, format: Format) -> Option<String> {
+fn shared_id(record: &Record, format: Format) -> Option<&str> {
     let header = match format {
         Format::Segment | Format::Cloudevents => Some("ce_id"),
         other => other.delivery(),
     };
-    record.header(header?).map(str::to_owned)
+    record.header(header?)
 }
 
 /// Of fields that can't be read alike, one record in so long is kept.
@@ -103,38 +142,46 @@ impl Service {
                 batch,
                 calls,
             } = part;
-            let bytes = alone.as_ref().map(|alone| alone.to_string().into_bytes());
-            let before = bytes.clone().map_or(0, |bytes| {
-                let count = alike.entry(bytes).or_default();
-                *count += 1;
-                *count - 1
-            });
-            let payload = bytes.as_deref().or(record.value.as_deref());
-            let payload = payload.unwrap_or_default();
-            let mut problem = None;
-            let mut failed = Vec::new();
-            let calls = calls.unwrap_or_else(|refusal| {
-                problem = Some(refusal);
-                Vec::new()
-            });
-            let of_part = calls.len();
-            if of_part == 0 && problem.is_none() {
+            let calls = match calls {
+                Ok(calls) => calls,
+                Err(refusal) => {
+                    self.count_refusal(&refusal);
+                    Refused::add(
+                        &mut refused,
+                        refusal,
+                        alone.map(|alone| (alone, batch)),
+                        (place, count),
+                    );
+                    continue;
+                }
+            };
+            if calls.is_empty() {
                 self.says_nothing();
             }
-            for (index, mut call) in calls.into_iter().enumerate() {
+            let bytes = alone.as_ref().map(|alone| alone.to_string().into_bytes());
+            let payload = bytes.as_deref().or(record.value.as_deref());
+            let payload = payload.unwrap_or_default();
+            let before = bytes.as_ref().map_or(0, |bytes| {
+                let count = alike.entry(bytes.clone()).or_default();
+                *count += 1;
+                (*count - 1) * MOST
+            });
+            let of_part = calls.len();
+            let mut problem = None;
+            let mut failed = Vec::new();
+            for (index, call) in calls.into_iter().enumerate() {
                 number += 1;
                 let is_wanted = again.as_ref().is_none_or(|again| again.contains(&index));
                 if alone.is_none() && !is_wanted {
                     continue;
                 }
-                if alone.is_some() {
-                    call.shared_id = shared_id.clone().map(|id| (id, place));
-                }
-                match self.events_of_call(
-                    record,
-                    call,
-                    (payload, before * MOST + index, number - 1),
-                ) {
+                let place = Placed {
+                    payload,
+                    index: before + index,
+                    number: number - 1,
+                    shared_id: shared_id.filter(|_| alone.is_some()).map(|id| (id, place)),
+                };
+                match self.events_of_call(record, call, &place) {
                     Ok(made) => events.extend(made),
                     Err(refusal) => {
                         failed.push(index);
@@ -143,22 +190,20 @@ impl Service {
                 }
             }
             let Some(refusal) = problem else { continue };
-            let counted = [self.source.name.as_str(), refusal.reason.as_str()];
-            self.metrics.invalid.with_label_values(&counted).inc();
-            let is_alone = alone.is_some();
-            let refused = refused.get_or_insert_with(|| Refused {
-                refusal: if is_alone {
-                    let Refusal { reason, detail } = refusal;
-                    Refusal::new(reason, format!("call {} of {count}: {detail}", place + 1))
-                } else {
-                    refusal
-                },
-                parts: Vec::new(),
-                calls: (!is_alone && failed.len() < of_part).then_some(failed),
-            });
-            refused.parts.extend(alone.map(|alone| (alone, batch)));
+            self.count_refusal(&refusal);
+            let is_some_of_them = alone.is_none() && failed.len() < of_part;
+            let alone = alone.map(|alone| (alone, batch));
+            let refused = Refused::add(&mut refused, refusal, alone, (place, count));
+            if is_some_of_them {
+                refused.calls = Some(failed);
+            }
         }
         Ok((events, refused))
+    }
+
+    pub(super) fn count_refusal(&self, refusal: &Refusal) {
+        let counted = [self.source.name.as_str(), refusal.reason.as_str()];
+        self.metrics.invalid.with_label_values(&counted).inc();
     }
 
     fn says_nothing(&self) {
@@ -170,14 +215,12 @@ impl Service {
         &mut self,
         record: &Record,
         call: Call,
-        (payload, index, number): (&[u8], usize, usize),
+        placed: &Placed<'_>,
     ) -> Result<Vec<EventRecord>, Refusal> {
         let notes = Notes::default();
-        let shared = call.shared_id.clone();
         let envelope = decode(record, call, self.shape.format, &self.customs, &notes)?;
-        let message_id = envelope.message_id.clone();
         // The id of a delivery is not that of each call in it.
-        let message_id = match (message_id, shared) {
+        let message_id = match (envelope.message_id.clone(), placed.shared_id) {
             (Some(id), Some((shared, place))) if id == shared => Some(format!("{id}#{place}")),
             (id, _) => id,
         };
@@ -200,7 +243,12 @@ impl Service {
             };
             counter.with_label_values(&[&self.source.name]).inc();
         }
-        let id = event_id(message_id.as_deref(), &event.name, payload, index);
+        let id = event_id(
+            message_id.as_deref(),
+            &event.name,
+            placed.payload,
+            placed.index,
+        );
         self.tell(record, &event, &notes.take())?;
         let stream = self.stream_of(record);
         let arrived = Arrived {
@@ -211,7 +259,7 @@ impl Service {
             arrival,
             at,
             id,
-            call: number,
+            call: placed.number,
         };
         if event.name == spec::PRODUCT_UPDATED {
             return self.product(&event, &arrived);

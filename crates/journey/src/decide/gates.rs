@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 
+use winback_campaign::Bundle;
 use winback_campaign::model::{Campaign, Mode};
-use winback_campaign::{Bundle, Condition};
 use winback_contract::{DueStep, Reason, Span, Timestamp, Trigger, Verdict, is_paused};
 
 use crate::customer::{Customer, zone};
@@ -21,11 +21,6 @@ const LAG_ALLOWED: Span = Span::from_mins(10);
 fn look_again(due: Timestamp, now: Timestamp) -> Timestamp {
     let waited = now.since(due).as_millis() / 4;
     now + Span::from_millis(waited.clamp(60_000, 900_000))
-}
-
-/// The part of a condition that decided, in words.
-fn because(condition: &Condition, facts: &Facts<'_>) -> Option<String> {
-    condition.because(facts).map(|because| because.to_string())
 }
 
 pub(crate) fn judge(
@@ -84,7 +79,7 @@ pub(crate) fn judge(
             Ok(false) | Err(_) => {
                 return Verdict::Skip {
                     reason: Reason::Audience,
-                    because: because(audience, &facts),
+                    because: audience.because(&facts),
                 };
             }
         }
@@ -97,7 +92,7 @@ pub(crate) fn judge(
         return Verdict::Hold {
             until: until.min(step.expires + Span::from_millis(1)),
             reason: Reason::Audience,
-            because: because(audience, &facts),
+            because: audience.because(&facts),
         };
     }
     if let Some(show) = &part.show

@@ -13,9 +13,7 @@ use crate::state::Field;
 pub(crate) fn field(value: &Json, name: &str) -> Option<Field> {
     let kind = kind("event", name);
     match value {
-        Json::Bool(flag) => Some(Field::Bool(*flag)),
         Json::Number(number) if kind == Some(Kind::Text) => Some(Field::Text(number.to_string())),
-        Json::Number(number) => number.as_f64().map(Field::Number),
         Json::String(text) => match kind {
             Some(Kind::Time) => Timestamp::parse(text).ok().map(Field::Time),
             Some(Kind::Number) => {
@@ -24,9 +22,9 @@ pub(crate) fn field(value: &Json, name: &str) -> Option<Field> {
                     .filter(|number: &f64| number.is_finite())
                     .map(Field::Number)
             }
-            _ => Some(Field::Text(text.clone())),
+            _ => Field::of(value),
         },
-        _ => None,
+        _ => Field::of(value),
     }
 }
 

@@ -6,7 +6,7 @@ use winback_contract::ids::bucket;
 use winback_contract::{JourneyId, JourneyRecord, Reason, Span, Timestamp, Transition};
 
 use crate::customer::{Customer, limit, zone};
-use crate::effects::{Count, Effects};
+use crate::effects::{Count, Effects, Why};
 use crate::eligibility::{limit_allows, reentry_allows};
 use crate::facts::Facts;
 use crate::happening::Happening;
@@ -54,10 +54,12 @@ pub(crate) fn judge(
         }
         if judged != Ok(true) {
             if world.limits.explain {
-                let because = when.because(&facts).map(|because| because.to_string());
                 let id = happening.id.0.as_slice();
                 let id = JourneyId::of(&campaign.name, world.customer, id, "");
-                let why = (Reason::Condition, because);
+                let why = Why {
+                    reason: Reason::Condition,
+                    because: when.because(&facts),
+                };
                 not_begun(campaign, id, happening.arrival, why, world, out);
             }
             return None;
@@ -107,7 +109,7 @@ pub(crate) fn not_begun(
     campaign: &Campaign,
     journey: JourneyId,
     at: Timestamp,
-    (reason, because): (Reason, Option<String>),
+    Why { reason, because }: Why,
     world: &World<'_>,
     out: &mut Effects,
 ) {
@@ -163,7 +165,8 @@ pub(crate) fn arm(
     {
         out.count(Count::Reentry);
         let at = entry.arrived;
-        not_begun(campaign, id, at, (Reason::Reentry, None), world, out);
+        let why = Reason::Reentry.into();
+        not_begun(campaign, id, at, why, world, out);
         return;
     }
     if customer.journeys.len() >= limit::JOURNEYS {

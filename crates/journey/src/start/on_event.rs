@@ -1,7 +1,7 @@
 //! An event arms a journey, or renews the one that waits.
 
 use winback_campaign::model::{Campaign, StartKind};
-use winback_contract::{JourneyId, Reason, Transition};
+use winback_contract::{JourneyId, JourneyRecord, Reason, Transition};
 
 use crate::customer::Customer;
 use crate::effects::{Count, Effects};
@@ -66,14 +66,8 @@ pub(crate) fn fold(
             };
             let Some(due) = due else {
                 out.count(Count::ConditionFailed);
-                not_begun(
-                    campaign,
-                    id,
-                    happening.arrival,
-                    (Reason::Error, None),
-                    world,
-                    out,
-                );
+                let (at, why) = (happening.arrival, Reason::Error.into());
+                not_begun(campaign, id, at, why, world, out);
                 continue;
             };
             let entry = EntryFacts {
@@ -92,18 +86,16 @@ pub(crate) fn fold(
         }
     }
     // A campaign of several starts is told of only where none of them fits.
-    let mut place = 0;
-    out.journeys.retain(|record| {
-        place += 1;
-        let is_refused = matches!(
-            record.transition,
-            Transition::NotBegun {
-                reason: Reason::Condition,
-                ..
-            }
-        );
-        place <= told || !is_refused || !fits.contains(&record.campaign.as_str())
-    });
+    if world.limits.explain {
+        let told = out.journeys.split_off(told);
+        let is_of_other_start = |record: &JourneyRecord| {
+            matches!(&record.transition, Transition::NotBegun { reason, .. } if *reason == Reason::Condition)
+                && fits.contains(&record.campaign.as_str())
+        };
+        let told = told.into_iter();
+        out.journeys
+            .extend(told.filter(|record| !is_of_other_start(record)));
+    }
 }
 
 /// A campaign that an order ends is not begun by what came before the newest order, by either clock.

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use winback_bus::{Record, Stamp};
 use winback_contract::{FailedReason, Offset, Partition, Timestamp};
 use winback_ingest::SourceConfig;
-use winback_ingest::calls::parts;
-use winback_ingest::config::shape;
+use winback_ingest::calls::calls;
 use winback_ingest::customs::Customs;
 use winback_ingest::decode::{Envelope, decode};
 use winback_ingest::fields::Refusal;
@@ -56,7 +55,7 @@ impl Arguments {
     pub(crate) fn shape(&self, config: &Config, topic: Option<&str>) -> Result<Shape, Error> {
         let mut source = config.source_of(topic);
         self.apply(&mut source);
-        shape(source.format, source.rows, source.map.as_deref()).map_err(Error::Usage)
+        source.shape().map_err(Error::Usage)
     }
 }
 
@@ -98,15 +97,8 @@ impl Reader {
             let envelope = decode(&record, call.clone(), format, &self.customs, &notes)?;
             Ok((call, envelope))
         };
-        let parts = parts(&record, self.max_bytes, &self.shape)?;
-        let mut all = Vec::new();
-        for part in parts {
-            match part.calls {
-                Ok(calls) => all.extend(calls.into_iter().map(read)),
-                Err(refusal) => all.push(Err(refusal)),
-            }
-        }
-        Ok(all)
+        let calls = calls(&record, self.max_bytes, &self.shape)?;
+        Ok(calls.into_iter().map(|call| read(call?)).collect())
     }
 
     /// Whether a refusal is about something that a platform tells besides: it means nothing to ingest either.

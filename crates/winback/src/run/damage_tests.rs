@@ -4,18 +4,16 @@
 //! (`make fuzz`): one person in fifty of them, 20,000 people without it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use serde_json::{Value, json};
 use winback_contract::{
-    Channel, CustomerId, Identity, IdentityKind, SourceKind, Span, Timestamp, Transition,
+    CustomerId, Identity, IdentityKind, SourceKind, Span, Timestamp, Transition,
 };
 use winback_scenario::Random;
 use winback_scenario::damage::damage;
 
 use super::*;
 use crate::folder;
-use crate::run::quiet::Quiet;
 use crate::run::report;
 
 fn people() -> u64 {
@@ -44,16 +42,7 @@ fn order(number: u64, random: &mut Random) -> Value {
 #[tokio::test]
 async fn no_order_is_ignored_whatever_is_wrong_with_it() {
     let start = Timestamp::parse("2026-03-02T10:00:00Z").unwrap();
-    let setup = Setup {
-        config: Config::embedded().unwrap(),
-        start,
-        partitions: 4,
-        provider: Arc::new(Quiet),
-        channels: [Channel::Email].into(),
-        faults: None,
-        explain: false,
-    };
-    let mut machine = Machine::new(setup).await.unwrap();
+    let mut machine = tests::machine_at(start, None).await;
     let campaigns = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../campaigns");
     let mut files = folder::read(&campaigns).unwrap();
     let wanted = ["policy.yaml", "shared/", "cart-left/"];

@@ -11,7 +11,11 @@ use crate::run::quiet::Quiet;
 use crate::run::report;
 
 async fn machine(faults: Option<u64>) -> Machine {
-    let start = Timestamp::parse("2026-06-01T00:00:00Z").unwrap();
+    machine_at(Timestamp::parse("2026-06-01T00:00:00Z").unwrap(), faults).await
+}
+
+/// Everything but campaigns, at a moment.
+pub(super) async fn machine_at(start: Timestamp, faults: Option<u64>) -> Machine {
     let setup = Setup {
         config: Config::embedded().unwrap(),
         start,

@@ -1,4 +1,4 @@
-//! The file of a mapping as it is written, and everything that is wrong with it (see docs/events.md).
+//! The file of a mapping as it is written, and everything that is wrong with it (see docs/storefront/from-your-shop.md).
 
 use std::collections::BTreeMap;
 
@@ -133,10 +133,6 @@ impl Reader<'_> {
             let help = "name one of user, anonymous, email and phone";
             self.error(place, "nobody is named".into(), Some(help.into()));
         }
-        let id_is_of_item = single[0].1.as_ref().is_some_and(|id| {
-            let source = id.value.as_str().unwrap_or_default();
-            Program::compile(source).is_ok_and(|program| program.references().has_variable("item"))
-        });
         for (target, value) in &single {
             if let Some(value) = value
                 && *target != Target::Call("timestamp")
@@ -166,7 +162,6 @@ impl Reader<'_> {
             name,
             when,
             each,
-            id_is_of_item,
             values,
         }
     }

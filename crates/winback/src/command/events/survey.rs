@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use winback_bus::Record;
 use winback_contract::{CustomerId, Event, Identity, Span, Timestamp, spec};
-use winback_ingest::calls::parts;
+use winback_ingest::calls::calls;
 use winback_ingest::customs::Customs;
 use winback_ingest::decode::decode;
 use winback_ingest::fields::Refusal;
@@ -91,18 +91,9 @@ impl Survey {
     /// One record; its arrival where it is known.
     pub(super) fn take(&mut self, place: usize, record: &Record, arrival: Option<Timestamp>) {
         self.records += 1;
-        let refused = match parts(record, self.max_bytes, &self.shape) {
-            Ok(parts) => {
-                let mut calls = Vec::new();
-                for part in parts {
-                    match part.calls {
-                        Ok(all) => calls.extend(all.into_iter().map(Ok)),
-                        Err(refusal) => calls.push(Err(refusal)),
-                    }
-                }
-                if calls.is_empty() {
-                    self.silent += 1;
-                }
+        let refused = match calls(record, self.max_bytes, &self.shape) {
+            Ok(calls) => {
+                self.silent += usize::from(calls.is_empty());
                 let taken = calls
                     .into_iter()
                     .map(|call| self.call(place, record, call?, arrival));
