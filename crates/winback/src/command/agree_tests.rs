@@ -103,3 +103,26 @@ async fn simulate_and_backtest_decide_alike() {
         "{tested:#?}"
     );
 }
+
+/// A batch arrives when the newest of it has happened: nothing in it is of the future then.
+#[test]
+fn a_batch_of_a_file_arrives_with_the_newest_of_it() {
+    let view = |at: &str| serde_json::json!({ "type": "track", "event": "Product Viewed", "userId": "u1", "timestamp": at });
+    let batch = serde_json::json!({ "batch": [view("2026-03-02T08:00:00Z"), view("2026-03-02T20:00:00Z")] });
+    let file: PathBuf =
+        std::env::temp_dir().join(format!("winback-batch-{}.jsonl", std::process::id()));
+    std::fs::write(&file, batch.to_string()).unwrap();
+    let currency = winback_contract::Currency::parse("EUR").unwrap();
+    let reader = Reader {
+        shape: winback_ingest::formats::Shape::default(),
+        customs: Customs::new(currency),
+        max_bytes: 100_000,
+    };
+    let events = backtest::read(&file, &reader).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    let (_, record) = events.into_iter().next().unwrap().into_record("raw");
+    assert_eq!(
+        record.time,
+        Timestamp::parse("2026-03-02T20:00:00Z").unwrap()
+    );
+}

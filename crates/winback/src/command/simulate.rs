@@ -204,3 +204,37 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
         )))
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_a_line_names_it_is_the_one_person() {
+        for (body, place) in [
+            (json!({ "type": "track", "userId": "x" }), "/userId"),
+            (
+                json!({ "specversion": "1.0", "subject": "x" }),
+                "/data/userId",
+            ),
+            (
+                json!({ "specversion": "1.0", "data": "{\"userId\":\"x\",\"a\":1}" }),
+                "/data/userId",
+            ),
+        ] {
+            let Value::Object(body) = body else {
+                unreachable!("a map")
+            };
+            let one = of_one_person(body);
+            assert_eq!(one.pointer(place).unwrap(), USER, "{one}");
+        }
+        assert_eq!(known_beside(&Map::new()), None);
+        let Value::Object(addresses) = json!({ "email": "ann@example.com" }) else {
+            unreachable!("a map")
+        };
+        let told = known_beside(&addresses).unwrap();
+        assert_eq!(told["traits"]["email"], "ann@example.com");
+        assert_eq!(told["context"]["active"], false, "it is no visit");
+    }
+}
