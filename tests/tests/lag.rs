@@ -41,6 +41,17 @@ fn what_was_granted_is_not_sent_while_sessions_stands_still() {
         || sessions.sum(decided).unwrap_or(0) as usize >= PEOPLE && received() > 0,
     )
     .unwrap();
+    // And must have arrived: what is decided is counted before it is committed.
+    until(Duration::from_secs(60), "all of it is queued", || {
+        let asked = ["--topic", "winback.dispatch.email"];
+        let ends = shop
+            .kafka
+            .tool_says("org.apache.kafka.tools.GetOffsetShell", &asked);
+        let ends = ends.unwrap_or_default();
+        let end = |line: &str| line.rsplit(':').next()?.parse::<usize>().ok();
+        ends.lines().filter_map(end).sum::<usize>() >= PEOPLE
+    })
+    .unwrap();
     signal(sessions.child.id(), "STOP").unwrap();
     for number in 0..PEOPLE {
         let user = format!("u{number}");
