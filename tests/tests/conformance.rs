@@ -276,7 +276,7 @@ fn commit(random: &mut Random, meta: &Meta, number: u64) -> Commit {
     let watches = (0..random.below(3))
         .map(|_| Watch {
             product: format!("p{}", random.below(3)),
-            by: (0..=if many { 150 } else { random.below(3) })
+            by: (0..if many { 150 } else { random.below(4) })
                 .map(|_| {
                     (
                         Timestamp::from_millis(far + random.between(0, 50)),
@@ -284,6 +284,7 @@ fn commit(random: &mut Random, meta: &Meta, number: u64) -> Commit {
                     )
                 })
                 .collect(),
+            gone: (0..random.below(3)).map(|_| customer(random)).collect(),
         })
         .collect();
     let coupons = (0..random.below(3))

@@ -159,6 +159,11 @@ fn codes_fuses_pauses_and_the_way_back() {
 /// A new bundle is told of beforehand, goes live everywhere, and is taken back.
 fn publications(shop: &Shop, folder: &str) {
     let before = shop.expect(&["publish", "--status"]).unwrap();
+    // A new shop begins on the newest format: there is nothing to go back to.
+    for word in ["status", "finalize"] {
+        let told = shop.expect(&["upgrade", word]).unwrap();
+        assert!(told.contains("on format 2, the newest"), "{told}");
+    }
     let hash = |text: &str| {
         let mut hashes = text.lines().filter(|line| line.starts_with("partition "));
         let first = hashes

@@ -8,6 +8,7 @@ use winback_service::outage::Outage;
 
 use crate::error::Error;
 use crate::log::{Log, Place, Reader};
+use crate::record::Record;
 
 /// See the module.
 pub struct Follower {
@@ -51,12 +52,21 @@ impl Follower {
         })
     }
 
-    /// Values that came, within `wait`; tombstones are left out. Once everything has been read that was there at the
+    /// Values that came, within `wait`; tombstones are left out.
+    ///
+    /// # Errors
+    /// As [`Follower::records`].
+    pub async fn poll(&mut self, wait: Duration) -> Result<Vec<Vec<u8>>, Error> {
+        let records = self.records(wait).await?.into_iter();
+        Ok(records.filter_map(|record| record.value).collect())
+    }
+
+    /// Records that came, within `wait`, tombstones too. Once everything has been read that was there at the
     /// start, a topic that does not answer has no news: it is told, and whoever asks goes on with what is known.
     ///
     /// # Errors
     /// When the log does not answer before that, or refuses.
-    pub async fn poll(&mut self, wait: Duration) -> Result<Vec<Vec<u8>>, Error> {
+    pub async fn records(&mut self, wait: Duration) -> Result<Vec<Record>, Error> {
         let records = match self.reader.poll(100, wait).await {
             Err(error) if error.is_transient() && self.has_caught_up() => {
                 if let Some(untold) = self.outage.failed() {
@@ -79,10 +89,7 @@ impl Follower {
                 self.ahead.remove(&record.partition);
             }
         }
-        Ok(records
-            .into_iter()
-            .filter_map(|record| record.value)
-            .collect())
+        Ok(records)
     }
 
     /// Whether everything has been read that was there at the start.
@@ -101,7 +108,7 @@ mod tests {
     use super::*;
     use crate::mark::Mark;
     use crate::memory::MemoryLog;
-    use crate::record::{Outgoing, Record};
+    use crate::record::Outgoing;
 
     /// Does not answer.
     struct Away;

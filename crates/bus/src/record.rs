@@ -75,7 +75,7 @@ pub struct Outgoing {
     pub partition: Option<Partition>,
     /// Its key.
     pub key: Vec<u8>,
-    /// Its value.
+    /// Its value; an empty one is a tombstone.
     pub value: Vec<u8>,
     /// Its headers.
     pub headers: Vec<(String, Vec<u8>)>,

@@ -29,6 +29,11 @@ impl Files {
             .collect();
         BundleHash(digest("bundle", &parts))
     }
+
+    /// The pools of single-use codes that its Policy has, read without compiling the rest.
+    pub fn single_use_pools(&self) -> BTreeSet<String> {
+        compile::single_use_pools(self)
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::AddressNews;
 use crate::blob::Blob;
 use crate::event::Event;
+use crate::format::Format;
 use crate::goods::GoodsNews;
 use crate::identity::IdentityKind;
 use crate::ids::{BundleHash, CustomerId, EventId};
@@ -136,6 +137,14 @@ impl EventRecord {
     pub const ERASED: u8 = 2;
     /// Version of a record that a release before addresses of their own can't read.
     pub const ADDRESS: u8 = 3;
+
+    /// The newest version that is written in a format.
+    pub fn newest_in(format: Format) -> u8 {
+        match format {
+            Format::One => Self::ERASED,
+            Format::Two => Self::ADDRESS,
+        }
+    }
 
     /// The version in which a body is written: the oldest that can say it.
     pub fn version_of(body: &Body) -> u8 {

@@ -36,7 +36,7 @@ impl Metrics {
             responses: registry.counter(
                 "provider_responses_total",
                 "what providers said",
-                &["provider", "class"],
+                &["channel", "provider", "class"],
             ),
             dead_letters: registry.counter(
                 "dead_letters_total",

@@ -135,7 +135,7 @@ impl Service {
             log,
             member,
             campaigns,
-            bundles: Bundles::default(),
+            bundles: Bundles::of_a_topic(),
             catalogue,
             sender: Arc::new(sender),
             flights: InFlight::default(),
@@ -208,24 +208,22 @@ impl Service {
 
     /// Reads bundles and switches.
     async fn follow(&mut self) -> Result<(), Error> {
-        let news = self.campaigns.poll(Duration::ZERO).await?;
-        for value in &news {
-            match self.bundles.offer(value) {
-                Offered::Refused(reason) => {
-                    tracing::error!(reason, "a published bundle is left aside");
+        let news = self.campaigns.records(Duration::ZERO).await?;
+        for record in &news {
+            let offered = self.bundles.take(&record.key, record.value.as_deref());
+            if let Offered::Switched(switch) = offered {
+                tracing::warn!(
+                    scope = %switch.scope,
+                    paused = switch.paused,
+                    "a switch was thrown"
+                );
+                if !switch.paused && switch.scope == self.sender.scope() {
+                    self.sender.fuse().mend(switch.at);
                 }
-                Offered::Switched(switch) => {
-                    tracing::warn!(
-                        scope = %switch.scope,
-                        paused = switch.paused,
-                        "a switch was thrown"
-                    );
-                    if !switch.paused && switch.scope == self.sender.scope() {
-                        self.sender.fuse().mend(switch.at);
-                    }
-                }
-                Offered::Taken(_) | Offered::Known | Offered::Activated(_) => {}
             }
+        }
+        for reason in self.bundles.untold() {
+            tracing::error!(reason, "a published bundle is left aside");
         }
         if !news.is_empty() {
             self.sender.pause(self.bundles.paused());

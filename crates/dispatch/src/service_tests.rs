@@ -412,7 +412,8 @@ async fn a_slow_send_holds_up_no_report() {
 async fn a_message_leads_to_no_strangers_page() {
     let mut stage = Stage::new(None).await;
     stage.run().await;
-    let bundle = stage.service.bundles.all().next().unwrap().clone();
+    let hash = stage.service.bundles.hashes().next().unwrap();
+    let bundle = stage.service.bundles.get(hash).unwrap().clone();
     let mut message = message(bundle.hash);
     message.facts.cart = Some(CartFacts {
         items: Vec::new(),

@@ -10,7 +10,7 @@ use winback_contract::{
     Trigger, Verdict,
 };
 use winback_journey::codec;
-use winback_journey::{Bundles, Offered, decide, decide::Error as Undecided};
+use winback_journey::{Bundles, decide, decide::Error as Undecided};
 use winback_service::outage::Outage;
 use winback_service::{Health, Shutdown, clock};
 
@@ -65,7 +65,7 @@ impl Service {
             log,
             member,
             campaigns,
-            bundles: Bundles::default(),
+            bundles: Bundles::of_a_topic(),
             metrics,
             waiting: Waiting::default(),
             ledger: Ledger::default(),
@@ -78,10 +78,11 @@ impl Service {
     /// Transient ones may be retried by calling again; nothing is lost.
     pub async fn step(&mut self, wait: Duration) -> Result<usize, Error> {
         self.send().await?;
-        for value in self.campaigns.poll(Duration::ZERO).await? {
-            if let Offered::Refused(reason) = self.bundles.offer(&value) {
-                tracing::error!(reason, "a published bundle is left aside");
-            }
+        for record in self.campaigns.records(Duration::ZERO).await? {
+            self.bundles.take(&record.key, record.value.as_deref());
+        }
+        for reason in self.bundles.untold() {
+            tracing::error!(reason, "a published bundle is left aside");
         }
         // Where a record waits nothing more is taken: what waits is bounded (INV-12), and the others go on.
         self.waiting.hold(self.member.as_mut()).await?;

@@ -3,7 +3,9 @@
 //!
 //! Kept whatever it costs: consents and suppressions, journeys and messages, orders' ids, what ended journeys.
 
-use crate::codec::encode;
+use winback_contract::Format;
+
+use crate::codec::encode_in;
 use crate::customer::Customer;
 use crate::effects::{Count, Counts};
 
@@ -36,16 +38,16 @@ const STEPS: [fn(&mut Customer); 8] = [
     },
 ];
 
-/// The blob of a customer; what is too much of it is given up, and counted.
-pub fn encode_within(customer: &mut Customer, counts: &mut Counts) -> Vec<u8> {
-    let mut blob = encode(customer);
+/// The blob of a customer, in a format; what is too much of it is given up, and counted.
+pub fn encode_within(customer: &mut Customer, format: Format, counts: &mut Counts) -> Vec<u8> {
+    let mut blob = encode_in(customer, format);
     for step in STEPS {
         if blob.len() <= MOST {
             break;
         }
         step(customer);
         counts.add(Count::Truncated);
-        blob = encode(customer);
+        blob = encode_in(customer, format);
     }
     blob
 }

@@ -2,6 +2,8 @@
 //!
 //! A version this release does not know is refused, never overwritten (reliability H17).
 
+mod first;
+
 use std::cell::RefCell;
 
 use postcard::ser_flavors::Flavor;
@@ -10,6 +12,9 @@ use winback_contract::{AddressId, Reason, Standing};
 use crate::address::{Addresses, Word};
 use crate::customer::{Customer, Details, Line};
 use crate::state::{Kept, What};
+
+pub use first::encode_in;
+pub(crate) use first::known;
 
 /// The version that is written.
 pub const VERSION: u8 = 5;

@@ -95,11 +95,15 @@ pub enum Count {
     CouponMissing,
     /// An address has more holders than are told of what is said of it: its oldest holder is forgotten.
     Unheld,
+    /// What was said of an address is not passed on: the shop is on a format that can't say it.
+    LaterFormat,
+    /// Somebody who looks around is not remembered: the store is nearly full.
+    NoMemory,
 }
 
 impl Count {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::Applied,
         Self::Duplicate,
         Self::Late,
@@ -118,6 +122,8 @@ impl Count {
         Self::CouponReturned,
         Self::CouponMissing,
         Self::Unheld,
+        Self::LaterFormat,
+        Self::NoMemory,
     ];
 }
 
@@ -160,6 +166,8 @@ pub struct Effects {
     pub forwards: Vec<Forward>,
     /// Products of which the customer wants news, and since when.
     pub watches: Vec<(String, Timestamp)>,
+    /// Products of which the customer wants no news any more.
+    pub unwatched: Vec<String>,
     /// Orders that counted, with their arrival: what sells is learned from them.
     pub sold: Vec<(Vec<Touch>, Timestamp)>,
     /// Codes of coupon pools.
@@ -179,6 +187,7 @@ impl Effects {
             && self.triggers.is_empty()
             && self.forwards.is_empty()
             && self.watches.is_empty()
+            && self.unwatched.is_empty()
             && self.sold.is_empty()
             && self.coupons.is_empty()
             && !self.delete

@@ -11,6 +11,7 @@ use crate::address::{Place, desk};
 use crate::customer::Customer;
 use crate::effects::{Count, Effects, Forward, GrantChange};
 use crate::end::end;
+use crate::start::product;
 use crate::world::World;
 
 /// Erases a profile, or the one that has taken it over. Marks stay: a profile that was taken over holds nothing else, and
@@ -67,6 +68,7 @@ pub(crate) fn erase(
         });
     }
     out.count(Count::Applied);
+    out.unwatched.extend(product::watched(customer));
     *customer = Customer {
         scheduled: customer.scheduled,
         absorbed: std::mem::take(&mut customer.absorbed),

@@ -11,6 +11,7 @@ mod backoff;
 pub mod behaviour;
 pub mod book;
 pub mod bound;
+mod bundles;
 pub mod codec;
 mod consent;
 pub mod coupons;
@@ -44,6 +45,7 @@ pub mod tick;
 pub mod told;
 pub mod world;
 
+pub use bundles::{Bundles, Offered};
 pub use codec::{decode, encode};
 pub use coupons::Coupons;
 pub use customer::Customer;
@@ -54,7 +56,7 @@ pub use room::Room;
 pub use sellers::Sellers;
 pub use tally::Tally;
 pub use tick::GrantState;
-pub use world::{Ambiguous, Bundles, Limits, Offered, World};
+pub use world::{Ambiguous, Limits, World};
 
 #[cfg(test)]
 mod tests;

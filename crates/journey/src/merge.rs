@@ -10,13 +10,14 @@ use winback_contract::{
 
 use crate::address::words::{closes, remember as remember_word};
 use crate::address::{Addresses, desk};
-use crate::codec::{decode, encode};
+use crate::codec::{decode, encode_in};
 use crate::consent::{Remembered, remember, withdraw};
 use crate::customer::{Absorbed, Customer, ForwardMark, limit};
 use crate::effects::{Count, Effects, Forward, GrantChange};
 use crate::eligibility::ends_by_order;
 use crate::end::end;
 use crate::profile::{carts, orders as ledger};
+use crate::start::product;
 use crate::state::Station;
 use crate::world::World;
 
@@ -68,8 +69,10 @@ pub(crate) fn link(
             body: Body::Repoint { owner, owner_kind },
         });
     }
+    // Its owner is told from now on.
+    out.unwatched.extend(product::watched(customer));
     let holders = std::mem::take(&mut customer.addresses.holders);
-    let state = Blob(encode(customer));
+    let state = Blob(encode_in(customer, world.bundles.format()));
     customer.addresses.holders = holders;
     out.forwards.push(Forward {
         to: owner,
@@ -184,10 +187,14 @@ pub(crate) fn absorb(
         }
     }
     orders(customer, &other);
+    let known = product::watched(customer);
     customer.behaviour.join(&other.behaviour);
+    product::unwatch(customer, known, out);
     for wanted in &other.behaviour.wanted {
         // The lists of watchers name the weaker profile: this one is told from now on.
-        out.watches.push((wanted.product_id.clone(), arrival));
+        if product::wants(customer, &wanted.product_id) {
+            out.watches.push((wanted.product_id.clone(), arrival));
+        }
     }
     carts(customer, &other);
     let told = other.told.clone();

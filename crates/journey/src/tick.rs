@@ -7,7 +7,7 @@ use winback_contract::{Blob, DueStep, OutcomeStatus, Reason, Span, Timestamp, Tr
 use crate::advance::advance;
 use crate::backoff::backoff;
 use crate::book;
-use crate::codec::encode;
+use crate::codec::encode_in;
 use crate::customer::Customer;
 use crate::due::{forget, is_idle, ready_at, retention};
 use crate::effects::{Count, Effects};
@@ -15,6 +15,7 @@ use crate::eligibility::reentry_allows;
 use crate::end::end;
 use crate::outcome::{Said, settle_message};
 use crate::room::Room;
+use crate::start::product;
 use crate::state::{Journey, OpenTrigger, Station};
 use crate::world::World;
 
@@ -46,6 +47,7 @@ pub fn tick(
 ) -> Effects {
     let mut out = Effects::default();
     if retention(customer, world.limits) <= now && is_idle(customer) {
+        out.unwatched = product::watched(customer);
         out.delete = !forget(customer);
         return out;
     }
@@ -246,7 +248,7 @@ fn emit(customer: &Customer, trigger: &OpenTrigger, world: &World<'_>, out: &mut
         news: world.news.to_vec(),
         dry: world.coupons.dry(),
         paused: world.bundles.paused().cloned().collect(),
-        snapshot: Blob(encode(customer)),
+        snapshot: Blob(encode_in(customer, world.bundles.format())),
     });
 }
 

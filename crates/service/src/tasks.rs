@@ -177,6 +177,15 @@ fn ended<T>(joined: Result<T, tokio::task::JoinError>) -> Result<T, Died> {
     })
 }
 
+/// Lets a piece of work that keeps a core busy for a moment be done beside whoever begins it; nobody waits for it.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "it ends by itself, and whoever needs what comes of it does it where it is not done"
+)]
+pub fn beside(work: impl FnOnce() + Send + 'static) {
+    drop(tokio::task::spawn_blocking(work));
+}
+
 /// Runs pieces of work side by side on all cores and waits for every one; results come in the order of the work.
 ///
 /// # Errors

@@ -8,16 +8,17 @@ use std::sync::Arc;
 use winback_bus::{Record, Stamp, dead_letter};
 use winback_contract::{
     Announcement, Body, CustomerId, Decision, Event, EventId, EventRecord, FailedReason,
-    FailedStage, Offset, Outcome, Partition, PartitionCount, SourceKind, SourcePosition, Span,
-    Timestamp, Topic,
+    FailedStage, Outcome, Partition, PartitionCount, SourceKind, SourcePosition, Span, Timestamp,
+    Topic, spec,
 };
 use winback_journey::start::product::{self, Told};
 use winback_journey::{
-    Bundles, Counts, CouponMove, Coupons, Effects, GrantChange, GrantState, Limits, Room, Sellers,
-    Tally, World, book, input, outcome, tick,
+    Bundles, Count, Counts, Coupons, Effects, GrantState, Limits, Room, Sellers, Tally, World,
+    book, input, outcome, tick,
 };
 use winback_store::{CouponChange, CouponWrite, GrantWrite, Meta};
 
+mod effects;
 mod finish;
 
 use crate::cache::{Cache, IdHash};
@@ -44,10 +45,19 @@ pub struct Ground<'a> {
     pub limits: &'a Limits,
     /// The frontier: timers due up to it may fire.
     pub frontier: Timestamp,
+    /// Whether the store is nearly full: nobody new who only looks around is remembered (INV-12).
+    pub nearly_full: bool,
     /// Most triggers without a decision, and most messages without an outcome (INV-12).
     pub most_open: u64,
     /// The shop, as it goes into the keys of profiles.
     pub shop: &'a str,
+}
+
+/// Who waits for news of a product from now on, and who does no more: the last word of each counts.
+#[derive(Debug, Default)]
+struct Watching {
+    by: Vec<(Timestamp, CustomerId)>,
+    gone: BTreeSet<CustomerId>,
 }
 
 /// A batch being folded.
@@ -70,7 +80,7 @@ pub struct Batch<'a> {
     put_off: Vec<CustomerId>,
     outbox: Vec<Entry>,
     grants: Vec<GrantWrite>,
-    watches: HashMap<String, Vec<(Timestamp, CustomerId)>>,
+    watches: HashMap<String, Watching>,
     sellers: Arc<Sellers>,
     coupons: &'a mut Coupons,
     coupon_writes: Vec<CouponWrite>,
@@ -177,6 +187,8 @@ impl<'a> Batch<'a> {
                     self.restarted = true;
                 }
                 sweep::add(&mut self.meta, &Job::Activate);
+                // Which other bundles are needed is known anew once its sweep has seen everybody.
+                (self.meta.named, self.meta.naming) = (None, Some(BTreeSet::new()));
             }
             return;
         }
@@ -219,7 +231,7 @@ impl<'a> Batch<'a> {
                 };
                 match sweep::keep(&mut self.meta, &told) {
                     Some(restarted) => self.restarted |= restarted,
-                    None => self.counts.add(winback_journey::Count::Truncated),
+                    None => self.counts.add(Count::Truncated),
                 }
             }
             return;
@@ -231,11 +243,44 @@ impl<'a> Batch<'a> {
                 "the customer belongs to another partition".into(),
             );
         }
+        if self.ground.nearly_full && !self.cache.has(event.to) && looks_around(&event.body) {
+            self.counts.add(Count::NoMemory);
+            return;
+        }
         self.with(event.to, |customer, world| {
             #[cfg(test)]
             tests::planted(&event);
             input::apply(customer, &event, world)
         });
+        if matches!(event.body, Body::Handover { .. }) {
+            self.name_bundles(event.to);
+        }
+    }
+
+    /// Notes which bundles beside the active one a customer's journeys name.
+    fn name_bundles(&mut self, id: CustomerId) {
+        let active = self.meta.bundle;
+        let journeys = &self.cache.get(id).journeys;
+        let named = journeys.iter().map(|journey| journey.bundle);
+        for hash in named.filter(|hash| Some(*hash) != active) {
+            for known in [&mut self.meta.named, &mut self.meta.naming] {
+                known.as_mut().map(|known| known.insert(hash));
+            }
+        }
+    }
+
+    /// The running sweep got on to this cursor, and left out those who can't be read.
+    pub(crate) fn got_on(&mut self, job: &Job, next: Option<String>, damaged: bool) {
+        if *job == Job::Activate {
+            if damaged {
+                // Nobody knows what they need.
+                self.meta.naming = None;
+            }
+            if next.is_none() {
+                self.meta.named = self.meta.naming.take();
+            }
+        }
+        sweep::got_on(&mut self.meta, next);
     }
 
     /// The newest announcement of each name is kept; a live one begins what waits for it.
@@ -361,132 +406,14 @@ impl<'a> Batch<'a> {
             self.with(*id, |customer, world| {
                 job.run(customer, now, world, told.as_ref())
             });
+            if *job == Job::Activate {
+                self.name_bundles(*id);
+            }
             // A job that concerns a few must not write all of them anew.
             if before.is_some_and(|before| *self.cache.get(*id) == before) {
                 self.touched.remove(id);
             }
         }
-    }
-
-    fn take(&mut self, id: CustomerId, mut effects: Effects) {
-        self.counts.merge(&effects.counts);
-        for (product, since) in effects.watches.drain(..) {
-            self.watches.entry(product).or_default().push((since, id));
-        }
-        // Whoever comes back in the same batch is not to be forgotten.
-        if !effects.delete && !self.deleted.is_empty() {
-            self.deleted.remove(&id);
-        }
-        if effects.is_quiet() {
-            return;
-        }
-        let here = Some(self.ground.partition);
-        let key = id.to_string();
-        for record in &effects.journeys {
-            self.put(
-                Topic::Journeys,
-                here,
-                key.clone(),
-                serde_json::to_vec(record),
-            );
-        }
-        for trigger in &effects.triggers {
-            self.put(
-                Topic::Triggers,
-                here,
-                key.clone(),
-                serde_json::to_vec(trigger),
-            );
-        }
-        for message in &effects.messages {
-            self.put(
-                Topic::Dispatch(message.channel),
-                here,
-                key.clone(),
-                serde_json::to_vec(message),
-            );
-        }
-        for forward in &effects.forwards {
-            self.forwards += 1;
-            let record = EventRecord {
-                v: EventRecord::version_of(&forward.body),
-                to: forward.to,
-                id: forward.id,
-                source: SourcePosition {
-                    stream: STREAM.into(),
-                    partition: self.ground.partition,
-                    offset: Offset(i64::try_from(self.base.sequence).unwrap_or(i64::MAX)),
-                    index: self.forwards,
-                },
-                kind: forward.kind,
-                arrival: forward.arrival,
-                at: forward.at,
-                body: forward.body.clone(),
-            };
-            let partition = self.ground.partitions.of(forward.to);
-            self.put(
-                Topic::Events,
-                Some(partition),
-                forward.to.to_string(),
-                serde_json::to_vec(&record),
-            );
-        }
-        self.grants
-            .extend(effects.grants.iter().map(|change| match *change {
-                GrantChange::Grant {
-                    message,
-                    attempt,
-                    not_before,
-                    not_after,
-                } => GrantWrite::Grant {
-                    message,
-                    attempt,
-                    not_before,
-                    not_after,
-                },
-                GrantChange::Remove(message) => GrantWrite::Remove(message),
-                GrantChange::Withdraw(message) => GrantWrite::Withdraw(message),
-                GrantChange::Move(message) => GrantWrite::Move(message),
-            }));
-        for moved in &effects.coupons {
-            let (pool, change) = match moved {
-                CouponMove::Taken(pool, code) => {
-                    self.coupons.take(pool, code);
-                    (pool.clone(), CouponChange::Take(code.clone()))
-                }
-                CouponMove::Returned(pool, code) => {
-                    self.coupons.put_back(pool, code);
-                    (pool.clone(), CouponChange::Return(code.clone()))
-                }
-            };
-            self.coupon_writes.push(CouponWrite { pool, change });
-        }
-        for (products, at) in &effects.sold {
-            Arc::make_mut(&mut self.sellers).sold(products, *at);
-        }
-        self.learned |= !effects.sold.is_empty();
-        if effects.delete {
-            self.deleted.insert(id);
-        }
-        self.effects.push(effects);
-    }
-
-    fn put(
-        &mut self,
-        topic: Topic,
-        partition: Option<Partition>,
-        key: String,
-        value: serde_json::Result<Vec<u8>>,
-    ) {
-        // Our own plain types always serialise; a failure here would be a bug that tests meet first.
-        let entry = value
-            .ok()
-            .and_then(|value| Entry::new(topic, partition, key, value));
-        debug_assert!(
-            entry.is_some(),
-            "a record for {topic:?} could not be written"
-        );
-        self.outbox.extend(entry);
     }
 
     fn fail(&mut self, record: &Record, reason: FailedReason, detail: String) {
@@ -514,6 +441,19 @@ impl<'a> Batch<'a> {
             let count = meta.held.entry(*reason).or_insert(0);
             *count = count.saturating_add_signed(*change);
         }
+    }
+}
+
+/// Whether somebody of whom no address is known only looks around: without room, this is what is given up. Orders, a word on
+/// consent, and whatever joins, moves or erases people is not.
+fn looks_around(body: &Body) -> bool {
+    match body {
+        Body::Storefront(event) => {
+            let known = &event.identities;
+            let is_known = known.user.is_some() || known.email.is_some() || known.phone.is_some();
+            !is_known && event.consent.is_none() && event.name != spec::ORDER_COMPLETED
+        }
+        _ => false,
     }
 }
 

@@ -29,6 +29,8 @@ pub struct Config {
     pub sweep_rate: u32,
     /// Most triggers without a decision, and most messages without an outcome of each channel, of a partition (INV-12).
     pub most_open: u64,
+    /// From this share of the store's memory on nobody new is remembered who only looks around (INV-12).
+    pub nearly_full: f64,
     /// Most customers kept decoded, over all partitions.
     pub cache: usize,
     /// Least time between two probes of the frontier.

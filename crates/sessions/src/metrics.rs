@@ -183,6 +183,9 @@ impl Metrics {
         for reason in FailedReason::ALL {
             begin(&self.dead_letters, &["sessions", reason.as_str()]);
         }
+        for result in ["no_memory", "later_format"] {
+            begin(&self.inputs, &[result]);
+        }
         for result in ["sent", "in_doubt"] {
             begin(&self.recoveries.messages, &[result]);
         }
@@ -296,7 +299,16 @@ fn word(count: Count) -> &'static str {
         Count::Reentry => "reentry",
         Count::Forwarded => "forwarded",
         Count::Unheld => "unheld",
-        // Counted elsewhere.
-        _ => "other",
+        Count::LaterFormat => "later_format",
+        Count::NoMemory => "no_memory",
+        Count::Unknown
+        | Count::Resent
+        | Count::Reemitted
+        | Count::PutOff
+        | Count::CouponReserved
+        | Count::CouponAttached
+        | Count::CouponRedeemed
+        | Count::CouponReturned
+        | Count::CouponMissing => "other",
     }
 }

@@ -11,7 +11,7 @@ use winback_bus::{Assignment, Follower, Log, Member, Place, Reader, Record};
 use winback_contract::{Offset, Partition, Timestamp, Topic};
 use winback_journey::{Bundles, Offered};
 use winback_service::outage::Outage;
-use winback_service::tasks::side_by_side;
+use winback_service::tasks::{beside, side_by_side};
 use winback_service::{Clock, Health, Shutdown, clock};
 use winback_store::{Standing, Store};
 
@@ -44,6 +44,7 @@ pub struct Service {
     frontier: Asked,
     /// When leases were renewed.
     vouched: i64,
+    weighed: i64,
     echoed: i64,
     shown: i64,
     topics: [Arc<str>; 3],
@@ -53,6 +54,7 @@ mod gauges;
 mod lease;
 mod stands;
 mod timers;
+mod weigh;
 
 impl std::fmt::Debug for Service {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -91,6 +93,7 @@ impl Service {
             stopped: BTreeMap::new(),
             careful: BTreeSet::new(),
             vouched: 0,
+            weighed: 0,
             echoed: 0,
             shown: 0,
             member,
@@ -100,11 +103,12 @@ impl Service {
             shared: Arc::new(Shared {
                 log,
                 store,
-                bundles: Bundles::default(),
+                bundles: Bundles::of_a_topic(),
                 config,
                 metrics,
                 shutdown,
                 clock,
+                nearly_full: Arc::default(),
                 health: Arc::default(),
             }),
         })
@@ -115,13 +119,33 @@ impl Service {
     /// # Errors
     /// Transient ones may be retried by calling again; nothing is lost.
     pub async fn step(&mut self, wait: Duration) -> Result<usize, Error> {
-        for value in self.campaigns.poll(Duration::ZERO).await? {
+        self.follow().await?;
+        self.ownership().await?;
+        let read = self.read(wait).await?;
+        // Asked beside the loop: a topic that does not answer holds timers, never the application of what has arrived (INV-5).
+        self.look_at_timers().await?;
+        self.vouch().await?;
+        self.weigh().await?;
+        let done = self.turns().await?;
+        self.show();
+        self.echo().await?;
+        Ok(read + done)
+    }
+
+    /// Reads what is published.
+    async fn follow(&mut self) -> Result<(), Error> {
+        let is_news = self.campaigns.has_caught_up() && !self.shared.clock.is_virtual();
+        for record in self.campaigns.records(Duration::ZERO).await? {
             // Nobody else holds it between two rounds: this changes it in place.
-            match Arc::make_mut(&mut self.shared).bundles.offer(&value) {
-                Offered::Refused(reason) => {
-                    tracing::error!(reason, "a published bundle is left aside")
+            let bundles = &mut Arc::make_mut(&mut self.shared).bundles;
+            match bundles.take(&record.key, record.value.as_deref()) {
+                Offered::Taken(hash) => {
+                    tracing::info!(bundle = %hash, "a bundle came");
+                    // It will be switched to at once: the loop need not wait for that.
+                    if is_news {
+                        beside(bundles.compiling(hash));
+                    }
                 }
-                Offered::Taken(hash) => tracing::info!(bundle = %hash, "bundle loaded"),
                 Offered::Switched(switch) => {
                     tracing::warn!(
                         scope = %switch.scope,
@@ -129,18 +153,21 @@ impl Service {
                         "a switch was thrown"
                     );
                 }
+                Offered::Formatted(format) => {
+                    tracing::info!(format = format.number(), "the shop is on this format");
+                }
+                Offered::Unknown => {
+                    tracing::error!(
+                        "a record of the campaigns topic is none that this release knows"
+                    );
+                }
                 Offered::Known | Offered::Activated(_) => {}
             }
         }
-        self.ownership().await?;
-        let read = self.read(wait).await?;
-        // Asked beside the loop: a topic that does not answer holds timers, never the application of what has arrived (INV-5).
-        self.look_at_timers().await?;
-        self.vouch().await?;
-        let done = self.turns().await?;
-        self.show();
-        self.echo().await?;
-        Ok(read + done)
+        for reason in self.shared.bundles.untold() {
+            tracing::error!(reason, "a published bundle is left aside");
+        }
+        Ok(())
     }
 
     /// The earliest moment at which time alone changes something here. For virtual time.
@@ -457,3 +484,8 @@ mod stands_tests;
 #[allow(clippy::unwrap_used, reason = "a test may fail")]
 #[path = "outbox_tests.rs"]
 mod outbox_tests;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail")]
+#[path = "room_tests.rs"]
+mod room_tests;

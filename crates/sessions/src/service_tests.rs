@@ -111,6 +111,7 @@ pub(super) fn config() -> Config {
         sweep_rate: 1_000,
         shop: "shop".into(),
         most_open: 100,
+        nearly_full: 0.8,
         cache: 1_000,
         probe_every: Duration::from_millis(1),
         sample_coupons: true,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use prometheus::{IntCounterVec, IntGaugeVec};
+use prometheus::{GaugeVec, IntCounterVec, IntGaugeVec};
 use winback_contract::BundleHash;
 use winback_journey::Bundles;
 use winback_service::Metrics as Registry;
@@ -25,6 +25,10 @@ pub struct Stops {
     pub bundles_refused: IntCounterVec,
     /// Gauge: campaigns of the active bundle that this release can't use.
     pub aside: IntGaugeVec,
+    /// Gauge: the share of its memory that the store has taken.
+    pub store_memory: GaugeVec,
+    /// Gauge: the format that the shop is on.
+    pub format: IntGaugeVec,
     /// Gauge: 1 for what is paused by hand or by a fuse.
     pub paused: Changing,
 }
@@ -51,6 +55,16 @@ impl Stops {
             aside: registry.gauge(
                 "campaigns_set_aside",
                 "campaigns of the active bundle that this release can't use: what runs of them waits",
+                &[],
+            ),
+            store_memory: registry.float_gauge(
+                "store_memory_ratio",
+                "the share of the memory it may take that Redis has taken; 0 where maxmemory is not set",
+                &[],
+            ),
+            format: registry.gauge(
+                "format",
+                "the format in which states and records are written; `winback upgrade finalize` goes to the newest",
                 &[],
             ),
             coupons: registry.counter(
@@ -96,6 +110,8 @@ impl Stops {
         let aside = active.map_or(0, |bundle| bundle.aside.len());
         let aside = i64::try_from(aside).unwrap_or(i64::MAX);
         self.aside.with_label_values::<&str>(&[]).set(aside);
+        let format = i64::from(bundles.format().number());
+        self.format.with_label_values::<&str>(&[]).set(format);
         let pools = active.iter().flat_map(|bundle| &bundle.policy.coupons);
         let pools = pools.filter(|(_, coupon)| coupon.code.is_none());
         self.low

@@ -3,6 +3,7 @@
 //! Invariants: INV-1 (a fenced commit throws everything folded away), INV-3 (produce comes after durability).
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -46,6 +47,8 @@ pub struct Shared {
     pub shutdown: Shutdown,
     /// Whether retries may wait in real time.
     pub clock: Clock,
+    /// Whether the store is nearly full.
+    pub nearly_full: Arc<AtomicBool>,
     /// Who is told what a commit waits for, once the loop runs.
     pub health: Arc<OnceLock<Health>>,
 }
@@ -193,6 +196,7 @@ impl Owned {
             limits: &shared.config.limits,
             frontier,
             most_open: shared.config.most_open,
+            nearly_full: shared.nearly_full.load(Ordering::Relaxed),
             shop: &shared.config.shop,
         };
         let (cache, coupons) = (&mut self.cache, &mut self.coupons);
@@ -260,11 +264,12 @@ impl Owned {
         }
         if let Some((job, next)) = &taken.sweep {
             let mut swept = taken.swept;
+            let all = swept.len();
             swept.retain(|id| !damaged.contains(id));
             batch.sweep(&swept, job);
             // A switch of bundles in this very batch has begun the list anew.
             if !batch.restarted {
-                sweep::got_on(&mut batch.meta, next.clone());
+                batch.got_on(job, next.clone(), swept.len() < all);
             }
         }
         if let Some(called) = taken.called {

@@ -39,13 +39,15 @@ pub const WATCHERS: usize = 10_000;
 /// A list of watchers to which nobody was added is forgotten after so long.
 pub const WATCHED_FOR: Span = Span::from_days(90);
 
-/// Those who wait for news of a product from now on.
+/// Those who wait for news of a product from now on, and those who do no more.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Watch {
     /// The shop's id of it.
     pub product: String,
     /// Since when, and who; the newest last.
     pub by: Vec<(Timestamp, CustomerId)>,
+    /// Who does not wait for it any more; none of them is in `by`.
+    pub gone: Vec<CustomerId>,
 }
 
 /// A write to a pool of coupon codes.

@@ -58,6 +58,7 @@ struct Inner {
     run: u64,
     faults: Option<(u64, u64)>,
     draws: u64,
+    fullness: f64,
 }
 
 /// See the module. Cheap to clone; clones share everything.
@@ -90,6 +91,11 @@ impl MemoryStore {
     fn now(&self, inner: &mut Inner) -> Timestamp {
         inner.high = inner.high.max(self.clock.now_millis());
         Timestamp::from_millis(inner.high)
+    }
+
+    /// Says that this share of its memory is taken.
+    pub fn fill(&self, share: f64) {
+        self.lock().fullness = share;
     }
 
     /// The state as it is now, to be gone back to.
@@ -175,6 +181,7 @@ fn apply(state: &mut Partitioned, commit: &Commit) {
             list.retain(|(_, customer)| customer != who);
             list.insert((*since, *who));
         }
+        list.retain(|(_, customer)| !watch.gone.contains(customer));
         while list.len() > WATCHERS {
             list.pop_first();
         }
@@ -565,6 +572,10 @@ impl Store for MemoryStore {
             .entry(name.to_owned())
             .or_insert_with(|| value.to_owned())
             .clone())
+    }
+
+    async fn fullness(&self) -> Result<f64, Error> {
+        Ok(self.lock().fullness)
     }
 
     async fn problems(&self) -> Result<Vec<String>, Error> {

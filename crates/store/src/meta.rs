@@ -1,6 +1,6 @@
 //! The meta of a partition: epoch, sequence, positions, high-water marks, active bundle, sweep.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use winback_contract::{BundleHash, Channel, Offset, Partition, Reason, Topic};
 
@@ -45,6 +45,11 @@ pub struct Meta {
     pub bundle: Option<BundleHash>,
     /// The running sweep's cursor; absent when none runs.
     pub sweep: Option<String>,
+    /// Bundles other than the active one that journeys name: as the last activation's sweep has seen, and what was handed
+    /// over since. `None` while that is not known.
+    pub named: Option<BTreeSet<BundleHash>>,
+    /// The same, as far as the running activation's sweep has got.
+    pub naming: Option<BTreeSet<BundleHash>>,
     /// What sweeps are to do, the running one first.
     pub jobs: Vec<String>,
     /// The shop's announcements by name, as JSON.
@@ -125,6 +130,14 @@ impl Meta {
                 self.sweep.clone().unwrap_or_else(|| "-".into()),
             ),
         ];
+        for (name, now, before) in [
+            ("named", &self.named, base.map(|base| &base.named)),
+            ("naming", &self.naming, base.map(|base| &base.naming)),
+        ] {
+            if before != Some(now) {
+                fields.push((name.into(), of_bundles(now.as_ref())));
+            }
+        }
         fields.push(("jobs".into(), self.jobs.join("\n")));
         if base.map_or("", |base| base.given_up.as_str()) != self.given_up {
             fields.push(("given_up".into(), self.given_up.clone()));
@@ -238,6 +251,8 @@ impl Meta {
             bundle: fields
                 .get("bundle")
                 .and_then(|text| BundleHash::parse(text).ok()),
+            named: bundles(fields.get("named")),
+            naming: bundles(fields.get("naming")),
             sweep: fields.get("sweep").filter(|cursor| *cursor != "-").cloned(),
             jobs: fields
                 .get("jobs")
@@ -285,6 +300,23 @@ impl Meta {
         }
         meta
     }
+}
+
+/// A list of bundles as a field; one that is not known is not the same as an empty one.
+fn of_bundles(list: Option<&BTreeSet<BundleHash>>) -> String {
+    match list {
+        // A field without a value would be taken away.
+        Some(list) => list
+            .iter()
+            .fold(" ".to_owned(), |text, hash| format!("{text}{hash} ")),
+        None => "-".into(),
+    }
+}
+
+/// From a field; `None` where one of them can't be read.
+fn bundles(field: Option<&String>) -> Option<BTreeSet<BundleHash>> {
+    let hashes = field?.split_whitespace();
+    hashes.map(|hash| BundleHash::parse(hash).ok()).collect()
 }
 
 /// Entries that are not as they were.

@@ -181,6 +181,9 @@ pub trait Store: Send + Sync {
     /// A fact about the whole installation that is written once and then only compared (partition count, cluster).
     async fn pin(&self, name: &str, value: &str) -> Result<String, Error>;
 
+    /// The share of the memory it may take that is taken, from 0 to 1; 0 where no limit is set.
+    async fn fullness(&self) -> Result<f64, Error>;
+
     /// What the server's settings break of the promises; empty when all is well.
     async fn problems(&self) -> Result<Vec<String>, Error>;
 }

@@ -95,6 +95,7 @@ pub(crate) struct Sessions {
     pub(crate) sweep_batch: usize,
     pub(crate) sweep_rate: u32,
     pub(crate) most_open: u64,
+    pub(crate) nearly_full_percent: u32,
     pub(crate) cache: usize,
     #[serde(with = "duration")]
     pub(crate) probe_every: Duration,
@@ -298,6 +299,7 @@ impl Config {
             sweep_batch: self.sessions.sweep_batch,
             sweep_rate: self.sessions.sweep_rate,
             most_open: self.sessions.most_open,
+            nearly_full: f64::from(self.sessions.nearly_full_percent) / 100.0,
             cache: self.sessions.cache,
             probe_every: self.sessions.probe_every,
             sample_coupons: false,

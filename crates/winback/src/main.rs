@@ -59,6 +59,9 @@ enum Command {
     Backtest(command::backtest::Arguments),
     /// Hold everything, a campaign or a channel at once, without a publication
     Pause(command::pause::Arguments),
+    /// The format in which states and records are written
+    #[command(subcommand)]
+    Upgrade(command::upgrade::Arguments),
     /// End a pause
     Resume(command::pause::Arguments),
     /// Single-use codes of coupon pools
@@ -141,6 +144,7 @@ async fn run(cli: Cli) -> Result<(), error::Error> {
     match cli.command {
         Command::Serve(arguments) => command::serve::run(arguments, config).await,
         Command::Publish(arguments) => command::publish::run(arguments, &config).await,
+        Command::Upgrade(arguments) => command::upgrade::run(arguments, &config).await,
         Command::Pause(arguments) => command::pause::run(arguments, true, &config).await,
         Command::Resume(arguments) => command::pause::run(arguments, false, &config).await,
         Command::Coupons(arguments) => command::coupons::run(arguments, &config).await,

@@ -1,19 +1,25 @@
 //! Publishing: the bundle by its hash into `campaigns`, then a switch into every partition of `events`, in order. What
 //! was active before is remembered beside the bundles, so that one can go back.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use winback_bus::{Follower, Log, Outgoing};
 use winback_campaign::{Bundle, Files};
 use winback_contract::{
-    Activations, Body, BundleHash, CustomerId, EventId, EventRecord, Offset, PartitionCount,
-    SourceKind, SourcePosition, Timestamp, Topic, TopicNames,
+    Activations, Body, BundleHash, CustomerId, EventId, EventRecord, FormatRecord, Offset,
+    PartitionCount, SourceKind, SourcePosition, Span, Timestamp, Topic, TopicNames,
 };
 use winback_journey::{Bundles, Offered};
 
+use winback_store::Store;
+
 use crate::config::Config;
 use crate::error::Error;
+
+/// A bundle decides for so long before those of before are taken out.
+const SETTLED: Span = Span::from_days(1);
 
 /// Publishes a bundle that has been checked.
 pub(crate) async fn publish(
@@ -24,6 +30,10 @@ pub(crate) async fn publish(
     now: Timestamp,
 ) -> Result<BundleHash, Error> {
     let hash = files.hash();
+    if !activations(log, names).await?.1 {
+        // A new shop: there is no release before that one could go back to.
+        finalize(log, names).await?;
+    }
     let bundle = Outgoing {
         topic: Arc::from(names.name(Topic::Campaigns)),
         partition: None,
@@ -36,6 +46,19 @@ pub(crate) async fn publish(
     Ok(hash)
 }
 
+/// From here on the shop is on the newest format that this release writes.
+pub(crate) async fn finalize(log: &dyn Log, names: &TopicNames) -> Result<(), Error> {
+    let record = Outgoing {
+        topic: Arc::from(names.name(Topic::Campaigns)),
+        partition: None,
+        key: FormatRecord::KEY.as_bytes().to_vec(),
+        value: serde_json::to_vec(&FormatRecord::newest())?,
+        headers: Vec::new(),
+    };
+    log.produce(vec![record]).await?;
+    Ok(())
+}
+
 /// Makes a bundle that was published before the one that decides, from here on, in every partition.
 pub(crate) async fn activate(
     log: &dyn Log,
@@ -44,7 +67,7 @@ pub(crate) async fn activate(
     hash: BundleHash,
     (now, going_back): (Timestamp, bool),
 ) -> Result<(), Error> {
-    let mut past = activations(log, names).await?;
+    let (mut past, _) = activations(log, names).await?;
     if past.newest() != Some(hash) {
         match past
             .activations
@@ -55,8 +78,7 @@ pub(crate) async fn activate(
             Some(place) => past.activations.truncate(place + 1),
             None => past.activations.push((hash, now)),
         }
-        let over = past.activations.len().saturating_sub(Activations::KEPT);
-        past.activations.drain(..over);
+        past.forget(now);
         let record = Outgoing {
             topic: Arc::from(names.name(Topic::Campaigns)),
             partition: None,
@@ -95,8 +117,48 @@ pub(crate) async fn activate(
     Ok(())
 }
 
+/// Takes out of `campaigns` what nobody needs any more: bundles that are neither among those one may go back to nor named by
+/// a journey of any partition. Returns how many; none where that is not known for sure (INV-12).
+pub(crate) async fn clear(
+    log: &dyn Log,
+    store: &dyn Store,
+    (names, partitions): (&TopicNames, PartitionCount),
+    found: &Published,
+    now: Timestamp,
+) -> Result<usize, Error> {
+    let Some((active, at)) = found.activations.activations.last() else {
+        return Ok(0);
+    };
+    // What was decided before the last activation has long been sent or expired.
+    if *at + SETTLED > now {
+        return Ok(0);
+    }
+    let remembered = found.activations.activations.iter();
+    let mut needed: BTreeSet<BundleHash> = remembered.map(|(hash, _)| *hash).collect();
+    let all: Vec<_> = partitions.all().collect();
+    // A partition that was never served has no journeys.
+    for meta in store.metas(&all).await?.into_iter().flatten() {
+        match meta.named {
+            Some(named) if meta.bundle == Some(*active) => needed.extend(named),
+            _ => return Ok(0),
+        }
+    }
+    let gone = found.bundles.hashes().filter(|hash| !needed.contains(hash));
+    let tombstone = |hash: BundleHash| Outgoing {
+        topic: Arc::from(names.name(Topic::Campaigns)),
+        partition: None,
+        key: hash.to_string().into_bytes(),
+        value: Vec::new(),
+        headers: Vec::new(),
+    };
+    let tombstones: Vec<Outgoing> = gone.map(tombstone).collect();
+    let many = tombstones.len();
+    log.produce(tombstones).await?;
+    Ok(many)
+}
+
 /// What lies in `campaigns`.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Published {
     /// Bundles and switches.
     pub(crate) bundles: Bundles,
@@ -107,11 +169,15 @@ pub(crate) struct Published {
 /// Reads all of `campaigns`.
 pub(crate) async fn published(log: &dyn Log, names: &TopicNames) -> Result<Published, Error> {
     let topic = names.name(Topic::Campaigns);
-    let mut found = Published::default();
+    let mut found = Published {
+        bundles: Bundles::of_a_topic(),
+        activations: Activations::default(),
+    };
     let mut follower = Follower::start(log, &topic, "publish").await?;
     while !follower.has_caught_up() {
-        for value in follower.poll(Duration::from_millis(100)).await? {
-            if let Offered::Activated(activations) = found.bundles.offer(&value) {
+        for record in follower.records(Duration::from_millis(100)).await? {
+            let offered = found.bundles.take(&record.key, record.value.as_deref());
+            if let Offered::Activated(activations) = offered {
                 found.activations = activations;
             }
         }
@@ -119,18 +185,19 @@ pub(crate) async fn published(log: &dyn Log, names: &TopicNames) -> Result<Publi
     Ok(found)
 }
 
-/// What was active, without compiling what is published.
-async fn activations(log: &dyn Log, names: &TopicNames) -> Result<Activations, Error> {
-    let mut newest = Activations::default();
+/// What was active, and whether any bundle was ever published.
+async fn activations(log: &dyn Log, names: &TopicNames) -> Result<(Activations, bool), Error> {
+    let (mut newest, mut any) = (Activations::default(), false);
     let mut follower = Follower::start(log, &names.name(Topic::Campaigns), "publish").await?;
     while !follower.has_caught_up() {
         for value in follower.poll(Duration::from_millis(100)).await? {
+            any |= serde_json::from_slice::<Files>(&value).is_ok();
             if let Ok(activations) = serde_json::from_slice(&value) {
                 newest = activations;
             }
         }
     }
-    Ok(newest)
+    Ok((newest, any))
 }
 
 /// Every channel that a step uses has its topic: else a decided message would have nowhere to go.
@@ -149,4 +216,52 @@ pub(crate) async fn channels_are_there(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail")]
+mod tests {
+    use winback_bus::memory::MemoryLog;
+    use winback_contract::Format;
+    use winback_service::Clock;
+
+    use super::*;
+
+    /// A new shop begins on the newest format; one that was there before stays on its own until it is told.
+    #[tokio::test]
+    async fn a_shop_goes_to_the_newest_format_when_it_is_new_or_told() {
+        let names = TopicNames::new("t.");
+        let partitions = PartitionCount::new(2).unwrap();
+        let empty = || {
+            let log = MemoryLog::new(Clock::at(0));
+            log.create(&names.name(Topic::Campaigns), 1);
+            log.create(&names.name(Topic::Events), 2);
+            log
+        };
+        let files = |name: &str| Files([("policy.yaml".to_owned(), name.to_owned())].into());
+        let format = async |log: &MemoryLog| published(log, &names).await.unwrap().bundles.format();
+        let (new, now) = (empty(), Timestamp::default());
+        publish(&new, &names, partitions, &files("a"), now)
+            .await
+            .unwrap();
+        assert_eq!(format(&new).await, Format::Two);
+        let before = empty();
+        let record = Outgoing {
+            topic: Arc::from(names.name(Topic::Campaigns)),
+            partition: None,
+            key: b"a".to_vec(),
+            value: serde_json::to_vec(&files("a")).unwrap(),
+            headers: Vec::new(),
+        };
+        before.produce(vec![record]).await.unwrap();
+        publish(&before, &names, partitions, &files("b"), now)
+            .await
+            .unwrap();
+        assert_eq!(format(&before).await, Format::One);
+        finalize(&before, &names).await.unwrap();
+        publish(&before, &names, partitions, &files("c"), now)
+            .await
+            .unwrap();
+        assert_eq!(format(&before).await, Format::Two);
+    }
 }

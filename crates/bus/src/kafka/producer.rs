@@ -107,9 +107,10 @@ impl Producer {
 
     async fn queue(&self, record: &Outgoing, batch: &Arc<Batch>) -> Result<(), Error> {
         let mut base: BaseRecord<'_, [u8], [u8], Arc<Batch>> =
-            BaseRecord::with_opaque_to(&record.topic, batch.clone())
-                .key(record.key.as_slice())
-                .payload(record.value.as_slice());
+            BaseRecord::with_opaque_to(&record.topic, batch.clone()).key(record.key.as_slice());
+        if !record.value.is_empty() {
+            base = base.payload(record.value.as_slice());
+        }
         if !record.headers.is_empty() {
             let headers = OwnedHeaders::new_with_capacity(record.headers.len());
             base = base.headers(

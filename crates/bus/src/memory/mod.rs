@@ -296,7 +296,7 @@ fn append(
         time,
         stamp: Stamp::Broker,
         key: record.key,
-        value: Some(record.value),
+        value: (!record.value.is_empty()).then_some(record.value),
         headers,
     });
     Ok(offset)

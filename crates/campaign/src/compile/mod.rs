@@ -3,6 +3,7 @@
 mod cascade;
 mod lint;
 mod policy;
+mod pools;
 mod relations;
 mod rules;
 mod schedule;
@@ -35,7 +36,7 @@ pub(crate) fn files(files: &Files, report: &mut Report) -> Option<Parts> {
     let mut policies = Vec::new();
     let mut campaigns = Vec::new();
     for (path, text) in &files.0 {
-        if !(path.ends_with(".yaml") || path.ends_with(".yml")) || path.ends_with("tests.yaml") {
+        if !is_compiled(path) {
             continue;
         }
         lint::empty_values(path, text, report);
@@ -113,6 +114,12 @@ pub(crate) fn files(files: &Files, report: &mut Report) -> Option<Parts> {
     policy.map(|policy| (policy, compiled, templates))
 }
 
+/// Whether a file says something of campaigns or the Policy.
+fn is_compiled(path: &str) -> bool {
+    (path.ends_with(".yaml") || path.ends_with(".yml")) && !path.ends_with("tests.yaml")
+}
+
+pub(crate) use pools::single_use_pools;
 pub(crate) use relations::newcomer;
 
 /// The folder of a campaign that a file belongs to: its own, or the one above its templates.

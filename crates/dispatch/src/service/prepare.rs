@@ -5,7 +5,9 @@
 use winback_bus::{Error, Record, dead_letter};
 use winback_campaign::model::Mode;
 use winback_contract::version::{self, Unread};
-use winback_contract::{FailedReason, FailedStage, Message, OutcomeStatus, Reason, Topic};
+use winback_contract::{
+    FailedReason, FailedStage, Message, OutcomeStatus, Reason, Timestamp, Topic,
+};
 
 use super::Service;
 use crate::compose::{Mail, compose};
@@ -56,6 +58,12 @@ impl Service {
             }
         };
         let Some(bundle) = self.bundles.get(message.bundle) else {
+            if message.not_after < Timestamp::from_millis(self.sender.clock.now_millis()) {
+                // Nobody needs its texts any more, and what nobody names may be gone for good.
+                let (status, reason) = (OutcomeStatus::Refused, Reason::Expired);
+                let report = Ready::Report(Box::new(message), status, reason);
+                return Ok(Prepared::Ready(report));
+            }
             let why = format!("a message waits for bundle {}", message.bundle);
             return Ok(self.wait(why));
         };

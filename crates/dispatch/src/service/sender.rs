@@ -194,7 +194,7 @@ impl Sender {
             .observe(watch.elapsed().as_secs_f64());
         self.metrics
             .responses
-            .with_label_values(&[provider.name(), sent.class()])
+            .with_label_values(&[labels[0], labels[1], sent.class()])
             .inc();
         self.tell(&sent, message);
         match sent {

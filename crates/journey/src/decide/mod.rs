@@ -11,13 +11,13 @@ pub(crate) mod offer;
 mod quiet;
 
 use winback_campaign::Bundle;
-use winback_contract::{Decision, DueStep, Reason, StepDecision, Trigger, Verdict};
+use winback_contract::{Decision, DueStep, Format, Reason, StepDecision, Trigger, Verdict};
 
+use crate::bundles::Bundles;
 use crate::codec;
 use crate::customer::Customer;
 use crate::decide::arbitration::{Candidate, arbitrate, replace};
 use crate::decide::gates::judge;
-use crate::world::Bundles;
 
 /// Why no decision can be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -53,11 +53,19 @@ pub fn decide(bundles: &Bundles, trigger: &Trigger) -> Result<Decision, Error> {
         .iter()
         .zip(candidates)
         .filter(|(step, _)| !step.competitor);
+    let is_first = bundles.format() == Format::One;
     let steps = steps.map(|(step, candidate)| StepDecision {
         journey: step.journey,
         campaign: step.campaign.clone(),
         step: step.step.clone(),
-        verdict: candidate.verdict,
+        verdict: match candidate.verdict {
+            // Sessions of the release before reads it.
+            Verdict::Skip { reason, because } if is_first => Verdict::Skip {
+                reason: codec::known(reason),
+                because,
+            },
+            verdict => verdict,
+        },
     });
     Ok(Decision {
         v: Decision::VERSION,

@@ -31,22 +31,24 @@ pub(crate) fn note(
     out: &mut Effects,
 ) {
     let event = happening.event;
-    let lists = &mut customer.behaviour.wanted;
-    let forget = |lists: &mut Vec<Wanted>, seen: Option<Seen>| {
-        lists.retain(|wanted| {
+    let mut forget = |seen: Option<Seen>| {
+        customer.behaviour.wanted.retain(|wanted| {
             let named = |product: &Product| product.product_id == wanted.product_id;
             seen.is_some_and(|seen| seen != wanted.seen) || !event.products.iter().any(named)
         });
+        let products = event.products.iter();
+        let ids = products.map(|product| product.product_id.clone()).collect();
+        unwatch(customer, ids, out);
     };
     let seen = match event.name.as_str() {
         "Product Viewed" | "Product Clicked" => Seen::Viewed,
         "Product Added" | "Cart Updated" => Seen::Carted,
         "Product Added to Wishlist" => Seen::Wished,
         "Stock Alert Requested" => Seen::Asked,
-        "Product Removed" => return forget(lists, Some(Seen::Carted)),
-        "Product Removed from Wishlist" => return forget(lists, Some(Seen::Wished)),
+        "Product Removed" => return forget(Some(Seen::Carted)),
+        "Product Removed from Wishlist" => return forget(Some(Seen::Wished)),
         // What was bought is not waited for.
-        spec::ORDER_COMPLETED => return forget(lists, None),
+        spec::ORDER_COMPLETED => return forget(None),
         _ => return,
     };
     let is_watched = world
@@ -55,6 +57,8 @@ pub(crate) fn note(
     if !is_watched {
         return;
     }
+    let mut given_up = Vec::new();
+    let lists = &mut customer.behaviour.wanted;
     for product in &event.products {
         let mut fresh = false;
         lists.retain(|wanted| {
@@ -71,12 +75,30 @@ pub(crate) fn note(
             absent: seen == Seen::Asked || product.in_stock == Some(false),
             at: happening.at,
         };
+        if lists.len() >= limit::WANTED {
+            given_up.extend(lists.first().map(|oldest| oldest.product_id.clone()));
+        }
         push(lists, wanted, limit::WANTED);
         if !fresh {
             out.watches
                 .push((product.product_id.clone(), happening.arrival));
         }
     }
+    unwatch(customer, given_up, out);
+}
+
+/// The lists of these products forget a customer who waits for news of them no more: what is kept of lists is bounded by
+/// what is kept of customers (INV-12).
+pub(crate) fn unwatch(customer: &Customer, products: Vec<String>, out: &mut Effects) {
+    let gone = products.into_iter();
+    let gone = gone.filter(|product| !wants(customer, product));
+    out.unwatched.extend(gone);
+}
+
+/// The products of which a customer wants news.
+pub(crate) fn watched(customer: &Customer) -> Vec<String> {
+    let wanted = customer.behaviour.wanted.iter();
+    wanted.map(|wanted| wanted.product_id.clone()).collect()
 }
 
 /// Whether news of a product concerns this customer at all.

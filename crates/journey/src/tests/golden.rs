@@ -1,14 +1,14 @@
 //! Bytes of states as releases wrote them: what is stored must be read by every later one (design §3).
 
 use winback_contract::{
-    AddressId, Channel, ConsentChange, ConsentStatus, CustomerId, Event, Reason, Span, Standing,
-    Timestamp,
+    AddressId, Channel, ConsentChange, ConsentStatus, CustomerId, Event, Format, Reason, Span,
+    Standing, Timestamp,
 };
 
 use super::world::{CART, Life, added, known, ordered, viewed};
 use crate::address::words::closed;
 use crate::address::{Former, Word};
-use crate::codec::{Error, VERSION, decode, encode};
+use crate::codec::{Error, VERSION, decode, encode, encode_in};
 use crate::customer::Customer;
 use crate::told::Told;
 
@@ -175,6 +175,44 @@ fn what_is_cut_off_is_damaged_and_what_is_newer_is_newer() {
     newer[0] = VERSION + 1;
     assert_eq!(decode(&newer), Err(Error::Newer(VERSION + 1)));
     assert_eq!(decode(&[]), Err(Error::Damaged));
+}
+
+/// Until the shop goes to the newest format, what is written is what the release before reads: a no on the person's own
+/// address with it, and nothing that only this release knows.
+#[test]
+fn format_one_writes_what_the_release_before_reads() {
+    let mut life = life();
+    life.wait(Span::from_hours(1));
+    let mut event = added("c2");
+    event.products[0].product_id = "p7".into();
+    event.products[0].brand = Some("Lavo".into());
+    life.event(event);
+    let mut customer = life.customer;
+    let own = AddressId::of(customer.profile.email.as_deref().unwrap());
+    for (address, standing) in [
+        (own, Standing::Complained),
+        (AddressId(2), Standing::Denied),
+    ] {
+        customer.addresses.words.push(Word {
+            address,
+            channel: Channel::Email,
+            topic: None,
+            standing,
+            at: Timestamp::from_millis(1_000),
+        });
+    }
+    assert_eq!(encode_in(&customer, Format::Two), encode(&customer));
+    assert_eq!(encode(&customer)[0], 5);
+    let blob = encode_in(&customer, Format::One);
+    assert_eq!(blob[0], 3);
+    let back = decode(&blob).unwrap();
+    assert_eq!(back.orders, customer.orders);
+    assert!(back.bought.is_empty() && back.carts[0].lines[0].details.is_none());
+    let words = back.addresses.words.as_slice();
+    assert!(
+        matches!(words, [word] if word.address == own && word.standing == Standing::Unreachable),
+        "{words:?}"
+    );
 }
 
 /// Details of lines are written behind everything else, with the place of their line.

@@ -163,6 +163,45 @@ fn lists_of_watchers_are_asked_for_once_a_day_and_only_while_somebody_listens() 
     assert_eq!(life.watches, ["p1", "p1"]);
 }
 
+/// What is kept of lists is bounded by what is kept of customers (F21).
+#[test]
+fn a_list_forgets_whoever_wants_no_news_any_more() {
+    let viewed = |product: &str| {
+        let mut event = seen("Product Viewed", 1_500);
+        event.products[0].product_id = product.into();
+        event
+    };
+    let begun = || {
+        let mut life = Life::new(MORNING, &[BACK]);
+        life.event(viewed("p1"));
+        life.event(viewed("p2"));
+        assert!(life.unwatched.is_empty());
+        life
+    };
+    let mut full = begun();
+    for number in 3..=25 {
+        full.event(viewed(&format!("p{number}")));
+    }
+    assert_eq!(full.unwatched, ["p1"], "24 are kept");
+    full.event(viewed("p25"));
+    assert_eq!(full.unwatched, ["p1"], "seen again: nothing gives way");
+    let mut buys = begun();
+    let mut order = viewed("p2");
+    (order.name, order.order_id) = ("Order Completed".into(), Some("o1".into()));
+    buys.event(order);
+    assert_eq!(buys.unwatched, ["p2"]);
+    let mut erased = begun();
+    erased.body(
+        winback_contract::Body::Erased,
+        erased.now,
+        winback_contract::SourceKind::Live,
+    );
+    assert_eq!(erased.unwatched, ["p1", "p2"]);
+    let mut forgotten = begun();
+    forgotten.wait(Span::from_days(2_000));
+    assert_eq!(forgotten.unwatched, ["p1", "p2"]);
+}
+
 #[test]
 fn wants_go_along_when_a_device_turns_out_to_be_a_person() {
     let mut device = Life::new(MORNING, &[FELL]);
@@ -177,6 +216,10 @@ fn wants_go_along_when_a_device_turns_out_to_be_a_person() {
     user.me = CustomerId([2; 16]);
     device.link_to(&mut user);
     assert_eq!(user.watches, ["p1"]);
+    assert_eq!(
+        (device.unwatched.as_slice(), user.unwatched.len()),
+        (["p1".to_owned()].as_slice(), 0)
+    );
     assert!(product::wants(&user.customer, "p1") && !product::wants(&device.customer, "p1"));
 }
 

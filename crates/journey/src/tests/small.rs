@@ -63,7 +63,11 @@ fn a_hostile_customer_stays_within_its_bytes() {
     }
     let mut customer = life.customer.clone();
     let before = crate::encode(&customer).len();
-    let blob = encode_within(&mut customer, &mut Counts::default());
+    let blob = encode_within(
+        &mut customer,
+        winback_contract::Format::NEWEST,
+        &mut Counts::default(),
+    );
     assert!(blob.len() <= MOST, "{} bytes of {before}", blob.len());
     let kept = decode(&blob).unwrap();
     assert!(kept == customer);

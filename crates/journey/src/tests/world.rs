@@ -12,12 +12,13 @@ use winback_contract::{
     SourceKind, SourcePosition, Span, Timestamp, Trigger,
 };
 
+use crate::bundles::Bundles;
 use crate::coupons::Coupons;
 use crate::customer::Customer;
 use crate::effects::{CouponMove, Effects, GrantChange};
 use crate::sellers::Sellers;
 use crate::tick::GrantState;
-use crate::world::{Bundles, Limits, World};
+use crate::world::{Limits, World};
 use crate::{book, decide, decode, encode, input, next_due, outcome, tick};
 
 pub(super) const POLICY: &str = r#"apiVersion: winback/v1
@@ -111,6 +112,7 @@ pub(super) struct Life {
     pub(super) withdrawn: Vec<MessageId>,
     /// Products of which news was asked for.
     pub(super) watches: Vec<String>,
+    pub(super) unwatched: Vec<String>,
     /// What the provider says of why.
     pub(super) why: Option<winback_contract::Reason>,
     /// Whether mail goes to files.
@@ -156,6 +158,7 @@ impl Life {
             coupons: Coupons::default(),
             withdrawn: Vec::new(),
             watches: Vec::new(),
+            unwatched: Vec::new(),
             why: None,
             rehearsed: false,
             thorough: true,
@@ -222,6 +225,7 @@ impl Life {
         }
         let watches = effects.watches.into_iter();
         self.watches.extend(watches.map(|(product, _)| product));
+        self.unwatched.extend(effects.unwatched);
     }
 
     pub(super) fn body(&mut self, body: Body, event_at: Timestamp, kind: SourceKind) {

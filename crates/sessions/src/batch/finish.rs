@@ -12,7 +12,7 @@ use winback_journey::bound::encode_within;
 use winback_journey::{Counts, Effects, Sellers, Tally, next_due};
 use winback_store::{Commit, Watch};
 
-use super::{Batch, CROWDED};
+use super::{Batch, CROWDED, Watching};
 use crate::entry::Entry;
 
 /// A timer that can't be judged, as of a customer whose state is damaged, is looked at again so much later.
@@ -64,7 +64,7 @@ impl Batch<'_> {
                 timers.push((*id, Some(due)));
                 earliest = Some(earliest.map_or(due, |known| known.min(due)));
             }
-            let blob = encode_within(customer, &mut self.counts);
+            let blob = encode_within(customer, self.ground.bundles.format(), &mut self.counts);
             customers.push((*id, Some(blob)));
         }
         for id in &self.put_off {
@@ -74,9 +74,10 @@ impl Batch<'_> {
         }
         let watches = std::mem::take(&mut self.watches).into_iter();
         let mut watches: Vec<Watch> = watches
-            .map(|(product, mut by)| {
+            .map(|(product, Watching { mut by, gone })| {
                 by.sort_unstable();
-                Watch { product, by }
+                let gone = gone.into_iter().collect();
+                Watch { product, by, gone }
             })
             .collect();
         watches.sort_unstable_by(|one, other| one.product.cmp(&other.product));

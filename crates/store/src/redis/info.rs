@@ -12,6 +12,19 @@ pub(super) async fn run_id(connection: &Connection) -> Result<String, Error> {
     Ok(info.get::<String>("run_id").unwrap_or_default())
 }
 
+pub(super) async fn fullness(connection: &Connection) -> Result<f64, Error> {
+    let mut command = cmd("INFO");
+    command.arg("memory");
+    let info: InfoDict = connection.query(&command).await?;
+    let bytes = |name: &str| info.get::<f64>(name).unwrap_or(0.0);
+    let most = bytes("maxmemory");
+    Ok(if most > 0.0 {
+        bytes("used_memory") / most
+    } else {
+        0.0
+    })
+}
+
 pub(super) async fn problems(connection: &Connection) -> Result<Vec<String>, Error> {
     let info: InfoDict = connection.query(&cmd("INFO")).await?;
     let text = |name: &str| info.get::<String>(name).unwrap_or_default();

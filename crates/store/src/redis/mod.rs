@@ -459,6 +459,10 @@ impl Store for RedisStore {
         self.connection.query(&get).await
     }
 
+    async fn fullness(&self) -> Result<f64, Error> {
+        info::fullness(&self.connection).await
+    }
+
     async fn problems(&self) -> Result<Vec<String>, Error> {
         info::problems(&self.connection).await
     }

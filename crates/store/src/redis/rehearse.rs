@@ -57,6 +57,7 @@ impl RedisStore {
             watches: vec![Watch {
                 product: "rehearsal".into(),
                 by: vec![(now, who)],
+                gone: Vec::new(),
             }],
             coupons: ["add", "return", "take"].map(rehearsed).into(),
         };
@@ -86,7 +87,11 @@ impl RedisStore {
             outbox: Vec::new(),
             trim: 1,
             grants: vec![GrantWrite::Move(message)],
-            watches: Vec::new(),
+            watches: vec![Watch {
+                product: "rehearsal".into(),
+                by: Vec::new(),
+                gone: vec![who],
+            }],
             coupons: Vec::new(),
         };
         self.commit(P, &undo).await?;

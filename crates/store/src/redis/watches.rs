@@ -25,7 +25,7 @@ pub(super) struct Tidied(Mutex<HashMap<String, Timestamp>>);
 pub(super) struct List<'w> {
     key: String,
     watch: &'w Watch,
-    newest: Timestamp,
+    newest: Option<Timestamp>,
     tidies: bool,
 }
 
@@ -44,16 +44,19 @@ impl Tidied {
         let known = self.lock();
         let list = |watch: &'w Watch| {
             let key = keys.watchers(partition, &watch.product);
-            let newest = watch.by.iter().map(|(since, _)| *since).max()?;
-            let tidies = known.get(&key).is_none_or(|at| newest.since(*at) >= TIDIED);
-            Some(List {
+            let newest = watch.by.iter().map(|(since, _)| *since).max();
+            let is_due = |newest: Timestamp| {
+                let tidied = known.get(&key);
+                tidied.is_none_or(|at| newest.since(*at) >= TIDIED)
+            };
+            List {
+                tidies: newest.is_some_and(is_due),
                 key,
                 watch,
                 newest,
-                tidies,
-            })
+            }
         };
-        watches.iter().filter_map(list).collect()
+        watches.iter().map(list).collect()
     }
 
     /// The commit with these lists is durable.
@@ -63,7 +66,7 @@ impl Tidied {
             if known.len() >= REMEMBERED {
                 known.clear();
             }
-            known.insert(list.key, list.newest);
+            known.extend(list.newest.map(|newest| (list.key, newest)));
         }
     }
 }
@@ -74,14 +77,16 @@ impl List<'_> {
     }
 
     pub(super) fn arguments(&self, command: &mut Cmd) {
-        command.arg(self.watch.by.len());
-        if self.tidies {
-            command.arg((self.newest + WATCHED_FOR).as_millis());
-        } else {
-            command.arg("");
-        }
+        command.arg(self.watch.by.len()).arg(self.watch.gone.len());
+        match self.newest.filter(|_| self.tidies) {
+            Some(newest) => command.arg((newest + WATCHED_FOR).as_millis()),
+            None => command.arg(""),
+        };
         for (since, who) in &self.watch.by {
             command.arg(since.as_millis()).arg(who.as_bytes());
+        }
+        for who in &self.watch.gone {
+            command.arg(who.as_bytes());
         }
     }
 }

@@ -20,8 +20,8 @@ end
 -- KEYS: meta, timers, outbox, then a key per customer write, per grant write, per list of watchers, and two per coupon write:
 -- the free codes, and all codes ever.
 -- ARGV: epoch, seq, id, trim, #meta, #customers, #timers, #outbox, #grants, #watches, most watchers of a product,
--- #coupons, then the parts in that order; a list of watchers is #members, its expiry or nothing where it need not be
--- tidied, then score and member of each; a coupon write is verb, #codes, codes.
+-- #coupons, then the parts in that order; a list of watchers is #members, #gone, its expiry or nothing where it need not
+-- be tidied, then score and member of each, then those who are gone; a coupon write is verb, #codes, codes.
 -- A field of the meta without a value is taken away; `goods:` stands for all that begin so.
 -- Everything is validated before the first write: Lua has no rollback.
 local function commit(keys, argv)
@@ -37,14 +37,14 @@ local function commit(keys, argv)
   local first_watch = 13 + 2 * metas + customers + 2 * timers + outbox + 5 * grants
   local behind = first_watch
   for i = 1, watches do
-    local members, expiry = number(argv[behind] or ''), argv[behind + 1]
-    if not members or members < 1 or not (expiry == '' or number(expiry or '')) then
+    local members, gone, expiry = number(argv[behind] or ''), number(argv[behind + 1] or ''), argv[behind + 2]
+    if not members or not gone or members < 0 or gone < 0 or not (expiry == '' or number(expiry or '')) then
       return redis.error_reply('BADCOMMIT malformed watch')
     end
-    for at = behind + 2, behind + 2 * members, 2 do
+    for at = behind + 3, behind + 1 + 2 * members, 2 do
       if not number(argv[at] or '') then return redis.error_reply('BADCOMMIT malformed watch') end
     end
-    behind = behind + 2 + 2 * members
+    behind = behind + 3 + 2 * members + gone
     local kind = redis.call('TYPE', keys[3 + customers + grants + i])['ok']
     if kind ~= 'none' and kind ~= 'zset' then return redis.error_reply('BADCOMMIT key of another type') end
   end
@@ -154,15 +154,20 @@ local function commit(keys, argv)
     arg = arg + 5
   end
   for i = 1, watches do
-    local key, members, expiry = keys[3 + customers + grants + i], number(argv[arg]), argv[arg + 1]
-    for from = arg + 2, arg + 1 + 2 * members, 200 do
-      redis.call('ZADD', key, unpack(argv, from, math.min(from + 199, arg + 1 + 2 * members)))
+    local key = keys[3 + customers + grants + i]
+    local members, gone, expiry = number(argv[arg]), number(argv[arg + 1]), argv[arg + 2]
+    local last = arg + 2 + 2 * members
+    for from = arg + 3, last, 200 do
+      redis.call('ZADD', key, unpack(argv, from, math.min(from + 199, last)))
+    end
+    for from = last + 1, last + gone, 200 do
+      redis.call('ZREM', key, unpack(argv, from, math.min(from + 199, last + gone)))
     end
     if expiry ~= '' then
       redis.call('ZREMRANGEBYRANK', key, 0, -(watchers + 1))
       redis.call('PEXPIREAT', key, expiry)
     end
-    arg = arg + 2 + 2 * members
+    arg = last + gone + 1
   end
   for i = 1, coupons do
     local at = 3 + customers + grants + watches + 2 * i

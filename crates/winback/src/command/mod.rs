@@ -24,6 +24,7 @@ pub(crate) mod shape;
 pub(crate) mod simulate;
 pub(crate) mod test;
 pub(crate) mod topics;
+pub(crate) mod upgrade;
 pub(crate) mod why;
 
 #[cfg(test)]

@@ -76,11 +76,13 @@ pub(crate) async fn run(arguments: Arguments, pauses: bool, config: &Config) -> 
 /// A campaign of some published bundle; what was paused once may be resumed whatever became of it.
 fn campaign(found: &Published, name: String, pauses: bool) -> Result<Scope, Error> {
     let scope = Scope::Campaign(name.clone());
-    let known = found
-        .bundles
-        .all()
-        .any(|bundle| bundle.campaign(&name).is_some());
-    if known || (!pauses && found.bundles.paused().any(|paused| *paused == scope)) {
+    // The newest first: those of before are compiled only where it does not know the name.
+    let past = found.activations.activations.iter().rev();
+    let published = past.map(|(hash, _)| *hash).chain(found.bundles.hashes());
+    let known = |hash| found.bundles.campaign(hash, &name).is_some();
+    if published.into_iter().any(known)
+        || (!pauses && found.bundles.paused().any(|paused| *paused == scope))
+    {
         return Ok(scope);
     }
     let newest = found.activations.newest();

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use winback_bus::Log;
 use winback_campaign::Bundle;
-use winback_contract::{BundleHash, Timestamp};
+use winback_contract::{BundleHash, Timestamp, Topic};
 use winback_service::{Clock, clock};
 
 use super::reach::{self, Reached};
@@ -14,7 +15,7 @@ use super::{check, connect};
 use crate::config::Config;
 use crate::error::Error;
 use crate::output;
-use crate::publish::{Published, activate, channels_are_there, publish, published};
+use crate::publish::{Published, activate, channels_are_there, clear, publish, published};
 
 /// So long the partitions are given to switch before their state is shown.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -71,12 +72,34 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
     channels_are_there(&log, config, &bundle).await?;
     let found = published(&log, &config.names()).await?;
     country_stays(&found, bundle.policy.country.as_deref())?;
+    clear_what_nobody_needs(&log, config, &found, now).await;
     let hash = publish(&log, &config.names(), config.kafka.partitions, &files, now).await?;
     output::print(&format!(
         "bundle {hash} is published to {} partitions",
         config.kafka.partitions.get()
     ));
     status(config, Some(hash)).await
+}
+
+/// A store that is away is no reason not to publish: it is done the next time.
+async fn clear_what_nobody_needs(
+    log: &dyn Log,
+    config: &Config,
+    found: &Published,
+    now: Timestamp,
+) {
+    let Ok(store) = connect::redis_now(config).await else {
+        return;
+    };
+    let (names, partitions) = (config.names(), config.kafka.partitions);
+    match clear(log, &store, (&names, partitions), found, now).await {
+        Ok(0) => {}
+        Ok(many) => output::print(&format!(
+            "{many} bundles that nobody needs any more were taken out of {}",
+            names.name(Topic::Campaigns)
+        )),
+        Err(error) => output::note(&format!("old bundles were not taken out: {error}")),
+    }
 }
 
 /// National telephone numbers are keys of profiles by the shop's country: another one would make other people of them.

@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::folder;
 use crate::in_clear;
 use crate::providers::{self, Providers};
-use crate::publish::{channels_are_there, publish};
+use crate::publish::{channels_are_there, clear, publish, published};
 use crate::run::machine::{dispatch, evaluator, start_ingest};
 
 /// What can be served.
@@ -127,10 +127,15 @@ async fn start(
         one => [one].into(),
     };
     if service == Service::All {
-        republish(log.as_ref(), config, &clock).await?;
+        republish(log.as_ref(), store.as_ref(), config, &clock).await?;
         tasks.spawn(
             "campaigns",
-            follow_folder(log.clone(), config.clone(), clock.clone(), shutdown.clone()),
+            follow_folder(
+                (log.clone(), store.clone()),
+                config.clone(),
+                clock.clone(),
+                shutdown.clone(),
+            ),
         );
     }
     if wanted.contains(&Service::Ingest) {
@@ -224,14 +229,28 @@ fn build_info(metrics: &Metrics, service: Service) {
 }
 
 /// Publishes the folder. A broken folder never goes live: at start it is an error.
-async fn republish(log: &dyn Log, config: &Config, clock: &Clock) -> Result<(), Error> {
+async fn republish(
+    log: &dyn Log,
+    store: &dyn Store,
+    config: &Config,
+    clock: &Clock,
+) -> Result<(), Error> {
     let folder: &Path = &config.campaigns;
     let (files, compiled) = folder::compile(folder)?;
     match compiled {
         Ok((bundle, _)) => {
             let now = Timestamp::from_millis(clock.now_millis());
             channels_are_there(log, config, &bundle).await?;
-            publish(log, &config.names(), config.kafka.partitions, &files, now).await?;
+            let place = (&config.names(), config.kafka.partitions);
+            let found = published(log, place.0).await?;
+            match clear(log, store, place, &found, now).await {
+                Ok(0) => {}
+                Ok(many) => {
+                    tracing::info!(many, "bundles that nobody needs any more were taken out")
+                }
+                Err(error) => tracing::warn!(%error, "old bundles were not taken out"),
+            }
+            publish(log, place.0, place.1, &files, now).await?;
             tracing::info!(bundle = %bundle.hash, campaigns = bundle.campaigns.len(), "campaigns published");
             Ok(())
         }
@@ -244,7 +263,7 @@ async fn republish(log: &dyn Log, config: &Config, clock: &Clock) -> Result<(), 
 
 /// Publishes again on SIGHUP. A broken folder is reported, and what runs goes on.
 async fn follow_folder(
-    log: Arc<dyn Log>,
+    (log, store): (Arc<dyn Log>, Arc<dyn Store>),
     config: Config,
     clock: Clock,
     shutdown: Shutdown,
@@ -256,7 +275,7 @@ async fn follow_folder(
             () = shutdown.wait() => return Ok(()),
             _ = hangup.recv() => {}
         }
-        if let Err(error) = republish(log.as_ref(), &config, &clock).await {
+        if let Err(error) = republish(log.as_ref(), store.as_ref(), &config, &clock).await {
             tracing::error!(%error, "the campaigns were not published; what ran before goes on");
         }
     }

@@ -25,6 +25,8 @@ use crate::publish::publish;
 pub(crate) struct Machine {
     clock: Clock,
     pub(crate) log: MemoryLog,
+    #[cfg(test)]
+    store: MemoryStore,
     config: Config,
     ingest: Vec<winback_ingest::Service>,
     sessions: winback_sessions::Service,
@@ -144,6 +146,8 @@ impl Machine {
         Ok(Self {
             clock,
             log,
+            #[cfg(test)]
+            store,
             config,
             ingest,
             sessions,

@@ -6,6 +6,8 @@ use serde_json::json;
 use winback_contract::{Channel, SourceKind, Span, Timestamp, Transition};
 
 use super::*;
+use winback_campaign::Bundle;
+
 use crate::folder;
 use crate::run::quiet::Quiet;
 use crate::run::report;
@@ -65,6 +67,101 @@ async fn reached(faults: Option<u64>) -> Vec<Timestamp> {
         .filter(first)
         .map(|record| record.at)
         .collect()
+}
+
+/// A shop of one campaign, whose second step comes a third of a year after the first.
+fn published(version: usize) -> Files {
+    let policy = "apiVersion: winback/v1
+kind: Policy
+metadata: { name: Shop }
+spec:
+  shop: { zone: UTC, locale: en, currency: EUR }
+  topics: { marketing: { consent: { default: not_denied } } }
+  groups: { cart: { ended_by: Order Completed } }
+  senders: { email: { from: shop@example.com, unsubscribe: ['https://example.com/?m={message}'] } }
+";
+    let campaign = format!(
+        "apiVersion: winback/v1
+kind: Campaign
+metadata: {{ name: cart, group: cart, title: Version {version} }}
+spec:
+  enter: {{ on: Product Added, idle: 20m }}
+  exit: {{ converted: Order Completed }}
+  cascade:
+    - {{ step: first, send: [email] }}
+    - wait: 120d
+    - {{ step: second, send: [email] }}
+"
+    );
+    let mut files = Files::default();
+    files.0.insert("policy.yaml".into(), policy.into());
+    files.0.insert("cart/campaign.yaml".into(), campaign);
+    let mail = "<mjml><mj-head><mj-title>Your cart</mj-title></mj-head><mj-body></mj-body></mjml>";
+    for step in ["first", "second"] {
+        let path = format!("cart/templates/{step}.email.en.mjml");
+        files.0.insert(path, mail.into());
+    }
+    assert!(Bundle::compile(&files).is_ok());
+    files
+}
+
+/// What one may go back to stays, and what a journey began with; the rest is taken out (F20).
+#[tokio::test]
+async fn bundles_that_nobody_needs_are_taken_out() {
+    let mut machine = machine(None).await;
+    let (names, partitions) = (machine.config.names(), machine.config.kafka.partitions);
+    let first = published(0);
+    machine.publish(&first).await.unwrap();
+    let track = |event: &str, properties: serde_json::Value| json!({ "type": "track", "event": event, "userId": "ann", "properties": properties });
+    let arrive = |machine: &mut Machine, record: serde_json::Value| {
+        let (value, now) = (serde_json::to_vec(&record).unwrap(), machine.now());
+        machine.arrive(SourceKind::Live, "ann", value, now).unwrap();
+    };
+    let known =
+        json!({ "type": "identify", "userId": "ann", "traits": { "email": "ann@example.com" } });
+    arrive(&mut machine, known);
+    arrive(
+        &mut machine,
+        track("Product Added", json!({ "product_id": "p1", "price": 9 })),
+    );
+    let after = |machine: &Machine, days| machine.now() + Span::from_days(days);
+    for version in 1..=60 {
+        let until = after(&machine, 1);
+        machine.run_until(until).await.unwrap();
+        machine.publish(&published(version)).await.unwrap();
+    }
+    let clear = async |machine: &Machine| {
+        let (log, store) = (&machine.log, &machine.store);
+        let found = crate::publish::published(log, &names).await.unwrap();
+        let here: Vec<_> = found.bundles.hashes().collect();
+        let place = (&names, partitions);
+        let many = crate::publish::clear(log, store, place, &found, machine.now()).await;
+        (here, many.unwrap())
+    };
+    assert_eq!(
+        clear(&machine).await.1,
+        0,
+        "the newest decides for a moment only"
+    );
+    let until = after(&machine, 2);
+    machine.run_until(until).await.unwrap();
+    let (all, gone) = clear(&machine).await;
+    assert_eq!((all.len(), gone), (61, 10), "50 are kept, and Ann's");
+    let (left, none) = clear(&machine).await;
+    assert_eq!((left.len(), none), (51, 0));
+    assert!(left.contains(&first.hash()));
+    arrive(
+        &mut machine,
+        track("Order Completed", json!({ "order_id": "o1", "total": 9 })),
+    );
+    machine.settle().await.unwrap();
+    machine.publish(&published(61)).await.unwrap();
+    let until = after(&machine, 2);
+    machine.run_until(until).await.unwrap();
+    // Version 11 is over the fifty, and nobody began with the first any more.
+    assert_eq!(clear(&machine).await.1, 2);
+    let (left, _) = clear(&machine).await;
+    assert!(!left.contains(&first.hash()) && left.contains(&published(61).hash()));
 }
 
 #[tokio::test]

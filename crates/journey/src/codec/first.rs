@@ -1,0 +1,54 @@
+//! A state as format one can say it (version 3), for a shop that may go back to the release before. What that release does
+//! not know is left out: words on addresses of before and of others, bought carts, details of lines. A closed address of
+//! the person's own stays closed.
+
+use winback_contract::{AddressId, Channel, Format, Reason, Standing};
+
+use super::{encode, lines};
+use crate::address::Addresses;
+use crate::customer::Customer;
+use crate::state::What;
+
+/// Writes the state in a format.
+pub fn encode_in(customer: &Customer, format: Format) -> Vec<u8> {
+    match format {
+        Format::Two => encode(customer),
+        Format::One => encode(&lowered(customer)),
+    }
+}
+
+fn lowered(customer: &Customer) -> Customer {
+    let mut old = customer.clone();
+    for line in lines(&mut old) {
+        line.details = None;
+    }
+    old.bought = Vec::new();
+    for kept in &mut old.decisions {
+        kept.what = match kept.what {
+            What::Skip(reason) => What::Skip(known(reason)),
+            What::Ended(reason) => What::Ended(known(reason)),
+            other => other,
+        };
+    }
+    let Addresses { words, .. } = std::mem::take(&mut old.addresses);
+    for channel in Channel::ALL {
+        let address = old.profile.address(channel).map(AddressId::of);
+        let is_closed = words.iter().any(|word| {
+            Some(word.address) == address
+                && word.channel == channel
+                && matches!(word.standing, Standing::Unreachable | Standing::Complained)
+        });
+        if is_closed {
+            old.suppressed.push((channel, Reason::Suppressed));
+        }
+    }
+    old
+}
+
+/// The reason as the release before says it.
+pub(crate) fn known(reason: Reason) -> Reason {
+    match reason {
+        Reason::OtherCurrency => Reason::Audience,
+        other => other,
+    }
+}
