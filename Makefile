@@ -23,8 +23,8 @@ setup: ## installs what the tests need
 	./tests/setup.sh
 
 build: ## everything, tests and bench included
-	@./tests/announce.sh "building services, tests and bench: about eight minutes the first time on two cores"
-	cargo build --workspace --all-targets --locked
+	@./tests/announce.sh "building services and tests: about eight minutes the first time on two cores"
+	cargo build --workspace --lib --bins --tests --locked
 
 unit: ## no broker needed
 	cargo test --workspace --lib --bins --locked
@@ -33,7 +33,7 @@ unit: ## no broker needed
 e2e: ## real Kafka, Redis and SMTP, started as child processes
 	./tests/e2e.py $(E2E)
 
-outages: setup build ## servers and processes killed, asleep, cut off, full; topics made anew: about twelve minutes
+outages: setup build ## servers and processes killed, asleep, cut off, full; topics made anew, owners killed sixty times: about 25 minutes
 	cargo test --workspace $(addprefix --test ,$(OUTAGES)) --locked -- --test-threads=1 --nocapture
 
 fuzz: ## a million mutated records through ingest's reading: about two minutes
@@ -49,5 +49,6 @@ lint: ## format, clippy, licences, deployment files
 generate: ## schemas and tables from the types
 	WINBACK_GENERATE=1 cargo test --workspace --test contract --locked
 
-bench: setup build ## a figure, never asserted
+bench: setup build ## figures, never asserted: the drain of sessions, and from an order to its stop
 	./target/debug/winback-bench
+	./target/debug/winback-bench stops

@@ -189,6 +189,11 @@ impl Kafka {
         }
     }
 
+    /// Whether it runs.
+    pub fn runs(&mut self) -> bool {
+        self.child.as_mut().is_some_and(Child::runs)
+    }
+
     /// `host:port`.
     pub fn bootstrap(&self) -> &str {
         &self.bootstrap

@@ -121,3 +121,19 @@ impl Drop for Child {
         self.kill();
     }
 }
+
+/// No file that a process writes may grow beyond so many bytes: to it the disk is full.
+///
+/// # Errors
+/// When `prlimit` fails.
+pub fn limit_files(id: u32, bytes: u64) -> crate::Result<()> {
+    let status = Command::new("prlimit")
+        .args(["--pid", &id.to_string(), &format!("--fsize={bytes}:")])
+        .status()
+        .map_err(|error| format!("prlimit: {error}"))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("prlimit of {id}: {status}"))
+    }
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::files::Folder;
 use crate::ports;
-use crate::process::{Child, until};
+use crate::process::{self, Child, until};
 
 /// A server, its folder, and how to reach it.
 #[derive(Debug)]
@@ -101,7 +101,10 @@ impl Redis {
         let Some(folder) = &self.folder else {
             return Ok(());
         };
-        let mut command = Command::new("redis-server");
+        let mut command = Command::new("sh");
+        // A disk that is full is an error, as on a real one, and not a signal that ends it.
+        let ignoring = "trap '' XFSZ; exec redis-server \"$@\"";
+        command.args(["-c", ignoring, "redis-server"]);
         command.args([
             "--port",
             &self.port.to_string(),
@@ -196,6 +199,26 @@ impl Redis {
                 .map_err(|error| error.to_string())?;
         }
         Ok(())
+    }
+
+    /// Its disk takes nothing more, until it is started anew.
+    ///
+    /// # Errors
+    /// When that can't be arranged, as for a server of the environment.
+    pub fn fill_disk(&self) -> crate::Result<()> {
+        let folder = self.folder.as_ref().ok_or("a server of the environment")?;
+        let files = folder.path().join("appendonlydir");
+        let files = std::fs::read_dir(files).map_err(|error| error.to_string())?;
+        let sizes = files.filter_map(|file| Some(file.ok()?.metadata().ok()?.len()));
+        process::limit_files(
+            self.id().ok_or("it does not run")?,
+            sizes.max().unwrap_or(0),
+        )
+    }
+
+    /// Whether it runs.
+    pub fn runs(&mut self) -> bool {
+        self.child.as_mut().is_some_and(Child::runs)
     }
 
     /// Kills it; its files stay.

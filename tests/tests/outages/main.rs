@@ -6,11 +6,14 @@
 
 mod brokers;
 mod clock;
+mod disk;
+mod growth;
 mod leaderless;
 mod memory;
 mod network;
 mod owners;
 mod store;
+mod takeover;
 
 use std::time::Duration;
 

@@ -196,7 +196,8 @@ impl Options {
             ("partition.assignment.strategy", "roundrobin"),
             // As short as a broker allows by default: a partition has no owner for so long after its process died.
             ("session.timeout.ms", "6000"),
-            ("heartbeat.interval.ms", "2000"),
+            // Who died is found out at the session's end, and the others hear of it with their next heartbeat.
+            ("heartbeat.interval.ms", "250"),
             ("fetch.wait.max.ms", "50"),
             ("queued.max.messages.kbytes", "32768"),
             ("fetch.message.max.bytes", "4194304"),
