@@ -4,24 +4,21 @@
 //! of the shipped config: `appendfsync always`.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use winback_bus::kafka::{KafkaLog, Options};
-use winback_bus::{Log as _, Outgoing};
-use winback_contract::{Partition, PartitionCount};
+use winback_bus::{Log, Outgoing};
+use winback_contract::PartitionCount;
 use winback_service::clock::{Stopwatch, pause};
-use winback_store::{RedisStore, Store as _};
-use winback_testkit::files::Folder;
-use winback_testkit::{Child, Kafka, Redis, Result, ports, until};
+use winback_testkit::Result;
 
+mod ground;
+mod stops;
 mod workload;
 
+use ground::{Ground, PARTITIONS};
 use workload::Workload;
 
-const PARTITIONS: u32 = 8;
 const BATCH: u64 = 20_000;
 
 fn main() {
@@ -36,6 +33,9 @@ fn main() {
         .enable_all()
         .build();
     let result = match runtime {
+        Ok(runtime) if std::env::args().nth(1).as_deref() == Some("stops") => {
+            runtime.block_on(stops::stops())
+        }
         Ok(runtime) => runtime.block_on(drain(events, customers)),
         Err(error) => Err(error.to_string()),
     };
@@ -50,77 +50,20 @@ fn say(line: &str) {
 }
 
 async fn drain(events: u64, customers: u64) -> Result<()> {
-    let folder = Folder::new("bench")?;
-    let (kafka, redis) = (Kafka::start()?, Redis::start()?);
-    let campaigns = std::env::var_os("WINBACK_BENCH_CAMPAIGNS").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../campaigns"),
-        PathBuf::from,
-    );
-    let winback = |arguments: &[&str]| -> Result<Command> {
-        let me = std::env::current_exe().map_err(|error| error.to_string())?;
-        let mut command = Command::new(me.with_file_name("winback"));
-        command.args(arguments);
-        command
-            .env("WINBACK__KAFKA__BOOTSTRAP", kafka.bootstrap())
-            .env("WINBACK__STORE__URL", redis.url());
-        command.env("WINBACK__KAFKA__PARTITIONS", PARTITIONS.to_string());
-        Ok(command)
-    };
-    for arguments in [
-        vec!["topics", "apply"],
-        vec!["publish", campaigns.to_str().unwrap_or_default()],
-    ] {
-        let output = winback(&arguments)?
-            .output()
-            .map_err(|error| error.to_string())?;
-        if !output.status.success() {
-            return Err(format!(
-                "winback {arguments:?}: {}",
-                String::from_utf8_lossy(&output.stderr)
-            ));
-        }
-    }
-    let log = KafkaLog::new(Options {
-        bootstrap: kafka.bootstrap().to_owned(),
-        properties: [].into(),
-        client_id: "bench".into(),
-    })
-    .map_err(|error| error.to_string())?;
+    let ground = Ground::open().await?;
     let watch = Stopwatch::start();
-    let bytes = fill(&log, events, customers).await?;
+    let bytes = fill(ground.log.as_ref(), events, customers).await?;
     say(&format!(
         "{events} events, {customers} customers, {} bytes each, {PARTITIONS} partitions; filled in {:.1} s",
         bytes / events.max(1),
         watch.elapsed().as_secs_f64()
     ));
-    let store = RedisStore::connect(winback_store::redis::Options {
-        url: redis.url().to_owned(),
-        prefix: "wb:".into(),
-        mode: winback_store::redis::Mode::Function,
-        response_timeout: Duration::from_secs(10),
-    })
-    .await
-    .map_err(|error| error.to_string())?;
-    let http = ports::free()?;
-    let mut command = winback(&["serve", "sessions"])?;
-    command.env("WINBACK__HTTP__ADDRESS", format!("127.0.0.1:{http}"));
-    let ends = log
-        .ends("winback.events")
-        .await
-        .map_err(|error| error.to_string())?;
-    let goal: i64 = ends.iter().map(|end| end.0).sum();
-    let sessions = Child::start(
-        "sessions",
-        &mut command,
-        &folder.path().join("sessions.log"),
-    )?;
-    until(Duration::from_secs(30), "sessions answers", || {
-        ports::answers(http)
-    })?;
+    let goal = ground.end("winback.events").await?;
+    let sessions = ground.serve("sessions")?;
     let (mut begun, mut rates): (Option<(Stopwatch, i64)>, Vec<f64>) = (None, Vec::new());
     let mut last = (0.0, 0);
     loop {
-        let done = applied(&store).await?;
+        let done = ground.applied().await?;
         match &begun {
             None if done > 0 => begun = Some((Stopwatch::start(), done)),
             Some((watch, first)) => {
@@ -158,19 +101,6 @@ async fn drain(events: u64, customers: u64) -> Result<()> {
     Ok(())
 }
 
-async fn applied(store: &RedisStore) -> Result<i64> {
-    let partitions: Vec<Partition> = (0..PARTITIONS).map(Partition).collect();
-    let metas = store
-        .metas(&partitions)
-        .await
-        .map_err(|error| error.to_string())?;
-    Ok(metas
-        .into_iter()
-        .flatten()
-        .map(|meta| meta.positions.events.0)
-        .sum())
-}
-
 /// Seconds of CPU and kilobytes resident of a process.
 fn statistics(id: u32) -> (f64, u64) {
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
@@ -192,7 +122,7 @@ fn statistics(id: u32) -> (f64, u64) {
 }
 
 /// Writes the workload into the topic; returns how many bytes the records have.
-async fn fill(log: &KafkaLog, events: u64, customers: u64) -> Result<u64> {
+async fn fill(log: &dyn Log, events: u64, customers: u64) -> Result<u64> {
     let count = PartitionCount::new(PARTITIONS).ok_or("no partitions")?;
     let mut workload = Workload::new(42, customers, count);
     let topic: Arc<str> = "winback.events".into();
