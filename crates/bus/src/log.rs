@@ -51,6 +51,10 @@ pub trait Log: Send + Sync {
     /// The first offset still kept, of each partition in order.
     async fn starts(&self, topic: &str) -> Result<Vec<Offset>, Error>;
 
+    /// The first offset still kept and the end, of each of these places: of others nothing is asked, which may have no
+    /// leader.
+    async fn edges(&self, places: &[Place]) -> Result<Vec<(Offset, Offset)>, Error>;
+
     /// Whether a reader would be handed a record of `place` from `from` up to and without `to`. Offsets may be used up
     /// by what no reader sees: marks of transactions, records of aborted ones. True where nobody knows yet: in an open one.
     async fn has_records(&self, place: &Place, from: Offset, to: Offset) -> Result<bool, Error>;

@@ -6,7 +6,7 @@ use winback_bus::Place;
 use winback_contract::*;
 use winback_store::Store as _;
 
-use super::stage::{Stage, who};
+use super::stage::{NOW, Stage, who};
 use super::tests::names;
 
 /// A device's order, and the link that makes the device hand its state to somebody of the other partition.
@@ -78,6 +78,27 @@ async fn an_output_partition_without_a_leader_stops_nobody_else() {
 }
 
 /// What a crash leaves in the list goes out again, also what was taken behind an entry that was not; repeats are known.
+/// To take a partition over, its own newest records are read: that another one has no leader holds up that one alone.
+#[tokio::test]
+async fn a_takeover_needs_no_leader_of_others() {
+    let mut stage = Stage::new().await;
+    let sick = Place::new(&names().name(Topic::Journeys), Partition(1));
+    stage.log.lead(&sick, false);
+    stage.order(who(0, 1), 1, "o1").await;
+    stage.order(who(1, 1), 2, "o2").await;
+    stage.rounds().await;
+    assert_eq!((stage.applied(0).await, stage.applied(1).await), (1, 0));
+    let why = stage.service.stands().expect("it is told");
+    assert!(
+        why.contains("partition 1 and 0 more") && why.contains("no leader"),
+        "{why}"
+    );
+    stage.log.lead(&sick, true);
+    stage.clock.advance_to(NOW + 3_000);
+    stage.rounds().await;
+    assert_eq!((stage.applied(1).await, stage.service.stands()), (1, None));
+}
+
 #[tokio::test]
 async fn what_was_not_taken_survives_its_owner() {
     let (mut stage, sick) = leaderless().await;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use winback_bus::{Log, Place, Record, between};
 use winback_contract::ids::digest;
 use winback_contract::{Channel, MessageId, Offset, Outcome, Partition, Span, Timestamp, Topic};
-use winback_service::clock::Stopwatch;
+use winback_service::clock::{self, Stopwatch};
 use winback_store::{Commit, Committed, GrantWrite, Meta, Standing, Store};
 
 use crate::config::Config;
@@ -25,6 +25,9 @@ pub const MARK: &str = "winback-commit";
 
 /// How long it is remembered that a message went out in a time that was lost: longer than any step waits.
 pub const REMEMBERED: Span = Span::from_days(14);
+
+/// Longest wait for where the newest records of a partition are: a leader that is there says it at once.
+const EDGES: Duration = Duration::from_secs(2);
 
 /// Longest wait for the newest record of a partition.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -55,83 +58,112 @@ pub fn read(text: &str) -> Option<Standing> {
     })
 }
 
+/// What is found of each partition: the newest commit that Kafka knows of, or why that is not known.
+pub type Found = BTreeMap<Partition, Result<Standing, String>>;
+
 /// The newest commit of each partition that Kafka knows of: by records that were written after it, and by the echo of
-/// its positions. A partition of which nothing is known is left out.
+/// its positions. Whether the store went back is not known of one whose newest record can't be read, as without a leader;
+/// that holds up no other.
 ///
 /// # Errors
-/// When a newest record can't be read: whether the store went back is not known then.
+/// Only those that a person must mend; what else is wrong is told of its partition.
 pub async fn known(
     log: &dyn Log,
     config: &Config,
     partitions: &[Partition],
-) -> Result<BTreeMap<Partition, Standing>, Error> {
-    let mut newest = marks(log, config, partitions).await?;
+) -> Result<Found, Error> {
+    let all = |why: &Error| {
+        let each = partitions
+            .iter()
+            .map(|partition| (*partition, Err(why.to_string())));
+        each.collect::<Found>()
+    };
+    let mut found = match marks(log, config, partitions).await {
+        Err(error @ Error::Unavailable(_)) => return Ok(all(&error)),
+        other => other?,
+    };
     let events = config.names.name(Topic::Events);
-    let echoes = log.committed(&config.group(), &events).await?;
-    for partition in partitions {
+    let echoes = match log
+        .committed(&config.group(), &events)
+        .await
+        .map_err(Error::from)
+    {
+        Err(error @ Error::Unavailable(_)) => return Ok(all(&error)),
+        other => other?,
+    };
+    for (partition, standing) in &mut found {
         let echo = echoes.get(partition.0 as usize).and_then(Option::as_ref);
-        if let Some(standing) = echo.and_then(|commit| read(&commit.metadata)) {
-            learn(&mut newest, *partition, standing);
+        let echo = echo.and_then(|commit| read(&commit.metadata));
+        if let (Ok(standing), Some(echo)) = (standing, echo) {
+            *standing = (*standing).max(echo);
         }
     }
-    Ok(newest)
+    Ok(found)
 }
 
-fn learn(newest: &mut BTreeMap<Partition, Standing>, partition: Partition, standing: Standing) {
-    let known = newest.entry(partition).or_default();
-    *known = (*known).max(standing);
+/// The places of a partition that have a newest record, with its offset.
+async fn newest(log: &dyn Log, places: Vec<Place>) -> Result<Vec<(Place, Offset)>, String> {
+    let edges = match clock::within(EDGES, log.edges(&places)).await {
+        Ok(Ok(edges)) => edges,
+        Ok(Err(error)) => return Err(error.to_string()),
+        Err(_) => return Err(format!("kafka: not answered within {} s", EDGES.as_secs())),
+    };
+    let newest = places.into_iter().zip(edges);
+    let newest = newest.filter(|(_, (start, end))| end > start);
+    Ok(newest
+        .map(|(place, (_, end))| (place, end.before()))
+        .collect())
 }
 
-/// The places whose newest record there is, with its offset.
-async fn newest(
-    log: &dyn Log,
-    name: String,
-    partitions: &[Partition],
-) -> Result<Vec<(Place, Offset)>, Error> {
-    if log.partitions(&name).await?.is_none() {
-        return Ok(Vec::new());
-    }
-    let (starts, ends) = (log.starts(&name).await?, log.ends(&name).await?);
-    let newest = partitions.iter().filter_map(|partition| {
-        let end = partition.among(&ends);
-        (end > partition.among(&starts)).then(|| (Place::new(&name, *partition), end.before()))
-    });
-    Ok(newest.collect())
-}
-
-async fn marks(
-    log: &dyn Log,
-    config: &Config,
-    partitions: &[Partition],
-) -> Result<BTreeMap<Partition, Standing>, Error> {
+/// The standings that lie on the newest records of each partition.
+async fn marks(log: &dyn Log, config: &Config, partitions: &[Partition]) -> Result<Found, Error> {
     let dispatch = Channel::ALL.into_iter().map(Topic::Dispatch);
-    let topics = dispatch.chain([Topic::Journeys, Topic::Triggers]);
-    // Side by side: whoever takes a partition over is waited for.
-    let asked = topics.map(|topic| newest(log, config.names.name(topic), partitions));
-    let places = futures::future::try_join_all(asked).await?;
-    let mut reader = log.read(&config.group()).await?;
-    let mut awaited: BTreeSet<Place> = BTreeSet::new();
-    for (place, at) in places.into_iter().flatten() {
-        reader.start(&place, at, None).await?;
-        awaited.insert(place);
+    let mut topics: Vec<(String, u32)> = Vec::new();
+    for topic in dispatch.chain([Topic::Journeys, Topic::Triggers]) {
+        let name = config.names.name(topic);
+        let count = log.partitions(&name).await?;
+        topics.extend(count.map(|count| (name, count)));
     }
-    let mut known: BTreeMap<Partition, Standing> = BTreeMap::new();
+    // Side by side, and each for itself: whoever takes a partition over is waited for.
+    let asked = partitions.iter().map(|partition| {
+        let here = topics.iter().filter(|(_, count)| partition.0 < *count);
+        newest(
+            log,
+            here.map(|(name, _)| Place::new(name, *partition)).collect(),
+        )
+    });
+    let answers = futures::future::join_all(asked).await;
+    let mut reader = log.read(&config.group()).await?;
+    let (mut found, mut awaited) = (Found::new(), BTreeSet::new());
+    for (partition, answer) in partitions.iter().zip(answers) {
+        let places = match answer {
+            Ok(places) => places,
+            Err(why) => {
+                found.insert(*partition, Err(why));
+                continue;
+            }
+        };
+        found.insert(*partition, Ok(Standing::default()));
+        for (place, at) in places {
+            reader.start(&place, at, None).await?;
+            awaited.insert(place);
+        }
+    }
     let watch = Stopwatch::start();
-    while !awaited.is_empty() {
+    while !awaited.is_empty() && watch.elapsed() <= PATIENCE {
         for record in reader.poll(1_000, Duration::from_millis(50)).await? {
             awaited.remove(&record.place());
-            if let Some(standing) = record.header(MARK).and_then(read) {
-                learn(&mut known, record.partition, standing);
+            let mark = record.header(MARK).and_then(read);
+            if let (Some(mark), Some(Ok(standing))) = (mark, found.get_mut(&record.partition)) {
+                *standing = (*standing).max(mark);
             }
         }
-        if watch.elapsed() > PATIENCE {
-            return Err(Error::Unavailable(format!(
-                "kafka: the newest record of {} partitions could not be read: whether Redis went back in time is not known yet",
-                awaited.len()
-            )));
-        }
     }
-    Ok(known)
+    for place in awaited {
+        let why = "kafka: its newest records could not be read: whether Redis went back in time is not known yet";
+        found.insert(place.partition, Err(why.to_owned()));
+    }
+    Ok(found)
 }
 
 /// Reads what became of messages in the lost time, makes it known to the store, and ends the recovery.

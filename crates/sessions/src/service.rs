@@ -22,6 +22,7 @@ use crate::metrics::Metrics;
 use crate::partition::Owned;
 use crate::recover;
 use crate::turn::Shared;
+use newcomers::Newcomers;
 use timers::Asked;
 
 /// See the module.
@@ -42,6 +43,8 @@ pub struct Service {
     /// Partitions that go on one input at a time.
     careful: BTreeSet<Partition>,
     frontier: Asked,
+    /// What Kafka knows of those that are wanted.
+    newcomers: Newcomers,
     /// When leases were renewed.
     vouched: i64,
     weighed: i64,
@@ -52,6 +55,7 @@ pub struct Service {
 
 mod gauges;
 mod lease;
+mod newcomers;
 mod stands;
 mod timers;
 mod weigh;
@@ -100,6 +104,7 @@ impl Service {
             reader,
             campaigns,
             frontier,
+            newcomers: Newcomers::default(),
             shared: Arc::new(Shared {
                 log,
                 store,
@@ -187,6 +192,7 @@ impl Service {
                     for place in places {
                         self.wanted.retain(|wanted| *wanted != place.partition);
                         self.stopped.remove(&place.partition);
+                        self.newcomers.forget(place.partition);
                         self.release(place.partition).await;
                     }
                 }
@@ -200,15 +206,10 @@ impl Service {
             return Ok(());
         }
         self.try_again();
-        if self.wanted.is_empty() {
-            return Ok(());
-        }
+        self.ask_of_wanted().await?;
         let (log, store) = (self.shared.log.clone(), self.shared.store.clone());
-        let known = recover::known(log.as_ref(), &self.shared.config, &self.wanted).await?;
-        while let Some(partition) = self.wanted.first().copied() {
-            let known = [known.get(&partition), self.known.get(&partition)];
-            let known = known.into_iter().flatten().max().copied();
-            let known = known.unwrap_or_default();
+        while let Some((partition, known)) = self.newcomers.next(&self.wanted) {
+            let known = known.max(self.known.get(&partition).copied().unwrap_or_default());
             let config = &self.shared.config;
             let here = self.shared.clock.now_millis();
             let parts = (log.as_ref(), store.as_ref());
@@ -216,7 +217,7 @@ impl Service {
             let (mut owned, recovered) = match acquired {
                 Ok(acquired) => acquired,
                 Err(Error::Stopped { why, .. }) => {
-                    self.wanted.remove(0);
+                    self.wanted.retain(|wanted| *wanted != partition);
                     self.stand(partition, why);
                     continue;
                 }
@@ -250,7 +251,7 @@ impl Service {
                 "partition acquired"
             );
             self.owned.insert(partition, owned);
-            self.wanted.remove(0);
+            self.wanted.retain(|wanted| *wanted != partition);
         }
         Ok(())
     }

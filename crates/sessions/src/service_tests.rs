@@ -48,6 +48,9 @@ impl Log for Sick {
     async fn starts(&self, topic: &str) -> Result<Vec<Offset>, BusError> {
         self.log.starts(topic).await
     }
+    async fn edges(&self, places: &[Place]) -> Result<Vec<(Offset, Offset)>, BusError> {
+        self.log.edges(places).await
+    }
     async fn has_records(&self, place: &Place, from: Offset, to: Offset) -> Result<bool, BusError> {
         self.log.has_records(place, from, to).await
     }
@@ -184,6 +187,17 @@ async fn a_sick_raw_topic_does_not_hold_up_orders() {
     assert_eq!(events, 2, "the order was not applied in 200 rounds");
 }
 
+/// Rounds until it owns its partition: what Kafka knows of it is asked beside the loop.
+async fn owning(service: &mut Service) {
+    let owned = async {
+        while service.owned.is_empty() {
+            service.step(Duration::from_millis(1)).await.unwrap();
+        }
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(20), owned).await;
+    assert!(ended.is_ok(), "it never owns its partition");
+}
+
 /// The same where it says nothing for as long as it is waited for: a round must not wait with it.
 #[tokio::test]
 async fn a_silent_raw_topic_does_not_hold_up_orders() {
@@ -200,6 +214,7 @@ async fn a_silent_raw_topic_does_not_hold_up_orders() {
     let mut service = started(Arc::new(silent), &store, &clock).await;
     let work = async {
         // Of long ago: its retention is due at once, and so the frontier is asked for.
+        owning(&mut service).await;
         event(&log, 7, 1, Timestamp::from_millis(1_000_000)).await;
         for _ in 0..20 {
             service.step(Duration::ZERO).await.unwrap();
@@ -320,6 +335,7 @@ async fn a_bundle_that_is_refused_does_not_stop_the_shop() {
     put(&log, Topic::Events, activation(newer.hash())).await;
     put(&log, Topic::Events, activation(good.hash())).await;
     event(&log, 8, 1, Timestamp::from_millis(clock.now_millis())).await;
+    owning(&mut service).await;
     for _ in 0..20 {
         service.step(Duration::ZERO).await.unwrap();
     }

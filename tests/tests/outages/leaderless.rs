@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::json;
 use winback_contract::{Identity, IdentityKind, Partition, PartitionCount};
 use winback_testkit::{Kafka, until};
-use winback_tests::shop::get;
-use winback_tests::{Shop, carts};
+use winback_tests::shop::{Storefront, get};
+use winback_tests::{Running, Shop, carts};
 
 #[test]
 fn half_of_the_partitions_lose_their_leader() {
@@ -91,22 +91,42 @@ fn drive(mut shop: Shop) {
     let served: Vec<String> = (0..)
         .map(|number| format!("p{number}"))
         .filter(|user| is_served(user))
-        .take(6)
+        .take(12)
         .collect();
-    for user in &served {
+    let (before, after) = served.split_at(6);
+    let order = |storefront: &mut Storefront, user: &String| {
         let page = json!({ "type": "page", "userId": user, "properties": { "path": "/" } });
         storefront.send(user, &page).unwrap();
         let order = json!({ "order_id": format!("o{user}"), "total": 12.5 });
         let bought = json!({ "type": "track", "event": "Order Completed", "userId": user, "properties": order });
         storefront.send(user, &bought).unwrap();
+    };
+    for user in before {
+        order(&mut storefront, user);
     }
     let knows = |user: &str| {
         shop.expect(&["why", &format!("user:{user}")])
             .is_ok_and(|known| known.contains("orders: 1,"))
     };
     until(Duration::from_secs(60), "their orders are applied", || {
-        served.iter().all(|user| knows(user))
+        before.iter().all(|user| knows(user))
     })
+    .unwrap();
+    // Another owner comes: every partition is taken over anew, those that have a leader at once.
+    let more = shop.start("sessions").unwrap();
+    let owned = |running: &Running| running.sum("winback_partition_owned{").unwrap_or(0);
+    until(Duration::from_secs(60), "they share", || {
+        owned(&more) + owned(&all) == 4
+    })
+    .unwrap();
+    for user in after {
+        order(&mut storefront, user);
+    }
+    until(
+        Duration::from_secs(60),
+        "their orders are applied too",
+        || after.iter().all(|user| knows(user)),
+    )
     .unwrap();
     until(Duration::from_secs(60), "it is said", || {
         get(all.http, "/readyz").is_some_and(|answer| answer.contains("503"))

@@ -506,6 +506,16 @@ impl Log for KafkaLog {
         self.offsets(&self.asking, topic, count, beginning).await
     }
 
+    async fn edges(&self, places: &[Place]) -> Result<Vec<(Offset, Offset)>, Error> {
+        let (asking, places) = (self.asking.clone(), places.to_vec());
+        blocking(move || {
+            let starts = list_offsets(&asking, &places, rdkafka::Offset::Beginning)?;
+            let ends = list_offsets(&asking, &places, rdkafka::Offset::End)?;
+            Ok(starts.into_iter().zip(ends).collect())
+        })
+        .await
+    }
+
     async fn has_records(&self, place: &Place, from: Offset, to: Offset) -> Result<bool, Error> {
         // Behind an open transaction nobody knows yet: what is there has arrived, and is waited for.
         let (asking, asked) = (self.asking.clone(), [place.clone()]);

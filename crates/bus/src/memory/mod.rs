@@ -365,6 +365,24 @@ impl Log for MemoryLog {
             .collect())
     }
 
+    async fn edges(&self, places: &[Place]) -> Result<Vec<(Offset, Offset)>, Error> {
+        let state = self.shared.lock();
+        let edge = |place: &Place| {
+            if state.leaderless.contains(place) {
+                return Err(Error::Unavailable(format!(
+                    "{}/{}: no leader",
+                    place.topic, place.partition
+                )));
+            }
+            let topic = state.topics.get(&*place.topic);
+            let records = topic.and_then(|topic| topic.get(place.partition.0 as usize));
+            let records = records.ok_or_else(|| unknown(&place.topic))?;
+            let end = Offset(i64::try_from(records.len()).unwrap_or(i64::MAX));
+            Ok((state.start(place), end))
+        };
+        places.iter().map(edge).collect()
+    }
+
     async fn has_records(&self, place: &Place, from: Offset, to: Offset) -> Result<bool, Error> {
         let state = self.shared.lock();
         let from = from.max(state.start(place));

@@ -111,7 +111,12 @@ pub async fn losses(
     let known = super::known(log, config, &partitions).await?;
     let mut losses = Vec::new();
     for (partition, meta) in partitions.iter().zip(store.metas(&partitions).await?) {
-        let known = known.get(partition).copied();
+        let known = match known.get(partition) {
+            Some(Err(why)) => return Err(Error::Unavailable(why.clone())),
+            // Kafka knows of no commit.
+            Some(Ok(none)) if *none == Standing::default() => None,
+            other => other.and_then(|known| known.clone().ok()),
+        };
         let Some(meta) = meta else {
             losses.extend(known.map(|known| Loss::Empty {
                 partition: *partition,

@@ -57,6 +57,9 @@ impl Service {
 
     /// Why partitions can't go on, and what to do.
     pub(super) fn stands(&self) -> Option<String> {
+        if let Some(why) = self.newcomers.stands() {
+            return Some(why);
+        }
         let standing = self.standing();
         if let Some(first) = standing.first() {
             let more = standing.len() - 1;
