@@ -160,9 +160,16 @@ fn codes_fuses_pauses_and_the_way_back() {
 fn publications(shop: &Shop, folder: &str) {
     let before = shop.expect(&["publish", "--status"]).unwrap();
     // A new shop begins on the newest format: there is nothing to go back to.
-    for word in ["status", "finalize"] {
+    for (word, says) in [
+        ("status", "on format 2, the newest"),
+        ("finalize", "on format 2, the newest"),
+        ("hold", "held on format 1"),
+        ("status", "held on format 1"),
+        ("finalize", "from format 1 to 2"),
+        ("status", "on format 2, the newest"),
+    ] {
         let told = shop.expect(&["upgrade", word]).unwrap();
-        assert!(told.contains("on format 2, the newest"), "{told}");
+        assert!(told.contains(says), "{word}: {told}");
     }
     let hash = |text: &str| {
         let mut hashes = text.lines().filter(|line| line.starts_with("partition "));

@@ -1,7 +1,8 @@
 //! The format in which states and internal records are written (design §3): a release reads the newest that it knows and
 //! writes the one that the shop is on, so that one can go back to the release before until `winback upgrade finalize`.
 //!
-//! It lies in the `campaigns` topic, before the first bundle of a new shop. A shop without it was there before.
+//! It lies in the `campaigns` topic, before the first bundle of a new shop. The release that first knew of it wrote
+//! [`Format::UNSAID`] where nothing was said, and so it is until a word is said.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,8 @@ pub enum Format {
 impl Format {
     /// The newest that this release writes.
     pub const NEWEST: Self = Self::Two;
+    /// Of a shop of which nothing is said: what was written before this was asked.
+    pub const UNSAID: Self = Self::Two;
 
     /// As it is written down.
     pub fn number(self) -> u8 {
@@ -48,11 +51,16 @@ impl FormatRecord {
     /// The key of its record.
     pub const KEY: &str = "format";
 
+    /// Of a format.
+    pub fn of(format: Format) -> Self {
+        Self {
+            format: format.number(),
+        }
+    }
+
     /// The newest that this release writes.
     pub fn newest() -> Self {
-        Self {
-            format: Format::NEWEST.number(),
-        }
+        Self::of(Format::NEWEST)
     }
 }
 

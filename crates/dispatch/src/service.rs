@@ -80,7 +80,12 @@ pub struct Service {
     waiting: Waiting,
     ledger: Ledger,
     progress: Progress,
+    /// A question for the store's sign of life, and when it was asked.
+    pulse: (InFlight<()>, Option<clock::Stopwatch>),
 }
+
+/// From one sign of life of the store to the next.
+const PULSE: Duration = Duration::from_secs(2);
 
 /// A message whose send is over: whose it was, and what there is to report.
 type Landed = (Ticket, Result<Option<Outcome>, Error>);
@@ -130,6 +135,7 @@ impl Service {
             shutdown,
             token: AtomicU64::new(token),
             troubles: Mutex::default(),
+            unanswered: Mutex::default(),
         };
         Ok(Self {
             log,
@@ -142,6 +148,7 @@ impl Service {
             waiting: Waiting::default(),
             ledger: Ledger::default(),
             progress: Progress::default(),
+            pulse: (InFlight::default(), None),
         })
     }
 
@@ -305,10 +312,12 @@ impl Service {
         health.goes_round(&part);
         let mut outage = Outage::default();
         while !self.sender.shutdown.is_raised() {
+            self.feel_pulse();
             match self.step(Duration::from_millis(50)).await {
                 Ok(_) => {
                     outage.over(&part);
-                    match self.waiting.stands().or_else(|| self.ledger.stands()) {
+                    let stands = self.waiting.stands().or_else(|| self.ledger.stands());
+                    match stands.or_else(|| self.sender.stands()) {
                         None => health.goes_round(&part),
                         Some(why) => health.not_ready(&part, why),
                     }
@@ -327,6 +336,17 @@ impl Service {
             }
         }
         self.drain().await
+    }
+
+    /// Asks for the store's pulse beside the loop, one question at a time, every two seconds.
+    fn feel_pulse(&mut self) {
+        while self.pulse.0.try_next().is_some() {}
+        let lasts = self.pulse.1.is_some_and(|asked| asked.elapsed() < PULSE);
+        if self.pulse.0.is_empty() && !lasts {
+            self.pulse.1 = Some(clock::Stopwatch::start());
+            let sender = self.sender.clone();
+            self.pulse.0.begin(async move { sender.feel_pulse().await });
+        }
     }
 
     /// What is on its way has its deadline, and is reported whatever else went wrong.

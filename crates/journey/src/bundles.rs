@@ -114,7 +114,7 @@ pub enum Offered {
 }
 
 impl Bundles {
-    /// Of a shop whose `campaigns` topic is going to be read: without a word on its format it was there before.
+    /// Of a shop whose `campaigns` topic is going to be read.
     pub fn of_a_topic() -> Self {
         Self {
             format: None,
@@ -220,7 +220,7 @@ impl Bundles {
 
     /// The format in which is written.
     pub fn format(&self) -> Format {
-        self.format.unwrap_or(Format::One)
+        self.format.unwrap_or(Format::UNSAID)
     }
 
     /// The hashes of all that were published, compiled or not.
@@ -287,10 +287,13 @@ mod tests {
     }
 
     #[test]
-    fn the_format_is_what_the_topic_says_and_the_first_where_it_says_nothing() {
+    fn the_format_is_what_the_topic_says() {
         assert_eq!(Bundles::default().format(), Format::NEWEST);
         let mut bundles = Bundles::of_a_topic();
         bundles.offer(&serde_json::to_vec(&files("x")).unwrap());
+        assert_eq!(bundles.format(), Format::UNSAID);
+        let before = serde_json::to_vec(&FormatRecord::of(Format::One)).unwrap();
+        bundles.offer(&before);
         assert_eq!(bundles.format(), Format::One);
         let record = serde_json::to_vec(&FormatRecord::newest()).unwrap();
         assert!(matches!(

@@ -77,13 +77,11 @@ async fn a_shop_of_before_is_written_as_before_until_it_is_told() {
         let bundle = files("on: Product Added, idle: 20m");
         let value = serde_json::to_value(&bundle).unwrap();
         stage.put(Topic::Campaigns, 0, &value).await;
-        if finalized {
-            let record = serde_json::to_value(FormatRecord::newest()).unwrap();
-            stage.put(Topic::Campaigns, 0, &record).await;
-        }
+        let said = if finalized { Format::Two } else { Format::One };
+        let record = serde_json::to_value(FormatRecord::of(said)).unwrap();
+        stage.put(Topic::Campaigns, 0, &record).await;
         stage.rounds().await;
-        let format = stage.service.shared.bundles.format();
-        assert_eq!(format, if finalized { Format::Two } else { Format::One });
+        assert_eq!(stage.service.shared.bundles.format(), said);
         let identities = json!({ "user": "u1", "email": "ann@example.com" });
         let line = json!({ "product_id": "p1", "brand": "Lavoro", "quantity": 1 });
         let view = json!({ "storefront": { "name": "Product Added", "identities": identities, "products": [line] } });

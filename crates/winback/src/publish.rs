@@ -8,7 +8,7 @@ use std::time::Duration;
 use winback_bus::{Follower, Log, Outgoing};
 use winback_campaign::{Bundle, Files};
 use winback_contract::{
-    Activations, Body, BundleHash, CustomerId, EventId, EventRecord, FormatRecord, Offset,
+    Activations, Body, BundleHash, CustomerId, EventId, EventRecord, Format, FormatRecord, Offset,
     PartitionCount, SourceKind, SourcePosition, Span, Timestamp, Topic, TopicNames,
 };
 use winback_journey::{Bundles, Offered};
@@ -32,7 +32,7 @@ pub(crate) async fn publish(
     let hash = files.hash();
     if !activations(log, names).await?.1 {
         // A new shop: there is no release before that one could go back to.
-        finalize(log, names).await?;
+        say_format(log, names, Format::NEWEST).await?;
     }
     let bundle = Outgoing {
         topic: Arc::from(names.name(Topic::Campaigns)),
@@ -46,13 +46,17 @@ pub(crate) async fn publish(
     Ok(hash)
 }
 
-/// From here on the shop is on the newest format that this release writes.
-pub(crate) async fn finalize(log: &dyn Log, names: &TopicNames) -> Result<(), Error> {
+/// From here on the shop is on this format.
+pub(crate) async fn say_format(
+    log: &dyn Log,
+    names: &TopicNames,
+    format: Format,
+) -> Result<(), Error> {
     let record = Outgoing {
         topic: Arc::from(names.name(Topic::Campaigns)),
         partition: None,
         key: FormatRecord::KEY.as_bytes().to_vec(),
-        value: serde_json::to_vec(&FormatRecord::newest())?,
+        value: serde_json::to_vec(&FormatRecord::of(format))?,
         headers: Vec::new(),
     };
     log.produce(vec![record]).await?;
@@ -222,12 +226,11 @@ pub(crate) async fn channels_are_there(
 #[allow(clippy::unwrap_used, reason = "a test may fail")]
 mod tests {
     use winback_bus::memory::MemoryLog;
-    use winback_contract::Format;
     use winback_service::Clock;
 
     use super::*;
 
-    /// A new shop begins on the newest format; one that was there before stays on its own until it is told.
+    /// A new shop begins on the newest format; one that is held on the one of before stays on it until it is told.
     #[tokio::test]
     async fn a_shop_goes_to_the_newest_format_when_it_is_new_or_told() {
         let names = TopicNames::new("t.");
@@ -257,8 +260,10 @@ mod tests {
         publish(&before, &names, partitions, &files("b"), now)
             .await
             .unwrap();
+        assert_eq!(format(&before).await, Format::UNSAID);
+        say_format(&before, &names, Format::One).await.unwrap();
         assert_eq!(format(&before).await, Format::One);
-        finalize(&before, &names).await.unwrap();
+        say_format(&before, &names, Format::NEWEST).await.unwrap();
         publish(&before, &names, partitions, &files("c"), now)
             .await
             .unwrap();

@@ -26,6 +26,8 @@ use winback_tests::{Running, Shop};
 
 /// From a cart to its mail.
 pub(crate) const IDLE: Duration = Duration::from_secs(4);
+/// So long after what was away answers work goes on: the promise, and so the deadline.
+const GOES_ON: Duration = Duration::from_secs(10);
 /// From one person to the next.
 pub(crate) const EVERY: Duration = Duration::from_millis(50);
 
@@ -100,8 +102,8 @@ pub(crate) fn judge(what: &str, verdict: &Verdict) {
     }
 }
 
-/// How long each service takes to be ready, from `since` on; printed, never asserted but by a deadline. Of one that takes
-/// long, what it said last is printed too.
+/// How long each service takes to be ready, from `since` on; printed, and asserted by the deadline of the promise. Of one that
+/// takes long, what it said last is printed too.
 pub(crate) fn ready_after(
     what: &str,
     shop: &Shop,
@@ -109,14 +111,14 @@ pub(crate) fn ready_after(
     since: Stopwatch,
 ) {
     let mut left: Vec<_> = services.to_vec();
-    until(Duration::from_secs(120), "all are ready again", || {
+    until(GOES_ON, "all are ready again", || {
         left.retain(|(name, running)| {
             if !is_ready(running) {
                 return true;
             }
             let took = since.elapsed();
             println!("outage: {what}: {name} ready after {} ms", took.as_millis());
-            if took > Duration::from_secs(10) {
+            if took > GOES_ON / 2 {
                 let text = shop.text(name);
                 let lines: Vec<&str> = text.lines().collect();
                 println!("{}", lines[lines.len().saturating_sub(12)..].join("\n"));

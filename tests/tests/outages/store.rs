@@ -21,15 +21,15 @@ fn a_redis_that_sleeps_and_one_that_is_killed() {
     let verdict = under_load(&mut shop, &sessions, |shop| {
         let server = shop.redis.id().unwrap();
         signal(server, "STOP").unwrap();
-        until(Duration::from_secs(20), "sessions is not ready", || {
-            !is_ready(&services.sessions)
+        until(Duration::from_secs(20), "they are not ready", || {
+            !is_ready(&services.sessions) && !is_ready(&services.dispatch)
         })
         .unwrap();
         signal(server, "CONT").unwrap();
         ready_after("redis asleep", shop, &uses, Stopwatch::start());
         shop.redis.kill();
-        until(Duration::from_secs(20), "sessions is not ready", || {
-            !is_ready(&services.sessions)
+        until(Duration::from_secs(20), "they are not ready", || {
+            !is_ready(&services.sessions) && !is_ready(&services.dispatch)
         })
         .unwrap();
         shop.redis.restart().unwrap();

@@ -234,9 +234,9 @@ impl Provider for HttpProvider {
                 detail,
                 address_is_bad,
             },
-            // Too many, not ready, not for us (an expired key, a moved address): it says itself that it took nothing, and
+            // Too many, not ready, not for us (an expired key, an unpaid bill, a moved address): it says itself that it took nothing, and
             // none of it is about this message (INV-4).
-            300..=399 | 401 | 403 | 404 | 405 | 407 | 408 | 409 | 425 | 429 | 503 => Sent::NotNow {
+            300..=399 | 401..=405 | 407..=409 | 421 | 425 | 429 | 503 => Sent::NotNow {
                 detail,
                 retry_after,
             },

@@ -37,6 +37,8 @@ pub(super) struct Sender {
     pub(super) paused: Mutex<BTreeSet<Scope>>,
     /// What providers refuse, put off and leave open: told when it begins, and then once a minute.
     pub(super) troubles: Mutex<[Outage; 3]>,
+    /// Why the newest claim that was tried got no answer.
+    pub(super) unanswered: Mutex<Option<String>>,
 }
 
 impl Sender {
@@ -47,6 +49,23 @@ impl Sender {
     /// From now on this is paused.
     pub(super) fn pause<'s>(&self, scopes: impl Iterator<Item = &'s Scope>) {
         *self.paused() = scopes.cloned().collect();
+    }
+
+    /// Asks the store for a sign of life: nobody knows that none can be claimed while none is to be.
+    pub(super) async fn feel_pulse(&self) {
+        let answer = self.store.time().await;
+        *self.unanswered() = answer.err().map(|error| error.to_string());
+    }
+
+    /// Why no message can be claimed now, if none can.
+    pub(super) fn stands(&self) -> Option<String> {
+        self.unanswered().clone()
+    }
+
+    fn unanswered(&self) -> MutexGuard<'_, Option<String>> {
+        self.unanswered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn tell(&self, sent: &Sent, message: &Message) {
@@ -160,7 +179,10 @@ impl Sender {
                 .claim(message.partition, message.id, message.attempt, token, terms)
                 .await
             {
-                Ok(claim) => return Ok(claim),
+                Ok(claim) => {
+                    *self.unanswered() = None;
+                    return Ok(claim);
+                }
                 Err(winback_store::Error::Fatal(reason)) => return Err(Error::Fatal(reason)),
                 Err(winback_store::Error::Unavailable(reason)) if self.shutdown.is_raised() => {
                     return Err(Error::Unavailable(reason));
@@ -169,6 +191,7 @@ impl Sender {
                     if let Some(untold) = outage.failed() {
                         tracing::warn!(reason, untold, "a claim waits for the store");
                     }
+                    *self.unanswered() = Some(format!("a claim waits: {reason}"));
                     if !self.clock.is_virtual() {
                         clock::pause(Duration::from_millis(200)).await;
                     }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use winback_contract::{CustomerId, EventRecord, Offset, Partition, SourcePosition, Topic};
+use winback_contract::{Body, CustomerId, EventRecord, Offset, Partition, SourcePosition, Topic};
 use winback_journey::{Count, CouponMove, Effects, Forward, GrantChange};
 use winback_store::{CouponChange, CouponWrite, GrantWrite};
 
@@ -35,7 +35,14 @@ impl Batch<'_> {
     fn pass_on(&mut self, forwards: &[Forward]) {
         let newest = EventRecord::newest_in(self.ground.bundles.format());
         for forward in forwards {
-            let version = EventRecord::version_of(&forward.body);
+            let body = match &forward.body {
+                // The release before knows no word at an address, and must hear of the order all the same (INV-5).
+                Body::AtAddress(event) if newest < EventRecord::ADDRESS => {
+                    &Body::Copy(event.clone())
+                }
+                body => body,
+            };
+            let version = EventRecord::version_of(body);
             if version > newest {
                 // Told once the shop is on a format that can say it.
                 self.counts.add(Count::LaterFormat);
@@ -55,7 +62,7 @@ impl Batch<'_> {
                 kind: forward.kind,
                 arrival: forward.arrival,
                 at: forward.at,
-                body: forward.body.clone(),
+                body: body.clone(),
             };
             let partition = self.ground.partitions.of(forward.to);
             self.put(

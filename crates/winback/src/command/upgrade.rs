@@ -1,5 +1,5 @@
-//! `winback upgrade`: which format the shop is on, and the step to the newest one (design §3). Until that step one can go
-//! back to the release before: it reads all that was written.
+//! `winback upgrade`: which format the shop is on, holding it on the one of the release before, and the step to the newest
+//! (design §3). As long as it is held one can go back: the release before reads all that is written.
 
 use winback_contract::{Format, Topic};
 
@@ -7,13 +7,16 @@ use super::connect;
 use crate::config::Config;
 use crate::error::Error;
 use crate::output;
-use crate::publish::{finalize, published};
+use crate::publish::{published, say_format};
 
 /// Arguments of upgrade.
 #[derive(clap::Subcommand, Debug)]
 pub(crate) enum Arguments {
     /// Show the format that the shop is on, and the newest that this release writes
     Status,
+    /// Stay on the format of the release before, so that one can go back to it. Say it before this release has served: what
+    /// was written in a newer format stays as it is
+    Hold,
     /// Go to the newest format. Every service must run this release: the one before stops at what is written from then on
     Finalize,
 }
@@ -36,11 +39,19 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
             format!("the shop is on format {number}, the newest of this release")
         }
         (Arguments::Status, false) => format!(
-            "the shop is on format {number}: one can go back to the release before. `winback upgrade finalize` goes to {last}, \
+            "the shop is held on format {number}: one can go back to the release before. `winback upgrade finalize` goes to {last}, \
              once every service runs this release"
         ),
+        (Arguments::Hold, false) => format!("the shop is held on format {number} already"),
+        (Arguments::Hold, true) => {
+            say_format(&log, &names, Format::One).await?;
+            format!(
+                "the shop is held on format {}: what the release before can't read is left out until `winback upgrade finalize`",
+                Format::One.number()
+            )
+        }
         (Arguments::Finalize, false) => {
-            finalize(&log, &names).await?;
+            say_format(&log, &names, newest).await?;
             format!(
                 "the shop goes from format {number} to {last}: the release before stops at what is written from now on"
             )
