@@ -107,7 +107,9 @@ impl Service {
         newcomers
             .unknown
             .retain(|partition, _| wanted.contains(partition));
-        let too_soon = !newcomers.unknown.is_empty() && lasts(newcomers.failed, here, AGAIN);
+        // In virtual time nothing passes by itself.
+        let is_virtual = self.shared.clock.is_virtual();
+        let too_soon = !is_virtual && lasts(newcomers.failed, here, AGAIN);
         let asked = wanted.iter().copied();
         let asked = asked.filter(|partition| {
             let waits = too_soon && newcomers.unknown.contains_key(partition);
@@ -119,7 +121,7 @@ impl Service {
         }
         let (log, config) = (self.shared.log.clone(), self.shared.config.clone());
         let question = async move { known(log.as_ref(), &config, &asked).await };
-        if self.shared.clock.is_virtual() {
+        if is_virtual {
             let answer = question.await;
             return self.newcomers.take(answer, here);
         }

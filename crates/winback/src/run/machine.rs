@@ -158,14 +158,14 @@ impl Machine {
 
     /// Publishes campaigns at the present moment.
     pub(crate) async fn publish(&mut self, files: &Files) -> Result<(), Error> {
-        publish(
-            &self.log,
-            &self.config.names(),
-            self.config.kafka.partitions,
-            files,
-            self.now(),
-        )
-        .await?;
+        let (names, partitions) = (self.config.names(), self.config.kafka.partitions);
+        let now = self.now();
+        // A planted fault is met as a person meets a real one.
+        while let Err(error) = publish(&self.log, &names, partitions, files, now).await {
+            if !matches!(error, Error::Away(_)) {
+                return Err(error);
+            }
+        }
         self.settle().await
     }
 
