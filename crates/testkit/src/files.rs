@@ -1,4 +1,4 @@
-//! Folders of tests: under the target directory, one per test, removed when dropped unless a test panicked.
+//! Folders of tests: in the folder for temporary files, one per test, removed when dropped unless a test panicked.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -18,6 +18,8 @@ impl Folder {
         let count = COUNT.fetch_add(1, Ordering::SeqCst);
         let path =
             std::env::temp_dir().join(format!("winback-{name}-{}-{count}", std::process::id()));
+        // A test that panicked left its own, and its process id comes again.
+        drop(std::fs::remove_dir_all(&path));
         std::fs::create_dir_all(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         Ok(Self(path))
     }
