@@ -166,6 +166,47 @@ async fn a_claim_is_of_this_run_of_the_server_and_of_its_time() {
     }
 }
 
+/// INV-5: a clock that went back leaves what was vouched for in the future, and whoever vouched for it may be dead.
+#[tokio::test]
+async fn what_is_vouched_for_in_the_future_says_nothing_of_now() {
+    let redis = Redis::with_clock().unwrap();
+    for mode in [
+        winback_store::redis::Mode::Function,
+        winback_store::redis::Mode::Eval,
+    ] {
+        redis.shift(0).unwrap();
+        let store = real(&redis, &format!("future-{mode:?}:"), mode).await;
+        let meta = store.acquire(P, Standing::default()).await.unwrap();
+        let now = store.time().await.unwrap();
+        let grant = |id| GrantWrite::Grant {
+            message: MessageId([id; 16]),
+            attempt: 1,
+            not_before: Timestamp::default(),
+            not_after: now + Span::from_hours(1),
+        };
+        let commit = Commit {
+            epoch: meta.epoch,
+            sequence: meta.sequence,
+            id: [9; 16],
+            grants: [1, 2].map(grant).into(),
+            ..Commit::default()
+        };
+        store.commit(P, &commit).await.unwrap();
+        let terms = ClaimTerms {
+            most_lag: Span::from_secs(5),
+            ..TERMS
+        };
+        let claim = |id| store.claim(P, MessageId([id; 16]), 1, 1, terms);
+        store.renew(&[lease(meta.epoch, Some(now))]).await.unwrap();
+        assert_eq!(claim(1).await.unwrap(), Claim::Claimed);
+        redis.shift(-3_600).unwrap();
+        assert_eq!(claim(2).await.unwrap(), Claim::Lagging);
+        // Whoever lives says it again, by the clock as it is now.
+        store.renew(&[lease(meta.epoch, Some(now))]).await.unwrap();
+        assert_eq!(claim(2).await.unwrap(), Claim::Claimed);
+    }
+}
+
 fn lease(epoch: u64, applied: Option<Timestamp>) -> Lease {
     Lease {
         partition: P,

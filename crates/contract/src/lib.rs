@@ -3,6 +3,7 @@
 //! Invariants: INV-3 (ids come from inputs only: see [`ids`]), INV-9 (one closed list of reasons: see
 //! [`Reason`]). Absent on purpose: IO, clocks, chance, and any rule about what to do with a record.
 
+pub mod activations;
 pub mod address;
 pub mod blob;
 pub mod channel;
@@ -32,6 +33,7 @@ pub mod trigger;
 pub mod version;
 mod words;
 
+pub use activations::Activations;
 pub use address::{AddressId, AddressNews, Standing};
 pub use blob::Blob;
 pub use channel::Channel;
@@ -48,7 +50,7 @@ pub use message::{Message, OfferText};
 pub use money::{Currency, Money};
 pub use outcome::{Outcome, OutcomeStatus};
 pub use partition::{Offset, Partition, PartitionCount};
-pub use pause::{Activations, Scope, Switch, SwitchRecord, ThrownBy, is_paused};
+pub use pause::{Scope, Switch, SwitchRecord, ThrownBy, is_paused};
 pub use reason::Reason;
 pub use record::{Body, EventRecord, SourceKind, SourcePosition};
 pub use time::{Span, Timestamp};

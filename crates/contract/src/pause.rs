@@ -5,8 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::channel::Channel;
-use crate::ids::BundleHash;
-use crate::time::{Span, Timestamp, millis};
+use crate::time::{Timestamp, millis};
 
 /// What is paused. On the wire it is text: `all`, `campaign:NAME` or `channel:NAME`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -111,38 +110,6 @@ pub struct Switch {
 pub struct SwitchRecord {
     /// The switch.
     pub switch: Switch,
-}
-
-/// Which bundles were made active, the newest last; it lies beside them under one key, so that one can go back.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Activations {
-    /// Hashes with the moment of the publication.
-    pub activations: Vec<(BundleHash, Timestamp)>,
-}
-
-impl Activations {
-    /// The key of its record.
-    pub const KEY: &str = "activations";
-    /// So many are remembered, and all of the last [`Activations::LAST`].
-    pub const KEPT: usize = 50;
-    /// As long as messages are kept.
-    pub const LAST: Span = Span::from_days(7);
-
-    /// Forgets the oldest, but none that was taken back or replaced a short time ago.
-    pub fn forget(&mut self, now: Timestamp) {
-        let is_over = |list: &[(BundleHash, Timestamp)]| {
-            let replaced = list.get(1).map(|(_, at)| *at);
-            list.len() > Self::KEPT && replaced.is_some_and(|at| now.since(at) > Self::LAST)
-        };
-        while is_over(&self.activations) {
-            self.activations.remove(0);
-        }
-    }
-
-    /// The one that was made active last.
-    pub fn newest(&self) -> Option<BundleHash> {
-        self.activations.last().map(|(hash, _)| *hash)
-    }
 }
 
 impl Switch {

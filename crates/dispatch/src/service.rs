@@ -6,12 +6,14 @@
 //! follows the channel's policy.
 
 use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use winback_bus::{Error, Follower, Ledger, Log, Member, Outgoing, Progress, Ticket, Waiting};
-use winback_contract::{Channel, Outcome, PartitionCount, Span, Topic, TopicNames};
+use winback_contract::{Channel, FailedReason, Outcome, PartitionCount, Span, Topic, TopicNames};
 use winback_journey::{Bundles, Offered};
 use winback_service::outage::Outage;
 use winback_service::tasks::{Died, InFlight};
@@ -241,12 +243,22 @@ impl Service {
     /// Begins a send. In virtual time it is over at once: what is reported must not depend on which was faster.
     async fn send(&mut self, ticket: Ticket, ready: Ready) -> Result<(), Error> {
         let sender = self.sender.clone();
-        if sender.clock.is_virtual() {
-            let outcome = sender.handle(ready).await;
+        // Whether it went out is not known then: its claim runs out, and sessions goes by the channel's policy.
+        let handled = async move {
+            let handled = AssertUnwindSafe(sender.handle(ready)).catch_unwind().await;
+            handled.unwrap_or_else(|_| {
+                tracing::error!(channel = %sender.config.channel, "a send panicked: this is a fault of winback");
+                let reason = FailedReason::Panicked.as_str();
+                let metrics = &sender.metrics.dead_letters;
+                metrics.with_label_values(&["dispatch", reason]).inc();
+                Ok(None)
+            })
+        };
+        if self.sender.clock.is_virtual() {
+            let outcome = handled.await;
             return self.landed(Ok((ticket, outcome)));
         }
-        self.flights
-            .begin(async move { (ticket, sender.handle(ready).await) });
+        self.flights.begin(async move { (ticket, handled.await) });
         Ok(())
     }
 

@@ -17,6 +17,15 @@ use crate::provider::{Deadline, Sent};
 const P: Partition = Partition(0);
 const ID: MessageId = MessageId([5; 16]);
 
+/// The provider panics for this one.
+const PANICS: MessageId = MessageId([6; 16]);
+/// The text of this one panics.
+const TEXT_PANICS: MessageId = MessageId([4; 16]);
+
+pub(super) fn planted(message: &Message) {
+    assert!(message.id != TEXT_PANICS, "planted");
+}
+
 /// Takes everything until it is told not to, and counts.
 #[derive(Default)]
 struct Counting(AtomicU32, AtomicBool, Stuck);
@@ -37,6 +46,7 @@ impl Provider for Counting {
         "counting"
     }
     async fn send(&self, mail: &Mail, _: Deadline) -> Sent {
+        assert!(!mail.message_id.contains(&PANICS.to_string()), "planted");
         let stuck = self.2.lock().unwrap().clone();
         if let Some((id, free)) = stuck
             && mail.message_id.contains(&id)
@@ -458,4 +468,23 @@ async fn what_is_on_its_way_at_shutdown_is_reported() {
     stage.service.run(Health::new()).await.unwrap();
     let told = log.dump(&names.name(Topic::Outcomes));
     assert_eq!(told.len(), 1);
+}
+
+/// A panic would come again at every start: it costs its own message, and everybody else gets theirs.
+#[tokio::test]
+async fn a_text_or_a_send_that_panics_costs_its_own_message() {
+    let ids = [TEXT_PANICS, PANICS, ID];
+    let mut stage = Stage::on(Clock::at(1_000_000), None, &[], &ids).await;
+    let outcomes = stage.run().await;
+    let said = outcomes
+        .iter()
+        .map(|outcome| (outcome.message, outcome.reason));
+    assert_eq!(
+        Vec::from_iter(said),
+        [(TEXT_PANICS, Some(Reason::TemplateError)), (ID, None)],
+        "of the one whose send panicked nobody knows whether it went out"
+    );
+    let topic = stage.names.name(Topic::Dispatch(Channel::Sms));
+    let committed = stage.log.committed("t.dispatch.sms", &topic).await.unwrap();
+    assert_eq!(committed[0].as_ref().map(|commit| commit.next.0), Some(3));
 }

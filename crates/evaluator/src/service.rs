@@ -1,5 +1,6 @@
 //! The loop of the evaluator: read triggers, decide, write, and commit only what is acknowledged.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -115,17 +116,29 @@ impl Service {
                 return Ok(true);
             }
         };
-        let decision = match decide(&self.bundles, &trigger) {
-            Ok(decision) => decision,
-            Err(Undecided::NoBundle(hash)) => {
+        // A trigger that makes the decision panic costs its own messages, not the process (INV-8).
+        let decided = catch_unwind(AssertUnwindSafe(|| {
+            #[cfg(test)]
+            tests::planted(&trigger);
+            decide(&self.bundles, &trigger)
+        }));
+        let decision = match decided {
+            Ok(Ok(decision)) => decision,
+            Err(_) => {
+                let detail = "deciding it panics: this is a fault of winback".to_owned();
+                tracing::error!(partition = %record.partition, offset = %record.offset, "{detail}");
+                self.fail(record, FailedReason::Panicked, detail)?;
+                skip_all(&trigger)
+            }
+            Ok(Err(Undecided::NoBundle(hash))) => {
                 self.waiting
                     .wait_for(format!("a trigger waits for bundle {hash}"));
                 return Ok(false);
             }
-            Err(Undecided::Snapshot(codec::Error::Newer(version))) => {
+            Ok(Err(Undecided::Snapshot(codec::Error::Newer(version)))) => {
                 return Ok(self.leave(u64::from(version)));
             }
-            Err(error @ Undecided::Snapshot(_)) => {
+            Ok(Err(error @ Undecided::Snapshot(_))) => {
                 self.fail(record, FailedReason::UnreadableSnapshot, error.to_string())?;
                 skip_all(&trigger)
             }

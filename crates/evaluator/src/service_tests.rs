@@ -306,3 +306,29 @@ async fn what_waits_goes_along_with_its_partition() {
     assert_eq!(stage.decided().len(), 2, "{:?}", stage.decided());
     assert_eq!(stage.committed().await, [Some(1), Some(1)]);
 }
+
+/// Its campaign is what makes the decision panic, in tests.
+pub(super) fn planted(trigger: &Trigger) {
+    assert!(
+        trigger.steps.iter().all(|step| step.campaign != "panics"),
+        "planted"
+    );
+}
+
+/// A panic in one decision would come again at every start: it is put aside, and everybody else is decided.
+#[tokio::test]
+async fn a_decision_that_panics_costs_its_own_message() {
+    let mut stage = Stage::new().await;
+    let files = bundle();
+    stage.publish(&files).await;
+    let state = encode(&Customer::default());
+    let mut bad = due(1, files.hash(), state.clone());
+    bad["steps"][0]["campaign"] = json!("panics");
+    stage.trigger(0, &bad).await;
+    stage.trigger(0, &due(2, files.hash(), state)).await;
+    stage.rounds().await;
+    assert_eq!(stage.failed(), [FailedReason::Panicked]);
+    let reasons = vec![Some(Reason::Error)];
+    assert_eq!(stage.decided(), [(1, reasons.clone()), (2, reasons)]);
+    assert_eq!(stage.committed().await[0], Some(2));
+}

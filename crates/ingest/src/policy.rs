@@ -10,15 +10,12 @@ use winback_contract::{Activations, BundleHash};
 
 use crate::customs::Customs;
 
-/// Publications remembered: the newest activation names one of them.
-const KEPT: usize = 16;
-
 /// Follows what is published.
 #[derive(Debug)]
 pub(crate) struct Published {
     follower: Follower,
+    /// Of every publication that is not taken out: one may go back to any of them.
     files: BTreeMap<BundleHash, Files>,
-    order: Vec<BundleHash>,
     active: Option<BundleHash>,
 }
 
@@ -27,7 +24,6 @@ impl Published {
         Ok(Self {
             follower: Follower::start(log, topic, group).await?,
             files: BTreeMap::new(),
-            order: Vec::new(),
             active: None,
         })
     }
@@ -40,7 +36,11 @@ impl Published {
     /// Reads what is new; the customs of a Policy that became active.
     pub(crate) async fn follow(&mut self) -> Result<Option<Customs>, Error> {
         let before = self.active;
-        for value in self.follower.poll(Duration::ZERO).await? {
+        for record in self.follower.records(Duration::ZERO).await? {
+            let Some(value) = record.value else {
+                self.forget(&record.key);
+                continue;
+            };
             if let Ok(files) = serde_json::from_slice::<Files>(&value) {
                 self.keep(files);
             } else if let Ok(activations) = serde_json::from_slice::<Activations>(&value)
@@ -60,16 +60,20 @@ impl Published {
         Ok(Some(Customs::of(&bundle.policy)))
     }
 
-    fn keep(&mut self, files: Files) {
+    /// Texts of messages are nothing to ingest.
+    fn keep(&mut self, mut files: Files) {
         let hash = files.hash();
-        if self.files.insert(hash, files).is_none() {
-            self.order.push(hash);
-        }
-        while self.order.len() > KEPT {
-            let oldest = self.order.remove(0);
-            if Some(oldest) != self.active {
-                self.files.remove(&oldest);
-            }
+        files.0.retain(|path, _| {
+            let ending = path.rsplit('.').next();
+            matches!(ending, Some("yaml" | "yml"))
+        });
+        self.files.insert(hash, files);
+    }
+
+    fn forget(&mut self, key: &[u8]) {
+        let hash = std::str::from_utf8(key).ok();
+        if let Some(hash) = hash.and_then(|text| BundleHash::parse(text).ok()) {
+            self.files.remove(&hash);
         }
     }
 }

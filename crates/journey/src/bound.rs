@@ -8,6 +8,7 @@ use winback_contract::Format;
 use crate::codec::encode_in;
 use crate::customer::Customer;
 use crate::effects::{Count, Counts};
+use crate::records::is_lost;
 
 /// Most of a state, in bytes.
 pub const MOST: usize = 64 * 1_024;
@@ -26,7 +27,8 @@ const STEPS: [fn(&mut Customer); 8] = [
         customer.behaviour.wished.clear();
         customer.behaviour.wanted.clear();
     },
-    |customer| customer.decisions.clear(),
+    // Lost answers stay: they bound how often one is sent again.
+    |customer| customer.decisions.retain(is_lost),
     |customer| customer.profile.custom.clear(),
     |customer| {
         for cart in &mut customer.carts {

@@ -4,6 +4,7 @@
 //! shop that has published two thousand times needs three of them. Absent: reading the topic.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -34,7 +35,11 @@ impl Published {
         self.compiled.get_or_init(|| {
             let lock = || self.files.lock().unwrap_or_else(PoisonError::into_inner);
             let files = lock().clone();
-            let compiled = files.map_or_else(Compiled::default, |files| Compiled::of(&files));
+            // A folder that makes the compiler panic is refused as one that is wrong: the shop goes on as before.
+            let compiled = files.map_or_else(Compiled::default, |files| {
+                let compiled = catch_unwind(AssertUnwindSafe(|| Compiled::of(&files)));
+                compiled.unwrap_or_else(|_| Compiled::panicked(files.hash()))
+            });
             *lock() = None;
             compiled
         })
@@ -42,6 +47,15 @@ impl Published {
 }
 
 impl Compiled {
+    fn panicked(hash: BundleHash) -> Self {
+        Self {
+            bundle: None,
+            refused: Some(format!(
+                "bundle {hash} can't be compiled, which is a fault of winback: it is not made active"
+            )),
+        }
+    }
+
     fn of(files: &Files) -> Self {
         match Bundle::compile(files) {
             Ok((bundle, _)) => Self {
@@ -77,6 +91,8 @@ pub struct Bundles {
     switches: BTreeMap<Scope, Switch>,
     /// None was said yet.
     format: Option<Format>,
+    /// Those that were taken out, or will be: nobody waits for them.
+    leaving: BTreeSet<BundleHash>,
 }
 
 impl Default for Bundles {
@@ -86,6 +102,7 @@ impl Default for Bundles {
             pools: BTreeSet::new(),
             switches: BTreeMap::new(),
             format: Some(Format::NEWEST),
+            leaving: BTreeSet::new(),
         }
     }
 }
@@ -145,7 +162,8 @@ impl Bundles {
                 self.format = Some(format);
                 return Offered::Formatted(format);
             }
-            if let Ok(activations) = serde_json::from_slice(value) {
+            if let Ok(activations) = serde_json::from_slice::<Activations>(value) {
+                self.leaving = activations.leaving.iter().map(|(hash, _)| *hash).collect();
                 return Offered::Activated(activations);
             }
             return Offered::Unknown;
@@ -211,6 +229,12 @@ impl Bundles {
     pub fn is_refused(&self, hash: BundleHash) -> bool {
         let published = self.all.get(&hash);
         published.is_some_and(|published| published.compiled().refused.is_some())
+    }
+
+    /// Whether a bundle was taken out because nobody needed it: whoever is told to switch to it goes on without, since what
+    /// switched away from it follows.
+    pub fn is_gone(&self, hash: BundleHash) -> bool {
+        self.leaving.contains(&hash) && !self.all.contains_key(&hash)
     }
 
     /// The bundle of a hash.

@@ -17,6 +17,7 @@ use crate::effects::{Count, Effects, Forward, GrantChange};
 use crate::eligibility::ends_by_order;
 use crate::end::end;
 use crate::profile::{carts, orders as ledger};
+use crate::records;
 use crate::start::product;
 use crate::state::Station;
 use crate::world::World;
@@ -284,8 +285,7 @@ fn fill(customer: &mut Customer, other: &Customer, out: &mut Effects) {
     customer.bookings.drain(..over);
     customer.decisions.extend(other.decisions.iter().cloned());
     customer.decisions.sort_by_key(|kept| kept.at);
-    let over = customer.decisions.len().saturating_sub(limit::DECISIONS);
-    customer.decisions.drain(..over);
+    records::bound(&mut customer.decisions);
     for theirs in &other.history {
         let mine = customer.history_mut(&theirs.campaign);
         mine.count = mine.count.saturating_add(theirs.count);
@@ -448,13 +448,16 @@ fn journeys(
                 retire(customer, mine, arrival, world, out);
                 customer.journeys.push(theirs);
             }
-            Some(_) => {
+            None if customer.journeys.len() < limit::JOURNEYS => customer.journeys.push(theirs),
+            // One that is too much ends as one of two twins does: it is told, and its message does not go out.
+            _ => {
+                if twin.is_none() {
+                    out.count(Count::Truncated);
+                }
                 customer.journeys.push(theirs);
                 let last = customer.journeys.len() - 1;
                 retire(customer, last, arrival, world, out);
             }
-            None if customer.journeys.len() < limit::JOURNEYS => customer.journeys.push(theirs),
-            None => out.count(Count::Truncated),
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::customer::{Booking, Customer, limit};
 use crate::effects::{Count, Effects, Forward, GrantChange};
 use crate::program::settle;
 use crate::reacted::excuse;
-use crate::records::{keep, record};
+use crate::records::{is_lost, keep, record};
 use crate::state::{Hold, Kept, Pending, Station, What};
 use crate::world::{Ambiguous, World};
 
@@ -361,7 +361,7 @@ fn answers_lost(customer: &Customer, pending: &Pending) -> u32 {
     let lost = customer.decisions.iter().filter(|kept| {
         kept.campaign == pending.campaign
             && kept.step == pending.step
-            && kept.what == What::Skip(Reason::Unknown)
+            && is_lost(kept)
             && began.is_none_or(|began| kept.at >= began)
     });
     u32::try_from(lost.count()).unwrap_or(u32::MAX)

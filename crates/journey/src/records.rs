@@ -1,8 +1,8 @@
 //! What is told of a journey: records of `journeys`, and the last decisions that a customer keeps for `why` (INV-9).
 
-use winback_contract::{JourneyRecord, Timestamp, Transition};
+use winback_contract::{JourneyRecord, Reason, Timestamp, Transition};
 
-use crate::customer::Customer;
+use crate::customer::{Customer, limit};
 use crate::state::{Journey, Kept, What};
 use crate::world::World;
 
@@ -15,11 +15,21 @@ pub fn keep(customer: &mut Customer, journey: &Journey, step: String, what: What
         what,
         bundle: journey.bundle,
     };
-    Customer::push_bounded(
-        &mut customer.decisions,
-        kept,
-        crate::customer::limit::DECISIONS,
-    );
+    customer.decisions.push(kept);
+    bound(&mut customer.decisions);
+}
+
+/// Whether the answer of a message was lost: it is counted before one is sent again.
+pub(crate) fn is_lost(kept: &Kept) -> bool {
+    kept.what == What::Skip(Reason::Unknown)
+}
+
+/// Forgets the oldest that are too many, and lost answers last of all.
+pub(crate) fn bound(decisions: &mut Vec<Kept>) {
+    while decisions.len() > limit::DECISIONS {
+        let place = decisions.iter().position(|kept| !is_lost(kept));
+        decisions.remove(place.unwrap_or(0));
+    }
 }
 
 /// A record of `journeys` for this journey. The input is filled in by the caller of the fold.

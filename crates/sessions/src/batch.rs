@@ -9,7 +9,7 @@ use winback_bus::{Record, Stamp, dead_letter};
 use winback_contract::{
     Announcement, Body, CustomerId, Decision, Event, EventId, EventRecord, FailedReason,
     FailedStage, Outcome, Partition, PartitionCount, SourceKind, SourcePosition, Span, Timestamp,
-    Topic, spec,
+    Topic,
 };
 use winback_journey::start::product::{self, Told};
 use winback_journey::{
@@ -23,6 +23,7 @@ mod finish;
 
 use crate::cache::{Cache, IdHash};
 use crate::entry::Entry;
+use crate::headroom::Headroom;
 use crate::sweep::{self, Job};
 pub use finish::Finished;
 
@@ -45,8 +46,8 @@ pub struct Ground<'a> {
     pub limits: &'a Limits,
     /// The frontier: timers due up to it may fire.
     pub frontier: Timestamp,
-    /// Whether the store is nearly full: nobody new who only looks around is remembered (INV-12).
-    pub nearly_full: bool,
+    /// The room that the store has: where it is short not everybody new is remembered (INV-12).
+    pub headroom: Headroom,
     /// Most triggers without a decision, and most messages without an outcome (INV-12).
     pub most_open: u64,
     /// The shop, as it goes into the keys of profiles.
@@ -243,7 +244,7 @@ impl<'a> Batch<'a> {
                 "the customer belongs to another partition".into(),
             );
         }
-        if self.ground.nearly_full && !self.cache.has(event.to) && looks_around(&event.body) {
+        if self.ground.headroom.gives_up(&event.body) && !self.cache.has(event.to) {
             self.counts.add(Count::NoMemory);
             return;
         }
@@ -441,19 +442,6 @@ impl<'a> Batch<'a> {
             let count = meta.held.entry(*reason).or_insert(0);
             *count = count.saturating_add_signed(*change);
         }
-    }
-}
-
-/// Whether somebody of whom no address is known only looks around: without room, this is what is given up. Orders, a word on
-/// consent, and whatever joins, moves or erases people is not.
-fn looks_around(body: &Body) -> bool {
-    match body {
-        Body::Storefront(event) => {
-            let known = &event.identities;
-            let is_known = known.user.is_some() || known.email.is_some() || known.phone.is_some();
-            !is_known && event.consent.is_none() && event.name != spec::ORDER_COMPLETED
-        }
-        _ => false,
     }
 }
 

@@ -9,6 +9,7 @@ pub mod cache;
 pub mod config;
 pub mod entry;
 pub mod error;
+pub mod headroom;
 pub mod metrics;
 pub mod outbox;
 pub mod partition;

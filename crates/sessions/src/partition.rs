@@ -118,11 +118,12 @@ impl Owned {
         })
     }
 
-    /// Whether the bundle that decides here is loaded: without it nothing is taken.
+    /// Whether the bundle that decides here is loaded: without it nothing is taken, unless it is gone for good (a store went
+    /// back to before another was made active, and that word comes again).
     pub fn can_go_on(&self, bundles: &Bundles) -> bool {
         self.meta
             .bundle
-            .is_none_or(|hash| bundles.get(hash).is_some())
+            .is_none_or(|hash| bundles.get(hash).is_some() || bundles.is_gone(hash))
     }
 
     /// Whether it can't go on, or not past a switch, because a bundle has not come.

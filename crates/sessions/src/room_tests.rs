@@ -60,12 +60,29 @@ async fn a_store_that_is_nearly_full_forgets_no_order() {
         before,
         "a position of before"
     );
+    // Invented user ids take what was left: whoever is new and does not order is given up as well.
+    stage.store.fill(0.92);
+    stage.clock.advance_to(NOW + 3_000);
+    stage.rounds().await;
+    let user = json!({ "user": "u8", "email": "u8@example.com" });
+    for (number, name, is_kept) in [(8, "Product Viewed", false), (9, "Order Completed", true)] {
+        put(&stage, number, name, &user).await;
+        stage.rounds().await;
+        assert_eq!(
+            stage.blob(who(0, number)).await.is_some(),
+            is_kept,
+            "{name}"
+        );
+    }
     stage.store.fill(0.5);
-    stage.clock.advance_to(NOW + 4_000);
+    stage.clock.advance_to(NOW + 5_000);
     stage.rounds().await;
-    put(&stage, 6, "Product Viewed", &anonymous).await;
+    put(&stage, 10, "Product Viewed", &anonymous).await;
     stage.rounds().await;
-    assert!(stage.blob(who(0, 6)).await.is_some(), "there is room again");
+    assert!(
+        stage.blob(who(0, 10)).await.is_some(),
+        "there is room again"
+    );
 }
 
 /// What was said of an address goes from holder to holder in records that the release before can't read: not before the

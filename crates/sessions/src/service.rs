@@ -113,7 +113,7 @@ impl Service {
                 metrics,
                 shutdown,
                 clock,
-                nearly_full: Arc::default(),
+                headroom: Arc::default(),
                 health: Arc::default(),
             }),
         })

@@ -3,7 +3,6 @@
 //! Invariants: INV-1 (a fenced commit throws everything folded away), INV-3 (produce comes after durability).
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -18,6 +17,7 @@ use crate::batch::{Batch, Finished, Ground};
 use crate::config::Config;
 use crate::entry::Entry;
 use crate::error::Error;
+use crate::headroom::Found;
 use crate::metrics::Metrics;
 use crate::partition::Owned;
 use crate::sweep;
@@ -47,8 +47,8 @@ pub struct Shared {
     pub shutdown: Shutdown,
     /// Whether retries may wait in real time.
     pub clock: Clock,
-    /// Whether the store is nearly full.
-    pub nearly_full: Arc<AtomicBool>,
+    /// The room that the store has.
+    pub headroom: Arc<Found>,
     /// Who is told what a commit waits for, once the loop runs.
     pub health: Arc<OnceLock<Health>>,
 }
@@ -196,7 +196,7 @@ impl Owned {
             limits: &shared.config.limits,
             frontier,
             most_open: shared.config.most_open,
-            nearly_full: shared.nearly_full.load(Ordering::Relaxed),
+            headroom: shared.headroom.get(),
             shop: &shared.config.shop,
         };
         let (cache, coupons) = (&mut self.cache, &mut self.coupons);

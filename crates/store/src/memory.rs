@@ -20,7 +20,8 @@ struct Partitioned {
     exists: bool,
     meta: Meta,
     /// Up to when the owner vouched for its input, and in which run.
-    lease: Option<(u64, Timestamp)>,
+    /// Of which run of the store, up to when input is applied, and when that was said.
+    lease: Option<(u64, Timestamp, Timestamp)>,
     customers: BTreeMap<CustomerId, Vec<u8>>,
     timers: BTreeMap<CustomerId, Timestamp>,
     by_due: BTreeSet<(Timestamp, CustomerId)>,
@@ -400,12 +401,14 @@ impl Store for MemoryStore {
 
     async fn renew(&self, leases: &[Lease]) -> Result<Vec<Standing>, Error> {
         let mut inner = self.lock();
-        let run = inner.run;
+        let (run, now) = (inner.run, self.now(&mut inner));
         let renew = |lease: &Lease| {
             let state = inner.partitions.get_mut(&lease.partition)?;
             let is_its = state.meta.epoch == lease.epoch && state.meta.sequence >= lease.sequence;
             if let (true, Some(applied)) = (is_its, lease.applied) {
-                state.lease = state.lease.max(Some((run, applied)));
+                let before = state.lease.filter(|(of, ..)| *of == run);
+                let applied = before.map_or(applied, |(_, before, _)| before.max(applied));
+                state.lease = Some((run, applied, now));
             }
             Some(Standing {
                 epoch: state.meta.epoch,
@@ -437,8 +440,7 @@ impl Store for MemoryStore {
         let state = inner.partitions.get_mut(&partition);
         let lease = state
             .as_ref()
-            .and_then(|state| state.lease.filter(|(of, _)| *of == run))
-            .map(|(_, applied)| applied);
+            .and_then(|state| state.lease.filter(|(of, ..)| *of == run));
         let kept = state.and_then(|state| state.grants.get_mut(&message));
         let Some(kept) =
             kept.filter(|kept| kept.claimed.is_some() || kept.not_after + GRANT_SLACK >= now)
@@ -466,7 +468,8 @@ impl Store for MemoryStore {
         if now < kept.not_before || now > kept.not_after {
             return Ok(Claim::OutsideWindow);
         }
-        if lease.is_none_or(|applied| now.since(applied) > terms.most_lag) {
+        let is_old = |at: Timestamp| now.since(at) > terms.most_lag;
+        if lease.is_none_or(|(_, applied, said)| is_old(applied) || is_old(said)) {
             return Ok(Claim::Lagging);
         }
         kept.claimed = Some((token, now + terms.timeout));

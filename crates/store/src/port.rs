@@ -49,7 +49,8 @@ pub enum Claim {
 pub struct ClaimTerms {
     /// The claimer reports within this time.
     pub timeout: Span,
-    /// Input up to so long ago must be applied, as the partition's lease says.
+    /// Input up to so long ago must be applied, as the partition's lease says, and the lease itself is no older, nor of the
+    /// future.
     pub most_lag: Span,
 }
 

@@ -1,7 +1,6 @@
 //! Publishing: the bundle by its hash into `campaigns`, then a switch into every partition of `events`, in order. What
 //! was active before is remembered beside the bundles, so that one can go back.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,17 +8,14 @@ use winback_bus::{Follower, Log, Outgoing};
 use winback_campaign::{Bundle, Files};
 use winback_contract::{
     Activations, Body, BundleHash, CustomerId, EventId, EventRecord, Format, FormatRecord, Offset,
-    PartitionCount, SourceKind, SourcePosition, Span, Timestamp, Topic, TopicNames,
+    PartitionCount, SourceKind, SourcePosition, Timestamp, Topic, TopicNames,
 };
 use winback_journey::{Bundles, Offered};
-
-use winback_store::Store;
 
 use crate::config::Config;
 use crate::error::Error;
 
-/// A bundle decides for so long before those of before are taken out.
-const SETTLED: Span = Span::from_days(1);
+pub(crate) mod clear;
 
 /// Publishes a bundle that has been checked.
 pub(crate) async fn publish(
@@ -72,25 +68,12 @@ pub(crate) async fn activate(
     (now, going_back): (Timestamp, bool),
 ) -> Result<(), Error> {
     let (mut past, _) = activations(log, names).await?;
-    if past.newest() != Some(hash) {
-        match past
-            .activations
-            .iter()
-            .rposition(|(earlier, _)| going_back && *earlier == hash)
-        {
-            // What was taken back is not what one goes back to next.
-            Some(place) => past.activations.truncate(place + 1),
-            None => past.activations.push((hash, now)),
-        }
-        past.forget(now);
-        let record = Outgoing {
-            topic: Arc::from(names.name(Topic::Campaigns)),
-            partition: None,
-            key: Activations::KEY.as_bytes().to_vec(),
-            value: serde_json::to_vec(&past)?,
-            headers: Vec::new(),
-        };
-        log.produce(vec![record]).await?;
+    let is_new = match going_back {
+        true => past.go_back(hash, now),
+        false => past.publish(hash, now),
+    };
+    if is_new {
+        remember(log, names, &past).await?;
     }
     let mut switches = Vec::new();
     for partition in partitions.all() {
@@ -121,44 +104,17 @@ pub(crate) async fn activate(
     Ok(())
 }
 
-/// Takes out of `campaigns` what nobody needs any more: bundles that are neither among those one may go back to nor named by
-/// a journey of any partition. Returns how many; none where that is not known for sure (INV-12).
-pub(crate) async fn clear(
-    log: &dyn Log,
-    store: &dyn Store,
-    (names, partitions): (&TopicNames, PartitionCount),
-    found: &Published,
-    now: Timestamp,
-) -> Result<usize, Error> {
-    let Some((active, at)) = found.activations.activations.last() else {
-        return Ok(0);
-    };
-    // What was decided before the last activation has long been sent or expired.
-    if *at + SETTLED > now {
-        return Ok(0);
-    }
-    let remembered = found.activations.activations.iter();
-    let mut needed: BTreeSet<BundleHash> = remembered.map(|(hash, _)| *hash).collect();
-    let all: Vec<_> = partitions.all().collect();
-    // A partition that was never served has no journeys.
-    for meta in store.metas(&all).await?.into_iter().flatten() {
-        match meta.named {
-            Some(named) if meta.bundle == Some(*active) => needed.extend(named),
-            _ => return Ok(0),
-        }
-    }
-    let gone = found.bundles.hashes().filter(|hash| !needed.contains(hash));
-    let tombstone = |hash: BundleHash| Outgoing {
+/// Writes down what decided.
+async fn remember(log: &dyn Log, names: &TopicNames, past: &Activations) -> Result<(), Error> {
+    let record = Outgoing {
         topic: Arc::from(names.name(Topic::Campaigns)),
         partition: None,
-        key: hash.to_string().into_bytes(),
-        value: Vec::new(),
+        key: Activations::KEY.as_bytes().to_vec(),
+        value: serde_json::to_vec(past)?,
         headers: Vec::new(),
     };
-    let tombstones: Vec<Outgoing> = gone.map(tombstone).collect();
-    let many = tombstones.len();
-    log.produce(tombstones).await?;
-    Ok(many)
+    log.produce(vec![record]).await?;
+    Ok(())
 }
 
 /// What lies in `campaigns`.
@@ -202,6 +158,21 @@ async fn activations(log: &dyn Log, names: &TopicNames) -> Result<(Activations, 
         }
     }
     Ok((newest, any))
+}
+
+/// National telephone numbers are keys of profiles by the shop's country: another one would make other people of them.
+pub(crate) fn country_stays(found: &Published, country: Option<&str>) -> Result<(), Error> {
+    let active = found.activations.newest();
+    let active = active.and_then(|hash| found.bundles.get(hash));
+    let active = active.and_then(|bundle| bundle.policy.country.as_deref());
+    match active {
+        Some(active) if country != Some(active) => Err(Error::Findings(format!(
+            "`shop.country` is {active} and would be {}: telephone numbers would name other profiles. A shop stays in its \
+             country; another one has a `shop.id` of its own",
+            country.unwrap_or("none")
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Every channel that a step uses has its topic: else a decided message would have nowhere to go.

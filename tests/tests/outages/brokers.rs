@@ -1,7 +1,5 @@
 //! The broker is killed three times under load, and put to sleep once.
 
-use std::time::Duration;
-
 use winback_service::clock::Stopwatch;
 
 use winback_testkit::{process::signal, until};
@@ -18,10 +16,7 @@ fn a_broker_that_is_killed_three_times() {
         for round in 1..=3 {
             shop.kafka.kill();
             for (name, service) in services.all() {
-                until(Duration::from_secs(60), "it is not ready", || {
-                    !is_ready(service)
-                })
-                .unwrap();
+                until(crate::SAYS_SO, "it is not ready", || !is_ready(service)).unwrap();
                 assert!(!shop.text(name).contains("panicked"));
             }
             shop.kafka.restart().unwrap();
@@ -53,11 +48,9 @@ fn a_broker_that_sleeps() {
         let broker = shop.kafka.id().unwrap();
         signal(broker, "STOP").unwrap();
         for (name, service) in services.all() {
-            until(
-                Duration::from_secs(60),
-                &format!("{name} is not ready"),
-                || !is_ready(service),
-            )
+            until(crate::SAYS_SO, &format!("{name} is not ready"), || {
+                !is_ready(service)
+            })
             .unwrap();
         }
         signal(broker, "CONT").unwrap();

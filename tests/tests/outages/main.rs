@@ -28,6 +28,8 @@ use winback_tests::{Running, Shop};
 pub(crate) const IDLE: Duration = Duration::from_secs(4);
 /// So long after what was away answers work goes on: the promise, and so the deadline.
 const GOES_ON: Duration = Duration::from_secs(10);
+/// So long after what they need is gone services say so on `/readyz` (docs/guarantees.md).
+pub(crate) const SAYS_SO: Duration = Duration::from_secs(20);
 /// From one person to the next.
 pub(crate) const EVERY: Duration = Duration::from_millis(50);
 

@@ -28,11 +28,9 @@ fn a_network_before_redis_that_fails_in_every_way() {
     let verdict = under_load(&mut shop, &sessions, |shop| {
         for way in [Way::Cut, Way::NoReplies, Way::Silent] {
             proxy.go(way);
-            until(
-                Duration::from_secs(30),
-                &format!("{way:?}: not ready"),
-                || !is_ready(&services.sessions),
-            )
+            until(crate::SAYS_SO, &format!("{way:?}: not ready"), || {
+                !is_ready(&services.sessions)
+            })
             .unwrap();
             // Connections whose answers were swallowed are of no use any more.
             proxy.go(Way::Cut);
@@ -67,7 +65,7 @@ fn a_service_that_starts_while_kafka_is_out_of_reach_says_so_and_goes_on() {
     shop.set("KAFKA__BOOTSTRAP", &format!("127.0.0.1:{}", proxy.port()));
     let ingest = shop.start("ingest").unwrap();
     let why = || winback_tests::shop::get(ingest.http, "/readyz").unwrap_or_default();
-    until(Duration::from_secs(30), "it says what it waits for", || {
+    until(crate::SAYS_SO, "it says what it waits for", || {
         why().contains("start: ") && !why().contains("connecting")
     })
     .unwrap();

@@ -1,7 +1,5 @@
 //! Redis is put to sleep in the middle of commits, and killed.
 
-use std::time::Duration;
-
 use winback_service::clock::Stopwatch;
 
 use winback_testkit::{process::signal, until};
@@ -21,14 +19,14 @@ fn a_redis_that_sleeps_and_one_that_is_killed() {
     let verdict = under_load(&mut shop, &sessions, |shop| {
         let server = shop.redis.id().unwrap();
         signal(server, "STOP").unwrap();
-        until(Duration::from_secs(20), "they are not ready", || {
+        until(crate::SAYS_SO, "they are not ready", || {
             !is_ready(&services.sessions) && !is_ready(&services.dispatch)
         })
         .unwrap();
         signal(server, "CONT").unwrap();
         ready_after("redis asleep", shop, &uses, Stopwatch::start());
         shop.redis.kill();
-        until(Duration::from_secs(20), "they are not ready", || {
+        until(crate::SAYS_SO, "they are not ready", || {
             !is_ready(&services.sessions) && !is_ready(&services.dispatch)
         })
         .unwrap();

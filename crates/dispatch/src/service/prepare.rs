@@ -2,8 +2,11 @@
 //!
 //! Invariants: INV-8 (what can't be read goes to `failed`; what a newer release wrote waits for it).
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use winback_bus::{Error, Record, dead_letter};
 use winback_campaign::model::Mode;
+use winback_campaign::template::Failure;
 use winback_contract::version::{self, Unread};
 use winback_contract::{
     FailedReason, FailedStage, Message, OutcomeStatus, Reason, Timestamp, Topic,
@@ -78,7 +81,19 @@ impl Service {
             return Ok(Prepared::Ready(report));
         }
         let composed = if self.sender.provider.reads_texts() {
-            compose(bundle, &message)
+            // A text that panics costs its own message, not the process (INV-8).
+            let composed = catch_unwind(AssertUnwindSafe(|| {
+                #[cfg(test)]
+                super::tests::planted(&message);
+                compose(bundle, &message)
+            }));
+            composed.unwrap_or_else(|_| {
+                Err(Failure {
+                    template: message.template.clone(),
+                    line: None,
+                    message: "it panics: this is a fault of winback".into(),
+                })
+            })
         } else {
             Ok(Mail::without_texts(&message))
         };

@@ -1,12 +1,13 @@
 //! A state as format one can say it (version 3), for a shop that may go back to the release before. What that release does
-//! not know is left out: words on addresses of before and of others, bought carts, details of lines. A closed address of
-//! the person's own stays closed.
+//! not know is left out: words on addresses of before, bought carts, details of lines. A closed address of the person's own
+//! stays closed, and what others said of an address that they share is a denial of the person's own (INV-11).
 
-use winback_contract::{AddressId, Channel, Format, Reason, Standing};
+use winback_contract::{AddressId, Channel, ConsentStatus, Format, Reason, Standing};
 
 use super::{encode, lines};
-use crate::address::Addresses;
-use crate::customer::Customer;
+use crate::address::{Addresses, Word};
+use crate::consent;
+use crate::customer::{Consent, Customer};
 use crate::state::What;
 
 /// Writes the state in a format.
@@ -33,13 +34,30 @@ fn lowered(customer: &Customer) -> Customer {
     let Addresses { words, .. } = std::mem::take(&mut old.addresses);
     for channel in Channel::ALL {
         let address = old.profile.address(channel).map(AddressId::of);
-        let is_closed = words.iter().any(|word| {
-            Some(word.address) == address
-                && word.channel == channel
-                && matches!(word.standing, Standing::Unreachable | Standing::Complained)
-        });
-        if is_closed {
-            old.suppressed.push((channel, Reason::Suppressed));
+        let about = |word: &&Word| Some(word.address) == address && word.channel == channel;
+        for word in words.iter().filter(about) {
+            match word.standing {
+                Standing::Unreachable | Standing::Complained => {
+                    let suppressed = (channel, Reason::Suppressed);
+                    if !old.suppressed.contains(&suppressed) {
+                        old.suppressed.push(suppressed);
+                    }
+                }
+                Standing::Denied => {
+                    let topic = word.topic.clone();
+                    consent::remember(
+                        &mut old,
+                        Consent {
+                            channel,
+                            topic,
+                            status: ConsentStatus::Denied,
+                            at: word.at,
+                        },
+                    );
+                }
+                // A "yes" is of whoever gave it.
+                Standing::Granted => {}
+            }
         }
     }
     old

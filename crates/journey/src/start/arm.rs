@@ -171,6 +171,11 @@ pub(crate) fn arm(
     }
     if customer.journeys.len() >= limit::JOURNEYS {
         out.count(Count::Truncated);
+        let why = Why {
+            reason: Reason::Capped,
+            because: Some(format!("{} journeys at a time", limit::JOURNEYS)),
+        };
+        not_begun(campaign, id, entry.arrived, why, world, out);
         return;
     }
     customer.journeys.push(Journey {

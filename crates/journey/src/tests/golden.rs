@@ -9,7 +9,7 @@ use super::world::{CART, Life, added, known, ordered, viewed};
 use crate::address::words::closed;
 use crate::address::{Former, Word};
 use crate::codec::{Error, VERSION, decode, encode, encode_in};
-use crate::customer::Customer;
+use crate::customer::{Consent, Customer};
 use crate::told::Told;
 
 /// A person with a cart, a message, an order and a no.
@@ -213,6 +213,41 @@ fn format_one_writes_what_the_release_before_reads() {
         matches!(words, [word] if word.address == own && word.standing == Standing::Unreachable),
         "{words:?}"
     );
+}
+
+/// INV-11: who shares an address with somebody who said "no" gets no mail there, in the format of before either; and a "yes"
+/// that is newer undoes it.
+#[test]
+fn a_no_of_somebody_else_survives_the_format_of_before() {
+    let mut life = Life::new("2026-01-05T10:00:00Z", &[CART]);
+    life.event(added("c1"));
+    let mut customer = life.customer;
+    let address = AddressId::of(customer.profile.email.as_deref().unwrap());
+    for (topic, standing) in [
+        (Some("marketing"), Standing::Denied),
+        (Some("news"), Standing::Granted),
+    ] {
+        customer.addresses.words.push(Word {
+            address,
+            channel: Channel::Email,
+            topic: topic.map(str::to_owned),
+            standing,
+            at: Timestamp::from_millis(1_000),
+        });
+    }
+    let back = decode(&encode_in(&customer, Format::One)).unwrap();
+    let said = Consent {
+        channel: Channel::Email,
+        topic: Some("marketing".into()),
+        status: ConsentStatus::Denied,
+        at: Timestamp::from_millis(1_000),
+    };
+    assert!(back.suppressed.is_empty() && back.addresses.words.is_empty());
+    let no = back
+        .consents
+        .iter()
+        .filter(|known| known.status == ConsentStatus::Denied);
+    assert_eq!(Vec::from_iter(no), [&said]);
 }
 
 /// Details of lines are written behind everything else, with the place of their line.

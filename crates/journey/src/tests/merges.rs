@@ -1,9 +1,15 @@
 //! What a handover brings is judged by everything that was told before, whatever ends a journey (INV-5), and marks point
 //! to the owner in one hop (INV-6).
 
-use winback_contract::{Body, CustomerId, Event, Identities, IdentityKind, SourceKind, Span};
+use winback_contract::{
+    Body, BundleHash, CustomerId, Event, Identities, IdentityKind, JourneyId, Reason, SourceKind,
+    Span, Transition,
+};
 
 use super::world::{CART, Life, POLICY, added, emptied, known, viewed};
+use crate::customer::limit;
+use crate::records::bound;
+use crate::state::{Kept, What};
 
 const MORNING: &str = "2026-01-05T10:00:00Z";
 
@@ -203,4 +209,66 @@ fn marks_point_to_the_owner_in_one_hop() {
         mark.owner, owner,
         "what the device says takes two hops for ever"
     );
+}
+
+const LONG: &str = "apiVersion: winback/v1
+kind: Campaign
+metadata: { name: trial, group: cart }
+spec:
+  enter: { on: Page Viewed, idle: 20m }
+  exit: { converted: Order Completed }
+  cascade: [ { step: come, send: [email] }, { wait: 9d }, { step: again, send: [email] } ]
+";
+
+/// What is one journey too much ends with a record (INV-9); lost answers are counted whatever else is forgotten.
+#[test]
+fn a_journey_that_finds_no_room_after_a_merge_is_told() {
+    let (mut device, mut user) = (life(1, LONG), life(2, LONG));
+    for life in [&mut device, &mut user] {
+        life.event(viewed());
+        life.wait(Span::from_mins(30));
+        assert_eq!(life.sent.len(), 1);
+    }
+    let journey = user.customer.journeys[0].clone();
+    for number in 0..u8::try_from(limit::JOURNEYS).unwrap() {
+        let mut other = journey.clone();
+        other.id = JourneyId([number; 16]);
+        other.key = format!("other {number}");
+        user.customer.journeys.push(other);
+    }
+    user.customer.journeys.remove(0);
+    let theirs = device.customer.journeys[0].id;
+    device.link_to(&mut user);
+    assert_eq!(user.customer.journeys.len(), limit::JOURNEYS);
+    let ended = user.records.iter().find(|record| record.journey == theirs);
+    let ended = ended.map(|record| &record.transition);
+    assert!(
+        matches!(
+            ended,
+            Some(Transition::Ended {
+                outcome: Reason::Moved,
+                ..
+            })
+        ),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn lost_answers_are_forgotten_last() {
+    let kept = |what| Kept {
+        at: Default::default(),
+        campaign: "cart".into(),
+        step: "come".into(),
+        what,
+        bundle: BundleHash([0; 16]),
+    };
+    let lost = kept(What::Skip(Reason::Unknown));
+    let mut decisions = vec![lost.clone()];
+    for _ in 0..2 * limit::DECISIONS {
+        decisions.push(kept(What::Skip(Reason::Capped)));
+        bound(&mut decisions);
+    }
+    assert_eq!(decisions.len(), limit::DECISIONS);
+    assert!(decisions[0] == lost);
 }

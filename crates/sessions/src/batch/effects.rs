@@ -11,6 +11,7 @@ use winback_store::{CouponChange, CouponWrite, GrantWrite};
 
 use super::{Batch, STREAM};
 use crate::entry::Entry;
+use crate::headroom::Headroom;
 
 impl Batch<'_> {
     /// Who waits for news of which products from now on.
@@ -22,7 +23,7 @@ impl Batch<'_> {
             list.gone.insert(id);
         }
         for (product, since) in effects.watches.drain(..) {
-            if self.ground.nearly_full {
+            if self.ground.headroom != Headroom::Enough {
                 continue;
             }
             let list = self.watches.entry(product).or_default();

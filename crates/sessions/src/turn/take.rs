@@ -208,6 +208,10 @@ fn wait(event: &EventRecord, partition: Partition, shared: &Shared) -> Option<Wa
             refused.with_label_values(&[&label]).inc();
             None
         }
+        Body::Activation { bundle } if shared.bundles.is_gone(*bundle) => {
+            tracing::warn!(%bundle, %partition, "a switch to a bundle that was taken out is passed over: one away from it follows");
+            None
+        }
         Body::Activation { bundle } => {
             // The bundle is on its way.
             shared

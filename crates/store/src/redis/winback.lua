@@ -7,6 +7,12 @@ local function number(text)
   return n
 end
 
+-- This server's clock.
+local function milliseconds()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
 -- Calls a command with many arguments, so many at a time: a call costs more than an argument. The arguments are taken
 -- in groups of `size`, which are not torn apart.
 local function in_groups(command, key, args, size)
@@ -145,7 +151,11 @@ local function commit(keys, argv)
       local state = redis.call('HGET', key, 's')
       if state ~= 'claimed' and state ~= 'sent' then redis.call('DEL', key) end
     elseif verb == 'move' then
-      if redis.call('HGET', key, 's') == 'granted' then redis.call('HSET', key, 's', 'moved') end
+      local state = redis.call('HGET', key, 's')
+      if state == 'granted' then redis.call('HSET', key, 's', 'moved') end
+      -- Whose journey moved can't take it away once its outcome is settled elsewhere: it goes by itself, long after the
+      -- message has left its topic.
+      if state == 'claimed' then redis.call('PEXPIRE', key, 1209600000) end
     elseif redis.call('HGET', key, 's') ~= 'sent' then
       redis.call('DEL', key)
       redis.call('HSET', key, 's', 'granted', 'a', argv[arg + 1], 'nb', argv[arg + 2], 'na', argv[arg + 3])
@@ -203,7 +213,7 @@ local function acquire(keys, argv)
   redis.call('HSET', keys[1], 'epoch', string.format('%.0f', math.max(held, epoch) + 1), 'seq', string.format('%.0f', above))
   if seq > at then
     redis.call('HSET', keys[1], 'recovering', string.format('%.0f', at))
-    redis.call('HDEL', keys[1], 'lease')
+    redis.call('HDEL', keys[1], 'lease', 'beat')
   end
   return redis.call('HGETALL', keys[1])
 end
@@ -217,9 +227,8 @@ local function renew(keys, argv)
   local held, at = number(meta[1] or '0') or 0, number(meta[2] or '0') or 0
   if meta[1] and held == epoch and at >= seq and applied then
     local here = run()
-    if meta[4] ~= here or applied > (number(meta[3] or '') or 0) then
-      redis.call('HSET', keys[1], 'lease', string.format('%.0f', applied), 'run', here)
-    end
+    if meta[4] == here then applied = math.max(applied, number(meta[3] or '') or 0) end
+    redis.call('HSET', keys[1], 'lease', string.format('%.0f', applied), 'run', here, 'beat', string.format('%.0f', milliseconds()))
   end
   return { held, at }
 end
@@ -230,8 +239,7 @@ local function claim(keys, argv)
   local timeout, most_lag = number(argv[3]), number(argv[4])
   if not timeout or not most_lag then return redis.error_reply('BADCLAIM malformed terms') end
   local grant = redis.call('HMGET', keys[1], 's', 'a', 'nb', 'na', 't', 'u')
-  local time = redis.call('TIME')
-  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  local now = milliseconds()
   if not grant[1] then return 'gone' end
   if grant[1] == 'claimed' then
     -- After its time whoever claimed it is given up: he must not begin to send (INV-4).
@@ -242,8 +250,10 @@ local function claim(keys, argv)
   if grant[1] == 'moved' then return 'moved' end
   if grant[2] ~= argv[1] then return 'stale' end
   if now < number(grant[3]) or now > number(grant[4]) then return 'window' end
-  local lease = redis.call('HMGET', keys[2], 'lease', 'run')
+  local lease = redis.call('HMGET', keys[2], 'lease', 'run', 'beat')
   if now - (number(lease[1] or '') or 0) > most_lag or lease[2] ~= run() then return 'lag' end
+  -- Where this server's clock went back, what was vouched for before lies in the future: it says nothing of now.
+  if math.abs(now - (number(lease[3] or '') or 0)) > most_lag then return 'lag' end
   redis.call('HSET', keys[1], 's', 'claimed', 't', argv[2], 'u', string.format('%.0f', now + timeout))
   -- A claim is never forgotten before its outcome is settled.
   redis.call('PERSIST', keys[1])

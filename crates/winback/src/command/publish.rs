@@ -15,7 +15,8 @@ use super::{check, connect};
 use crate::config::Config;
 use crate::error::Error;
 use crate::output;
-use crate::publish::{Published, activate, channels_are_there, clear, publish, published};
+use crate::publish::clear::clear;
+use crate::publish::{Published, activate, channels_are_there, country_stays, publish, published};
 
 /// So long the partitions are given to switch before their state is shown.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -72,7 +73,7 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
     channels_are_there(&log, config, &bundle).await?;
     let found = published(&log, &config.names()).await?;
     country_stays(&found, bundle.policy.country.as_deref())?;
-    clear_what_nobody_needs(&log, config, &found, now).await;
+    clear_what_nobody_needs(&log, config, now).await;
     let hash = publish(&log, &config.names(), config.kafka.partitions, &files, now).await?;
     output::print(&format!(
         "bundle {hash} is published to {} partitions",
@@ -82,38 +83,18 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
 }
 
 /// A store that is away is no reason not to publish: it is done the next time.
-async fn clear_what_nobody_needs(
-    log: &dyn Log,
-    config: &Config,
-    found: &Published,
-    now: Timestamp,
-) {
+async fn clear_what_nobody_needs(log: &dyn Log, config: &Config, now: Timestamp) {
     let Ok(store) = connect::redis_now(config).await else {
         return;
     };
     let (names, partitions) = (config.names(), config.kafka.partitions);
-    match clear(log, &store, (&names, partitions), found, now).await {
+    match clear(log, &store, (&names, partitions), now).await {
         Ok(0) => {}
         Ok(many) => output::print(&format!(
             "{many} bundles that nobody needs any more were taken out of {}",
             names.name(Topic::Campaigns)
         )),
         Err(error) => output::note(&format!("old bundles were not taken out: {error}")),
-    }
-}
-
-/// National telephone numbers are keys of profiles by the shop's country: another one would make other people of them.
-fn country_stays(found: &Published, country: Option<&str>) -> Result<(), Error> {
-    let active = found.activations.newest();
-    let active = active.and_then(|hash| found.bundles.get(hash));
-    let active = active.and_then(|bundle| bundle.policy.country.as_deref());
-    match active {
-        Some(active) if country != Some(active) => Err(Error::Findings(format!(
-            "`shop.country` is {active} and would be {}: telephone numbers would name other profiles. A shop stays in its \
-             country; another one has a `shop.id` of its own",
-            country.unwrap_or("none")
-        ))),
-        _ => Ok(()),
     }
 }
 

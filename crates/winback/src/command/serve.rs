@@ -16,7 +16,8 @@ use crate::error::Error;
 use crate::folder;
 use crate::in_clear;
 use crate::providers::{self, Providers};
-use crate::publish::{channels_are_there, clear, publish, published};
+use crate::publish::clear::clear;
+use crate::publish::{channels_are_there, country_stays, publish, published};
 use crate::run::machine::{dispatch, evaluator, start_ingest};
 
 /// What can be served.
@@ -243,7 +244,8 @@ async fn republish(
             channels_are_there(log, config, &bundle).await?;
             let place = (&config.names(), config.kafka.partitions);
             let found = published(log, place.0).await?;
-            match clear(log, store, place, &found, now).await {
+            country_stays(&found, bundle.policy.country.as_deref())?;
+            match clear(log, store, place, now).await {
                 Ok(0) => {}
                 Ok(many) => {
                     tracing::info!(many, "bundles that nobody needs any more were taken out")

@@ -14,8 +14,8 @@ use crate::publish::{published, say_format};
 pub(crate) enum Arguments {
     /// Show the format that the shop is on, and the newest that this release writes
     Status,
-    /// Stay on the format of the release before, so that one can go back to it. Say it before this release has served: what
-    /// was written in a newer format stays as it is
+    /// Stay on the format of the release before, so that one can go back to it. Say it before this release has served: the
+    /// release before stops at what was written in a newer format
     Hold,
     /// Go to the newest format. Every service must run this release: the one before stops at what is written from then on
     Finalize,

@@ -7,8 +7,10 @@ use winback_contract::{Channel, SourceKind, Span, Timestamp, Transition};
 
 use super::*;
 use winback_campaign::Bundle;
+use winback_store::Store;
 
 use crate::folder;
+use crate::publish::clear::clear;
 use crate::run::quiet::Quiet;
 use crate::run::report;
 
@@ -130,24 +132,38 @@ async fn bundles_that_nobody_needs_are_taken_out() {
         machine.run_until(until).await.unwrap();
         machine.publish(&published(version)).await.unwrap();
     }
-    let clear = async |machine: &Machine| {
+    let clear_of = async |machine: &Machine| {
         let (log, store) = (&machine.log, &machine.store);
         let found = crate::publish::published(log, &names).await.unwrap();
         let here: Vec<_> = found.bundles.hashes().collect();
-        let place = (&names, partitions);
-        let many = crate::publish::clear(log, store, place, &found, machine.now()).await;
+        let many = clear(log, store, (&names, partitions), machine.now()).await;
         (here, many.unwrap())
     };
+    let later = async |machine: &mut Machine, days| {
+        let until = after(machine, days);
+        machine.run_until(until).await.unwrap();
+    };
     assert_eq!(
-        clear(&machine).await.1,
+        clear_of(&machine).await.1,
         0,
         "the newest decides for a moment only"
     );
-    let until = after(&machine, 2);
-    machine.run_until(until).await.unwrap();
-    let (all, gone) = clear(&machine).await;
-    assert_eq!((all.len(), gone), (61, 10), "50 are kept, and Ann's");
-    let (left, none) = clear(&machine).await;
+    later(&mut machine, 2).await;
+    let empty = MemoryStore::new(Clock::at(0));
+    let now = machine.now() + Span::from_days(400);
+    for _ in 0..2 {
+        let many = clear(&machine.log, &empty, (&names, partitions), now).await;
+        assert_eq!(
+            many.unwrap(),
+            0,
+            "a store that was lost is going to be restored"
+        );
+    }
+    let (all, gone) = clear_of(&machine).await;
+    assert_eq!((all.len(), gone), (61, 0), "they are noted at first");
+    later(&mut machine, 2).await;
+    assert_eq!(clear_of(&machine).await.1, 10, "50 are kept, and Ann's");
+    let (left, none) = clear_of(&machine).await;
     assert_eq!((left.len(), none), (51, 0));
     assert!(left.contains(&first.hash()));
     arrive(
@@ -156,12 +172,75 @@ async fn bundles_that_nobody_needs_are_taken_out() {
     );
     machine.settle().await.unwrap();
     machine.publish(&published(61)).await.unwrap();
-    let until = after(&machine, 2);
-    machine.run_until(until).await.unwrap();
-    // Version 11 is over the fifty, and nobody began with the first any more.
-    assert_eq!(clear(&machine).await.1, 2);
-    let (left, _) = clear(&machine).await;
+    for gone in [0, 2] {
+        later(&mut machine, 2).await;
+        // Version 11 is over the fifty, and nobody began with the first any more.
+        assert_eq!(clear_of(&machine).await.1, gone);
+    }
+    let (left, _) = clear_of(&machine).await;
     assert!(!left.contains(&first.hash()) && left.contains(&published(61).hash()));
+}
+
+/// What was taken back stays while its switch may be read again; then nobody waits for it, whoever names it.
+#[tokio::test]
+async fn a_bundle_that_was_taken_back_is_missed_by_nobody() {
+    let mut machine = machine(None).await;
+    let (names, partitions) = (machine.config.names(), machine.config.kafka.partitions);
+    let (good, bad) = (published(0), published(1));
+    machine.publish(&good).await.unwrap();
+    machine.publish(&bad).await.unwrap();
+    machine.settle().await.unwrap();
+    let back = async |machine: &Machine, hash| {
+        let now = (machine.now(), true);
+        crate::publish::activate(&machine.log, &names, partitions, hash, now)
+            .await
+            .unwrap();
+    };
+    back(&machine, good.hash()).await;
+    let is_here = async |machine: &Machine| {
+        let found = crate::publish::published(&machine.log, &names)
+            .await
+            .unwrap();
+        found.bundles.get(bad.hash()).is_some()
+    };
+    for days in [2, 12] {
+        let until = machine.now() + Span::from_days(days);
+        machine.run_until(until).await.unwrap();
+        clear(
+            &machine.log,
+            &machine.store,
+            (&names, partitions),
+            machine.now(),
+        )
+        .await
+        .unwrap();
+        assert!(is_here(&machine).await);
+    }
+    for _ in 0..2 {
+        let until = machine.now() + Span::from_days(2);
+        machine.run_until(until).await.unwrap();
+        clear(
+            &machine.log,
+            &machine.store,
+            (&names, partitions),
+            machine.now(),
+        )
+        .await
+        .unwrap();
+    }
+    assert!(!is_here(&machine).await);
+    // Its switch is read again, as after a recovery: what follows it is applied.
+    back(&machine, bad.hash()).await;
+    back(&machine, good.hash()).await;
+    machine.settle().await.unwrap();
+    let metas = machine
+        .store
+        .metas(&Vec::from_iter(partitions.all()))
+        .await
+        .unwrap();
+    for meta in metas {
+        assert_eq!(meta.unwrap().bundle, Some(good.hash()));
+    }
 }
 
 #[tokio::test]
