@@ -57,8 +57,8 @@ impl Hosts {
         if !leads_somewhere(text) {
             return None;
         }
-        let leads_away =
-            |word: &str| leads_somewhere(word) && !host(word).is_some_and(|host| self.has(&host));
+        let is_own = |word: &str| host(word).is_some_and(|host| self.has(&host));
+        let leads_away = |word: &str| leads_somewhere(word) && !is_own(word) && !is_own(bare(word));
         let words: Vec<&str> = text.split_whitespace().collect();
         let kept: Vec<&str> = words
             .iter()
@@ -87,16 +87,29 @@ fn leads_somewhere(text: &str) -> bool {
         || lower.split_whitespace().any(is_bare_address)
 }
 
-/// A name with a path behind it, such as `evil.example/win`: mail programs make a link of it.
-fn is_bare_address(word: &str) -> bool {
-    let Some((host, _)) = word.split_once('/') else {
-        return false;
-    };
-    let Some((_, last)) = host.rsplit_once('.') else {
-        return false;
-    };
-    last.len() >= 2 && last.bytes().all(|byte| byte.is_ascii_alphabetic())
+/// Without brackets, quotation marks and full stops around it.
+fn bare(word: &str) -> &str {
+    word.trim_matches(|c: char| !c.is_alphanumeric())
 }
+
+/// A name with a path behind it, such as `evil.example/win`, or one that ends as hosts do: mail programs make links of both.
+fn is_bare_address(word: &str) -> bool {
+    let word = bare(word);
+    let (host, has_path) = match word.split_once(['/', '?', '#', ':']) {
+        Some((host, rest)) => (host, !rest.is_empty()),
+        None => (word, false),
+    };
+    let Some((name, last)) = host.rsplit_once('.') else {
+        return false;
+    };
+    let is_name =
+        |label: &str| !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-');
+    let is_word =
+        last.len() >= 2 && last.chars().all(char::is_alphabetic) || last.starts_with("xn--");
+    name.split('.').all(is_name) && is_word && (has_path || tops::is_known(last))
+}
+
+mod tops;
 
 /// The host of an address as browsers read it; `None` where it names a user, or none can be read.
 fn host(word: &str) -> Option<String> {
@@ -124,7 +137,7 @@ mod tests {
     use serde_json::json;
 
     fn hosts() -> Hosts {
-        Hosts(vec!["shop.example".into()])
+        Hosts(vec!["shop.example".into(), "shop.com".into()])
     }
 
     #[test]
@@ -151,6 +164,17 @@ mod tests {
             ("evil.example/win", false),
             ("shop.example/p/1", true),
             ("data:text/html;base64,AA", false),
+            ("evil.com", false),
+            ("(evil.co.uk)!", false),
+            ("win.evil.xn--p1ai", false),
+            ("evil.рф", false),
+            ("evil.com:8080", false),
+            ("evil.shop?win", false),
+            ("shop.example", true),
+            ("Shop.example:", true),
+            ("(shop.com).", true),
+            ("\"https://shop.com/p\"", true),
+            ("(https://shop.com@evil.com/)", false),
         ] {
             let mut value = json!({ "url": address });
             let count = hosts().clean(&mut value);
@@ -165,7 +189,10 @@ mod tests {
         assert_eq!(hosts().clean(&mut value), 1);
         assert_eq!(value["items"][0]["name"], "You won! now");
         assert_eq!(value["first_name"], "Ann");
-        let mut value = json!("See https://shop.example/a and Mug 3.5 l, 5.5/10, and/or Node.js");
+        let mut value = json!(
+            "See https://shop.example/a and Mug 3.5 l, 5.5/10, and/or Node.js, ann@example.com, St.Pauli, \
+             No.5, M.A.C., e.g. 10:30, A/B, file.txt, 1.5L/2.5L, Dr.Martens"
+        );
         assert_eq!(hosts().clean(&mut value), 0);
     }
 }

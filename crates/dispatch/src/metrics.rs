@@ -72,5 +72,6 @@ impl Metrics {
     /// Counters of a channel that begin at nothing.
     pub fn begin_channel(&self, channel: Channel) {
         begin(&self.fuses, &[channel.as_str()]);
+        begin(&self.template_errors, &[channel.as_str()]);
     }
 }

@@ -8,6 +8,7 @@ mod in_clear;
 mod output;
 mod providers;
 mod publish;
+mod pulse;
 mod run;
 
 use std::path::PathBuf;

@@ -246,15 +246,38 @@ fn describe(error: &SmtpError) -> String {
     }
 }
 
-fn message(mail: &Mail) -> Result<Message, String> {
+/// Why no mail can be made of it.
+enum Unfit {
+    /// The address of the recipient.
+    Recipient,
+    /// What the shop says of itself: no fault of the customer.
+    Shop(&'static str),
+    Content,
+}
+
+impl From<Unfit> for Sent {
+    fn from(unfit: Unfit) -> Self {
+        let refused = |detail: &str, address_is_bad| Self::Refused {
+            detail: detail.into(),
+            address_is_bad,
+        };
+        match unfit {
+            Unfit::Recipient => refused("not an address", true),
+            Unfit::Shop(detail) => Self::not_now(detail),
+            Unfit::Content => refused("the mail can't be assembled", false),
+        }
+    }
+}
+
+fn message(mail: &Mail) -> Result<Message, Unfit> {
     let header = |name: &'static str, value: String| {
         HeaderValue::new(HeaderName::new_from_ascii_str(name), value)
     };
     let from: Mailbox = mail
         .from
         .parse()
-        .map_err(|_| "the sender of Policy is not an address".to_owned())?;
-    let to: Address = mail.to.parse().map_err(|_| "not an address".to_owned())?;
+        .map_err(|_| Unfit::Shop("the sender of Policy is not an address"))?;
+    let to: Address = mail.to.parse().map_err(|_| Unfit::Recipient)?;
     let mut builder = Message::builder()
         .from(from)
         .to(Mailbox::new(None, to))
@@ -270,7 +293,7 @@ fn message(mail: &Mail) -> Result<Message, String> {
         builder = builder.reply_to(
             reply_to
                 .parse()
-                .map_err(|_| "reply_to of Policy is not an address".to_owned())?,
+                .map_err(|_| Unfit::Shop("reply_to of Policy is not an address"))?,
         );
     }
     if !mail.unsubscribe.is_empty() {
@@ -288,7 +311,7 @@ fn message(mail: &Mail) -> Result<Message, String> {
             mail.text.clone(),
             mail.html.clone(),
         ))
-        .map_err(|_| "the mail can't be assembled".to_owned())
+        .map_err(|_| Unfit::Content)
 }
 
 #[async_trait]
@@ -300,12 +323,7 @@ impl Provider for SmtpProvider {
     async fn send(&self, mail: &Mail, deadline: Deadline) -> Sent {
         let message = match message(mail) {
             Ok(message) => message,
-            Err(detail) => {
-                return Sent::Refused {
-                    address_is_bad: detail == "not an address",
-                    detail,
-                };
-            }
+            Err(unfit) => return unfit.into(),
         };
         loop {
             let (mut connection, reused) = match self.pooled() {

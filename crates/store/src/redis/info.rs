@@ -55,7 +55,7 @@ pub(super) async fn problems(connection: &Connection) -> Result<Vec<String>, Err
     }
     let mut command = cmd("CONFIG");
     command.arg("GET").arg("appendfsync");
-    // The application's user need not have CONFIG; what can't be read is not held against the server.
+    // The application's user need not have CONFIG: what can't be read is not held against the server, but told.
     let configured: Result<Vec<String>, Error> = connection.query(&command).await;
     if let Ok([_, value]) = configured.as_deref()
         && value != "always"
@@ -63,6 +63,12 @@ pub(super) async fn problems(connection: &Connection) -> Result<Vec<String>, Err
         problems.push(format!(
                 "appendfsync is {value}: a power cut may lose acknowledged commits; set it to always, or store.durability: best_effort"
             ));
+    }
+    if configured.is_err() {
+        tracing::warn!(
+            "whether Redis has each commit on disk before it says so can't be read, CONFIG is not allowed: see to appendfsync always yourself, \
+             or set store.durability: best_effort"
+        );
     }
     Ok(problems)
 }

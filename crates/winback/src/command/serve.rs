@@ -18,6 +18,7 @@ use crate::in_clear;
 use crate::providers::{self, Providers};
 use crate::publish::clear::clear;
 use crate::publish::{channels_are_there, country_stays, publish, published};
+use crate::pulse;
 use crate::run::machine::{dispatch, evaluator, start_ingest};
 
 /// What can be served.
@@ -117,6 +118,13 @@ async fn start(
     let (log, store) = connect::both(config, shutdown, health).await?;
     let (log, store): (Arc<dyn Log>, Arc<dyn Store>) = (log, store);
     let clock = Clock::real();
+    let feel = pulse::feel(
+        log.clone(),
+        config.names().name(Topic::Campaigns),
+        shutdown.clone(),
+        health.clone(),
+    );
+    tasks.spawn("kafka", feel);
     let wanted: BTreeSet<Service> = match service {
         Service::All => [
             Service::Ingest,
