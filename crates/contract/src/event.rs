@@ -137,6 +137,9 @@ pub struct Traits {
     /// Custom fields: short texts, at most 16 of them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub custom: BTreeMap<String, String>,
+    /// Those of them that are no texts: numbers, flags, lists and maps, as they came.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub typed: BTreeMap<String, Value>,
 }
 
 impl fmt::Debug for Traits {

@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Format {
     /// States up to version 3, records up to version 2: no words on addresses that go from holder to holder, no carts known
-    /// to be bought, no details of lines.
+    /// to be bought, no details of lines, no lines of orders.
     One,
-    /// States up to version 5, records up to version 3.
+    /// States up to version 6, records up to version 3.
     Two,
 }
 

@@ -212,6 +212,9 @@ pub struct CustomerFacts {
     /// Custom fields.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub traits: BTreeMap<String, String>,
+    /// Those that are no texts; texts see both as `traits`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub typed: BTreeMap<String, serde_json::Value>,
     /// BCP 47; picks the template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locale: Option<String>,

@@ -150,6 +150,13 @@ fn plain(bundle: &Bundle, message: &Message) -> Result<Mail, Failure> {
 /// What templates see.
 fn facts(bundle: &Bundle, message: &Message, unsubscribe: Option<&String>) -> Value {
     let mut facts = serde_json::to_value(&message.facts).unwrap_or_default();
+    // Numbers, flags, lists and maps stand beside the texts of before under their one name.
+    if let Some(customer) = facts["customer"].as_object_mut()
+        && let Some(Value::Object(typed)) = customer.remove("typed")
+        && let Value::Object(traits) = customer.entry("traits").or_insert_with(|| json!({}))
+    {
+        traits.extend(typed);
+    }
     Hosts::of(&bundle.policy).clean(&mut facts);
     facts["shop"] = json!({ "name": bundle.policy.name, "unsubscribe": unsubscribe });
     if let Some(offer) = &message.facts.offer {

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use serde_json::{Number, Value};
 use winback_contract::spec::{EventSpec, FieldType};
 
-use crate::fields::{Fields, scalar};
+use crate::fields::Fields;
 use crate::notes::Why;
+use crate::own;
 
 /// Most fields of the shop's own.
 const OWN: usize = 32;
@@ -57,18 +58,22 @@ pub(crate) fn extras(known: Option<&EventSpec>, fields: &Fields<'_>) -> BTreeMap
             kept.insert(field.name.to_owned(), value);
         }
     }
-    let mut own = 0;
-    for (name, value) in fields.map {
+    let mut count = 0;
+    for (name, value) in own::in_order(fields.map) {
         let is_of_table = table.iter().any(|field| field.name == name);
         if has_place(name) || is_of_table || name.len() > 64 {
             continue;
         }
-        let Some(value) = scalar(value) else { continue };
-        if own == OWN {
+        let (value, is_cut) = own::own(value);
+        let Some(value) = value else { continue };
+        if count == OWN {
             fields.note(name, Why::TooMany);
             break;
         }
-        own += 1;
+        if is_cut {
+            fields.note(name, Why::TooMany);
+        }
+        count += 1;
         kept.insert(name.clone(), value);
     }
     kept

@@ -21,6 +21,7 @@ pub mod links;
 pub mod metrics;
 pub mod normalise;
 pub mod notes;
+mod own;
 mod person;
 mod policy;
 pub mod route;

@@ -6,9 +6,10 @@ use serde_json::Value;
 use winback_contract::spec::{self, EventSpec};
 use winback_contract::{Currency, Product};
 
-use crate::fields::{Fields, scalar};
+use crate::fields::Fields;
 use crate::normalise::product_names;
 use crate::notes::Why;
+use crate::own;
 use crate::values::number::currency as read_currency;
 
 /// Most products kept of one event; the rest is dropped and shows in `more` of the cart.
@@ -129,20 +130,24 @@ fn product(own: &Fields<'_>, currency: Option<Currency>) -> Option<Product> {
     })
 }
 
-/// What the shop adds to a line: texts, numbers, yes or no, as many as there is room for (INV-12).
-fn own_fields(own: &Fields<'_>) -> BTreeMap<String, Value> {
+/// What the shop adds to a line, as many as there is room for (INV-12).
+fn own_fields(fields: &Fields<'_>) -> BTreeMap<String, Value> {
     let mut kept = BTreeMap::new();
     let mut bytes = 0;
-    for (name, value) in own.map {
+    for (name, value) in own::in_order(fields.map) {
         let is_ours = spec::PRODUCT_FIELDS.iter().any(|field| field.name == name)
             || OF_EVENTS.contains(&name.as_str());
         if is_ours || name.len() > 64 {
             continue;
         }
-        let Some(value) = scalar(value) else { continue };
-        bytes += name.len() + value.as_str().map_or(8, str::len);
+        let (value, is_cut) = own::own(value);
+        let Some(value) = value else { continue };
+        bytes += name.len() + own::bytes(&value);
+        if is_cut {
+            fields.note(name, Why::TooMany);
+        }
         if kept.len() == OWN || bytes > OWN_BYTES {
-            own.note(name, Why::TooMany);
+            fields.note(name, Why::TooMany);
             break;
         }
         kept.insert(name.clone(), value);
@@ -187,7 +192,7 @@ mod tests {
             assert_eq!(line.variant.as_deref(), Some("L"));
             assert_eq!(line.brand.as_deref(), Some("Lavo"));
             assert_eq!(line.sku.as_deref(), Some("S"));
-            let own = json!({ "colour": "blue", "weight": 1.5, "gift": true });
+            let own = json!({ "colour": "blue", "weight": 1.5, "gift": true, "tags": ["a"] });
             assert_eq!(json!(line.fields), own);
             assert_eq!(noted, [""; 0]);
         }
@@ -205,6 +210,9 @@ mod tests {
         }
         let (lines, noted) = read(&many, "Product Added");
         assert_eq!((lines[0].fields.len(), noted.len()), (16, 1));
+        let deep = json!({ "product_id": "p1", "a": { "b": "x".repeat(250) }, "colour": "blue" });
+        let (lines, _) = read(&deep, "Product Added");
+        assert_eq!(lines[0].fields["colour"], "blue", "plain ones first");
         let long = json!({ "product_id": "p1", "a": "x".repeat(200), "b": "y".repeat(200) });
         let (lines, noted) = read(&long, "Product Added");
         assert_eq!((lines[0].fields.len(), noted.len()), (1, 1));

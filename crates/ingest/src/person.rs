@@ -7,8 +7,9 @@ use winback_contract::Traits;
 
 use crate::customs::Customs;
 use crate::decode::Envelope;
-use crate::fields::{Fields, clean};
+use crate::fields::Fields;
 use crate::notes::{Notes, Why};
+use crate::own;
 use crate::values::words::is_nobody;
 
 /// Most custom fields kept of one profile.
@@ -68,8 +69,10 @@ pub(crate) fn traits(envelope: &Envelope, notes: &Notes, customs: &Customs) -> O
         level: source.text("level"),
         push_token: either("pushToken", "push_token"),
         telegram_id: either("telegramId", "telegram_id"),
-        custom: custom(source.map, notes),
+        custom: BTreeMap::new(),
+        typed: BTreeMap::new(),
     };
+    let traits = custom(source.map, notes, traits);
     (traits != Traits::default()).then_some(traits)
 }
 
@@ -127,27 +130,38 @@ fn unescaped(text: &str) -> String {
     })
 }
 
-/// Short scalars that have no place of their own, the first ones by name.
-fn custom(source: &Map<String, Value>, notes: &Notes) -> BTreeMap<String, String> {
-    let mut kept = BTreeMap::new();
-    for (name, value) in source {
-        if PLACED.contains(&name.as_str()) || name.len() > 32 {
-            continue;
-        }
-        let text = match value {
-            Value::Bool(flag) => Some(flag.to_string()),
-            Value::Number(number) => Some(number.to_string()),
-            Value::String(text) => clean(text),
-            _ => None,
-        };
-        let Some(text) = text.filter(|text| text.len() <= 64) else {
-            continue;
-        };
-        if kept.len() == CUSTOM {
-            notes.add(format!("traits.{name}"), Why::TooMany);
+/// Short values that have no place of their own, the first ones by name.
+fn custom(source: &Map<String, Value>, notes: &Notes, mut traits: Traits) -> Traits {
+    for (count, (name, value)) in own::in_order(source)
+        .filter(|(name, value)| {
+            let has_place = PLACED.contains(&name.as_str()) || name.len() > 32;
+            !has_place && !value.is_null()
+        })
+        .enumerate()
+    {
+        let note = || notes.add(format!("traits.{name}"), Why::TooMany);
+        if count == CUSTOM {
+            note();
             break;
         }
-        kept.insert(name.clone(), text);
+        let (value, is_cut) = own::own(value);
+        if is_cut {
+            note();
+        }
+        // The release before reads texts alone.
+        let text = match &value {
+            Some(Value::String(text)) => Some(text.clone()),
+            Some(plain @ (Value::Bool(_) | Value::Number(_))) => Some(plain.to_string()),
+            _ => None,
+        };
+        match text.filter(|text| text.len() <= 64) {
+            Some(text) => drop(traits.custom.insert(name.clone(), text)),
+            None if matches!(value, Some(Value::String(_))) => note(),
+            None => {}
+        }
+        if let Some(value) = value.filter(|value| !value.is_string()) {
+            traits.typed.insert(name.clone(), value);
+        }
     }
-    kept
+    traits
 }

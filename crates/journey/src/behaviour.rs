@@ -32,11 +32,16 @@ pub mod limit {
     pub const COUNTERS: usize = 16;
     /// Orders with their facts.
     pub const ORDERS: usize = 8;
+    /// The newest of them, whose lines are kept as they were told.
+    pub const ORDERS_WITH_LINES: usize = 2;
     /// Products of which news is awaited.
     pub const WANTED: usize = 24;
     /// Products of such an order.
     pub const ORDER_PRODUCTS: usize = 32;
 }
+
+/// Lines of an order are kept as they were told for so long.
+pub const LINES_FOR: Span = Span::from_days(60);
 
 /// A session ends after so long without activity.
 pub const SESSION_GAP: Span = Span::from_mins(30);
@@ -188,6 +193,19 @@ pub struct OrderFacts {
     pub products: Vec<Touch>,
     /// Whether an offer of ours held when it was placed.
     pub with_offer: bool,
+    /// The first of its products as they were told, of the newest orders; the codec writes them behind everything else.
+    #[serde(skip)]
+    pub lines: Vec<Line>,
+}
+
+/// Only the newest orders of the last [`LINES_FOR`] keep their lines: what one writes about is one of them, and a customer
+/// who is silent stays small.
+pub(crate) fn keep_lines(orders: &mut [OrderFacts], now: Timestamp) {
+    for (place, order) in orders.iter_mut().rev().enumerate() {
+        if place >= limit::ORDERS_WITH_LINES || now.since(order.placed_at) > LINES_FOR {
+            order.lines = Vec::new();
+        }
+    }
 }
 
 /// Appends to a list and drops the oldest over the limit.

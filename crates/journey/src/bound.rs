@@ -14,7 +14,12 @@ use crate::records::is_lost;
 pub const MOST: usize = 64 * 1_024;
 
 /// What gives way, the least first.
-const STEPS: [fn(&mut Customer); 8] = [
+const STEPS: [fn(&mut Customer); 9] = [
+    |customer| {
+        for order in &mut customer.orders.list {
+            order.lines.clear();
+        }
+    },
     |customer| customer.behaviour.session = None,
     |customer| customer.behaviour.views.clear(),
     |customer| {
@@ -29,7 +34,10 @@ const STEPS: [fn(&mut Customer); 8] = [
     },
     // Lost answers stay: they bound how often one is sent again.
     |customer| customer.decisions.retain(is_lost),
-    |customer| customer.profile.custom.clear(),
+    |customer| {
+        customer.profile.custom.clear();
+        customer.profile.typed.clear();
+    },
     |customer| {
         for cart in &mut customer.carts {
             cart.more = cart

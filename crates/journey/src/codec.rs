@@ -11,13 +11,13 @@ use winback_contract::{AddressId, Reason, Standing};
 
 use crate::address::{Addresses, Word};
 use crate::customer::{Customer, Details, Line};
-use crate::state::{Kept, What};
+use crate::state::{Field, Journey, Kept, What};
 
 pub use first::encode_in;
 pub(crate) use first::known;
 
 /// The version that is written.
-pub const VERSION: u8 = 5;
+pub const VERSION: u8 = 6;
 
 /// A blob that can't be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -35,11 +35,16 @@ pub enum Error {
     Damaged,
 }
 
-/// What nothing of version 5 takes: no details of lines.
-const NO_DETAILS: [u8; 1] = [0];
-/// What nothing of versions 4 and 5 takes: an empty [`Addresses`], which is three empty lists and no time, no bought carts,
-/// and no details.
-const NOTHING_NEW: [u8; 6] = [0; 6];
+/// What nothing of version 6 takes: no lines of orders, and no traits but texts.
+const NO_TAIL: [u8; 2] = [0; 2];
+/// What nothing of versions 5 and 6 takes: no details of lines, and nothing of version 6.
+const NO_DETAILS: [u8; 3] = [0; 3];
+/// What nothing of versions 4 to 6 takes: an empty [`Addresses`], which is three empty lists and no time, no bought carts,
+/// no details, and nothing of version 6.
+const NOTHING_NEW: [u8; 8] = [0; 8];
+
+/// What version 6 writes behind the details: lines of orders with the places of the orders, and traits that are no texts.
+type Tail<L> = (Vec<(u32, L)>, Vec<(String, Field)>);
 
 /// Lines of a customer that may have details, in an order that the state itself gives.
 fn lines(customer: &mut Customer) -> impl Iterator<Item = &mut Line> {
@@ -47,9 +52,11 @@ fn lines(customer: &mut Customer) -> impl Iterator<Item = &mut Line> {
     let items = customer.journeys.iter_mut();
     let items = items.filter_map(|journey| journey.entry.item.as_deref_mut());
     let session = customer.behaviour.session.iter_mut();
+    let orders = customer.orders.list.iter_mut();
     carts
         .chain(items)
         .chain(session.flat_map(|session| &mut session.viewed))
+        .chain(orders.flat_map(|order| &mut order.lines))
 }
 
 /// The same, to be looked at.
@@ -58,9 +65,29 @@ fn lines_of(customer: &Customer) -> impl Iterator<Item = &Line> {
     let items = customer.journeys.iter();
     let items = items.filter_map(|journey| journey.entry.item.as_deref());
     let session = customer.behaviour.session.iter();
+    let orders = customer.orders.list.iter();
     carts
         .chain(items)
         .chain(session.flat_map(|session| &session.viewed))
+        .chain(orders.flat_map(|order| &order.lines))
+}
+
+/// The lines of orders with the places of their orders, as they are written behind the details.
+fn order_lines(customer: &Customer) -> Vec<(u32, &[Line])> {
+    (0..)
+        .zip(&customer.orders.list)
+        .filter(|(_, order)| !order.lines.is_empty())
+        .map(|(place, order)| (place, order.lines.as_slice()))
+        .collect()
+}
+
+/// The lines that orders keep, with the ids of the orders: the rest of a state that is shown as JSON.
+pub fn order_lines_of(customer: &Customer) -> Vec<(&str, &[Line])> {
+    let orders = customer.orders.list.iter();
+    orders
+        .filter(|order| !order.lines.is_empty())
+        .map(|order| (order.id.as_str(), order.lines.as_slice()))
+        .collect()
 }
 
 /// Details with the places of their lines, as they are written behind the customer.
@@ -78,6 +105,13 @@ pub fn details_of(customer: &Customer) -> Vec<(&str, &Details)> {
         .collect()
 }
 
+/// Traits that are no texts, as JSON: the rest of a state that is shown as JSON.
+pub fn typed_traits(customer: &Customer) -> serde_json::Value {
+    let typed = customer.profile.typed.iter();
+    let named = typed.map(|(name, field)| (name.clone(), field.json()));
+    serde_json::Value::Object(named.collect())
+}
+
 /// Whether version 3 can't say it: something was said of an address, a cart was bought, or a decision has a reason that is
 /// new.
 fn is_of_version_4(customer: &Customer) -> bool {
@@ -92,6 +126,28 @@ fn is_of_version_4(customer: &Customer) -> bool {
         || customer.decisions.iter().any(is_new)
 }
 
+/// Whether version 5 can't say it.
+fn is_of_version_6(customer: &Customer) -> bool {
+    let compound = |fields: &[(String, Field)]| fields.iter().any(|(_, field)| field.is_compound());
+    let of_events = |journey: &Journey| {
+        let answers = journey.answers.iter().map(|(_, entry)| entry);
+        let mut told = answers.chain(journey.answer.as_deref());
+        compound(&journey.entry.fields) || told.any(|entry| compound(&entry.fields))
+    };
+    !customer.profile.typed.is_empty()
+        || customer
+            .orders
+            .list
+            .iter()
+            .any(|order| !order.lines.is_empty())
+        || customer.journeys.iter().any(of_events)
+        || lines_of(customer).any(|line| {
+            line.details
+                .as_ref()
+                .is_some_and(|details| compound(&details.fields))
+        })
+}
+
 /// Writes the oldest version that can say it: version 3, mostly.
 pub fn encode(customer: &Customer) -> Vec<u8> {
     thread_local! {
@@ -102,12 +158,15 @@ pub fn encode(customer: &Customer) -> Vec<u8> {
         scratch.push(VERSION);
         // Serialising plain data to memory has no way to fail.
         let details = details(customer);
+        let tail = (order_lines(customer), &customer.profile.typed);
         let written = postcard::serialize_with_flavor(customer, Bytes(scratch))
-            .and_then(|()| postcard::serialize_with_flavor(&details, Bytes(scratch)));
+            .and_then(|()| postcard::serialize_with_flavor(&details, Bytes(scratch)))
+            .and_then(|()| postcard::serialize_with_flavor(&tail, Bytes(scratch)));
         match written {
             Ok(()) => {
                 let (version, rest) = match () {
-                    () if !details.is_empty() => (VERSION, 0),
+                    () if is_of_version_6(customer) => (VERSION, 0),
+                    () if !details.is_empty() => (5, NO_TAIL.len()),
                     () if is_of_version_4(customer) => (4, NO_DETAILS.len()),
                     () => (3, NOTHING_NEW.len()),
                 };
@@ -148,9 +207,17 @@ fn read(bytes: &[u8]) -> Result<Customer, Error> {
     let (mut customer, rest): (Customer, _) = postcard::take_from_bytes(bytes).map_err(damaged)?;
     let (details, rest): (Vec<(u32, Details)>, _) =
         postcard::take_from_bytes(rest).map_err(damaged)?;
+    let ((of_orders, typed), rest): (Tail<Vec<Line>>, _) =
+        postcard::take_from_bytes(rest).map_err(damaged)?;
     if !rest.is_empty() {
         return Err(Error::Damaged);
     }
+    for (place, lines) in of_orders {
+        let order = usize::try_from(place).ok();
+        let order = order.and_then(|place| customer.orders.list.get_mut(place));
+        order.ok_or(Error::Damaged)?.lines = lines;
+    }
+    customer.profile.typed = typed;
     let mut details = details.into_iter().peekable();
     if details.peek().is_some() {
         for (place, line) in (0..).zip(lines(&mut customer)) {
@@ -205,6 +272,7 @@ fn adopted(mut customer: Customer) -> Customer {
 pub fn decode(blob: &[u8]) -> Result<Customer, Error> {
     match blob.split_first() {
         Some((&VERSION, rest)) => read(rest),
+        Some((&5, rest)) => read_on(rest, &[&NO_TAIL]),
         Some((&4, rest)) => read_on(rest, &[&NO_DETAILS]),
         Some((&3, rest)) => read_on(rest, &[&NOTHING_NEW]).map(adopted),
         // Version 2 ends before `told` and `erased`: an empty list and nothing are a zero byte each.

@@ -22,7 +22,7 @@ pub mod limit {
     pub const BOUGHT_CARTS: usize = 4;
     /// Lines of a cart.
     pub const LINES: usize = 20;
-    /// Bytes of the texts of a cart's lines.
+    /// Bytes of the texts of a cart's or an order's lines.
     pub const LINE_BYTES: usize = 4 * 1024;
     /// Journeys at once.
     pub const JOURNEYS: usize = 24;
@@ -145,6 +145,9 @@ pub struct Profile {
     pub telegram_id: Option<String>,
     /// Custom fields.
     pub custom: Vec<(String, String)>,
+    /// Those of them that are no texts; the codec writes them behind everything else.
+    #[serde(skip)]
+    pub typed: Vec<(String, Field)>,
     /// Event time of the first event.
     pub created_at: Option<Timestamp>,
 }
@@ -285,8 +288,7 @@ impl Details {
         (details != Self::default()).then(|| Box::new(details))
     }
 
-    /// How many bytes of texts it holds.
-    pub(crate) fn bytes(&self) -> usize {
+    fn bytes(&self) -> usize {
         let texts = [&self.variant, &self.sku, &self.brand]
             .into_iter()
             .flatten();
@@ -295,6 +297,8 @@ impl Details {
                 + match field {
                     Field::Text(text) => text.len(),
                     Field::Number(_) | Field::Bool(_) | Field::Time(_) => 8,
+                    // As ingest bounds them.
+                    Field::List(_) | Field::Map(_) => 256,
                 }
         });
         texts.map(String::len).chain(own).sum()
@@ -302,6 +306,26 @@ impl Details {
 }
 
 impl Line {
+    /// How many bytes of texts it holds.
+    fn bytes(&self) -> usize {
+        let texts = [&self.name, &self.category, &self.url, &self.image_url];
+        let texts = texts.into_iter().flatten().map(String::len);
+        let details = self.details.as_ref().map_or(0, |details| details.bytes());
+        self.product_id.len() + texts.sum::<usize>() + details
+    }
+
+    /// Keeps what one list of lines may hold, by number and bytes, from its beginning; how many were too many.
+    pub(crate) fn fit(lines: &mut Vec<Self>) -> usize {
+        let mut bytes = 0;
+        let fits = lines.iter().take(limit::LINES).take_while(|line| {
+            bytes += line.bytes();
+            bytes <= limit::LINE_BYTES
+        });
+        let over = lines.len() - fits.count();
+        lines.truncate(lines.len() - over);
+        over
+    }
+
     /// Which size or colour.
     pub fn variant(&self) -> Option<&str> {
         self.details.as_ref()?.variant.as_deref()

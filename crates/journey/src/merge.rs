@@ -10,6 +10,7 @@ use winback_contract::{
 
 use crate::address::words::{closes, remember as remember_word};
 use crate::address::{Addresses, desk};
+use crate::behaviour::keep_lines;
 use crate::codec::{decode, encode_in};
 use crate::consent::{Remembered, remember, withdraw};
 use crate::customer::{Absorbed, Customer, ForwardMark, limit};
@@ -187,7 +188,7 @@ pub(crate) fn absorb(
             withdraw(customer, channel, out);
         }
     }
-    orders(customer, &other);
+    orders(customer, &other, arrival);
     let known = product::watched(customer);
     customer.behaviour.join(&other.behaviour);
     product::unwatch(customer, known, out);
@@ -238,6 +239,13 @@ fn fill(customer: &mut Customer, other: &Customer, out: &mut Effects) {
     ] {
         if kept.is_none() {
             kept.clone_from(new);
+        }
+    }
+    for (name, field) in &theirs.typed {
+        let is_known = mine.custom.iter().any(|(known, _)| known == name)
+            || mine.typed.iter().any(|(known, _)| known == name);
+        if !is_known && mine.typed.len() < limit::CUSTOM {
+            mine.typed.push((name.clone(), field.clone()));
         }
     }
     for (name, value) in &theirs.custom {
@@ -311,7 +319,7 @@ fn fill(customer: &mut Customer, other: &Customer, out: &mut Effects) {
     }
 }
 
-fn orders(customer: &mut Customer, other: &Customer) {
+fn orders(customer: &mut Customer, other: &Customer, arrival: Timestamp) {
     let (mine, theirs) = (&mut customer.orders, &other.orders);
     // Cancelled ones are counted by neither.
     let off: Vec<u64> = theirs
@@ -362,6 +370,7 @@ fn orders(customer: &mut Customer, other: &Customer) {
         .len()
         .saturating_sub(crate::behaviour::limit::ORDERS);
     mine.list.drain(..over);
+    keep_lines(&mut mine.list, arrival);
     for id in &theirs.recent {
         if !mine.recent.contains(id) {
             Customer::push_bounded(&mut mine.recent, *id, limit::ORDERS);

@@ -140,17 +140,32 @@ pub enum Field {
     Bool(bool),
     /// A moment.
     Time(Timestamp),
+    /// Values in their order. Since version 6.
+    List(Vec<Field>),
+    /// Values by name. Since version 6.
+    Map(Vec<(String, Field)>),
 }
 
 impl Field {
-    /// A text, a number or a flag of JSON.
+    /// A text, a number, a flag, a list or a map of JSON; ingest bounds them.
     pub(crate) fn of(value: &Value) -> Option<Self> {
         Some(match value {
             Value::String(text) => Self::Text(text.clone()),
             Value::Number(number) => Self::Number(number.as_f64()?),
             Value::Bool(flag) => Self::Bool(*flag),
-            Value::Null | Value::Array(_) | Value::Object(_) => return None,
+            Value::Array(list) => Self::List(list.iter().filter_map(Self::of).collect()),
+            Value::Object(map) => {
+                let named =
+                    |(name, value): (&String, &Value)| Some((name.clone(), Self::of(value)?));
+                Self::Map(map.iter().filter_map(named).collect())
+            }
+            Value::Null => return None,
         })
+    }
+
+    /// Whether the releases before version 6 of the state can't read it.
+    pub(crate) fn is_compound(&self) -> bool {
+        matches!(self, Self::List(_) | Self::Map(_))
     }
 
     pub(crate) fn json(&self) -> Value {
@@ -163,6 +178,11 @@ impl Field {
             Self::Number(number) => json!(number),
             Self::Bool(flag) => json!(flag),
             Self::Time(at) => json!(at),
+            Self::List(list) => list.iter().map(Self::json).collect(),
+            Self::Map(map) => {
+                let named = map.iter().map(|(name, field)| (name.clone(), field.json()));
+                Value::Object(named.collect())
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use winback_contract::{Blob, DueStep, OutcomeStatus, Reason, Span, Timestamp, Tr
 
 use crate::advance::advance;
 use crate::backoff::backoff;
+use crate::behaviour::keep_lines;
 use crate::book;
 use crate::codec::encode_in;
 use crate::customer::Customer;
@@ -54,6 +55,7 @@ pub fn tick(
     if customer.forward.is_some() {
         return out;
     }
+    keep_lines(&mut customer.orders.list, now);
     advance(customer, now, world, &mut out);
     look_after(customer, now, grants, world, &mut out);
     if customer.trigger.is_none() {

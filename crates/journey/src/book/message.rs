@@ -160,6 +160,11 @@ fn person(customer: &Customer) -> CustomerFacts {
         locale: profile.locale.clone(),
         level: profile.level.clone(),
         traits: profile.custom.iter().cloned().collect(),
+        typed: profile
+            .typed
+            .iter()
+            .map(|(name, field)| (name.clone(), field.json()))
+            .collect(),
     }
 }
 
@@ -216,9 +221,11 @@ fn shown(list: &[cel::Value], customer: &Customer) -> Vec<Product> {
             .session
             .iter()
             .flat_map(|session| &session.viewed);
-        let all: Vec<&Line> = carts.chain(viewed).collect();
+        let ordered = customer.orders.list.iter().rev();
+        let ordered = ordered.flat_map(|order| &order.lines);
+        let all: Vec<&Line> = carts.chain(viewed).chain(ordered).collect();
         let exact = all.iter().find(|other| other.is_like(line));
-        // Lines of orders know no size.
+        // Lines of older orders know no size.
         let any = || {
             let is_it =
                 |other: &&&Line| line.variant().is_none() && other.product_id == line.product_id;

@@ -1,5 +1,5 @@
 //! A state as format one can say it (version 3), for a shop that may go back to the release before. What that release does
-//! not know is left out: words on addresses of before, bought carts, details of lines. A closed address of the person's own
+//! not know is left out: words on addresses of before, bought carts, lines of orders, details of lines. A closed address of the person's own
 //! stays closed, and what others said of an address that they share is a denial of the person's own (INV-11).
 
 use winback_contract::{AddressId, Channel, ConsentStatus, Format, Reason, Standing};
@@ -20,6 +20,18 @@ pub fn encode_in(customer: &Customer, format: Format) -> Vec<u8> {
 
 fn lowered(customer: &Customer) -> Customer {
     let mut old = customer.clone();
+    for order in &mut old.orders.list {
+        order.lines = Vec::new();
+    }
+    // Numbers and flags stay as texts.
+    old.profile.typed = Vec::new();
+    for journey in &mut old.journeys {
+        let answers = journey.answers.iter_mut().map(|(_, entry)| entry);
+        let told = answers.chain(journey.answer.as_deref_mut());
+        for entry in told.chain([&mut journey.entry]) {
+            entry.fields.retain(|(_, field)| !field.is_compound());
+        }
+    }
     for line in lines(&mut old) {
         line.details = None;
     }

@@ -1,6 +1,8 @@
 //! A value among the properties of an event, in the type that the contract says: the same where a journey begins and
 //! where it is asked for later as `entry`.
 
+use std::collections::HashMap;
+
 use cel::Value;
 use serde_json::Value as Json;
 use winback_campaign::names::{Kind, kind};
@@ -36,6 +38,15 @@ impl Field {
             Self::Number(number) => Some(Value::Float(number)),
             Self::Bool(flag) => Some(Value::Bool(flag)),
             Self::Time(at) => time(at),
+            Self::List(list) => {
+                let list = list.into_iter().filter_map(Self::into_value);
+                Some(Value::from(list.collect::<Vec<_>>()))
+            }
+            Self::Map(map) => {
+                let named = map.into_iter();
+                let named = named.filter_map(|(name, field)| Some((name, field.into_value()?)));
+                Some(Value::from(named.collect::<HashMap<_, _>>()))
+            }
         }
     }
 }
@@ -67,7 +78,15 @@ mod tests {
                 Some(Field::Text("3".into())),
             ),
             ("of_the_shop_s_own", json!(true), Some(Field::Bool(true))),
-            ("of_the_shop_s_own", json!([1]), None),
+            ("of_the_shop_s_own", json!(null), None),
+            (
+                "of_the_shop_s_own",
+                json!(["a", { "b": 1 }]),
+                Some(Field::List(vec![
+                    Field::Text("a".into()),
+                    Field::Map(vec![("b".into(), Field::Number(1.0))]),
+                ])),
+            ),
         ] {
             assert_eq!(field(&value, name), expected, "{name} {value}");
         }

@@ -128,7 +128,7 @@ pub(crate) fn span(span: Span) -> Option<Value> {
     chrono::Duration::try_milliseconds(span.as_millis()).map(Value::Duration)
 }
 
-/// A scalar of an event's properties, as conditions have it.
+/// A value of an event's properties, as conditions have it.
 fn scalar(value: &serde_json::Value, name: &str) -> Option<Value> {
     field(value, name)?.into_value()
 }

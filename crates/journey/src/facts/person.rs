@@ -39,9 +39,11 @@ impl Facts<'_> {
         map.make("interests", || Some(self.interests()));
         map.make("traits", || {
             let traits = profile.custom.iter();
-            let traits: HashMap<String, Value> = traits
-                .map(|(name, value)| (name.clone(), Value::from(value.clone())))
-                .collect();
+            let texts = traits.map(|(name, value)| (name.clone(), Value::from(value.clone())));
+            let typed = profile.typed.iter();
+            let typed =
+                typed.filter_map(|(name, field)| Some((name.clone(), field.clone().into_value()?)));
+            let traits: HashMap<String, Value> = texts.chain(typed).collect();
             Some(Value::from(traits))
         });
         self.scores(&mut map);

@@ -67,11 +67,18 @@ impl Facts<'_> {
         Some(map.value())
     }
 
+    /// The lines of an order: of the newest as they were told, of the others which products they were of.
+    fn order_lines(&self, order: &OrderFacts) -> Value {
+        let rest = order.products.iter().skip(order.lines.len());
+        let told = order.lines.iter().map(|line| self.product(line));
+        Value::from(told.chain(rest.map(Self::touch)).collect::<Vec<_>>())
+    }
+
     fn touch(touch: &Touch) -> Value {
         let mut map = Map::new(None);
         map.put("product_id", Value::from(touch.product_id.clone()));
         map.text("category", touch.category.as_ref());
-        map.put("quantity", Value::Int(1));
+        map.put("fields", Map::new(None).value());
         map.value()
     }
 
@@ -127,11 +134,7 @@ impl Facts<'_> {
         map.time("promised_at", order.promised_at);
         map.time("delivered_at", order.delivered_at);
         map.make("total", || self.sum(order.total));
-        map.make("lines", || {
-            Some(Value::from(
-                order.products.iter().map(Self::touch).collect::<Vec<_>>(),
-            ))
-        });
+        map.make("lines", || Some(self.order_lines(order)));
         map.make("product_ids", || {
             let ids = order.products.iter();
             let ids = ids.map(|touch| Value::from(touch.product_id.clone()));

@@ -242,24 +242,8 @@ fn remove(cart: &mut Cart, products: &[Product]) {
 }
 
 fn bound(cart: &mut Cart, out: &mut Effects) {
-    let mut bytes = 0;
-    let mut fits = 0;
-    for line in &cart.lines {
-        let texts = [&line.name, &line.category, &line.url, &line.image_url];
-        bytes += line.product_id.len()
-            + texts
-                .iter()
-                .filter_map(|text| text.as_ref().map(String::len))
-                .sum::<usize>()
-            + line.details.as_ref().map_or(0, |details| details.bytes());
-        if fits == limit::LINES || bytes > limit::LINE_BYTES {
-            break;
-        }
-        fits += 1;
-    }
-    let over = cart.lines.len() - fits;
+    let over = Line::fit(&mut cart.lines);
     if over > 0 {
-        cart.lines.truncate(fits);
         cart.more = cart
             .more
             .saturating_add(u32::try_from(over).unwrap_or(u32::MAX));

@@ -7,6 +7,7 @@ use crate::address::person::changed;
 use crate::customer::{Customer, Profile, limit};
 use crate::effects::Effects;
 use crate::reacted::excuse;
+use crate::state::Field;
 use crate::state::Station;
 use crate::world::World;
 
@@ -42,12 +43,22 @@ pub(crate) fn identify(customer: &mut Customer, event: &Event, at: Timestamp, wo
                 kept.clone_from(new);
             }
         }
-        for (name, value) in &traits.custom {
+        let told = traits.custom.keys().chain(traits.typed.keys());
+        for name in told {
             profile.custom.retain(|(known, _)| known != name);
+            profile.typed.retain(|(known, _)| known != name);
+        }
+        for (name, value) in &traits.custom {
             profile.custom.push((name.clone(), value.clone()));
+        }
+        for (name, value) in &traits.typed {
+            let field = Field::of(value).map(|field| (name.clone(), field));
+            profile.typed.extend(field);
         }
         let over = profile.custom.len().saturating_sub(limit::CUSTOM);
         profile.custom.drain(..over);
+        let over = profile.typed.len().saturating_sub(limit::CUSTOM);
+        profile.typed.drain(..over);
     }
     profile.created_at = Some(profile.created_at.map_or(at, |first| first.min(at)));
     if let Some(before) = before {

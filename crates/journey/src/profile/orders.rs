@@ -3,8 +3,8 @@
 use winback_contract::{EventId, Timestamp, spec};
 
 use crate::behaviour;
-use crate::behaviour::{OrderFacts, Touch, push};
-use crate::customer::{Customer, limit};
+use crate::behaviour::{OrderFacts, Touch, keep_lines, push};
+use crate::customer::{Customer, Line, limit};
 use crate::facts::property::{moment, text};
 use crate::happening::Happening;
 
@@ -95,10 +95,12 @@ fn completed(customer: &mut Customer, happening: &Happening<'_>, mine: bool) -> 
         delivered_at: None,
         products,
         with_offer,
+        lines: lines(event),
     };
     let list = &mut customer.orders.list;
     push(list, facts, behaviour::limit::ORDERS);
     list.sort_by_key(|order| order.placed_at);
+    keep_lines(list, happening.arrival);
     true
 }
 
@@ -198,6 +200,8 @@ fn edit(customer: &mut Customer, place: usize, happening: &Happening<'_>) {
         }
         bought.sort_by_key(|touch| touch.at);
         customer.orders.list[place].products = products;
+        customer.orders.list[place].lines = lines(event);
+        keep_lines(&mut customer.orders.list, happening.arrival);
     }
 }
 
@@ -279,6 +283,13 @@ fn newest(customer: &mut Customer) {
         // Older ones are known by their count alone.
         None => orders.last_id = None,
     }
+}
+
+/// An event's products as they were told, bounded as those of a cart.
+fn lines(event: &winback_contract::Event) -> Vec<Line> {
+    let mut lines = event.products.iter().map(Line::from).collect();
+    Line::fit(&mut lines);
+    lines
 }
 
 /// Ids and categories of an event's products.

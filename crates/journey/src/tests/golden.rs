@@ -5,7 +5,7 @@ use winback_contract::{
     Standing, Timestamp,
 };
 
-use super::world::{CART, Life, added, known, ordered, viewed};
+use super::world::{CART, LOST, Life, added, known, ordered, viewed};
 use crate::address::words::closed;
 use crate::address::{Former, Word};
 use crate::codec::{Error, VERSION, decode, encode, encode_in};
@@ -248,6 +248,35 @@ fn a_no_of_somebody_else_survives_the_format_of_before() {
         .iter()
         .filter(|known| known.status == ConsentStatus::Denied);
     assert_eq!(Vec::from_iter(no), [&said]);
+}
+
+/// Lines of the newest orders are written behind everything else, their details among the details; older orders keep ids.
+#[test]
+fn lines_of_orders_are_written_and_forgotten() {
+    let mut life = Life::new("2026-01-05T10:00:00Z", &[CART, LOST]);
+    for order in ["o1", "o2", "o3"] {
+        let mut event = ordered(order);
+        event.products = vec![life_product("M"), life_product("L")];
+        event.products[0].quantity = 3;
+        life.event(event);
+    }
+    let blob = encode(&life.customer);
+    assert_eq!(blob[0], 6);
+    assert!(decode(&blob).unwrap() == life.customer);
+    let lines = |customer: &Customer| {
+        Vec::from_iter(customer.orders.list.iter().map(|order| order.lines.len()))
+    };
+    assert_eq!(lines(&life.customer), [0, 2, 2]);
+    let newest = &life.customer.orders.list[2].lines;
+    assert_eq!((newest[0].quantity, newest[1].variant()), (3, Some("L")));
+    for cut in 1..40 {
+        assert!(decode(&blob[..blob.len() - cut]).is_err(), "{cut}");
+    }
+    let before = decode(&encode_in(&life.customer, Format::One)).unwrap();
+    assert_eq!(lines(&before), [0, 0, 0]);
+    assert_eq!(before.orders.list[2].products.len(), 2);
+    life.wait(Span::from_days(100));
+    assert_eq!(lines(&life.customer), [0, 0, 0], "two months are over");
 }
 
 /// Details of lines are written behind everything else, with the place of their line.

@@ -10,6 +10,7 @@ mod language;
 mod ledger;
 mod merges;
 mod offers;
+mod own;
 mod promises;
 mod properties;
 mod review;

@@ -44,7 +44,7 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
         Arguments::Show { profile } => {
             let found = super::why::owner(&store, &profile, config).await?;
             let shown = json!({ "profile": found.id, "partition": found.partition, "bytes": found.bytes, "state": found.customer,
-                "details_of_lines": codec::details_of(&found.customer) });
+                "typed_traits": codec::typed_traits(&found.customer), "lines_of_orders": codec::order_lines_of(&found.customer), "details_of_lines": codec::details_of(&found.customer) });
             output::print(&serde_json::to_string_pretty(&shown)?);
         }
         Arguments::Export { profile } => {
@@ -57,8 +57,12 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
                 .into_iter()
                 .map(|(at, what)| json!({ "at": at.to_string(), "what": what }))
                 .collect();
-            let details = codec::details_of(&found.customer);
-            let shown = json!({ "profiles": profiles, "state": found.customer, "details_of_lines": details,
+            let (details, lines) = (
+                codec::details_of(&found.customer),
+                codec::order_lines_of(&found.customer),
+            );
+            let traits = codec::typed_traits(&found.customer);
+            let shown = json!({ "profiles": profiles, "state": found.customer, "typed_traits": traits, "lines_of_orders": lines, "details_of_lines": details,
                 "journeys_and_decisions": past });
             output::print(&serde_json::to_string_pretty(&shown)?);
         }
