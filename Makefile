@@ -3,7 +3,8 @@
 
 # What runs for minutes has a target of its own.
 OUTAGES := losses positions outages
-E2E := $(filter-out $(OUTAGES),$(basename $(notdir $(wildcard tests/tests/*.rs))))
+E2E := $(filter-out $(OUTAGES),$(basename $(notdir $(wildcard tests/tests/*.rs))) \
+	$(patsubst tests/tests/%/main.rs,%,$(wildcard tests/tests/*/main.rs)))
 
 # The system's OpenSSL under librdkafka where it is; built from source elsewhere.
 export OPENSSL_NO_VENDOR := $(shell pkg-config --exists openssl 2>/dev/null && echo 1 || echo 0)
