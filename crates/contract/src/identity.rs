@@ -66,6 +66,14 @@ impl Identity {
         Some(Self { kind, value })
     }
 
+    /// A telephone number as a profile keeps it, whatever rule made it: for the key that it had.
+    pub fn kept_phone(text: &str) -> Self {
+        Self {
+            kind: IdentityKind::Phone,
+            value: text.to_owned(),
+        }
+    }
+
     /// The normalised text.
     pub fn value(&self) -> &str {
         &self.value

@@ -1,13 +1,18 @@
 //! `winback upgrade`: which format the shop is on, holding it on the one of the release before, and the step to the newest
 //! (design §3). As long as it is held one can go back: the release before reads all that is written.
 
+use winback_bus::Log;
 use winback_contract::{Format, Topic};
+use winback_ingest::values::phone::Country;
+use winback_store::Store as _;
 
 use super::connect;
 use crate::config::Config;
 use crate::error::Error;
 use crate::output;
-use crate::publish::{published, say_format};
+use crate::publish::{Published, published, say_format};
+
+pub(crate) mod phones;
 
 /// Arguments of upgrade.
 #[derive(clap::Subcommand, Debug)]
@@ -17,6 +22,13 @@ pub(crate) enum Arguments {
     /// Stay on the format of the release before, so that one can go back to it. Say it before this release has served: the
     /// release before stops at what was written in a newer format
     Hold,
+    /// Give profiles under telephone numbers as the first release read them the keys that their numbers have now. The shop's
+    /// country (`shop.country` of Policy) must be published
+    Phones {
+        /// Only count
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Go to the newest format. Every service must run this release: the one before stops at what is written from then on
     Finalize,
 }
@@ -31,6 +43,9 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
             "nothing was ever published to {}: a new shop begins on the newest format with its first `winback publish`",
             names.name(Topic::Campaigns)
         )));
+    }
+    if let Arguments::Phones { dry_run } = arguments {
+        return renew_phones(&log, config, &found, dry_run).await;
     }
     let (now, newest) = (found.bundles.format(), Format::NEWEST);
     let (number, last) = (now.number(), newest.number());
@@ -50,6 +65,7 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
                 Format::One.number()
             )
         }
+        (Arguments::Phones { .. }, _) => return Ok(()),
         (Arguments::Finalize, false) => {
             say_format(&log, &names, newest).await?;
             format!(
@@ -57,5 +73,42 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
             )
         }
     });
+    Ok(())
+}
+
+async fn renew_phones(
+    log: &dyn Log,
+    config: &Config,
+    found: &Published,
+    dry_run: bool,
+) -> Result<(), Error> {
+    let active = found.activations.newest();
+    let active = active.and_then(|hash| found.bundles.get(hash));
+    let country = active.and_then(|bundle| bundle.policy.country.as_deref());
+    let country = country.and_then(Country::parse);
+    if country.is_none() {
+        return Err(Error::Findings(
+            "the active Policy has no `shop.country`: national numbers can't be read without it"
+                .into(),
+        ));
+    }
+    let store = connect::redis_now(config).await?;
+    // The store's clock, which all others go by.
+    let now = store.time().await?;
+    let (names, partitions) = (config.names(), config.kafka.partitions);
+    let shop = config.shop.id.as_str();
+    let found = phones::renew(
+        (log, &store),
+        (&names, partitions),
+        (shop, country),
+        now,
+        dry_run,
+    )
+    .await?;
+    let verb = if dry_run { "would get" } else { "get" };
+    output::print(&format!(
+        "{} profiles {verb} the key of their number, {} {verb} their number as it is; {} have a number of nobody and stay as they are",
+        found.moved, found.renewed, found.nobody
+    ));
     Ok(())
 }

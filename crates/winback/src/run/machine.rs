@@ -354,6 +354,11 @@ pub(crate) fn dispatch(config: &Config, channel: Channel) -> winback_dispatch::C
 mod tests;
 
 #[cfg(test)]
+#[path = "phones_tests.rs"]
+#[allow(clippy::unwrap_used, reason = "a test may fail")]
+mod phones_tests;
+
+#[cfg(test)]
 #[path = "damage_tests.rs"]
 #[allow(clippy::unwrap_used, reason = "a test may fail")]
 mod damage_tests;
