@@ -187,7 +187,9 @@ validate_prometheus() {
     return
   fi
   check "deploy/prometheus/prometheus.yml" "$promtool" check config deploy/prometheus/prometheus.yml
-  check "deploy/prometheus/alerts_test.yml" "$promtool" test rules deploy/prometheus/alerts_test.yml
+  for rules in alerts_test alerts_days_test; do
+    check "deploy/prometheus/$rules.yml" "$promtool" test rules "deploy/prometheus/$rules.yml"
+  done
 }
 
 validate_compose
