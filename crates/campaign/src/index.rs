@@ -128,7 +128,7 @@ impl Index {
             }
             StartKind::Schedule(_) | StartKind::Announced { .. } => {}
         }
-        if matches!(start.kind, StartKind::Idle { .. }) {
+        if start.kind.idle().is_some() {
             self.idle.insert(name.to_owned());
         }
     }
@@ -152,7 +152,7 @@ mod tests {
 
     use winback_contract::spec;
 
-    use crate::model::{Entry, Pattern, StartKind};
+    use crate::model::{Entry, Pattern};
     use crate::{Bundle, Files};
 
     /// With all that ships, every event concerns what a look at all campaigns finds.
@@ -192,9 +192,7 @@ mod tests {
                 assert_eq!(concerns.listens(name), listens, "{name} listens to {event}");
                 hits += u32::from(ends) + u32::from(listens);
                 for (place, start) in campaign.starts.iter().enumerate() {
-                    if let StartKind::After { on, .. } | StartKind::Idle { on, .. } = &start.kind
-                        && on.iter().any(|name| name == event)
-                    {
+                    if start.kind.events().iter().any(|name| name == event) {
                         begins.push((name.clone(), place));
                     }
                     let times = start.times.as_ref();

@@ -10,6 +10,10 @@ use winback_contract::{Channel, Span, ids::bucket};
 
 use crate::condition::Condition;
 
+mod start;
+
+pub use start::StartKind;
+
 /// A span, or one value per customer and journey within a range.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SpanRange {
@@ -117,9 +121,7 @@ impl Campaign {
     pub fn speaks_of(&self) -> BTreeSet<String> {
         let mut names: BTreeSet<String> = self.replaces.iter().cloned().collect();
         for start in &self.starts {
-            if let StartKind::Ended { of, .. } = &start.kind {
-                names.extend(of.iter().cloned());
-            }
+            names.extend(start.kind.campaigns().iter().cloned());
         }
         for condition in self.conditions() {
             names.extend(condition.literals("campaign"));
@@ -180,66 +182,6 @@ pub struct Times {
     pub within: Span,
     /// What counts anew.
     pub without: Option<String>,
-}
-
-/// The kinds of starts.
-#[derive(Debug)]
-pub enum StartKind {
-    /// One of these events, then a plain delay.
-    After {
-        /// Canonical names.
-        on: Vec<String>,
-        /// From arrival.
-        delay: Delay,
-    },
-    /// One of these events, then so long without any storefront activity.
-    Idle {
-        /// Canonical names.
-        on: Vec<String>,
-        /// Of inactivity.
-        span: SpanRange,
-    },
-    /// So long without an event, counted from the last one.
-    Silence {
-        /// The event that is missed: an order, or a session.
-        without: Missed,
-        /// How long.
-        span: SpanRange,
-    },
-    /// A moment of the customer.
-    Date {
-        /// CEL of a time or a day.
-        moment: Condition,
-        /// So long before it.
-        before: Span,
-        /// Every year anew.
-        yearly: bool,
-    },
-    /// The shop's calendar: all customers.
-    Schedule(Schedule),
-    /// The shop told everybody: all customers are looked at.
-    Announced {
-        /// Names of announcements.
-        on: Vec<String>,
-    },
-    /// News of goods that the customer knows.
-    Product {
-        /// Which news.
-        change: GoodsChange,
-        /// How the customer came to know them; any of these.
-        seen: Vec<Seen>,
-        /// Not longer ago.
-        within: Span,
-        /// From the news.
-        delay: Delay,
-    },
-    /// A journey of one of these campaigns ended.
-    Ended {
-        /// Names of campaigns.
-        of: Vec<String>,
-        /// From the end.
-        delay: Delay,
-    },
 }
 
 /// A change of goods that begins a journey.

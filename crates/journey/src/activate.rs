@@ -1,6 +1,6 @@
 //! A new bundle reaches a customer: at the next input, or by the sweep, whichever comes first. Once per bundle.
 
-use winback_campaign::model::{InFlight, Mode, StartKind};
+use winback_campaign::model::{InFlight, Mode};
 use winback_contract::{Reason, Timestamp};
 
 use crate::customer::Customer;
@@ -50,8 +50,7 @@ pub fn activate(
         let journey = &mut customer.journeys[index];
         let renewed = bundle.campaign(&journey.campaign).is_some_and(|campaign| {
             let start = campaign.starts.get(usize::from(journey.start));
-            campaign.mode != Mode::Paused
-                && start.is_some_and(|start| !matches!(start.kind, StartKind::Silence { .. }))
+            campaign.mode != Mode::Paused && start.is_some_and(|start| !start.kind.is_silence())
         });
         if journey.station == Station::Armed && renewed {
             journey.bundle = bundle.hash;

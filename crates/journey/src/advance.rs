@@ -3,7 +3,6 @@
 //! Invariant: INV-10. It is called with the arrival of every input before the input is applied, and with the
 //! frontier, so the result does not depend on how inputs were batched.
 
-use winback_campaign::model::StartKind;
 use winback_contract::{Reason, Timestamp, Transition};
 
 use crate::customer::Customer;
@@ -92,17 +91,7 @@ fn enter(
         next_year(customer, campaign, at, world, out);
         return false;
     }
-    let kind = start.map(|start| &start.kind);
-    let has_occasion = matches!(
-        kind,
-        Some(
-            StartKind::Silence { .. }
-                | StartKind::Date { .. }
-                | StartKind::Schedule(_)
-                | StartKind::Announced { .. }
-        )
-    );
-    if has_occasion {
+    if start.is_some_and(|start| start.kind.has_occasion()) {
         let journey = &customer.journeys[index];
         let occasion = journey.key.clone();
         let name = journey.campaign.clone();
@@ -133,10 +122,7 @@ fn next_year(
     world: &World<'_>,
     out: &mut Effects,
 ) {
-    let yearly = |start: &winback_campaign::Start| {
-        matches!(start.kind, StartKind::Date { yearly: true, .. })
-    };
-    if campaign.starts.iter().any(yearly) {
+    if campaign.starts.iter().any(|start| start.kind.is_yearly()) {
         arm_dates(customer, at, world, out);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Questions only; nothing here changes a customer.
 
-use winback_campaign::model::{Campaign, StartKind};
+use winback_campaign::model::Campaign;
 use winback_contract::{Span, Timestamp, spec};
 
 use crate::customer::Customer;
@@ -92,9 +92,5 @@ pub(crate) fn is_measured(journey: &Journey, world: &World<'_>) -> bool {
         .bundles
         .campaign(journey.bundle, &journey.campaign)
         .and_then(|campaign| campaign.starts.get(usize::from(journey.start)));
-    journey.station == Station::Armed
-        && matches!(
-            start.map(|start| &start.kind),
-            Some(StartKind::Silence { .. } | StartKind::Date { .. })
-        )
+    journey.station == Station::Armed && start.is_some_and(|start| start.kind.is_measured())
 }

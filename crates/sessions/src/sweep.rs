@@ -5,7 +5,6 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use winback_campaign::Bundle;
 use winback_campaign::calendar;
-use winback_campaign::model::StartKind;
 use winback_contract::{Announcement, Span, Timestamp};
 use winback_journey::start::everybody;
 use winback_journey::start::product::{self, Told};
@@ -88,7 +87,7 @@ impl Job {
                 };
                 for campaign in bundle.campaigns.values() {
                     for (index, start) in campaign.starts.iter().enumerate() {
-                        if matches!(&start.kind, StartKind::Announced { on } if on.contains(name)) {
+                        if start.kind.announcements().contains(name) {
                             everybody::announce(
                                 customer,
                                 campaign,
@@ -203,10 +202,7 @@ fn schedules(
 ) -> impl Iterator<Item = (String, usize, &winback_campaign::model::Schedule)> {
     bundle.campaigns.iter().flat_map(|(name, campaign)| {
         let starts = campaign.starts.iter().enumerate();
-        starts.filter_map(|(index, start)| match &start.kind {
-            StartKind::Schedule(schedule) => Some((name.clone(), index, schedule)),
-            _ => None,
-        })
+        starts.filter_map(|(index, start)| Some((name.clone(), index, start.kind.schedule()?)))
     })
 }
 

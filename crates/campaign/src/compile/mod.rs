@@ -20,7 +20,7 @@ use crate::bundle::Files;
 use crate::condition::{Condition, Wanted};
 use crate::diagnostic::{Position, Report, did_you_mean};
 use crate::duration;
-use crate::model::{Campaign, Delay, Exit, InFlight, Mode, Pattern, SpanRange, StartKind};
+use crate::model::{Campaign, Delay, Exit, InFlight, Mode, Pattern, SpanRange};
 use crate::names::Kind;
 use crate::policy::{Policy, Setting};
 use crate::template::Templates;
@@ -286,13 +286,7 @@ impl Scope<'_> {
             .as_ref()
             .map(|words| self.campaigns(words))
             .unwrap_or_default();
-        // Silence, dates and schedules have no hour of their own: the first message goes out at the shop's hour.
-        let hourless = starts.iter().any(|start| {
-            matches!(
-                start.kind,
-                StartKind::Silence { .. } | StartKind::Date { .. } | StartKind::Schedule(_)
-            )
-        });
+        let hourless = starts.iter().any(|start| start.kind.has_no_hour());
         let layout = cascade::Layout {
             campaign: &file.metadata.name.value,
             topic: &topic,

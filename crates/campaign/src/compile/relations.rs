@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::condition::Condition;
 use crate::diagnostic::{Position, Report, did_you_mean};
-use crate::model::{Campaign, Delay, Entry, StartKind};
+use crate::model::{Campaign, Delay, Entry};
 use crate::policy::Policy;
 
 /// Cycles of `ended` and of `replaces`, and steps that conditions speak of.
@@ -122,11 +122,7 @@ fn after(campaign: &Campaign) -> Vec<String> {
     campaign
         .starts
         .iter()
-        .filter_map(|start| match &start.kind {
-            StartKind::Ended { of, .. } => Some(of.clone()),
-            _ => None,
-        })
-        .flatten()
+        .flat_map(|start| start.kind.campaigns().iter().cloned())
         .collect()
 }
 
@@ -159,13 +155,8 @@ pub(crate) fn conditions(campaign: &Campaign) -> Vec<&Condition> {
         found.extend(&start.when);
         found.extend(&start.key);
         found.extend(&start.each);
-        match &start.kind {
-            StartKind::After { delay, .. }
-            | StartKind::Ended { delay, .. }
-            | StartKind::Product { delay, .. } => found.extend(computed(delay)),
-            StartKind::Date { moment, .. } => found.push(moment),
-            _ => {}
-        }
+        found.extend(start.kind.delay().and_then(computed));
+        found.extend(start.kind.moment());
     }
     for pattern in campaign
         .exits

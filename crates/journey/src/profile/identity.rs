@@ -1,6 +1,5 @@
 //! Who the person is, and when the person was last seen.
 
-use winback_campaign::model::StartKind;
 use winback_contract::{Event, Timestamp};
 
 use crate::address::person::changed;
@@ -113,7 +112,7 @@ pub(crate) fn activity(
         let start = bundle
             .campaign(&journey.campaign)
             .and_then(|campaign| campaign.starts.get(usize::from(journey.start)));
-        if let Some(StartKind::Idle { span, .. }) = start.map(|start| &start.kind) {
+        if let Some(span) = start.and_then(|start| start.kind.idle()) {
             journey.due = journey.due.max(last + span.value(&[journey.id.as_bytes()]));
             journey.station = Station::Armed;
             journey.entered_at = None;

@@ -190,7 +190,12 @@ impl Fits {
                     wanted.any(|wanted| seen.contains(&wanted.seen) && wanted.at + *within > now);
                 self.watching = Some(self.watching.unwrap_or(false) || does);
             }
-            _ => {}
+            // Begun by what a customer does, or armed by the state: that is counted as running.
+            StartKind::After { .. }
+            | StartKind::Idle { .. }
+            | StartKind::Silence { .. }
+            | StartKind::Date { .. }
+            | StartKind::Ended { .. } => {}
         }
     }
 }
