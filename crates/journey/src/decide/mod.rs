@@ -17,7 +17,7 @@ use crate::bundles::Bundles;
 use crate::codec;
 use crate::customer::Customer;
 use crate::decide::arbitration::{Candidate, arbitrate, replace};
-use crate::decide::gates::judge;
+use crate::decide::gates::{Question, judge};
 
 /// Why no decision can be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -91,9 +91,14 @@ fn candidate<'a>(
         .iter()
         .find(|journey| journey.id == step.journey);
     let verdict = match (campaign, journey) {
-        (Some(campaign), Some(journey)) => {
-            judge(customer, active, campaign, journey, step, trigger)
-        }
+        (Some(campaign), Some(journey)) => judge(&Question {
+            customer,
+            active,
+            campaign,
+            journey,
+            step,
+            trigger,
+        }),
         _ => Verdict::skip(Reason::Error),
     };
     Candidate {

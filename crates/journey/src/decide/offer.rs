@@ -27,8 +27,8 @@ pub(super) fn judge(
     journey: &Journey,
     facts: &Facts<'_>,
     dry: &[String],
-    now: Timestamp,
 ) -> Judged {
+    let now = facts.now;
     // An offer belongs to the journey: what was made is not made again, past its end there is none.
     if let Some(made) = &journey.offer {
         return if made.expires_at > now {
