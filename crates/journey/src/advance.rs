@@ -5,24 +5,23 @@
 
 use winback_contract::{Reason, Timestamp, Transition};
 
-use crate::customer::Customer;
-use crate::effects::{Count, Effects};
+use crate::effects::Count;
 use crate::eligibility::{is_replaced, limit_allows, reentry_allows};
 use crate::end::end;
 use crate::over::note_end;
 use crate::program::settle;
 use crate::reacted::is_excused;
 use crate::records::record;
+use crate::scene::Scene;
 use crate::start::arm::not_begun;
 use crate::start::date::arm_dates;
 use crate::state::Station;
-use crate::world::World;
 
 /// Lets time pass up to and including `now`.
-pub fn advance(customer: &mut Customer, now: Timestamp, world: &World<'_>, out: &mut Effects) {
+pub(crate) fn advance(scene: &mut Scene<'_>, now: Timestamp) {
     let mut index = 0;
-    while index < customer.journeys.len() {
-        let journey = &customer.journeys[index];
+    while index < scene.customer.journeys.len() {
+        let journey = &scene.customer.journeys[index];
         let over = journey.over_at.filter(|over| *over <= now);
         let due = matches!(
             journey.station,
@@ -32,14 +31,15 @@ pub fn advance(customer: &mut Customer, now: Timestamp, world: &World<'_>, out: 
             index += 1;
             continue;
         }
-        let known = world
+        let known = scene
+            .world
             .bundles
             .campaign(journey.bundle, &journey.campaign)
             .is_some();
         // What is over goes before what is due later; what was due before the end still happens first.
         match over {
             Some(over) if known && !(due && journey.due < over) => {
-                end(customer, index, Reason::Over, over, world, out);
+                end(scene, index, Reason::Over, over);
                 continue;
             }
             _ => {}
@@ -50,100 +50,89 @@ pub fn advance(customer: &mut Customer, now: Timestamp, world: &World<'_>, out: 
         }
         let at = journey.due;
         match journey.station {
-            Station::Armed => enter(customer, index, at, world, out),
+            Station::Armed => enter(scene, index, at),
             Station::Await => {
                 let next = journey.at.saturating_add(1);
-                settle(customer, index, next, at, world, out)
+                settle(scene, index, next, at)
             }
-            _ => end_wait(customer, index, at, world, out),
+            _ => end_wait(scene, index, at),
         };
         // A journey that ended has left its place to the next one; one that went on may be due again.
     }
 }
 
-fn enter(
-    customer: &mut Customer,
-    index: usize,
-    at: Timestamp,
-    world: &World<'_>,
-    out: &mut Effects,
-) -> bool {
-    let journey = &customer.journeys[index];
-    let Some(campaign) = world.bundles.campaign(journey.bundle, &journey.campaign) else {
+fn enter(scene: &mut Scene<'_>, index: usize, at: Timestamp) -> bool {
+    let journey = &scene.customer.journeys[index];
+    let Some(campaign) = scene
+        .world
+        .bundles
+        .campaign(journey.bundle, &journey.campaign)
+    else {
         return true;
     };
     let start = campaign.starts.get(usize::from(journey.start));
     let reentry = start.map(|start| start.reentry).unwrap_or_default();
     let limit = start.and_then(|start| start.limit);
-    if !reentry_allows(customer, &campaign.name, reentry, at)
-        || !limit_allows(customer, &campaign.name, limit, at)
+    if !reentry_allows(scene.customer, &campaign.name, reentry, at)
+        || !limit_allows(scene.customer, &campaign.name, limit, at)
     {
-        out.count(Count::Reentry);
-        let journey = customer.journeys.remove(index);
+        scene.out.count(Count::Reentry);
+        let journey = scene.customer.journeys.remove(index);
         let why = Reason::Reentry.into();
-        not_begun(campaign, journey.id, at, why, world, out);
-        next_year(customer, campaign, at, world, out);
+        not_begun(scene, campaign, journey.id, at, why);
+        next_year(scene, campaign, at);
         return false;
     }
-    if is_replaced(customer, index, world) {
+    if is_replaced(scene.customer, index, scene.world) {
         // Another one of those of which only one runs has this key already: this one never began.
-        end(customer, index, Reason::Replaced, at, world, out);
-        next_year(customer, campaign, at, world, out);
+        end(scene, index, Reason::Replaced, at);
+        next_year(scene, campaign, at);
         return false;
     }
     if start.is_some_and(|start| start.kind.has_occasion()) {
-        let journey = &customer.journeys[index];
+        let journey = &scene.customer.journeys[index];
         let occasion = journey.key.clone();
         let name = journey.campaign.clone();
-        customer.history_mut(&name).occasion = Some(occasion);
+        scene.customer.history_mut(&name).occasion = Some(occasion);
     }
-    let journey = &mut customer.journeys[index];
+    let journey = &mut scene.customer.journeys[index];
     journey.entered_at = Some(at);
     let id = journey.id;
     // Its end may be told by its beginning.
-    note_end(customer, index, world);
-    let journey = &customer.journeys[index];
-    out.journeys
-        .push(record(journey, world, at, Transition::Entered));
-    let stays = settle(customer, index, 0, at, world, out);
-    next_year(customer, campaign, at, world, out);
+    note_end(scene.customer, index, scene.world);
+    let journey = &scene.customer.journeys[index];
+    scene
+        .out
+        .journeys
+        .push(record(journey, scene.world, at, Transition::Entered));
+    let stays = settle(scene, index, 0, at);
+    next_year(scene, campaign, at);
     stays
-        && customer
+        && scene
+            .customer
             .journeys
             .get(index)
             .is_some_and(|journey| journey.id == id)
 }
 
 /// The next year's is armed at once: nothing else would remember it.
-fn next_year(
-    customer: &mut Customer,
-    campaign: &winback_campaign::Campaign,
-    at: Timestamp,
-    world: &World<'_>,
-    out: &mut Effects,
-) {
+fn next_year(scene: &mut Scene<'_>, campaign: &winback_campaign::Campaign, at: Timestamp) {
     if campaign.starts.iter().any(|start| start.kind.is_yearly()) {
-        arm_dates(customer, at, world, out);
+        arm_dates(scene, at);
     }
 }
 
-fn end_wait(
-    customer: &mut Customer,
-    index: usize,
-    at: Timestamp,
-    world: &World<'_>,
-    out: &mut Effects,
-) -> bool {
+fn end_wait(scene: &mut Scene<'_>, index: usize, at: Timestamp) -> bool {
     if is_excused(
-        &customer.journeys[index],
-        customer.journeys[index].at,
-        world,
+        &scene.customer.journeys[index],
+        scene.customer.journeys[index].at,
+        scene.world,
     ) {
-        end(customer, index, Reason::Reacted, at, world, out);
+        end(scene, index, Reason::Reacted, at);
         return false;
     }
-    let journey = &mut customer.journeys[index];
+    let journey = &mut scene.customer.journeys[index];
     journey.waited = Some(journey.at);
     let next = journey.at.saturating_add(1);
-    settle(customer, index, next, at, world, out)
+    settle(scene, index, next, at)
 }

@@ -3,67 +3,49 @@
 use winback_campaign::Concerns;
 use winback_campaign::model::{Entry, Pattern};
 
-use crate::customer::Customer;
-use crate::effects::Effects;
 use crate::happening::Happening;
 use crate::matching::{Named, matches};
 use crate::program::settle;
 use crate::reacted::excuse;
+use crate::scene::Scene;
 use crate::state::Station;
-use crate::world::World;
 
 /// Remembers what came, and lets those go on that waited for it.
-pub(crate) fn fold(
-    customer: &mut Customer,
-    happening: &Happening<'_>,
-    named: &Named<'_>,
-    world: &World<'_>,
-    out: &mut Effects,
-) {
-    let name = named.name;
-    for id in named.journeys(customer, world, Concerns::listens) {
-        let Some(index) = customer
-            .journeys
-            .iter()
-            .position(|journey| journey.id == id)
+pub(crate) fn fold(scene: &mut Scene<'_>, happening: &Happening<'_>, named: &Named<'_>) {
+    let happening = &happening.named(named.name);
+    for id in named.journeys(scene.customer, scene.world, Concerns::listens) {
+        let Some(index) = scene.place_of(id) else {
+            continue;
+        };
+        let Some(bundle) = scene
+            .world
+            .bundles
+            .get(scene.customer.journeys[index].bundle)
         else {
             continue;
         };
-        let Some(bundle) = world.bundles.get(customer.journeys[index].bundle) else {
-            continue;
-        };
-        let Some(campaign) = bundle.campaign(&customer.journeys[index].campaign) else {
+        let Some(campaign) = bundle.campaign(&scene.customer.journeys[index].campaign) else {
             continue;
         };
         for (place, entry) in campaign.entries.iter().enumerate() {
             let place = u16::try_from(place).unwrap_or(u16::MAX);
             match entry {
-                Entry::Await { patterns, came, .. }
-                    if any(patterns, customer, index, happening, name, bundle, world) =>
-                {
+                Entry::Await { patterns, came, .. } if any(patterns, scene, index, happening) => {
                     let answer = crate::start::arm::entry(happening, campaign);
-                    let journey = &mut customer.journeys[index];
+                    let journey = &mut scene.customer.journeys[index];
                     journey.answers.retain(|(known, _)| *known != place);
                     journey.answers.push((place, answer.clone()));
                     if journey.station == Station::Await && journey.at == place {
                         journey.answer = Some(Box::new(answer));
-                        settle(customer, index, *came, happening.arrival, world, out);
+                        settle(scene, index, *came, happening.arrival);
                         break;
                     }
                 }
                 Entry::Wait { unless, .. }
-                    if customer.journeys[index].first_message_at.is_some()
-                        && any(
-                            &unless.patterns,
-                            customer,
-                            index,
-                            happening,
-                            name,
-                            bundle,
-                            world,
-                        ) =>
+                    if scene.customer.journeys[index].first_message_at.is_some()
+                        && any(&unless.patterns, scene, index, happening) =>
                 {
-                    let journey = &mut customer.journeys[index];
+                    let journey = &mut scene.customer.journeys[index];
                     if !journey.met.contains(&place) {
                         journey.met.push(place);
                     }
@@ -72,20 +54,12 @@ pub(crate) fn fold(
             }
         }
     }
-    excuse(customer, happening.arrival, world, out);
+    excuse(scene, happening.arrival);
 }
 
-fn any(
-    patterns: &[Pattern],
-    customer: &Customer,
-    index: usize,
-    happening: &Happening<'_>,
-    name: &str,
-    bundle: &winback_campaign::Bundle,
-    world: &World<'_>,
-) -> bool {
+fn any(patterns: &[Pattern], scene: &Scene<'_>, index: usize, happening: &Happening<'_>) -> bool {
+    let (customer, world) = (&*scene.customer, scene.world);
     let journey = &customer.journeys[index];
-    patterns.iter().any(|pattern| {
-        matches(pattern, customer, journey, happening, name, bundle, world) == Ok(true)
-    })
+    let mut patterns = patterns.iter();
+    patterns.any(|pattern| matches(pattern, customer, journey, happening, world) == Ok(true))
 }

@@ -14,6 +14,7 @@ use crate::eligibility::{ends_by_order, is_replaced, tied};
 use crate::end::end;
 use crate::program::settle;
 use crate::records::{keep, record};
+use crate::scene::Scene;
 use crate::state::{Hold, Journey, Pending, Station, What};
 use crate::world::World;
 
@@ -24,26 +25,23 @@ pub use message::message;
 
 /// Applies the first decision of the open trigger; any other is stale.
 pub fn apply(customer: &mut Customer, decision: &Decision, world: &World<'_>) -> Effects {
-    let mut out = Effects::default();
-    if customer.trigger.as_ref().map(|trigger| trigger.id) != Some(decision.trigger) {
-        out.count(Count::Stale);
-        return out;
-    }
-    customer.trigger = None;
-    for step in &decision.steps {
-        apply_step(customer, step, decision.now, world, &mut out);
-    }
-    out
+    Scene::play(customer, world, |scene| applied(scene, decision))
 }
 
-fn apply_step(
-    customer: &mut Customer,
-    step: &StepDecision,
-    now: Timestamp,
-    world: &World<'_>,
-    out: &mut Effects,
-) {
-    let Some(index) = customer
+fn applied(scene: &mut Scene<'_>, decision: &Decision) {
+    if scene.customer.trigger.as_ref().map(|trigger| trigger.id) != Some(decision.trigger) {
+        scene.out.count(Count::Stale);
+        return;
+    }
+    scene.customer.trigger = None;
+    for step in &decision.steps {
+        apply_step(scene, step, decision.now);
+    }
+}
+
+fn apply_step(scene: &mut Scene<'_>, step: &StepDecision, now: Timestamp) {
+    let Some(index) = scene
+        .customer
         .journeys
         .iter()
         .position(|journey| journey.id == step.journey)
@@ -51,11 +49,11 @@ fn apply_step(
         // The journey ended while the decision was on its way; its end has its own record.
         return;
     };
-    let journey = &customer.journeys[index];
+    let journey = &scene.customer.journeys[index];
     if journey.station != Station::Step
-        || current_step(customer, index, world) != Some(step.step.as_str())
+        || current_step(scene.customer, index, scene.world) != Some(step.step.as_str())
     {
-        out.count(Count::Stale);
+        scene.out.count(Count::Stale);
         return;
     }
     match &step.verdict {
@@ -67,13 +65,11 @@ fn apply_step(
             without,
         } => {
             send(
-                customer,
+                scene,
                 index,
                 &step.step,
                 (*channel, *not_before, *not_after, *offer, *without),
                 now,
-                world,
-                out,
             );
         }
         Verdict::Hold {
@@ -83,7 +79,7 @@ fn apply_step(
         } => {
             let journey = journey.clone();
             let news = journey.hold.map(|hold| hold.reason) != Some(*reason);
-            customer.journeys[index].hold = Some(Hold {
+            scene.customer.journeys[index].hold = Some(Hold {
                 until: (*until).max(now + MOMENT),
                 reason: *reason,
             });
@@ -94,9 +90,12 @@ fn apply_step(
                     until: *until,
                     because: because.clone(),
                 };
-                out.journeys.push(record(&journey, world, now, held));
+                scene
+                    .out
+                    .journeys
+                    .push(record(&journey, scene.world, now, held));
                 keep(
-                    customer,
+                    scene.customer,
                     &journey,
                     step.step.clone(),
                     What::Hold(*reason, *until),
@@ -109,7 +108,7 @@ fn apply_step(
                 reason: *reason,
                 because: because.clone(),
             };
-            skip(customer, index, &step.step, why, now, world, out);
+            skip(scene, index, &step.step, why, now);
         }
     }
 }
@@ -151,54 +150,31 @@ pub(crate) fn expires_at(
 type Sends = (Channel, Timestamp, Timestamp, bool, Option<Reason>);
 
 fn send(
-    customer: &mut Customer,
+    scene: &mut Scene<'_>,
     index: usize,
     step: &str,
     (channel, not_before, not_after, offer, mut without): Sends,
     now: Timestamp,
-    world: &World<'_>,
-    out: &mut Effects,
 ) {
-    if customer.messages.len() >= limit::MESSAGES {
-        // Too many answers are awaited: the step waits for one of them.
-        let until = now + world.limits.claim_timeout;
-        customer.journeys[index].hold = Some(Hold {
-            until,
-            reason: Reason::Arbitration,
-        });
-        out.count(Count::Truncated);
+    if stays(scene, index, step, channel, now) {
         return;
     }
-    // The decision is of an older moment: what the person has said since holds (INV-5, INV-11).
-    if let Some(reason) = refusal(customer, index, channel, world) {
-        customer.journeys[index].hold = Some(Hold {
-            until: now + MOMENT,
-            reason,
-        });
-        out.count(Count::Stale);
-        return;
-    }
-    if customer.journeys[index].first_message_at.is_none() && is_replaced(customer, index, world) {
-        let why = Reason::Replaced.into();
-        skip(customer, index, step, why, now, world, out);
-        return;
-    }
-    let journey = &customer.journeys[index];
+    let journey = &scene.customer.journeys[index];
     let id = MessageId::of(journey.id, step);
     if offer && journey.offer.is_none() {
         // The pool may have run dry since the decision.
-        match offer::issue(customer, index, step, now, world, out) {
-            Some(made) => offer::give(customer, index, made, now, out),
-            None if offer::is_vital(customer, index, step, world) => {
+        match offer::issue(scene, index, step, now) {
+            Some(made) => offer::give(scene, index, made, now),
+            None if offer::is_vital(scene.customer, index, step, scene.world) => {
                 let why = Reason::NoCoupon.into();
-                skip(customer, index, step, why, now, world, out);
+                skip(scene, index, step, why, now);
                 return;
             }
             None => without = Some(Reason::NoCoupon),
         }
     }
-    let counts = counts(customer, index, world);
-    let journey = &mut customer.journeys[index];
+    let counts = counts(scene.customer, index, scene.world);
+    let journey = &mut scene.customer.journeys[index];
     journey.attempts = journey.attempts.saturating_add(1);
     journey.station = Station::Sending;
     journey.hold = None;
@@ -211,14 +187,8 @@ fn send(
     journey.first_message_at = journey.first_message_at.or(Some(now));
     journey.last_message_at = Some(now);
     let journey = journey.clone();
-    let history = customer.history_mut(&journey.campaign);
     if journey.first_message_at == Some(now) {
-        history.count = history.count.saturating_add(1);
-        history.first_message_at = Some(now);
-        history.won = Some(journey.key.clone());
-        history.firsts.push(now);
-        let over = history.firsts.len().saturating_sub(limit::FIRSTS);
-        history.firsts.drain(..over);
+        has_begun(scene, &journey, now);
     }
     let pending = Pending {
         message: id,
@@ -227,10 +197,10 @@ fn send(
         step: step.to_owned(),
         channel,
         attempt: journey.attempts,
-        holder: world.customer,
-        partition: world.partition,
+        holder: scene.world.customer,
+        partition: scene.world.partition,
         not_after,
-        check_at: now + world.limits.claim_timeout,
+        check_at: now + scene.world.limits.claim_timeout,
         checks: 0,
     };
     let booked = Transition::Booked {
@@ -238,9 +208,12 @@ fn send(
         channel,
         message: id,
     };
-    out.journeys.push(record(&journey, world, now, booked));
+    scene
+        .out
+        .journeys
+        .push(record(&journey, scene.world, now, booked));
     keep(
-        customer,
+        scene.customer,
         &journey,
         step.to_owned(),
         What::Send(channel),
@@ -248,42 +221,83 @@ fn send(
     );
     if let Some(reason) = without {
         if reason == Reason::NoCoupon {
-            out.count(Count::CouponMissing);
+            scene.out.count(Count::CouponMissing);
         }
         let what = What::Without(reason);
-        keep(customer, &journey, step.to_owned(), what, now);
+        keep(scene.customer, &journey, step.to_owned(), what, now);
     }
-    customer.bookings.retain(|booking| booking.message != id);
-    if Customer::push_bounded(
-        &mut customer.bookings,
-        Booking {
-            message: id,
-            channel,
-            at: now,
-            counts,
-            campaign: journey.campaign.clone(),
-        },
-        limit::BOOKINGS,
-    ) {
-        out.count(Count::Truncated);
+    let booking = Booking {
+        message: id,
+        channel,
+        at: now,
+        counts,
+        campaign: journey.campaign.clone(),
+    };
+    let bookings = &mut scene.customer.bookings;
+    bookings.retain(|booking| booking.message != id);
+    if Customer::push_bounded(bookings, booking, limit::BOOKINGS) {
+        scene.out.count(Count::Truncated);
     }
-    grant(customer, &pending, not_before, world, out);
-    customer.messages.push(pending);
+    grant(scene, &pending, not_before);
+    scene.customer.messages.push(pending);
     if journey.first_message_at == Some(now) {
-        replace_others(customer, &journey, now, world, out);
+        replace_others(scene, &journey, now);
     }
 }
 
-/// Whichever of those of which only one runs sends first has the key: the others end as replaced.
-fn replace_others(
-    customer: &mut Customer,
-    first: &Journey,
+/// Whether the step does not go out after all, by what has changed since it was decided.
+fn stays(
+    scene: &mut Scene<'_>,
+    index: usize,
+    step: &str,
+    channel: Channel,
     now: Timestamp,
-    world: &World<'_>,
-    out: &mut Effects,
-) {
-    let tied = tied(first, world);
-    let is_live = world
+) -> bool {
+    if scene.customer.messages.len() >= limit::MESSAGES {
+        // Too many answers are awaited: the step waits for one of them.
+        let until = now + scene.world.limits.claim_timeout;
+        scene.customer.journeys[index].hold = Some(Hold {
+            until,
+            reason: Reason::Arbitration,
+        });
+        scene.out.count(Count::Truncated);
+        return true;
+    }
+    // The decision is of an older moment: what the person has said since holds (INV-5, INV-11).
+    if let Some(reason) = refusal(scene.customer, index, channel, scene.world) {
+        scene.customer.journeys[index].hold = Some(Hold {
+            until: now + MOMENT,
+            reason,
+        });
+        scene.out.count(Count::Stale);
+        return true;
+    }
+    if scene.customer.journeys[index].first_message_at.is_none()
+        && is_replaced(scene.customer, index, scene.world)
+    {
+        let why = Reason::Replaced.into();
+        skip(scene, index, step, why, now);
+        return true;
+    }
+    false
+}
+
+/// The first message of a journey counts for re-entry, for limits, and for those of which only one runs.
+fn has_begun(scene: &mut Scene<'_>, journey: &Journey, now: Timestamp) {
+    let history = scene.customer.history_mut(&journey.campaign);
+    history.count = history.count.saturating_add(1);
+    history.first_message_at = Some(now);
+    history.won = Some(journey.key.clone());
+    history.firsts.push(now);
+    let over = history.firsts.len().saturating_sub(limit::FIRSTS);
+    history.firsts.drain(..over);
+}
+
+/// Whichever of those of which only one runs sends first has the key: the others end as replaced.
+fn replace_others(scene: &mut Scene<'_>, first: &Journey, now: Timestamp) {
+    let tied = tied(first, scene.world);
+    let is_live = scene
+        .world
         .bundles
         .campaign(first.bundle, &first.campaign)
         .is_some_and(|campaign| campaign.mode == winback_campaign::model::Mode::Live);
@@ -291,13 +305,13 @@ fn replace_others(
         return;
     }
     let mut index = 0;
-    while index < customer.journeys.len() {
-        let other = &customer.journeys[index];
+    while index < scene.customer.journeys.len() {
+        let other = &scene.customer.journeys[index];
         let goes = tied.contains(&other.campaign.as_str())
             && other.key == first.key
             && other.first_message_at.is_none();
         if goes {
-            end(customer, index, Reason::Replaced, now, world, out);
+            end(scene, index, Reason::Replaced, now);
         } else {
             index += 1;
         }
@@ -332,39 +346,31 @@ fn counts(customer: &Customer, index: usize, world: &World<'_>) -> bool {
 }
 
 /// The permission and the message, for a first or a repeated attempt.
-pub(crate) fn grant(
-    customer: &Customer,
-    pending: &Pending,
-    not_before: Timestamp,
-    world: &World<'_>,
-    out: &mut Effects,
-) {
-    let Some(made) = message(customer, pending, not_before, world) else {
+pub(crate) fn grant(scene: &mut Scene<'_>, pending: &Pending, not_before: Timestamp) {
+    let Some(made) = message(scene.customer, pending, not_before, scene.world) else {
         return;
     };
-    out.grants.push(GrantChange::Grant {
+    scene.out.grants.push(GrantChange::Grant {
         message: pending.message,
         attempt: pending.attempt,
         not_before,
         not_after: pending.not_after,
     });
-    out.messages.push(made);
+    scene.out.messages.push(made);
 }
 
 /// A step that will not be sent: the cascade goes on, or the journey ends if its audience does not hold.
 pub(crate) fn skip(
-    customer: &mut Customer,
+    scene: &mut Scene<'_>,
     index: usize,
     step: &str,
     Why { reason, because }: Why,
     now: Timestamp,
-    world: &World<'_>,
-    out: &mut Effects,
 ) {
-    let journey = customer.journeys[index].clone();
-    out.journeys.push(record(
+    let journey = scene.customer.journeys[index].clone();
+    scene.out.journeys.push(record(
         &journey,
-        world,
+        scene.world,
         now,
         Transition::Skipped {
             step: step.to_owned(),
@@ -372,25 +378,31 @@ pub(crate) fn skip(
             because,
         },
     ));
-    keep(customer, &journey, step.to_owned(), What::Skip(reason), now);
+    keep(
+        scene.customer,
+        &journey,
+        step.to_owned(),
+        What::Skip(reason),
+        now,
+    );
     if reason == Reason::NoCoupon {
-        out.count(Count::CouponMissing);
+        scene.out.count(Count::CouponMissing);
     }
     let refused = matches!(reason, Reason::OfferGuard | Reason::NoCoupon)
-        && offer::ends(customer, index, step, world);
+        && offer::ends(scene.customer, index, step, scene.world);
     if refused
         || matches!(
             reason,
             Reason::Audience | Reason::OtherCurrency | Reason::Erased | Reason::Replaced
         )
     {
-        end(customer, index, reason, now, world, out);
+        end(scene, index, reason, now);
         return;
     }
     if reason == Reason::Holdout && journey.first_message_at.is_none() {
         // In a holdout it would have been sent: that counts for re-entry.
-        customer.journeys[index].first_message_at = Some(now);
-        let history = customer.history_mut(&journey.campaign);
+        scene.customer.journeys[index].first_message_at = Some(now);
+        let history = scene.customer.history_mut(&journey.campaign);
         history.won = Some(journey.key.clone());
         history.count = history.count.saturating_add(1);
         history.first_message_at = Some(now);
@@ -401,7 +413,8 @@ pub(crate) fn skip(
         Reason::NoAddress | Reason::NoConsent | Reason::Suppressed
     );
     let next = journey.at.saturating_add(1);
-    let next_is_wait = world
+    let next_is_wait = scene
+        .world
         .bundles
         .campaign(journey.bundle, &journey.campaign)
         .is_some_and(|campaign| {
@@ -415,5 +428,5 @@ pub(crate) fn skip(
     } else {
         next
     };
-    settle(customer, index, next, now, world, out);
+    settle(scene, index, next, now);
 }

@@ -5,14 +5,14 @@ use winback_contract::{Channel, ConsentChange, ConsentStatus, Reason, Timestamp}
 
 use crate::address::words;
 use crate::customer::{Consent, Customer, limit};
-use crate::effects::{Count, Effects, GrantChange};
+use crate::effects::{Count, GrantChange};
+use crate::scene::Scene;
 
 /// A consent was given or withdrawn. Withdrawn consent takes back permissions at once (INV-5).
 pub(crate) fn consent(
-    customer: &mut Customer,
+    scene: &mut Scene<'_>,
     change: &ConsentChange,
     (at, arrival): (Timestamp, Timestamp),
-    out: &mut Effects,
 ) {
     let said = Consent {
         channel: change.channel,
@@ -20,13 +20,13 @@ pub(crate) fn consent(
         status: change.status,
         at: careful(change.status, at, arrival),
     };
-    match remember(customer, said) {
+    match remember(scene.customer, said) {
         Remembered::Older => return,
         Remembered::Kept => {}
-        Remembered::Truncated => out.count(Count::Truncated),
+        Remembered::Truncated => scene.out.count(Count::Truncated),
     }
     if change.status == ConsentStatus::Denied {
-        withdraw(customer, change.channel, out);
+        withdraw(scene, change.channel);
     }
 }
 
@@ -111,13 +111,17 @@ fn join_denials(consents: &mut Vec<Consent>) {
 }
 
 /// Nobody may claim a message of this channel any more.
-pub(crate) fn withdraw(customer: &Customer, channel: Channel, out: &mut Effects) {
-    for pending in customer
+pub(crate) fn withdraw(scene: &mut Scene<'_>, channel: Channel) {
+    for pending in scene
+        .customer
         .messages
         .iter()
         .filter(|pending| pending.channel == channel)
     {
-        out.grants.push(GrantChange::Withdraw(pending.message));
+        scene
+            .out
+            .grants
+            .push(GrantChange::Withdraw(pending.message));
     }
 }
 

@@ -5,12 +5,10 @@
 use winback_contract::{Reason, Span, Timestamp, Transition};
 
 use crate::book::offer;
-use crate::customer::Customer;
-use crate::effects::Effects;
 use crate::records::{keep, record};
+use crate::scene::Scene;
 use crate::start::ended::{Ended, after_end, is_an_end};
 use crate::state::What;
-use crate::world::World;
 
 /// How a journey ends.
 #[derive(Clone, Copy, Debug)]
@@ -24,37 +22,23 @@ pub(crate) struct Ending<'e> {
 }
 
 /// Ends a journey for one recorded reason.
-pub fn end(
-    customer: &mut Customer,
-    index: usize,
-    outcome: Reason,
-    at: Timestamp,
-    world: &World<'_>,
-    out: &mut Effects,
-) {
+pub(crate) fn end(scene: &mut Scene<'_>, index: usize, outcome: Reason, at: Timestamp) {
     let ending = Ending {
         outcome,
         name: None,
         order_id: None,
     };
-    end_as(customer, index, ending, at, world, out);
+    end_as(scene, index, ending, at);
 }
 
 /// Ends a journey; what begins with its end is armed.
-pub(crate) fn end_as(
-    customer: &mut Customer,
-    index: usize,
-    ending: Ending<'_>,
-    at: Timestamp,
-    world: &World<'_>,
-    out: &mut Effects,
-) {
-    let journey = customer.journeys.remove(index);
+pub(crate) fn end_as(scene: &mut Scene<'_>, index: usize, ending: Ending<'_>, at: Timestamp) {
+    let journey = scene.customer.journeys.remove(index);
     let entered = journey.entered_at.is_some();
     let outcome = ending.outcome;
-    out.journeys.push(record(
+    scene.out.journeys.push(record(
         &journey,
-        world,
+        scene.world,
         at,
         Transition::Ended {
             outcome,
@@ -63,22 +47,28 @@ pub(crate) fn end_as(
         },
     ));
     // A message that nobody has claimed by now never will be: its outcome is not waited for.
-    for pending in customer
+    for pending in scene
+        .customer
         .messages
         .iter()
         .filter(|pending| pending.journey == journey.id)
     {
-        out.grants
+        scene
+            .out
+            .grants
             .push(crate::effects::GrantChange::Withdraw(pending.message));
     }
-    offer::take_back(customer, journey.id, out);
+    offer::take_back(scene, journey.id);
     let word = ending.name.unwrap_or(outcome.as_str());
-    let campaign = world.bundles.campaign(journey.bundle, &journey.campaign);
+    let campaign = scene
+        .world
+        .bundles
+        .campaign(journey.bundle, &journey.campaign);
     if let Some(last) = journey.last_message_at {
         let within = campaign.map_or(Span::ZERO, |campaign| campaign.goal_within);
         let open = outcome != Reason::Converted && !journey.goal;
         let goal = open.then_some((journey.id, last + within));
-        let history = customer.history_mut(&journey.campaign);
+        let history = scene.customer.history_mut(&journey.campaign);
         history.goal = goal;
         history.cart_id.clone_from(&journey.entry.cart_id);
     }
@@ -88,13 +78,19 @@ pub(crate) fn end_as(
     let is_unsuited = matches!(outcome, Reason::Audience | Reason::OtherCurrency);
     let first_step = journey.first_message_at.is_some() || !is_unsuited;
     if first_step {
-        let history = customer.history_mut(&journey.campaign);
+        let history = scene.customer.history_mut(&journey.campaign);
         history.outcome = Some(word.to_owned());
         if outcome == Reason::Converted {
             history.converted_at = Some(at);
         }
     }
-    keep(customer, &journey, String::new(), What::Ended(outcome), at);
+    keep(
+        scene.customer,
+        &journey,
+        String::new(),
+        What::Ended(outcome),
+        at,
+    );
     if is_an_end(outcome) {
         let ended = Ended {
             journey: journey.id,
@@ -106,6 +102,6 @@ pub(crate) fn end_as(
             product_id: journey.entry.product_id.as_deref(),
             at,
         };
-        after_end(customer, &ended, world, out);
+        after_end(scene, &ended);
     }
 }

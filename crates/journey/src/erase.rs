@@ -9,22 +9,17 @@ use winback_contract::{Body, EventRecord, Reason, SourceKind, Timestamp};
 
 use crate::address::{Place, desk};
 use crate::customer::Customer;
-use crate::effects::{Count, Effects, Forward, GrantChange};
+use crate::effects::{Count, Forward, GrantChange};
 use crate::end::end;
+use crate::scene::Scene;
 use crate::start::product;
-use crate::world::World;
 
 /// Erases a profile, or the one that has taken it over. Marks stay: a profile that was taken over holds nothing else, and
 /// whoever comes back under one name comes back under all.
-pub(crate) fn erase(
-    customer: &mut Customer,
-    record: &EventRecord,
-    world: &World<'_>,
-    out: &mut Effects,
-) {
-    if let Some(mark) = customer.forward {
-        desk::forget(customer, mark.owner);
-        out.forwards.push(Forward {
+pub(crate) fn erase(scene: &mut Scene<'_>, record: &EventRecord) {
+    if let Some(mark) = scene.customer.forward {
+        desk::forget(scene.customer, mark.owner);
+        scene.out.forwards.push(Forward {
             to: mark.owner,
             id: record.id,
             kind: SourceKind::Live,
@@ -34,44 +29,47 @@ pub(crate) fn erase(
         });
         return;
     }
-    if is_of_before(customer, record.arrival) {
-        out.count(Count::Duplicate);
+    if is_of_before(scene.customer, record.arrival) {
+        scene.out.count(Count::Duplicate);
         return;
     }
-    while !customer.journeys.is_empty() {
-        end(customer, 0, Reason::Erased, record.arrival, world, out);
+    while !scene.customer.journeys.is_empty() {
+        end(scene, 0, Reason::Erased, record.arrival);
     }
-    for pending in &customer.messages {
-        out.grants.push(GrantChange::Withdraw(pending.message));
+    for pending in &scene.customer.messages {
+        scene
+            .out
+            .grants
+            .push(GrantChange::Withdraw(pending.message));
     }
-    let profile = &customer.profile;
+    let profile = &scene.customer.profile;
     let known = [profile.email.as_deref(), profile.phone.as_deref()]
         .into_iter()
         .flatten();
-    let places = known.filter_map(|text| Place::named(profile, text, world.shop));
-    let former = customer.addresses.former.iter();
+    let places = known.filter_map(|text| Place::named(profile, text, scene.world.shop));
+    let former = scene.customer.addresses.former.iter();
     let desks: BTreeSet<_> = places
         .filter_map(|place| place.desk)
         .chain(former.filter_map(|former| former.desk))
-        .filter(|desk| *desk != world.customer)
+        .filter(|desk| *desk != scene.world.customer)
         .collect();
     for desk in desks {
-        out.forwards.push(Forward {
+        scene.out.forwards.push(Forward {
             to: desk,
             id: record.id,
             kind: SourceKind::Live,
             arrival: record.arrival,
             at: record.at,
             body: Body::AddressForgotten {
-                holder: world.customer,
+                holder: scene.world.customer,
             },
         });
     }
-    out.count(Count::Applied);
-    out.unwatched.extend(product::watched(customer));
-    *customer = Customer {
-        scheduled: customer.scheduled,
-        absorbed: std::mem::take(&mut customer.absorbed),
+    scene.out.count(Count::Applied);
+    scene.out.unwatched.extend(product::watched(scene.customer));
+    *scene.customer = Customer {
+        scheduled: scene.customer.scheduled,
+        absorbed: std::mem::take(&mut scene.customer.absorbed),
         last_activity: Some(record.arrival),
         erased: Some(record.arrival),
         ..Customer::default()

@@ -4,93 +4,70 @@ use winback_campaign::Concerns;
 use winback_campaign::model::Pattern;
 use winback_contract::{Reason, Transition, spec};
 
-use crate::customer::Customer;
-use crate::effects::{Count, Effects};
+use crate::effects::Count;
 use crate::eligibility::is_measured;
 use crate::end::{Ending, end_as};
 use crate::facts::Facts;
 use crate::happening::Happening;
 use crate::matching::{Named, matches};
 use crate::records::record;
+use crate::scene::Scene;
 use crate::start::ended::{Ended, after_end};
-use crate::state::Journey;
-use crate::world::World;
 
 /// Ends the journeys that an event of this name ends. The name differs from the event's own for derived events.
-pub(crate) fn fold(
-    customer: &mut Customer,
-    happening: &Happening<'_>,
-    named: &Named<'_>,
-    world: &World<'_>,
-    out: &mut Effects,
-) {
-    let name = named.name;
-    goals(customer, happening, name, world, out);
+pub(crate) fn fold(scene: &mut Scene<'_>, happening: &Happening<'_>, named: &Named<'_>) {
+    let happening = &happening.named(named.name);
+    goals(scene, happening);
     // What begins because something ends here is not ended by the same event.
-    for id in named.journeys(customer, world, Concerns::ends) {
-        let Some(index) = customer
-            .journeys
-            .iter()
-            .position(|journey| journey.id == id)
-        else {
+    for id in named.journeys(scene.customer, scene.world, Concerns::ends) {
+        let Some(index) = scene.place_of(id) else {
             continue;
         };
-        let journey = &customer.journeys[index];
-        if let Some(outcome) = verdict(customer, journey, happening, name, world, out) {
+        if let Some(outcome) = verdict(scene, index, happening) {
             let ending = Ending {
                 outcome,
                 name: None,
                 order_id: happening.event.order_id.as_deref(),
             };
-            end_as(customer, index, ending, happening.arrival, world, out);
+            end_as(scene, index, ending, happening.arrival);
             continue;
         }
-        reached(customer, index, happening, name, world, out);
+        reached(scene, index, happening);
     }
 }
 
 /// A goal that ends nothing: it is recorded once.
-fn reached(
-    customer: &mut Customer,
-    index: usize,
-    happening: &Happening<'_>,
-    name: &str,
-    world: &World<'_>,
-    out: &mut Effects,
-) {
-    let journey = &customer.journeys[index];
+fn reached(scene: &mut Scene<'_>, index: usize, happening: &Happening<'_>) {
+    let journey = &scene.customer.journeys[index];
     if journey.goal || journey.first_message_at.is_none() {
         return;
     }
-    let Some(bundle) = world.bundles.get(journey.bundle) else {
+    let Some(bundle) = scene.world.bundles.get(journey.bundle) else {
         return;
     };
     let Some(campaign) = bundle.campaign(&journey.campaign) else {
         return;
     };
-    let hit = campaign
-        .goals
-        .iter()
-        .any(|goal| matches(goal, customer, journey, happening, name, bundle, world) == Ok(true));
+    let (customer, world) = (&*scene.customer, scene.world);
+    let mut goals = campaign.goals.iter();
+    let hit = goals.any(|goal| matches(goal, customer, journey, happening, world) == Ok(true));
     if hit {
-        let goal = record(journey, world, happening.arrival, Transition::Goal);
-        out.journeys.push(goal);
-        customer.journeys[index].goal = true;
+        let goal = record(journey, scene.world, happening.arrival, Transition::Goal);
+        scene.out.journeys.push(goal);
+        scene.customer.journeys[index].goal = true;
     }
 }
 
 pub(crate) fn verdict(
-    customer: &Customer,
-    journey: &Journey,
+    scene: &mut Scene<'_>,
+    index: usize,
     happening: &Happening<'_>,
-    name: &str,
-    world: &World<'_>,
-    out: &mut Effects,
 ) -> Option<Reason> {
-    let bundle = world.bundles.get(journey.bundle)?;
+    let (journey, name) = (&scene.customer.journeys[index], happening.name);
+    let bundle = scene.world.bundles.get(journey.bundle)?;
     let campaign = bundle.campaign(&journey.campaign)?;
     // Silence and dates are measured by the state itself: an armed one is armed anew, not ended.
-    let silent = is_measured(journey, world);
+    let silent = is_measured(journey, scene.world);
     if silent {
         return None;
     }
@@ -128,12 +105,10 @@ pub(crate) fn verdict(
     for exit in &campaign.exits {
         match matches(
             &exit.pattern,
-            customer,
+            scene.customer,
             journey,
             happening,
-            name,
-            bundle,
-            world,
+            scene.world,
         ) {
             Ok(true) => {
                 return Some(if exit.converted {
@@ -145,7 +120,7 @@ pub(crate) fn verdict(
             Ok(false) => {}
             Err(()) => {
                 // An error never sends: a failed exit condition ends the journey as cancelled.
-                out.count(Count::ConditionFailed);
+                scene.out.count(Count::ConditionFailed);
                 return Some(Reason::Cancelled);
             }
         }
@@ -154,36 +129,30 @@ pub(crate) fn verdict(
 }
 
 /// A conversion within the window after a journey's end still counts for it, and may begin another journey.
-fn goals(
-    customer: &mut Customer,
-    happening: &Happening<'_>,
-    name: &str,
-    world: &World<'_>,
-    out: &mut Effects,
-) {
+fn goals(scene: &mut Scene<'_>, happening: &Happening<'_>) {
     if !happening.live {
         return;
     }
-    let Some(active) = world.active else { return };
+    let Some(active) = scene.world.active else {
+        return;
+    };
     let mut won = Vec::new();
-    for place in 0..customer.history.len() {
-        let history = &customer.history[place];
-        if history.goal.is_none()
-            || !is_success(customer, &history.campaign, happening, name, active, world)
-        {
+    for place in 0..scene.customer.history.len() {
+        let history = &scene.customer.history[place];
+        if history.goal.is_none() || !is_success(scene, &history.campaign, happening, active) {
             continue;
         }
-        let history = &mut customer.history[place];
+        let history = &mut scene.customer.history[place];
         let open = history
             .goal
             .take_if(|(_, until)| *until >= happening.arrival);
         let Some((journey, _)) = open else { continue };
         history.outcome = Some(Reason::Converted.as_str().to_owned());
         history.converted_at = Some(happening.arrival);
-        out.journeys.push(winback_contract::JourneyRecord {
+        scene.out.journeys.push(winback_contract::JourneyRecord {
             v: winback_contract::JourneyRecord::VERSION,
             journey,
-            customer: world.customer,
+            customer: scene.world.customer,
             campaign: history.campaign.clone(),
             bundle: active.hash,
             at: happening.arrival,
@@ -203,20 +172,19 @@ fn goals(
             product_id: None,
             at: happening.arrival,
         };
-        after_end(customer, &ended, world, out);
+        after_end(scene, &ended);
     }
 }
 
 /// Whether an event is what a campaign is for. The journey is over: a condition that asks for what only it knew does not
 /// hold.
 fn is_success(
-    customer: &Customer,
+    scene: &Scene<'_>,
     campaign: &str,
     happening: &Happening<'_>,
-    name: &str,
     active: &winback_campaign::Bundle,
-    world: &World<'_>,
 ) -> bool {
+    let name = happening.name;
     let Some(campaign) = active.campaign(campaign) else {
         return name == spec::ORDER_COMPLETED;
     };
@@ -229,7 +197,9 @@ fn is_success(
         };
         let facts = Facts {
             event: Some((happening.event, happening.at, happening.arrival)),
-            ..world.facts(&active.policy, customer, happening.arrival)
+            ..scene
+                .world
+                .facts(&active.policy, scene.customer, happening.arrival)
         };
         condition.holds(&facts).unwrap_or(false)
     };

@@ -6,6 +6,8 @@ use winback_contract::{Event, Timestamp};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Happening<'a> {
     pub(crate) event: &'a Event,
+    /// What it goes by: its own name, or that of what is derived from it.
+    pub(crate) name: &'a str,
     pub(crate) at: Timestamp,
     pub(crate) arrival: Timestamp,
     /// Whether the shop is being watched, not its past told.
@@ -14,4 +16,11 @@ pub(crate) struct Happening<'a> {
     pub(crate) id: winback_contract::EventId,
     /// Whether it may arm anything that is due in the past.
     pub(crate) fresh: bool,
+}
+
+impl<'a> Happening<'a> {
+    /// The same under the name of what is derived from it.
+    pub(crate) fn named(self, name: &'a str) -> Self {
+        Self { name, ..self }
+    }
 }

@@ -17,6 +17,7 @@ use crate::effects::{Count, Effects, Forward};
 use crate::happening::Happening;
 use crate::matching::Named;
 use crate::profile::{carts, identity, loyalty, orders, session};
+use crate::scene::Scene;
 use crate::start::date::arm_dates;
 use crate::start::{counting, on_event, product, silence};
 use crate::world::World;
@@ -24,8 +25,11 @@ use crate::{awaits, erase, exit, merge, told};
 
 /// Applies a record.
 pub fn apply(customer: &mut Customer, record: &EventRecord, world: &World<'_>) -> Effects {
-    let mut out = Effects::default();
-    match (&record.body, customer.forward) {
+    Scene::play(customer, world, |scene| applied(scene, record))
+}
+
+fn applied(scene: &mut Scene<'_>, record: &EventRecord) {
+    match (&record.body, scene.customer.forward) {
         // These are about the partition, not about a customer.
         (
             Body::Activation { .. } | Body::Announcement(_) | Body::Goods(_) | Body::Coupons { .. },
@@ -39,23 +43,16 @@ pub fn apply(customer: &mut Customer, record: &EventRecord, world: &World<'_>) -
             },
             _,
         ) => {
-            merge::link(
-                customer,
-                (*owner, *owner_kind),
-                *kind,
-                record,
-                world,
-                &mut out,
-            );
+            merge::link(scene, (*owner, *owner_kind), *kind, record);
         }
-        (Body::Erased, _) => erase::erase(customer, record, world, &mut out),
+        (Body::Erased, _) => erase::erase(scene, record),
         (Body::Repoint { owner, owner_kind }, _) => {
-            merge::repoint(customer, (*owner, *owner_kind), &mut out);
+            merge::repoint(scene, (*owner, *owner_kind));
         }
-        (Body::Address(news), _) => desk::told(customer, news, record, world, &mut out),
-        (Body::AddressForgotten { holder }, _) => desk::forget(customer, *holder),
+        (Body::Address(news), _) => desk::told(scene, news, record),
+        (Body::AddressForgotten { holder }, _) => desk::forget(scene.customer, *holder),
         (Body::Copy(event), Some(mark)) if desk::is_desk(mark.kind) => {
-            desk::copied(customer, event, mark, record, world, &mut out);
+            desk::copied(scene, event, mark, record);
         }
         (_, Some(mark)) => {
             if let Body::Handover { from, .. } = &record.body {
@@ -64,14 +61,14 @@ pub fn apply(customer: &mut Customer, record: &EventRecord, world: &World<'_>) -
                     owner: mark.owner,
                     owner_kind: mark.owner_kind,
                 };
-                out.forwards.push(Forward {
+                scene.out.forwards.push(Forward {
                     to: *from,
                     body,
                     ..forward(record, mark.owner)
                 });
             }
-            out.forwards.push(forward(record, mark.owner));
-            out.count(Count::Forwarded);
+            scene.out.forwards.push(forward(record, mark.owner));
+            scene.out.count(Count::Forwarded);
         }
         (
             Body::Handover {
@@ -81,35 +78,27 @@ pub fn apply(customer: &mut Customer, record: &EventRecord, world: &World<'_>) -
             },
             None,
         ) => {
-            if erase::is_of_before(customer, record.arrival) {
+            if erase::is_of_before(scene.customer, record.arrival) {
                 // What a device still knew of the person goes too.
-                out.count(Count::Late);
-                return out;
+                scene.out.count(Count::Late);
+                return;
             }
-            merge::absorb(
-                customer,
-                *from,
-                *from_kind,
-                state,
-                record.arrival,
-                world,
-                &mut out,
-            );
+            merge::absorb(scene, *from, *from_kind, state, record.arrival);
         }
         (Body::Outcome(outcome), None) => {
-            out = crate::outcome::apply(customer, outcome, world);
+            scene.out = crate::outcome::apply(scene.customer, outcome, scene.world);
         }
         (Body::Storefront(event), None) => {
-            storefront(customer, record, event, Role::Own, world, &mut out);
+            storefront(scene, record, event, Role::Own);
         }
         (Body::Copy(event), None) => {
-            storefront(customer, record, event, Role::Copy, world, &mut out);
+            storefront(scene, record, event, Role::Copy);
         }
         (Body::AtAddress(event), None) => {
-            storefront(customer, record, event, Role::Holder, world, &mut out);
+            storefront(scene, record, event, Role::Holder);
         }
     }
-    match &mut customer.seen {
+    match &mut scene.customer.seen {
         // The same stream as before, nearly always: its name stays where it is.
         Some(seen) if seen.stream == record.source.stream => {
             seen.partition = record.source.partition;
@@ -118,10 +107,9 @@ pub fn apply(customer: &mut Customer, record: &EventRecord, world: &World<'_>) -
         }
         seen => *seen = Some(record.source.clone()),
     }
-    for journey in &mut out.journeys {
+    for journey in &mut scene.out.journeys {
         journey.input = Some(record.source.clone());
     }
-    out
 }
 
 /// Whether the customer was there: not where a system tells it, by the contract's list or by the Policy's.
@@ -188,19 +176,97 @@ fn forward(record: &EventRecord, to: CustomerId) -> Forward {
     }
 }
 
-fn storefront(
-    customer: &mut Customer,
-    record: &EventRecord,
-    event: &Event,
-    role: Role,
-    world: &World<'_>,
-    out: &mut Effects,
-) {
+fn storefront(scene: &mut Scene<'_>, record: &EventRecord, event: &Event, role: Role) {
     let own = role == Role::Own;
-    if erase::is_of_before(customer, record.at) {
-        out.count(Count::Late);
+    if erase::is_of_before(scene.customer, record.at) {
+        scene.out.count(Count::Late);
         return;
     }
+    if is_repeat(scene, record, role) {
+        scene.out.count(Count::Duplicate);
+        return;
+    }
+    scene.out.count(Count::Applied);
+    activate(scene, record.arrival);
+    advance(scene, record.arrival);
+    let live = record.kind == SourceKind::Live;
+    let late = live && record.arrival.since(record.at) > scene.world.limits.late_after;
+    if late {
+        scene.out.count(Count::Late);
+    }
+    let addressed = carts::addressed(scene.customer, event);
+    let event = addressed.as_ref();
+    let mut happening = Happening {
+        event,
+        name: &event.name,
+        at: record.at,
+        // The past arrived when it happened: it must not end what began since.
+        arrival: if live { record.arrival } else { record.at },
+        live,
+        id: record.id,
+        fresh: live && !late,
+    };
+    orders::put_back(scene.customer, &mut happening, own);
+    consented(scene, record, event, role);
+    match Reach::of(scene.customer, event, role) {
+        Reach::All => {}
+        Reach::Numbers => return numbers::ordered(scene, &happening),
+        Reach::Nothing => return,
+    }
+    let mut begins = false;
+    if own {
+        identity::identify(scene.customer, event, record.at, scene.world);
+        if happening.fresh && is_visit(event, scene.world) {
+            begins = session::session(scene.customer, &happening);
+            identity::activity(scene, record.arrival);
+        }
+    }
+    // What an order has just settled is no new wish: it changes nothing, and begins nothing.
+    let is_echo = carts::is_echo(scene.customer, &happening);
+    let emptied = !is_echo && carts::fold(scene, &happening);
+    let counts = orders::fold(scene.customer, &happening, own);
+    // An order that is told again begins nothing again, however late.
+    let is_told_again = event.name == spec::ORDER_COMPLETED && !counts;
+    if is_echo || is_told_again {
+        happening.fresh = false;
+    }
+    if counts {
+        counted(scene, event, record);
+    }
+    if own && event.name == "Email Bounced" {
+        bounced(scene, record);
+    }
+    if own {
+        loyalty::fold(scene.customer, &happening);
+        product::note(scene, &happening);
+    }
+    let names = [
+        Some(event.name.as_str()),
+        emptied.then_some(spec::CART_EMPTIED),
+        begins.then_some(spec::SESSION_STARTED),
+    ];
+    let names = names.map(|name| name.map(|name| Named::new(name, scene.world)));
+    for named in names.iter().flatten() {
+        told::keep(scene.customer, &happening, named);
+        exit::fold(scene, &happening, named);
+        awaits::fold(scene, &happening, named);
+        counting::recount(scene.customer, named);
+    }
+    if own && happening.fresh {
+        for named in names.iter().flatten() {
+            on_event::fold(scene, &happening, named);
+        }
+    }
+    if own && (event.name.starts_with("Order ") || happening.fresh) {
+        silence::silence_after(scene, &event.name, record.arrival);
+    }
+    if own && moves_dates(event) {
+        arm_dates(scene, record.arrival);
+    }
+}
+
+/// Whether it was applied already, by its id; if not, the id is remembered.
+fn is_repeat(scene: &mut Scene<'_>, record: &EventRecord, role: Role) -> bool {
     // A copy may overtake the event itself on its way through another profile: they are told apart.
     let short = match role {
         Role::Own => record.id.short(),
@@ -209,108 +275,41 @@ fn storefront(
     };
     // Half of the hash is enough for a day of one person's events.
     let short = short & u64::from(u32::MAX);
-    if customer.recent.contains(&short) {
-        out.count(Count::Duplicate);
-        return;
+    if scene.customer.recent.contains(&short) {
+        return true;
     }
-    let last = customer.last_activity;
+    let last = scene.customer.last_activity;
     if last.is_some_and(|last| record.arrival.since(last) > REPEATS) {
-        customer.recent.clear();
+        scene.customer.recent.clear();
     }
-    Customer::push_bounded(&mut customer.recent, short, limit::RECENT);
-    out.count(Count::Applied);
-    activate(customer, record.arrival, world, out);
-    advance(customer, record.arrival, world, out);
-    let live = record.kind == SourceKind::Live;
-    let late = live && record.arrival.since(record.at) > world.limits.late_after;
-    if late {
-        out.count(Count::Late);
-    }
-    let addressed = carts::addressed(customer, event);
-    let event = addressed.as_ref();
-    let mut happening = Happening {
-        event,
-        at: record.at,
-        // The past arrived when it happened: it must not end what began since.
-        arrival: if live { record.arrival } else { record.at },
-        live,
-        id: record.id,
-        fresh: live && !late,
+    Customer::push_bounded(&mut scene.customer.recent, short, limit::RECENT);
+    false
+}
+
+/// An order that counts: what sells is known by it, and the code that it named was redeemed.
+fn counted(scene: &mut Scene<'_>, event: &Event, record: &EventRecord) {
+    let mut orders = scene.customer.orders.list.iter();
+    let Some(order) = orders.find(|order| Some(&order.id) == event.order_id.as_ref()) else {
+        return;
     };
-    orders::put_back(customer, &mut happening, own);
-    consented(customer, record, event, role, world, out);
-    match Reach::of(customer, event, role) {
-        Reach::All => {}
-        Reach::Numbers => return numbers::ordered(customer, &happening, out),
-        Reach::Nothing => return,
+    let (products, coupon) = (order.products.clone(), order.coupon.clone());
+    scene.out.sold.push((products, record.arrival));
+    if let Some(code) = coupon {
+        crate::book::offer::redeemed(scene, &code);
     }
-    let mut begins = false;
-    if own {
-        identity::identify(customer, event, record.at, world);
-        if happening.fresh && is_visit(event, world) {
-            begins = session::session(customer, &happening);
-            identity::activity(customer, record.arrival, world, out);
-        }
-    }
-    // What an order has just settled is no new wish: it changes nothing, and begins nothing.
-    let is_echo = carts::is_echo(customer, &happening);
-    let emptied = !is_echo && carts::fold(customer, &happening, out);
-    let counts = orders::fold(customer, &happening, own);
-    // An order that is told again begins nothing again, however late.
-    let is_told_again = event.name == spec::ORDER_COMPLETED && !counts;
-    if is_echo || is_told_again {
-        happening.fresh = false;
-    }
-    if counts
-        && let Some(order) = customer
-            .orders
-            .list
-            .iter()
-            .find(|order| Some(&order.id) == event.order_id.as_ref())
-    {
-        out.sold.push((order.products.clone(), record.arrival));
-        if let Some(code) = &order.coupon {
-            crate::book::offer::redeemed(customer, code, out);
-        }
-    }
-    if own && event.name == "Email Bounced" {
-        let bounced = person::Report {
-            channel: Channel::Email,
-            topic: None,
-            standing: Standing::Unreachable,
-            clocks: desk::clocks(record),
-            id: record.id,
-            message: None,
-        };
-        person::report(customer, bounced, world, out);
-    }
-    if own {
-        loyalty::fold(customer, &happening);
-        product::note(customer, &happening, world, out);
-    }
-    let names = [
-        Some(event.name.as_str()),
-        emptied.then_some(spec::CART_EMPTIED),
-        begins.then_some(spec::SESSION_STARTED),
-    ];
-    let names = names.map(|name| name.map(|name| Named::new(name, world)));
-    for named in names.iter().flatten() {
-        told::keep(customer, &happening, named);
-        exit::fold(customer, &happening, named, world, out);
-        awaits::fold(customer, &happening, named, world, out);
-        counting::recount(customer, named);
-    }
-    if own && happening.fresh {
-        for named in names.iter().flatten() {
-            on_event::fold(customer, &happening, named, world, out);
-        }
-    }
-    if own && (event.name.starts_with("Order ") || happening.fresh) {
-        silence::silence_after(customer, &event.name, record.arrival, world, out);
-    }
-    if own && moves_dates(event) {
-        arm_dates(customer, record.arrival, world, out);
-    }
+}
+
+/// A tool of the shop's says that mail came back.
+fn bounced(scene: &mut Scene<'_>, record: &EventRecord) {
+    let bounced = person::Report {
+        channel: Channel::Email,
+        topic: None,
+        standing: Standing::Unreachable,
+        clocks: desk::clocks(record),
+        id: record.id,
+        message: None,
+    };
+    person::report(scene, bounced);
 }
 
 /// Whether an event may move a date that campaigns count to.
@@ -322,14 +321,7 @@ fn moves_dates(event: &Event) -> bool {
 }
 
 /// What an event says of consent: about the person, if it is the person's, and about the address it names.
-fn consented(
-    customer: &mut Customer,
-    record: &EventRecord,
-    event: &Event,
-    role: Role,
-    world: &World<'_>,
-    out: &mut Effects,
-) {
+fn consented(scene: &mut Scene<'_>, record: &EventRecord, event: &Event, role: Role) {
     let Some(said) = &event.consent else { return };
     let channels: &[Channel] = if said.every {
         &Channel::ALL
@@ -342,28 +334,26 @@ fn consented(
             every: false,
             ..said.clone()
         };
-        consented_to(customer, record, event, &change, role, world, out);
+        consented_to(scene, record, event, &change, role);
     }
 }
 
 /// The same of one channel.
 fn consented_to(
-    customer: &mut Customer,
+    scene: &mut Scene<'_>,
     record: &EventRecord,
     event: &Event,
     change: &ConsentChange,
     role: Role,
-    world: &World<'_>,
-    out: &mut Effects,
 ) {
     let clocks = desk::clocks(record);
     let other = |known: &Option<String>, named: &Option<String>| {
         known.is_some() && named.is_some() && known != named
     };
-    let is_another = other(&customer.profile.user, &event.identities.user)
-        || other(&customer.profile.email, &event.identities.email);
+    let is_another = other(&scene.customer.profile.user, &event.identities.user)
+        || other(&scene.customer.profile.email, &event.identities.email);
     if role == Role::Own || role == Role::Copy && !is_another {
-        consent(customer, change, clocks, out);
+        consent(scene, change, clocks);
     }
     let Some(standing) = person::standing(change.status) else {
         return;
@@ -380,9 +370,9 @@ fn consented_to(
             id: record.id,
             message: None,
         };
-        person::report(customer, said, world, out);
+        person::report(scene, said);
     }
     for word in words.into_iter().flatten() {
-        person::note(customer, word, out);
+        person::note(scene, word);
     }
 }

@@ -56,16 +56,15 @@ pub(crate) fn matches(
     customer: &Customer,
     journey: &Journey,
     happening: &Happening<'_>,
-    name: &str,
-    bundle: &Bundle,
     world: &World<'_>,
 ) -> Result<bool, ()> {
-    if !pattern.on.iter().any(|on| on == name) {
+    if !pattern.on.iter().any(|on| on == happening.name) {
         return Ok(false);
     }
     let Some(condition) = &pattern.when else {
         return Ok(true);
     };
+    let bundle = world.bundle(journey.bundle).ok_or(())?;
     let facts = Facts {
         journey: Some(journey),
         event: Some((happening.event, happening.at, happening.arrival)),

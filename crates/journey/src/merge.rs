@@ -14,55 +14,54 @@ use crate::behaviour::keep_lines;
 use crate::codec::{decode, encode_in};
 use crate::consent::{Remembered, remember, withdraw};
 use crate::customer::{Absorbed, Customer, ForwardMark, limit};
-use crate::effects::{Count, Effects, Forward, GrantChange};
+use crate::effects::{Count, Forward, GrantChange};
 use crate::eligibility::ends_by_order;
 use crate::end::end;
 use crate::profile::{carts, orders as ledger};
 use crate::records;
+use crate::scene::Scene;
 use crate::start::product;
 use crate::state::Station;
-use crate::world::World;
 
 /// At the weaker profile: hand over and leave a mark, or point an existing mark to the newest owner.
 pub(crate) fn link(
-    customer: &mut Customer,
+    scene: &mut Scene<'_>,
     (owner, owner_kind): (CustomerId, IdentityKind),
     kind: IdentityKind,
     record: &EventRecord,
-    world: &World<'_>,
-    out: &mut Effects,
 ) {
-    if !owner_kind.is_stronger_than(kind) || owner == world.customer {
+    if !owner_kind.is_stronger_than(kind) || owner == scene.world.customer {
         return;
     }
     let is_desk = desk::is_desk(kind);
     if is_desk {
-        desk::hold(customer, owner, out);
+        desk::hold(scene, owner);
     }
-    if customer.forward.is_some() {
+    if scene.customer.forward.is_some() {
         // It is in use: its retention begins anew.
-        customer.last_activity = customer.last_activity.max(Some(record.arrival));
+        scene.customer.last_activity = scene.customer.last_activity.max(Some(record.arrival));
     }
-    if let Some(mark) = &mut customer.forward {
+    if let Some(mark) = &mut scene.customer.forward {
         // History went to the first owner; from now on events go to the newest.
         mark.owner = owner;
         mark.owner_kind = owner_kind;
         if is_desk {
-            desk::tell_all(customer, owner, record, world, out);
+            desk::tell_all(scene, owner, record);
         }
         return;
     }
-    for pending in customer
+    for pending in scene
+        .customer
         .messages
         .iter()
-        .filter(|pending| pending.holder == world.customer)
+        .filter(|pending| pending.holder == scene.world.customer)
     {
-        out.grants.push(GrantChange::Move(pending.message));
+        scene.out.grants.push(GrantChange::Move(pending.message));
     }
     // The open trigger stays behind: its steps are due again at the owner.
-    customer.trigger = None;
-    for absorbed in &customer.absorbed {
-        out.forwards.push(Forward {
+    scene.customer.trigger = None;
+    for absorbed in &scene.customer.absorbed {
+        scene.out.forwards.push(Forward {
             to: absorbed.customer,
             id: record.id,
             kind: SourceKind::Live,
@@ -72,37 +71,37 @@ pub(crate) fn link(
         });
     }
     // Its owner is told from now on.
-    out.unwatched.extend(product::watched(customer));
-    let holders = std::mem::take(&mut customer.addresses.holders);
-    let state = Blob(encode_in(customer, world.bundles.format()));
-    customer.addresses.holders = holders;
-    out.forwards.push(Forward {
+    scene.out.unwatched.extend(product::watched(scene.customer));
+    let holders = std::mem::take(&mut scene.customer.addresses.holders);
+    let state = Blob(encode_in(scene.customer, scene.world.bundles.format()));
+    scene.customer.addresses.holders = holders;
+    scene.out.forwards.push(Forward {
         to: owner,
-        id: EventId(world.customer.0),
+        id: EventId(scene.world.customer.0),
         kind: record.kind,
         arrival: record.arrival,
         at: record.at,
         body: Body::Handover {
-            from: world.customer,
+            from: scene.world.customer,
             from_kind: kind,
             state,
         },
     });
-    let (created, scheduled) = (customer.profile.created_at, customer.scheduled);
+    let (created, scheduled) = (scene.customer.profile.created_at, scene.customer.scheduled);
     let own = match kind {
-        IdentityKind::Email => customer.profile.email.as_deref(),
-        IdentityKind::Phone => customer.profile.phone.as_deref(),
+        IdentityKind::Email => scene.customer.profile.email.as_deref(),
+        IdentityKind::Phone => scene.customer.profile.phone.as_deref(),
         IdentityKind::User | IdentityKind::Anonymous => None,
     };
     let own = own.map(AddressId::of);
-    let mut addresses = std::mem::take(&mut customer.addresses);
+    let mut addresses = std::mem::take(&mut scene.customer.addresses);
     // What was said of the address stays with it; without a name of its own the profile was nothing but its address.
     addresses
         .words
         .retain(|word| own.is_none_or(|own| word.address == own));
     addresses.former.clear();
     addresses.number_ordered = None;
-    *customer = Customer {
+    *scene.customer = Customer {
         scheduled,
         forward: Some(ForwardMark {
             owner,
@@ -116,112 +115,108 @@ pub(crate) fn link(
         },
         ..Customer::default()
     };
-    customer.profile.created_at = created.or(Some(record.at));
-    customer.last_activity = Some(record.arrival);
+    scene.customer.profile.created_at = created.or(Some(record.at));
+    scene.customer.last_activity = Some(record.arrival);
 }
 
 /// A mark's owner was itself taken over.
-pub(crate) fn repoint(
-    customer: &mut Customer,
-    (owner, owner_kind): (CustomerId, IdentityKind),
-    out: &mut Effects,
-) {
-    if let Some(mark) = &mut customer.forward
+pub(crate) fn repoint(scene: &mut Scene<'_>, (owner, owner_kind): (CustomerId, IdentityKind)) {
+    if let Some(mark) = &mut scene.customer.forward
         && owner_kind.is_stronger_than(mark.kind)
     {
         mark.owner = owner;
         mark.owner_kind = owner_kind;
         if desk::is_desk(mark.kind) {
-            desk::hold(customer, owner, out);
+            desk::hold(scene, owner);
         }
     }
 }
 
 /// At the stronger profile: takes in what the weaker one was.
 pub(crate) fn absorb(
-    customer: &mut Customer,
+    scene: &mut Scene<'_>,
     from: CustomerId,
     from_kind: IdentityKind,
     state: &Blob,
     arrival: Timestamp,
-    world: &World<'_>,
-    out: &mut Effects,
 ) {
-    if customer
+    if scene
+        .customer
         .absorbed
         .iter()
         .any(|absorbed| absorbed.customer == from)
     {
-        out.count(Count::Duplicate);
+        scene.out.count(Count::Duplicate);
         // A desk that was forgotten and is known anew: what was refused there meanwhile is no repeat.
         if let Ok(other) = decode(&state.0) {
-            refusals(customer, &other, out);
+            refusals(scene, &other);
         }
         return;
     }
     let Ok(other) = decode(&state.0) else {
-        out.count(Count::Stale);
+        scene.out.count(Count::Stale);
         return;
     };
-    crate::advance::advance(customer, arrival, world, out);
+    crate::advance::advance(scene, arrival);
     let news = Absorbed {
         customer: from,
         kind: from_kind,
     };
     for absorbed in std::iter::once(news).chain(other.absorbed.iter().copied()) {
-        if Customer::push_bounded(&mut customer.absorbed, absorbed, limit::ABSORBED) {
-            out.count(Count::Truncated);
+        if Customer::push_bounded(&mut scene.customer.absorbed, absorbed, limit::ABSORBED) {
+            scene.out.count(Count::Truncated);
         }
     }
-    fill(customer, &other, out);
+    fill(scene, &other);
     for channel in winback_contract::Channel::ALL {
         let denied = |consent: &crate::customer::Consent| {
             consent.channel == channel && consent.status == winback_contract::ConsentStatus::Denied
         };
-        if customer
+        if scene
+            .customer
             .addresses
             .words
             .iter()
             .any(|word| word.channel == channel && closes(word.standing))
-            || customer.consents.iter().any(denied)
+            || scene.customer.consents.iter().any(denied)
         {
-            withdraw(customer, channel, out);
+            withdraw(scene, channel);
         }
     }
-    orders(customer, &other, arrival);
-    let known = product::watched(customer);
-    customer.behaviour.join(&other.behaviour);
-    product::unwatch(customer, known, out);
+    orders(scene.customer, &other, arrival);
+    let known = product::watched(scene.customer);
+    scene.customer.behaviour.join(&other.behaviour);
+    product::unwatch(scene, known);
     for wanted in &other.behaviour.wanted {
         // The lists of watchers name the weaker profile: this one is told from now on.
-        if product::wants(customer, &wanted.product_id) {
-            out.watches.push((wanted.product_id.clone(), arrival));
+        if product::wants(scene.customer, &wanted.product_id) {
+            scene.out.watches.push((wanted.product_id.clone(), arrival));
         }
     }
-    carts(customer, &other);
+    carts(scene.customer, &other);
     let told = other.told.clone();
-    journeys(customer, other, arrival, world, out);
-    crate::told::join(customer, &told, arrival, world, out);
+    journeys(scene, other, arrival);
+    crate::told::join(scene, &told, arrival);
     // The absorbed may have ordered before the owner's cart was filled, or the other way round: judge again.
-    drop_bought(customer, arrival, world, out);
-    crate::start::silence::arm_silence(customer, arrival, world, out);
-    crate::start::date::arm_dates(customer, arrival, world, out);
+    drop_bought(scene, arrival);
+    crate::start::silence::arm_silence(scene, arrival);
+    crate::start::date::arm_dates(scene, arrival);
 }
 
 /// What another profile was told of consents and addresses.
-fn refusals(customer: &mut Customer, other: &Customer, out: &mut Effects) {
+fn refusals(scene: &mut Scene<'_>, other: &Customer) {
     for consent in &other.consents {
-        if remember(customer, consent.clone()) == Remembered::Truncated {
-            out.count(Count::Truncated);
+        if remember(scene.customer, consent.clone()) == Remembered::Truncated {
+            scene.out.count(Count::Truncated);
         }
     }
     for word in &other.addresses.words {
-        remember_word(customer, word.clone());
+        remember_word(scene.customer, word.clone());
     }
 }
 
-fn fill(customer: &mut Customer, other: &Customer, out: &mut Effects) {
-    let (mine, theirs) = (&mut customer.profile, &other.profile);
+fn fill(scene: &mut Scene<'_>, other: &Customer) {
+    let (mine, theirs) = (&mut scene.customer.profile, &other.profile);
     for (kept, new) in [
         (&mut mine.user, &theirs.user),
         (&mut mine.email, &theirs.email),
@@ -258,44 +253,53 @@ fn fill(customer: &mut Customer, other: &Customer, out: &mut Effects) {
         .into_iter()
         .flatten()
         .min();
-    customer.last_activity = customer.last_activity.max(other.last_activity);
-    refusals(customer, other, out);
+    scene.customer.last_activity = scene.customer.last_activity.max(other.last_activity);
+    refusals(scene, other);
     for bought in &other.bought {
-        carts::remember_bought(customer, *bought);
+        carts::remember_bought(scene.customer, *bought);
     }
-    let ordered = &mut customer.addresses.number_ordered;
+    let ordered = &mut scene.customer.addresses.number_ordered;
     *ordered = (*ordered).max(other.addresses.number_ordered);
     for former in &other.addresses.former {
         Customer::push_bounded(
-            &mut customer.addresses.former,
+            &mut scene.customer.addresses.former,
             former.clone(),
             crate::address::limit::FORMER,
         );
     }
     for short in &other.recent {
-        if !customer.recent.contains(short) {
-            Customer::push_bounded(&mut customer.recent, *short, limit::RECENT);
+        if !scene.customer.recent.contains(short) {
+            Customer::push_bounded(&mut scene.customer.recent, *short, limit::RECENT);
         }
     }
     for booking in &other.bookings {
-        if !customer
+        if !scene
+            .customer
             .bookings
             .iter()
             .any(|known| known.message == booking.message)
         {
-            customer.bookings.push(booking.clone());
+            scene.customer.bookings.push(booking.clone());
         }
     }
-    customer
+    scene
+        .customer
         .bookings
         .sort_by_key(|booking| (booking.at, booking.message));
-    let over = customer.bookings.len().saturating_sub(limit::BOOKINGS);
-    customer.bookings.drain(..over);
-    customer.decisions.extend(other.decisions.iter().cloned());
-    customer.decisions.sort_by_key(|kept| kept.at);
-    records::bound(&mut customer.decisions);
+    let over = scene
+        .customer
+        .bookings
+        .len()
+        .saturating_sub(limit::BOOKINGS);
+    scene.customer.bookings.drain(..over);
+    scene
+        .customer
+        .decisions
+        .extend(other.decisions.iter().cloned());
+    scene.customer.decisions.sort_by_key(|kept| kept.at);
+    records::bound(&mut scene.customer.decisions);
     for theirs in &other.history {
-        let mine = customer.history_mut(&theirs.campaign);
+        let mine = scene.customer.history_mut(&theirs.campaign);
         mine.count = mine.count.saturating_add(theirs.count);
         mine.first_message_at = mine.first_message_at.max(theirs.first_message_at);
         if mine.occasion.is_none() {
@@ -426,90 +430,86 @@ fn joined(newer: &crate::customer::Cart, older: &crate::customer::Cart) -> crate
     cart
 }
 
-fn journeys(
-    customer: &mut Customer,
-    other: Customer,
-    arrival: Timestamp,
-    world: &World<'_>,
-    out: &mut Effects,
-) {
+fn journeys(scene: &mut Scene<'_>, other: Customer, arrival: Timestamp) {
     // First of all what is on its way: a journey that is retired must see its own messages.
     for pending in other.messages {
-        if !customer
+        if !scene
+            .customer
             .messages
             .iter()
             .any(|mine| mine.message == pending.message)
         {
-            customer.messages.push(pending);
+            scene.customer.messages.push(pending);
         }
     }
     for theirs in other.journeys {
-        let twin = customer
+        let twin = scene
+            .customer
             .journeys
             .iter()
             .position(|mine| mine.campaign == theirs.campaign && mine.key == theirs.key);
         match twin {
             // One journey per key: the one that has already written to the person goes on.
             Some(mine)
-                if customer.journeys[mine].first_message_at.is_none()
+                if scene.customer.journeys[mine].first_message_at.is_none()
                     && theirs.first_message_at.is_some() =>
             {
-                retire(customer, mine, arrival, world, out);
-                customer.journeys.push(theirs);
+                retire(scene, mine, arrival);
+                scene.customer.journeys.push(theirs);
             }
-            None if customer.journeys.len() < limit::JOURNEYS => customer.journeys.push(theirs),
+            None if scene.customer.journeys.len() < limit::JOURNEYS => {
+                scene.customer.journeys.push(theirs)
+            }
             // One that is too much ends as one of two twins does: it is told, and its message does not go out.
             _ => {
                 if twin.is_none() {
-                    out.count(Count::Truncated);
+                    scene.out.count(Count::Truncated);
                 }
-                customer.journeys.push(theirs);
-                let last = customer.journeys.len() - 1;
-                retire(customer, last, arrival, world, out);
+                scene.customer.journeys.push(theirs);
+                let last = scene.customer.journeys.len() - 1;
+                retire(scene, last, arrival);
             }
         }
     }
 }
 
-fn retire(
-    customer: &mut Customer,
-    index: usize,
-    at: Timestamp,
-    world: &World<'_>,
-    out: &mut Effects,
-) {
-    if customer.journeys[index].entered_at.is_none() {
+fn retire(scene: &mut Scene<'_>, index: usize, at: Timestamp) {
+    if scene.customer.journeys[index].entered_at.is_none() {
         // It never began: its twin is the same thing.
-        customer.journeys.remove(index);
+        scene.customer.journeys.remove(index);
         return;
     }
-    end(customer, index, Reason::Moved, at, world, out);
+    end(scene, index, Reason::Moved, at);
 }
 
 /// Journeys about a cart that an order of the joined profile has closed.
-fn drop_bought(customer: &mut Customer, arrival: Timestamp, world: &World<'_>, out: &mut Effects) {
+fn drop_bought(scene: &mut Scene<'_>, arrival: Timestamp) {
     let mut index = 0;
-    while index < customer.journeys.len() {
-        let journey = &customer.journeys[index];
-        let orders = &customer.orders;
+    while index < scene.customer.journeys.len() {
+        let journey = &scene.customer.journeys[index];
+        let orders = &scene.customer.orders;
         let ordered_since = journey.entry.order_id.is_none()
             && (orders.last_at.is_some_and(|at| at >= journey.entry.at)
                 || orders
                     .last_arrived
                     .is_some_and(|at| at >= journey.entry.arrived));
-        let about_order = world.bundles.get(journey.bundle).is_some_and(|bundle| {
-            bundle
-                .campaign(&journey.campaign)
-                .is_some_and(|campaign| ends_by_order(campaign, bundle))
-        });
+        let about_order = scene
+            .world
+            .bundles
+            .get(journey.bundle)
+            .is_some_and(|bundle| {
+                bundle
+                    .campaign(&journey.campaign)
+                    .is_some_and(|campaign| ends_by_order(campaign, bundle))
+            });
         let newer_order = journey.entry.order_id.is_some()
             && journey.station != Station::Armed
             && orders.last_at.is_some_and(|at| at > journey.entry.at);
         if about_order
             && (ordered_since || newer_order)
-            && !crate::eligibility::is_measured(journey, world)
+            && !crate::eligibility::is_measured(journey, scene.world)
         {
-            end(customer, index, Reason::Converted, arrival, world, out);
+            end(scene, index, Reason::Converted, arrival);
         } else {
             index += 1;
         }

@@ -9,13 +9,13 @@ use winback_campaign::model::{Campaign, Delay, Entry, Step};
 use winback_contract::ids::bucket;
 use winback_contract::{Reason, Span, Timestamp};
 
-use crate::customer::{Customer, zone};
-use crate::effects::{Count, Effects};
+use crate::customer::zone;
+use crate::effects::Count;
 use crate::end::{Ending, end, end_as};
 use crate::facts::Facts;
 use crate::moment::at;
+use crate::scene::Scene;
 use crate::state::{Journey, Station};
-use crate::world::World;
 
 /// Where a journey stands after it has gone on.
 enum Place {
@@ -26,27 +26,21 @@ enum Place {
 }
 
 /// Puts a journey on entry `to` at `base`, and lets it go on as far as it can. False when that ended it.
-pub(crate) fn settle(
-    customer: &mut Customer,
-    index: usize,
-    to: u16,
-    base: Timestamp,
-    world: &World<'_>,
-    out: &mut Effects,
-) -> bool {
-    if world
+pub(crate) fn settle(scene: &mut Scene<'_>, index: usize, to: u16, base: Timestamp) -> bool {
+    if scene
+        .world
         .bundles
         .campaign(
-            customer.journeys[index].bundle,
-            &customer.journeys[index].campaign,
+            scene.customer.journeys[index].bundle,
+            &scene.customer.journeys[index].campaign,
         )
         .is_none()
     {
         return true;
     }
-    match run(customer, index, to, base, world, out) {
+    match run(scene, index, to, base) {
         Place::At(at, station, due) => {
-            let journey = &mut customer.journeys[index];
+            let journey = &mut scene.customer.journeys[index];
             journey.at = at;
             journey.station = station;
             journey.due = due;
@@ -55,12 +49,12 @@ pub(crate) fn settle(
             true
         }
         // Whoever was kept out has not seen it to its end, and is not followed as one who did not react.
-        Place::End | Place::Named(_) if is_held_out(&customer.journeys[index]) => {
-            end(customer, index, Reason::Holdout, base, world, out);
+        Place::End | Place::Named(_) if is_held_out(&scene.customer.journeys[index]) => {
+            end(scene, index, Reason::Holdout, base);
             false
         }
         Place::End => {
-            end(customer, index, Reason::Finished, base, world, out);
+            end(scene, index, Reason::Finished, base);
             false
         }
         Place::Named(name) => {
@@ -69,12 +63,12 @@ pub(crate) fn settle(
                 name: Some(&name),
                 order_id: None,
             };
-            end_as(customer, index, ending, base, world, out);
+            end_as(scene, index, ending, base);
             false
         }
         Place::Failed => {
-            out.count(Count::ConditionFailed);
-            end(customer, index, Reason::Error, base, world, out);
+            scene.out.count(Count::ConditionFailed);
+            end(scene, index, Reason::Error, base);
             false
         }
     }
@@ -85,30 +79,23 @@ fn is_held_out(journey: &Journey) -> bool {
     journey.first_message_at.is_some() && journey.last_message_at.is_none()
 }
 
-fn run(
-    customer: &mut Customer,
-    index: usize,
-    to: u16,
-    base: Timestamp,
-    world: &World<'_>,
-    out: &mut Effects,
-) -> Place {
-    let journey = &customer.journeys[index];
-    let Some(bundle) = world.bundles.get(journey.bundle) else {
+fn run(scene: &mut Scene<'_>, index: usize, to: u16, base: Timestamp) -> Place {
+    let journey = &scene.customer.journeys[index];
+    let Some(bundle) = scene.world.bundles.get(journey.bundle) else {
         return Place::Failed;
     };
     let Some(campaign) = bundle.campaign(&journey.campaign) else {
         return Place::Failed;
     };
-    let zone = zone(customer, &bundle.policy);
+    let zone = zone(scene.customer, &bundle.policy);
     let (mut to, mut base) = (to, base);
     // Jumps only go forward: a cascade ends within its own length.
     for _ in 0..=campaign.entries.len() {
-        let journey = &customer.journeys[index];
+        let journey = &scene.customer.journeys[index];
         let facts = Facts {
             journey: Some(journey),
             topic: Some(&campaign.topic),
-            ..world.facts(&bundle.policy, customer, base)
+            ..scene.world.facts(&bundle.policy, scene.customer, base)
         };
         match campaign.entries.get(usize::from(to)) {
             None => return Place::End,
@@ -138,7 +125,7 @@ fn run(
                 let answer = journey.answers.iter().find(|(place, _)| *place == to);
                 if let Some((_, answer)) = answer {
                     let answer = answer.clone();
-                    customer.journeys[index].answer = Some(Box::new(answer));
+                    scene.customer.journeys[index].answer = Some(Box::new(answer));
                     to = *came;
                     continue;
                 }
@@ -157,7 +144,7 @@ fn run(
                     Ok(true) => to.saturating_add(1),
                     Ok(false) => *otherwise,
                     Err(_) => {
-                        out.count(Count::ConditionFailed);
+                        scene.out.count(Count::ConditionFailed);
                         *behind
                     }
                 };
@@ -170,7 +157,7 @@ fn run(
                 let parts = [
                     campaign.name.as_bytes(),
                     name.as_bytes(),
-                    world.customer.as_bytes(),
+                    scene.world.customer.as_bytes(),
                 ];
                 let mut drawn = bucket("split", &parts, 10_000);
                 let mut chosen = (None, *rest);
@@ -183,7 +170,7 @@ fn run(
                     drawn -= share;
                 }
                 if let Some(branch) = chosen.0 {
-                    let variants = &mut customer.journeys[index].variants;
+                    let variants = &mut scene.customer.journeys[index].variants;
                     variants.retain(|(split, _)| split != name);
                     variants.push((name.clone(), branch));
                 }

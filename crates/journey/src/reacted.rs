@@ -3,23 +3,22 @@
 use winback_campaign::model::{Entry, Reaction};
 use winback_contract::{Reason, Timestamp};
 
-use crate::customer::Customer;
-use crate::effects::Effects;
 use crate::end::end;
+use crate::scene::Scene;
 use crate::state::{Journey, Station};
 use crate::world::World;
 
 /// Whoever reacts after a wait has ended and before the next step is sent is excused from it all the same.
-pub(crate) fn excuse(customer: &mut Customer, at: Timestamp, world: &World<'_>, out: &mut Effects) {
+pub(crate) fn excuse(scene: &mut Scene<'_>, at: Timestamp) {
     let mut index = 0;
-    while index < customer.journeys.len() {
-        let journey = &customer.journeys[index];
+    while index < scene.customer.journeys.len() {
+        let journey = &scene.customer.journeys[index];
         let excused = journey.station == Station::Step
             && journey
                 .waited
-                .is_some_and(|waited| is_excused(journey, waited, world));
+                .is_some_and(|waited| is_excused(journey, waited, scene.world));
         if excused {
-            end(customer, index, Reason::Reacted, at, world, out);
+            end(scene, index, Reason::Reacted, at);
         } else {
             index += 1;
         }

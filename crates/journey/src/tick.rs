@@ -16,6 +16,7 @@ use crate::eligibility::reentry_allows;
 use crate::end::end;
 use crate::outcome::{Said, settle_message};
 use crate::room::Room;
+use crate::scene::Scene;
 use crate::start::product;
 use crate::state::{Journey, OpenTrigger, Station};
 use crate::world::World;
@@ -46,60 +47,72 @@ pub fn tick(
     room: &Room,
     world: &World<'_>,
 ) -> Effects {
-    let mut out = Effects::default();
-    if retention(customer, world.limits) <= now && is_idle(customer) {
-        out.unwatched = product::watched(customer);
-        out.delete = !forget(customer);
-        return out;
-    }
-    if customer.forward.is_some() {
-        return out;
-    }
-    keep_lines(&mut customer.orders.list, now);
-    advance(customer, now, world, &mut out);
-    look_after(customer, now, grants, world, &mut out);
-    if customer.trigger.is_none() {
-        left_out(customer, now, world, &mut out);
-    }
-    match customer.trigger.clone() {
-        Some(open) if open.deadline <= now => reemit(customer, open, now, world, &mut out),
-        Some(_) => {}
-        None if room.has_triggers() => open(customer, now, room, world, &mut out),
-        None => put_off(customer, now, &mut out),
-    }
-    out
+    Scene::play(customer, world, |scene| ticked(scene, now, grants, room))
 }
 
-fn put_off(customer: &Customer, now: Timestamp, out: &mut Effects) {
+fn ticked(
+    scene: &mut Scene<'_>,
+    now: Timestamp,
+    grants: &dyn Fn(winback_contract::MessageId) -> GrantState,
+    room: &Room,
+) {
+    if retention(scene.customer, scene.world.limits) <= now && is_idle(scene.customer) {
+        scene.out.unwatched = product::watched(scene.customer);
+        scene.out.delete = !forget(scene.customer);
+        return;
+    }
+    if scene.customer.forward.is_some() {
+        return;
+    }
+    keep_lines(&mut scene.customer.orders.list, now);
+    advance(scene, now);
+    look_after(scene, now, grants);
+    if scene.customer.trigger.is_none() {
+        left_out(scene, now);
+    }
+    match scene.customer.trigger.clone() {
+        Some(open) if open.deadline <= now => reemit(scene, open, now),
+        Some(_) => {}
+        None if room.has_triggers() => open(scene, now, room),
+        None => put_off(scene, now),
+    }
+}
+
+fn put_off(scene: &mut Scene<'_>, now: Timestamp) {
     let is_due = |journey: &Journey| journey.station == Station::Step && ready_at(journey) <= now;
-    if customer.journeys.iter().any(is_due) {
-        out.count(Count::PutOff);
+    if scene.customer.journeys.iter().any(is_due) {
+        scene.out.count(Count::PutOff);
     }
 }
 
 /// Re-entry is between first messages: a journey that has sent none when another of its campaign has is left out.
-fn left_out(customer: &mut Customer, now: Timestamp, world: &World<'_>, out: &mut Effects) {
+fn left_out(scene: &mut Scene<'_>, now: Timestamp) {
     let mut index = 0;
-    while let Some(journey) = customer.journeys.get(index) {
+    while let Some(journey) = scene.customer.journeys.get(index) {
         let is_due = journey.station == Station::Step && ready_at(journey) <= now;
         let is_first = journey.first_message_at.is_none() && journey.attempts == 0;
-        let campaign = world.bundles.campaign(journey.bundle, &journey.campaign);
+        let campaign = scene
+            .world
+            .bundles
+            .campaign(journey.bundle, &journey.campaign);
         let start = campaign.and_then(|campaign| campaign.starts.get(usize::from(journey.start)));
         let has_sent = |other: &Journey| {
             other.campaign == journey.campaign
                 && other.id != journey.id
                 && other.first_message_at.is_some()
         };
-        let other_sent = customer.journeys.iter().any(has_sent)
-            || customer
+        let other_sent = scene.customer.journeys.iter().any(has_sent)
+            || scene
+                .customer
                 .history(&journey.campaign)
                 .and_then(|history| history.first_message_at)
                 .is_some_and(|first| journey.entered_at.is_some_and(|entered| first >= entered));
-        let may = start
-            .is_none_or(|start| reentry_allows(customer, &journey.campaign, start.reentry, now));
+        let may = start.is_none_or(|start| {
+            reentry_allows(scene.customer, &journey.campaign, start.reentry, now)
+        });
         if is_due && is_first && other_sent && !may {
-            out.count(Count::Reentry);
-            end(customer, index, Reason::Reentry, now, world, out);
+            scene.out.count(Count::Reentry);
+            end(scene, index, Reason::Reentry, now);
         } else {
             index += 1;
         }
@@ -108,13 +121,12 @@ fn left_out(customer: &mut Customer, now: Timestamp, world: &World<'_>, out: &mu
 
 /// Messages without an answer.
 fn look_after(
-    customer: &mut Customer,
+    scene: &mut Scene<'_>,
     now: Timestamp,
     grants: &dyn Fn(winback_contract::MessageId) -> GrantState,
-    world: &World<'_>,
-    out: &mut Effects,
 ) {
-    let due: Vec<_> = customer
+    let due: Vec<_> = scene
+        .customer
         .messages
         .iter()
         .filter(|pending| pending.check_at <= now)
@@ -131,7 +143,8 @@ fn look_after(
             GrantState::Gone if pending.checks > 0 => Some(OutcomeStatus::Deferred),
             _ => None,
         };
-        let Some(place) = customer
+        let Some(place) = scene
+            .customer
             .messages
             .iter()
             .position(|other| other.message == pending.message)
@@ -140,21 +153,22 @@ fn look_after(
         };
         match verdict {
             Some(status) => {
-                customer.messages.remove(place);
+                scene.customer.messages.remove(place);
                 if status == OutcomeStatus::Unknown {
-                    book::offer::shown(customer, pending.journey, out);
+                    book::offer::shown(scene, pending.journey);
                 }
                 let said = Said {
                     status,
                     reason: None,
                     retry_at: None,
                 };
-                settle_message(customer, &pending, said, now, world, out);
+                settle_message(scene, &pending, said, now);
             }
             None => {
-                let pending = &mut customer.messages[place];
+                let pending = &mut scene.customer.messages[place];
                 pending.checks = pending.checks.saturating_add(1);
-                pending.check_at = now + look_again(world.limits.claim_timeout, pending.checks);
+                pending.check_at =
+                    now + look_again(scene.world.limits.claim_timeout, pending.checks);
             }
         }
     }
@@ -166,37 +180,37 @@ fn look_again(first: Span, times: u32) -> Span {
 }
 
 /// Opens the trigger of this customer, if a step is due.
-fn open(
-    customer: &mut Customer,
-    now: Timestamp,
-    room: &Room,
-    world: &World<'_>,
-    out: &mut Effects,
-) {
-    let Some(bundle) = world.active else { return };
+fn open(scene: &mut Scene<'_>, now: Timestamp, room: &Room) {
+    let Some(bundle) = scene.world.active else {
+        return;
+    };
     let window = now + bundle.policy.arbitration;
-    let steps = customer.journeys.iter().filter(|journey| {
+    let steps = scene.customer.journeys.iter().filter(|journey| {
         journey.station == Station::Step
-            && world
+            && scene
+                .world
                 .bundles
                 .campaign(journey.bundle, &journey.campaign)
                 .is_some()
     });
     let (due, soon): (Vec<_>, Vec<_>) = steps.partition(|journey| ready_at(journey) <= now);
     let has_room = |journey: &&Journey| {
-        let step = book::step_of(journey, world);
+        let step = book::step_of(journey, scene.world);
         step.is_none_or(|step| room.takes(&step.send, step.preferred))
     };
     let (due, full): (Vec<_>, Vec<_>) = due.into_iter().partition(has_room);
     if !full.is_empty() {
-        out.count(Count::PutOff);
+        scene.out.count(Count::PutOff);
     }
     if due.is_empty() {
         return;
     }
     // What is held still goes before what it replaces.
     let goes_first = |journey: &Journey| {
-        let campaign = world.bundles.campaign(journey.bundle, &journey.campaign);
+        let campaign = scene
+            .world
+            .bundles
+            .campaign(journey.bundle, &journey.campaign);
         campaign.is_some_and(|campaign| {
             let mut due = due.iter();
             due.any(|one| one.key == journey.key && campaign.replaces.contains(&one.campaign))
@@ -205,96 +219,94 @@ fn open(
     let soon = soon.into_iter().filter(|journey| {
         ready_at(journey) <= window && journey.hold.is_none() || goes_first(journey)
     });
-    customer.triggers_opened += 1;
+    scene.customer.triggers_opened += 1;
     let trigger = OpenTrigger {
-        id: TriggerId::of(world.customer, customer.triggers_opened),
+        id: TriggerId::of(scene.world.customer, scene.customer.triggers_opened),
         now,
         bundle: bundle.hash,
         journeys: due.iter().map(|journey| journey.id).collect(),
         competitors: soon.map(|journey| journey.id).collect(),
-        deadline: now + world.limits.trigger_retry,
+        deadline: now + scene.world.limits.trigger_retry,
         emitted: 1,
     };
-    customer.trigger = Some(trigger.clone());
-    emit(customer, &trigger, world, out);
+    scene.customer.trigger = Some(trigger.clone());
+    emit(scene, &trigger);
 }
 
-fn emit(customer: &Customer, trigger: &OpenTrigger, world: &World<'_>, out: &mut Effects) {
+fn emit(scene: &mut Scene<'_>, trigger: &OpenTrigger) {
     let step = |id: &winback_contract::JourneyId, competitor: bool| {
-        let index = customer
+        let index = scene
+            .customer
             .journeys
             .iter()
             .position(|journey| journey.id == *id)?;
-        let journey = &customer.journeys[index];
-        let name = book::current_step(customer, index, world)?;
+        let journey = &scene.customer.journeys[index];
+        let name = book::current_step(scene.customer, index, scene.world)?;
         Some(DueStep {
             journey: journey.id,
             campaign: journey.campaign.clone(),
             bundle: journey.bundle,
             step: name.to_owned(),
             due: journey.due,
-            expires: book::expires_at(customer, index, world)?,
+            expires: book::expires_at(scene.customer, index, scene.world)?,
             competitor,
         })
     };
     let due = trigger.journeys.iter().filter_map(|id| step(id, false));
     let competitors = trigger.competitors.iter().filter_map(|id| step(id, true));
-    out.triggers.push(Trigger {
+    scene.out.triggers.push(Trigger {
         v: Trigger::VERSION,
         id: trigger.id,
-        customer: world.customer,
+        customer: scene.world.customer,
         now: trigger.now,
         bundle: trigger.bundle,
         steps: due.chain(competitors).collect(),
-        seen: customer.seen.clone(),
-        news: world.news.to_vec(),
-        dry: world.coupons.dry(),
-        paused: world.bundles.paused().cloned().collect(),
-        snapshot: Blob(encode_in(customer, world.bundles.format())),
+        seen: scene.customer.seen.clone(),
+        news: scene.world.news.to_vec(),
+        dry: scene.world.coupons.dry(),
+        paused: scene.world.bundles.paused().cloned().collect(),
+        snapshot: Blob(encode_in(scene.customer, scene.world.bundles.format())),
     });
 }
 
 /// No decision came: the same trigger again with back-off; what has expired meanwhile is given up.
-fn reemit(
-    customer: &mut Customer,
-    mut open: OpenTrigger,
-    now: Timestamp,
-    world: &World<'_>,
-    out: &mut Effects,
-) {
+fn reemit(scene: &mut Scene<'_>, mut open: OpenTrigger, now: Timestamp) {
     for id in open.journeys.clone() {
-        let Some(index) = customer
+        let Some(index) = scene
+            .customer
             .journeys
             .iter()
             .position(|journey| journey.id == id)
         else {
             continue;
         };
-        let journey = &customer.journeys[index];
-        let Some(name) = book::current_step(customer, index, world).map(str::to_owned) else {
+        let journey = &scene.customer.journeys[index];
+        let Some(name) = book::current_step(scene.customer, index, scene.world).map(str::to_owned)
+        else {
             continue;
         };
-        let expires = book::expires_at(customer, index, world);
+        let expires = book::expires_at(scene.customer, index, scene.world);
         if expires.is_some_and(|expires| expires < now) && journey.station == Station::Step {
             let why = Reason::NoDecision.into();
-            book::skip(customer, index, &name, why, now, world, out);
+            book::skip(scene, index, &name, why, now);
             open.journeys.retain(|other| *other != id);
         }
     }
-    let waiting = |customer: &Customer, id| {
-        customer
+    let waiting = |_customer: &Customer, id| {
+        scene
+            .customer
             .journeys
             .iter()
             .any(|journey| journey.id == id && journey.station == Station::Step)
     };
-    open.journeys.retain(|id| waiting(customer, *id));
+    open.journeys.retain(|id| waiting(scene.customer, *id));
     if open.journeys.is_empty() {
-        customer.trigger = None;
+        scene.customer.trigger = None;
         return;
     }
     open.emitted = open.emitted.saturating_add(1);
-    open.deadline = now + look_again(world.limits.trigger_retry, open.emitted);
-    customer.trigger = Some(open.clone());
-    emit(customer, &open, world, out);
-    out.count(Count::Reemitted);
+    open.deadline = now + look_again(scene.world.limits.trigger_retry, open.emitted);
+    scene.customer.trigger = Some(open.clone());
+    emit(scene, &open);
+    scene.out.count(Count::Reemitted);
 }

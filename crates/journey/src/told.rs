@@ -7,12 +7,11 @@ use serde::{Deserialize, Serialize};
 use winback_contract::{Event, Timestamp, spec};
 
 use crate::customer::Customer;
-use crate::effects::Effects;
 use crate::end::{Ending, end_as};
 use crate::exit::verdict;
 use crate::happening::Happening;
 use crate::matching::Named;
-use crate::world::World;
+use crate::scene::Scene;
 
 /// Names of which the newest event is kept.
 const NAMES: usize = 8;
@@ -81,22 +80,17 @@ fn put(kept: &mut Vec<Told>, told: Told) {
 }
 
 /// Joins what another profile was told, and judges all journeys by it: they may have come together only now.
-pub(crate) fn join(
-    customer: &mut Customer,
-    other: &[Told],
-    arrival: Timestamp,
-    world: &World<'_>,
-    out: &mut Effects,
-) {
+pub(crate) fn join(scene: &mut Scene<'_>, other: &[Told], arrival: Timestamp) {
     for told in other {
-        put(&mut customer.told, told.clone());
+        put(&mut scene.customer.told, told.clone());
     }
-    for told in customer.told.clone() {
+    for told in scene.customer.told.clone() {
         let Ok(event) = serde_json::from_str::<Event>(&told.event) else {
             continue;
         };
         let happening = Happening {
             event: &event,
+            name: &told.name,
             at: told.at,
             arrival: told.arrived,
             live: true,
@@ -104,8 +98,8 @@ pub(crate) fn join(
             fresh: false,
         };
         let mut index = 0;
-        while index < customer.journeys.len() {
-            let journey = &customer.journeys[index];
+        while index < scene.customer.journeys.len() {
+            let journey = &scene.customer.journeys[index];
             // What began it is not what ends it.
             let entry = &journey.entry;
             if (entry.name.as_str(), entry.at, entry.arrived)
@@ -114,7 +108,7 @@ pub(crate) fn join(
                 index += 1;
                 continue;
             }
-            let verdict = verdict(customer, journey, &happening, &told.name, world, out);
+            let verdict = verdict(scene, index, &happening);
             let Some(outcome) = verdict else {
                 index += 1;
                 continue;
@@ -124,7 +118,7 @@ pub(crate) fn join(
                 name: None,
                 order_id: event.order_id.as_deref(),
             };
-            end_as(customer, index, ending, arrival, world, out);
+            end_as(scene, index, ending, arrival);
         }
     }
 }

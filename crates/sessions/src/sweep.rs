@@ -6,9 +6,8 @@ use jiff::tz::TimeZone;
 use winback_campaign::Bundle;
 use winback_campaign::calendar;
 use winback_contract::{Announcement, Span, Timestamp};
-use winback_journey::start::everybody;
-use winback_journey::start::product::{self, Told};
-use winback_journey::{Customer, Effects, World, activate};
+use winback_journey::start::product::Told;
+use winback_journey::{Customer, Effects, World, doors};
 use winback_store::Meta;
 
 /// Most jobs that wait when a day of the calendar joins them (INV-12). The others are few: announcements of one name
@@ -74,36 +73,20 @@ impl Job {
         match self {
             Self::Goods(_) => {
                 if let Some(told) = told {
-                    product::hear(customer, told, now, world, &mut effects);
+                    effects = doors::hear(customer, told, now, world);
                 }
             }
-            Self::Activate => {
-                activate::activate(customer, now, world, &mut effects);
-            }
+            Self::Activate => effects = doors::activate(customer, now, world),
             Self::News(name) => {
                 let news = world.news.iter().find(|news| news.event.name == *name);
-                let (Some(news), Some(bundle)) = (news, world.active) else {
-                    return effects;
-                };
-                for campaign in bundle.campaigns.values() {
-                    for (index, start) in campaign.starts.iter().enumerate() {
-                        if start.kind.announcements().contains(name) {
-                            everybody::announce(
-                                customer,
-                                campaign,
-                                index,
-                                news,
-                                world,
-                                &mut effects,
-                            );
-                        }
-                    }
+                if let Some(news) = news {
+                    effects = doors::announce(customer, news, world);
                 }
             }
             Self::Day(name, start, day) => {
                 let campaign = world.active.and_then(|bundle| bundle.campaign(name));
                 if let Some(campaign) = campaign.filter(|campaign| campaign.starts.len() > *start) {
-                    everybody::call_out(customer, campaign, *start, *day, now, world, &mut effects);
+                    effects = doors::call_out(customer, (campaign, *start), *day, now, world);
                 }
             }
         }

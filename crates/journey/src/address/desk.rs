@@ -10,8 +10,8 @@ use crate::address::person::{note, standing, tell};
 use crate::address::words::careful;
 use crate::address::{Word, kind_of, limit};
 use crate::customer::{Customer, ForwardMark};
-use crate::effects::{Count, Effects, Forward};
-use crate::world::World;
+use crate::effects::{Count, Forward};
+use crate::scene::Scene;
 
 /// Whether profiles of a kind are desks.
 pub(crate) fn is_desk(kind: IdentityKind) -> bool {
@@ -19,50 +19,40 @@ pub(crate) fn is_desk(kind: IdentityKind) -> bool {
 }
 
 /// Somebody holds the address from now on. Who is known already is the newest again.
-pub(crate) fn hold(customer: &mut Customer, holder: CustomerId, out: &mut Effects) {
-    let holders = &mut customer.addresses.holders;
+pub(crate) fn hold(scene: &mut Scene<'_>, holder: CustomerId) {
+    let holders = &mut scene.customer.addresses.holders;
     if let Some(place) = holders.iter().position(|known| *known == holder) {
         holders.remove(place);
     }
     if Customer::push_bounded(holders, holder, limit::HOLDERS) {
-        out.count(Count::Unheld);
+        scene.out.count(Count::Unheld);
     }
 }
 
 /// A holder hears all that was said before.
-pub(crate) fn tell_all(
-    customer: &Customer,
-    holder: CustomerId,
-    record: &EventRecord,
-    world: &World<'_>,
-    out: &mut Effects,
-) {
-    for word in &customer.addresses.words {
+pub(crate) fn tell_all(scene: &mut Scene<'_>, holder: CustomerId, record: &EventRecord) {
+    for word in &scene.customer.addresses.words {
         let news = AddressNews {
-            desk: world.customer,
+            desk: scene.world.customer,
             address: word.address,
             channel: word.channel,
             topic: word.topic.clone(),
             standing: word.standing,
         };
         // It counts from when it was said, not from when this holder came.
-        out.forwards
+        scene
+            .out
+            .forwards
             .push(tell(holder, news, record.id, (word.at, word.at)));
     }
 }
 
 /// What is said of an address: at its desk, or at somebody who holds it.
-pub(crate) fn told(
-    customer: &mut Customer,
-    news: &AddressNews,
-    record: &EventRecord,
-    world: &World<'_>,
-    out: &mut Effects,
-) {
-    let is_desk = news.desk == world.customer;
-    match (is_desk, customer.forward) {
+pub(crate) fn told(scene: &mut Scene<'_>, news: &AddressNews, record: &EventRecord) {
+    let is_desk = news.desk == scene.world.customer;
+    match (is_desk, scene.customer.forward) {
         (false, Some(mark)) => {
-            out.forwards.push(Forward {
+            scene.out.forwards.push(Forward {
                 to: mark.owner,
                 id: record.id,
                 kind: record.kind,
@@ -70,20 +60,27 @@ pub(crate) fn told(
                 at: record.at,
                 body: record.body.clone(),
             });
-            out.count(Count::Forwarded);
+            scene.out.count(Count::Forwarded);
             return;
         }
-        (true, _) => customer.profile.created_at = customer.profile.created_at.or(Some(record.at)),
+        (true, _) => {
+            scene.customer.profile.created_at =
+                scene.customer.profile.created_at.or(Some(record.at))
+        }
         (false, None) => {
             // Whoever was erased and does not hold the address again is told nothing of it.
-            let current = customer.profile.address(news.channel).map(AddressId::of);
-            if customer.erased.is_some() && current != Some(news.address) {
-                out.count(Count::Late);
+            let current = scene
+                .customer
+                .profile
+                .address(news.channel)
+                .map(AddressId::of);
+            if scene.customer.erased.is_some() && current != Some(news.address) {
+                scene.out.count(Count::Late);
                 return;
             }
         }
     }
-    out.count(Count::Applied);
+    scene.out.count(Count::Applied);
     let word = Word {
         address: news.address,
         channel: news.channel,
@@ -91,10 +88,12 @@ pub(crate) fn told(
         standing: news.standing,
         at: careful(news.standing, (record.at, record.arrival)),
     };
-    if note(customer, word, out) && is_desk {
-        for holder in customer.addresses.holders.clone() {
+    if note(scene, word) && is_desk {
+        for holder in scene.customer.addresses.holders.clone() {
             let clocks = (record.at, record.arrival);
-            out.forwards
+            scene
+                .out
+                .forwards
                 .push(tell(holder, news.clone(), record.id, clocks));
         }
     }
@@ -113,28 +112,26 @@ pub(crate) fn forget(customer: &mut Customer, holder: CustomerId) {
 
 /// A conversion or a consent that named the address: everybody who holds it hears of it, but whoever did it.
 pub(crate) fn copied(
-    customer: &mut Customer,
+    scene: &mut Scene<'_>,
     event: &Event,
     mark: ForwardMark,
     record: &EventRecord,
-    world: &World<'_>,
-    out: &mut Effects,
 ) {
-    customer.last_activity = customer.last_activity.max(Some(record.arrival));
+    scene.customer.last_activity = scene.customer.last_activity.max(Some(record.arrival));
     for word in all_said_of(event, mark.kind, record) {
-        note(customer, word, out);
+        note(scene, word);
     }
     let done_by = event
         .identities
         .strongest()
-        .map(|identity| identity.customer(world.shop));
-    let mut told = customer.addresses.holders.clone();
+        .map(|identity| identity.customer(scene.world.shop));
+    let mut told = scene.customer.addresses.holders.clone();
     if !told.contains(&mark.owner) {
         // Of before holders were kept.
         told.push(mark.owner);
     }
     for holder in told.into_iter().filter(|holder| Some(*holder) != done_by) {
-        out.forwards.push(Forward {
+        scene.out.forwards.push(Forward {
             to: holder,
             id: record.id,
             kind: record.kind,
@@ -142,7 +139,7 @@ pub(crate) fn copied(
             at: record.at,
             body: Body::AtAddress(Box::new(event.clone())),
         });
-        out.count(Count::Forwarded);
+        scene.out.count(Count::Forwarded);
     }
 }
 

@@ -9,7 +9,8 @@ use crate::address::words::{careful, closes, remember};
 use crate::address::{Former, Place, Word, limit};
 use crate::consent::withdraw;
 use crate::customer::{Customer, Profile};
-use crate::effects::{Effects, Forward};
+use crate::effects::Forward;
+use crate::scene::Scene;
 use crate::world::World;
 
 /// How a consent makes an address stand; one that is only asked for says nothing.
@@ -22,13 +23,13 @@ pub(crate) fn standing(status: ConsentStatus) -> Option<Standing> {
 }
 
 /// Keeps a word about an address; where it closes one that the person has, nobody may claim what would go there.
-pub(crate) fn note(customer: &mut Customer, word: Word, out: &mut Effects) -> bool {
+pub(crate) fn note(scene: &mut Scene<'_>, word: Word) -> bool {
     let (channel, address) = (word.channel, word.address);
     let is_no = closes(word.standing);
-    let is_news = remember(customer, word);
-    let current = customer.profile.address(channel).map(AddressId::of);
+    let is_news = remember(scene.customer, word);
+    let current = scene.customer.profile.address(channel).map(AddressId::of);
     if is_news && is_no && current == Some(address) {
-        withdraw(customer, channel, out);
+        withdraw(scene, channel);
     }
     is_news
 }
@@ -48,16 +49,12 @@ pub(crate) struct Report {
     pub(crate) message: Option<MessageId>,
 }
 
-pub(crate) fn report(
-    customer: &mut Customer,
-    report: Report,
-    world: &World<'_>,
-    out: &mut Effects,
-) {
+pub(crate) fn report(scene: &mut Scene<'_>, report: Report) {
     let went = report
         .message
-        .and_then(|message| went_to(customer, message));
-    let place = went.or_else(|| Place::of(&customer.profile, report.channel, world.shop));
+        .and_then(|message| went_to(scene.customer, message));
+    let place =
+        went.or_else(|| Place::of(&scene.customer.profile, report.channel, scene.world.shop));
     let Some(place) = place else { return };
     let word = Word {
         address: place.address,
@@ -66,8 +63,8 @@ pub(crate) fn report(
         standing: report.standing,
         at: careful(report.standing, report.clocks),
     };
-    note(customer, word, out);
-    let Some(desk) = place.desk.filter(|desk| *desk != world.customer) else {
+    note(scene, word);
+    let Some(desk) = place.desk.filter(|desk| *desk != scene.world.customer) else {
         return;
     };
     let news = AddressNews {
@@ -77,7 +74,9 @@ pub(crate) fn report(
         topic: report.topic,
         standing: report.standing,
     };
-    out.forwards
+    scene
+        .out
+        .forwards
         .push(tell(desk, news, report.id, report.clocks));
 }
 

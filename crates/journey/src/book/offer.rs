@@ -7,7 +7,8 @@ use winback_contract::{JourneyId, Timestamp};
 use crate::behaviour::{Given, limit, push};
 use crate::customer::Customer;
 use crate::decide;
-use crate::effects::{Count, CouponMove, Effects};
+use crate::effects::{Count, CouponMove};
+use crate::scene::Scene;
 use crate::state::KeptOffer;
 use crate::world::World;
 
@@ -26,14 +27,12 @@ pub(super) struct Made {
 }
 
 /// The offer of a step; `None` when there is nothing to give.
-pub(super) fn issue(
-    customer: &Customer,
-    index: usize,
-    step: &str,
-    now: Timestamp,
-    world: &World<'_>,
-    out: &Effects,
-) -> Option<Made> {
+pub(super) fn issue(scene: &Scene<'_>, index: usize, step: &str, now: Timestamp) -> Option<Made> {
+    let Scene {
+        customer,
+        world,
+        out,
+    } = scene;
     let offer = part(customer, index, step, world)?;
     let policy = &world.bundles.get(customer.journeys[index].bundle)?.policy;
     let mut single_use = false;
@@ -82,30 +81,24 @@ pub(super) fn issue(
 }
 
 /// The journey keeps it, and the guard remembers it.
-pub(super) fn give(
-    customer: &mut Customer,
-    index: usize,
-    made: Made,
-    now: Timestamp,
-    out: &mut Effects,
-) {
+pub(super) fn give(scene: &mut Scene<'_>, index: usize, made: Made, now: Timestamp) {
     let kept = made.kept;
     let code = kept.code.clone().filter(|_| made.single_use);
     let coupon = code.map(|code| (kept.pool.clone(), code));
     if let Some((pool, code)) = coupon.clone() {
-        out.coupons.push(CouponMove::Taken(pool, code));
-        out.count(Count::CouponReserved);
+        scene.out.coupons.push(CouponMove::Taken(pool, code));
+        scene.out.count(Count::CouponReserved);
     }
     let given = Given {
-        journey: customer.journeys[index].id,
+        journey: scene.customer.journeys[index].id,
         at: now,
         until: kept.expires_at,
         counts: made.counts,
         shown: false,
         coupon,
     };
-    push(&mut customer.behaviour.offers, given, limit::OFFERS);
-    customer.journeys[index].offer = Some(Box::new(kept));
+    push(&mut scene.customer.behaviour.offers, given, limit::OFFERS);
+    scene.customer.journeys[index].offer = Some(Box::new(kept));
 }
 
 /// Whether a step without its offer is not sent.
@@ -119,37 +112,37 @@ pub(super) fn ends(customer: &Customer, index: usize, step: &str, world: &World<
 }
 
 /// A message of the journey went out, or may have: what it offered is in the person's hands.
-pub(crate) fn shown(customer: &mut Customer, journey: JourneyId, out: &mut Effects) {
-    let given = customer.behaviour.offers.iter_mut();
+pub(crate) fn shown(scene: &mut Scene<'_>, journey: JourneyId) {
+    let given = scene.customer.behaviour.offers.iter_mut();
     for given in given.filter(|given| given.journey == journey && !given.shown) {
         given.shown = true;
         if given.coupon.is_some() {
-            out.count(Count::CouponAttached);
+            scene.out.count(Count::CouponAttached);
         }
     }
 }
 
 /// What the journey offered is taken back if it reached nobody and no message of it is on its way.
-pub(crate) fn take_back(customer: &mut Customer, journey: JourneyId, out: &mut Effects) {
+pub(crate) fn take_back(scene: &mut Scene<'_>, journey: JourneyId) {
     let on_its_way = |pending: &crate::state::Pending| pending.journey == journey;
-    if customer.messages.iter().any(on_its_way) {
+    if scene.customer.messages.iter().any(on_its_way) {
         return;
     }
-    customer.behaviour.offers.retain(|given| {
+    scene.customer.behaviour.offers.retain(|given| {
         let back = given.journey == journey && !given.shown;
         if let (true, Some((pool, code))) = (back, &given.coupon) {
             let moved = CouponMove::Returned(pool.clone(), code.clone());
-            out.coupons.push(moved);
-            out.count(Count::CouponReturned);
+            scene.out.coupons.push(moved);
+            scene.out.count(Count::CouponReturned);
         }
         !back
     });
 }
 
 /// An order named this code.
-pub(crate) fn redeemed(customer: &Customer, code: &str, out: &mut Effects) {
+pub(crate) fn redeemed(scene: &mut Scene<'_>, code: &str) {
     let of = |given: &Given| given.coupon.as_ref().is_some_and(|(_, own)| own == code);
-    if customer.behaviour.offers.iter().any(of) {
-        out.count(Count::CouponRedeemed);
+    if scene.customer.behaviour.offers.iter().any(of) {
+        scene.out.count(Count::CouponRedeemed);
     }
 }

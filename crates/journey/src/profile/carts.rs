@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use winback_contract::{Event, EventId, Product, Span, spec};
 
 use crate::customer::{BoughtCart, Cart, Customer, Line, limit};
-use crate::effects::{Count, Effects};
+use crate::effects::Count;
 use crate::happening::Happening;
+use crate::scene::Scene;
 
 /// The cart events that may come without a cart's id: they speak of the person's own cart then.
 const OF_A_CART: &[&str] = &[
@@ -81,12 +82,12 @@ fn content<'g>(goods: impl Iterator<Item = (&'g str, u32)>) -> u64 {
 }
 
 /// Applies a cart event. True when a cart lost its last line.
-pub(crate) fn fold(customer: &mut Customer, happening: &Happening<'_>, out: &mut Effects) -> bool {
+pub(crate) fn fold(scene: &mut Scene<'_>, happening: &Happening<'_>) -> bool {
     let event = happening.event;
     match event.name.as_str() {
         "Product Added" | "Cart Updated" | "Product Removed" | "Checkout Started" => {}
         spec::ORDER_COMPLETED => {
-            close(customer, happening);
+            close(scene.customer, happening);
             return false;
         }
         _ => return false,
@@ -95,7 +96,7 @@ pub(crate) fn fold(customer: &mut Customer, happening: &Happening<'_>, out: &mut
         return false;
     };
     // A cart counts only if it is newer than the last order by both clocks.
-    let orders = &customer.orders;
+    let orders = &scene.customer.orders;
     let bought = orders.last_at.is_some_and(|at| happening.at <= at)
         || orders
             .last_arrived
@@ -103,15 +104,15 @@ pub(crate) fn fold(customer: &mut Customer, happening: &Happening<'_>, out: &mut
     if bought {
         return false;
     }
-    let known = customer.carts.iter().position(|cart| cart.id == id);
-    if known.is_some_and(|index| customer.carts[index].updated_at > happening.at)
+    let known = scene.customer.carts.iter().position(|cart| cart.id == id);
+    if known.is_some_and(|index| scene.customer.carts[index].updated_at > happening.at)
         && event.name == "Cart Updated"
     {
         // An older snapshot that came late says nothing new.
         return false;
     }
     let mut cart = match known {
-        Some(index) => customer.carts.remove(index),
+        Some(index) => scene.customer.carts.remove(index),
         None if event.name == "Product Removed" => return false,
         None => Cart {
             id,
@@ -148,13 +149,15 @@ pub(crate) fn fold(customer: &mut Customer, happening: &Happening<'_>, out: &mut
     }
     cart.updated_at = cart.updated_at.max(happening.at);
     cart.arrived = cart.arrived.max(happening.arrival);
-    bound(&mut cart, out);
+    if bound(&mut cart) {
+        scene.out.count(Count::Truncated);
+    }
     let emptied = cart.lines.is_empty() && (had_lines || event.name == "Cart Updated");
     if !emptied {
-        customer.carts.insert(0, cart);
-        if customer.carts.len() > limit::CARTS {
-            customer.carts.truncate(limit::CARTS);
-            out.count(Count::Truncated);
+        scene.customer.carts.insert(0, cart);
+        if scene.customer.carts.len() > limit::CARTS {
+            scene.customer.carts.truncate(limit::CARTS);
+            scene.out.count(Count::Truncated);
         }
     }
     emptied
@@ -241,12 +244,13 @@ fn remove(cart: &mut Cart, products: &[Product]) {
     }
 }
 
-fn bound(cart: &mut Cart, out: &mut Effects) {
+/// Whether lines had to be left out.
+fn bound(cart: &mut Cart) -> bool {
     let over = Line::fit(&mut cart.lines);
     if over > 0 {
         cart.more = cart
             .more
             .saturating_add(u32::try_from(over).unwrap_or(u32::MAX));
-        out.count(Count::Truncated);
     }
+    over > 0
 }

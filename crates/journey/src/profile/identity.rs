@@ -4,8 +4,8 @@ use winback_contract::{Event, Timestamp};
 
 use crate::address::person::changed;
 use crate::customer::{Customer, Profile, limit};
-use crate::effects::Effects;
 use crate::reacted::excuse;
+use crate::scene::Scene;
 use crate::state::Field;
 use crate::state::Station;
 use crate::world::World;
@@ -78,23 +78,19 @@ fn moves(profile: &Profile, event: &Event) -> bool {
 }
 
 /// The person is there: idle delays start anew, and running journeys have a visit.
-pub(crate) fn activity(
-    customer: &mut Customer,
-    arrival: Timestamp,
-    world: &World<'_>,
-    out: &mut Effects,
-) {
-    let last = customer
+pub(crate) fn activity(scene: &mut Scene<'_>, arrival: Timestamp) {
+    let last = scene
+        .customer
         .last_activity
         .map_or(arrival, |last| last.max(arrival));
-    customer.last_activity = Some(last);
-    for journey in &mut customer.journeys {
+    scene.customer.last_activity = Some(last);
+    for journey in &mut scene.customer.journeys {
         if journey
             .first_message_at
             .is_some_and(|first| first < arrival)
         {
             journey.reactions.visited = true;
-            customer.behaviour.unanswered = 0;
+            scene.customer.behaviour.unanswered = 0;
         }
         // Partitions of raw are read unevenly: what arrived before the delay ran out may be read after it. Nothing has
         // been fired yet then (INV-6), so the delay starts anew.
@@ -105,7 +101,7 @@ pub(crate) fn activity(
         if journey.station != Station::Armed && !read_late {
             continue;
         }
-        let bundle = world.bundle(journey.bundle);
+        let bundle = scene.world.bundle(journey.bundle);
         let Some(bundle) = bundle.filter(|bundle| bundle.is_idle(&journey.campaign)) else {
             continue;
         };
@@ -119,5 +115,5 @@ pub(crate) fn activity(
             journey.hold = None;
         }
     }
-    excuse(customer, arrival, world, out);
+    excuse(scene, arrival);
 }

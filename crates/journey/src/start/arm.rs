@@ -5,11 +5,12 @@ use winback_campaign::{Moment, calendar};
 use winback_contract::ids::bucket;
 use winback_contract::{JourneyId, JourneyRecord, Reason, Span, Timestamp, Transition};
 
-use crate::customer::{Customer, limit, zone};
-use crate::effects::{Count, Effects, Why};
+use crate::customer::{limit, zone};
+use crate::effects::{Count, Why};
 use crate::eligibility::{limit_allows, reentry_allows};
 use crate::facts::Facts;
 use crate::happening::Happening;
+use crate::scene::Scene;
 use crate::start::item::values;
 use crate::state::{EntryFacts, Journey, Reactions, Station};
 use crate::world::World;
@@ -36,31 +37,31 @@ pub(crate) fn due_after(
 
 /// The key, if the start's condition holds.
 pub(crate) fn judge(
-    customer: &Customer,
+    scene: &mut Scene<'_>,
     (campaign, start): (&Campaign, &Start),
     happening: &Happening<'_>,
-    world: &World<'_>,
-    out: &mut Effects,
 ) -> Option<String> {
-    let bundle = world.active?;
+    let bundle = scene.world.active?;
     let facts = Facts {
         event: Some((happening.event, happening.at, happening.arrival)),
-        ..world.facts(&bundle.policy, customer, happening.arrival)
+        ..scene
+            .world
+            .facts(&bundle.policy, scene.customer, happening.arrival)
     };
     if let Some(when) = &start.when {
         let judged = when.holds(&facts);
         if judged.is_err() {
-            out.count(Count::ConditionFailed);
+            scene.out.count(Count::ConditionFailed);
         }
         if judged != Ok(true) {
-            if world.limits.explain {
+            if scene.world.limits.explain {
                 let id = happening.id.0.as_slice();
-                let id = JourneyId::of(&campaign.name, world.customer, id, "");
+                let id = JourneyId::of(&campaign.name, scene.world.customer, id, "");
                 let why = Why {
                     reason: Reason::Condition,
                     because: when.because(&facts),
                 };
-                not_begun(campaign, id, happening.arrival, why, world, out);
+                not_begun(scene, campaign, id, happening.arrival, why);
             }
             return None;
         }
@@ -69,7 +70,7 @@ pub(crate) fn judge(
         None => Some(String::new()),
         Some(key) => key
             .text(&facts)
-            .map_err(|_| out.count(Count::ConditionFailed))
+            .map_err(|_| scene.out.count(Count::ConditionFailed))
             .ok(),
     }
 }
@@ -106,20 +107,19 @@ pub(crate) struct Arming<'c> {
 
 /// Why a journey did not begin, where somebody asks for it.
 pub(crate) fn not_begun(
+    scene: &mut Scene<'_>,
     campaign: &Campaign,
     journey: JourneyId,
     at: Timestamp,
     Why { reason, because }: Why,
-    world: &World<'_>,
-    out: &mut Effects,
 ) {
-    let Some(bundle) = world.active.filter(|_| world.limits.explain) else {
+    let Some(bundle) = scene.world.active.filter(|_| scene.world.limits.explain) else {
         return;
     };
-    out.journeys.push(JourneyRecord {
+    scene.out.journeys.push(JourneyRecord {
         v: JourneyRecord::VERSION,
         journey,
-        customer: world.customer,
+        customer: scene.world.customer,
         campaign: campaign.name.clone(),
         bundle: bundle.hash,
         at,
@@ -129,13 +129,10 @@ pub(crate) fn not_begun(
 }
 
 /// Arms a journey, or renews the one of the same key that has sent nothing yet.
-pub(crate) fn arm(
-    customer: &mut Customer,
-    arming: Arming<'_>,
-    world: &World<'_>,
-    out: &mut Effects,
-) {
-    let Some(bundle) = world.active else { return };
+pub(crate) fn arm(scene: &mut Scene<'_>, arming: Arming<'_>) {
+    let Some(bundle) = scene.world.active else {
+        return;
+    };
     let Arming {
         campaign,
         start,
@@ -145,14 +142,14 @@ pub(crate) fn arm(
         due,
     } = arming;
     let same = |journey: &Journey| journey.campaign == campaign.name && journey.key == key;
-    if let Some(place) = customer.journeys.iter().position(same) {
-        let journey = &mut customer.journeys[place];
+    if let Some(place) = scene.customer.journeys.iter().position(same) {
+        let journey = &mut scene.customer.journeys[place];
         if journey.station == Station::Armed {
             journey.due = journey.due.max(due);
         }
         if journey.first_message_at.is_none() {
             journey.entry = entry;
-            crate::over::note_end(customer, place, world);
+            crate::over::note_end(scene.customer, place, scene.world);
         }
         return;
     }
@@ -160,25 +157,25 @@ pub(crate) fn arm(
         return;
     }
     let rules = &campaign.starts[start];
-    if !reentry_allows(customer, &campaign.name, rules.reentry, due)
-        || !limit_allows(customer, &campaign.name, rules.limit, due)
+    if !reentry_allows(scene.customer, &campaign.name, rules.reentry, due)
+        || !limit_allows(scene.customer, &campaign.name, rules.limit, due)
     {
-        out.count(Count::Reentry);
+        scene.out.count(Count::Reentry);
         let at = entry.arrived;
         let why = Reason::Reentry.into();
-        not_begun(campaign, id, at, why, world, out);
+        not_begun(scene, campaign, id, at, why);
         return;
     }
-    if customer.journeys.len() >= limit::JOURNEYS {
-        out.count(Count::Truncated);
+    if scene.customer.journeys.len() >= limit::JOURNEYS {
+        scene.out.count(Count::Truncated);
         let why = Why {
             reason: Reason::Capped,
             because: Some(format!("{} journeys at a time", limit::JOURNEYS)),
         };
-        not_begun(campaign, id, entry.arrived, why, world, out);
+        not_begun(scene, campaign, id, entry.arrived, why);
         return;
     }
-    customer.journeys.push(Journey {
+    scene.customer.journeys.push(Journey {
         id,
         campaign: campaign.name.clone(),
         bundle: bundle.hash,
@@ -206,8 +203,8 @@ pub(crate) fn arm(
         over_at: None,
         goal: false,
     });
-    let last = customer.journeys.len() - 1;
-    crate::over::note_end(customer, last, world);
+    let last = scene.customer.journeys.len() - 1;
+    crate::over::note_end(scene.customer, last, scene.world);
 }
 
 /// An offset below a span, drawn by the person and the campaign.

@@ -7,15 +7,16 @@ use winback_campaign::model::StartKind;
 use winback_campaign::{Moment, calendar};
 use winback_contract::{JourneyId, Reason, Span, Timestamp};
 
-use crate::customer::{Customer, zone};
-use crate::effects::Effects;
+use crate::customer::zone;
+use crate::scene::Scene;
 use crate::start::arm::{Arming, arm};
 use crate::state::{DATE, EntryFacts, Field, Journey, Station};
-use crate::world::World;
 
 /// Arms, or moves, every campaign that counts to a date of the customer.
-pub fn arm_dates(customer: &mut Customer, now: Timestamp, world: &World<'_>, out: &mut Effects) {
-    let Some(bundle) = world.active else { return };
+pub(crate) fn arm_dates(scene: &mut Scene<'_>, now: Timestamp) {
+    let Some(bundle) = scene.world.active else {
+        return;
+    };
     for (campaign, index) in bundle.dates() {
         let StartKind::Date {
             moment,
@@ -32,9 +33,9 @@ pub fn arm_dates(customer: &mut Customer, now: Timestamp, world: &World<'_>, out
         let is_armed = |journey: &Journey| {
             of_start(journey) && journey.station == Station::Armed && journey.due > now
         };
-        let place = zone(customer, &bundle.policy);
+        let place = zone(scene.customer, &bundle.policy);
         let known = moment
-            .moment(&world.facts(&bundle.policy, customer, now))
+            .moment(&scene.world.facts(&bundle.policy, scene.customer, now))
             .ok();
         let found = known.and_then(|known| match (known, yearly) {
             (Moment::Day(day), true) => next_year_day(day, *before, &place, now),
@@ -47,34 +48,37 @@ pub fn arm_dates(customer: &mut Customer, now: Timestamp, world: &World<'_>, out
         });
         let Some(at) = found.filter(|at| *at > now) else {
             // The date is gone, or past: what has not begun does not begin.
-            customer.journeys.retain(|journey| !is_armed(journey));
+            scene.customer.journeys.retain(|journey| !is_armed(journey));
             continue;
         };
         let key = calendar::local(at, &place).date().to_string();
         let due = (at + Span::from_millis(-before.as_millis())).max(now);
         // The value moved: what was armed for the old one moves with it.
-        customer
+        scene
+            .customer
             .journeys
             .retain(|journey| !is_armed(journey) || journey.key == key);
         if !yearly {
-            end_stale(customer, of_start, &key, now, world, out);
+            end_stale(scene, of_start, &key, now);
         }
-        let waiting = customer
+        let waiting = scene
+            .customer
             .journeys
             .iter()
             .position(|journey| of_start(journey) && journey.key == key);
         if let Some(place) = waiting {
-            let journey = &mut customer.journeys[place];
+            let journey = &mut scene.customer.journeys[place];
             if journey.station == Station::Armed {
                 journey.due = due;
             }
             if journey.first_message_at.is_none() {
                 set_date(&mut journey.entry, at);
-                crate::over::note_end(customer, place, world);
+                crate::over::note_end(scene.customer, place, scene.world);
             }
             continue;
         }
-        let done = customer
+        let done = scene
+            .customer
             .history(&campaign.name)
             .and_then(|history| history.occasion.as_deref())
             == Some(key.as_str());
@@ -88,9 +92,9 @@ pub fn arm_dates(customer: &mut Customer, now: Timestamp, world: &World<'_>, out
             ..EntryFacts::default()
         };
         set_date(&mut entry, at);
-        customer.dates_armed += 1;
-        let number = customer.dates_armed.to_be_bytes();
-        let id = JourneyId::of(&campaign.name, world.customer, &number, &key);
+        scene.customer.dates_armed += 1;
+        let number = scene.customer.dates_armed.to_be_bytes();
+        let id = JourneyId::of(&campaign.name, scene.world.customer, &number, &key);
         let arming = Arming {
             campaign,
             start: index,
@@ -99,28 +103,26 @@ pub fn arm_dates(customer: &mut Customer, now: Timestamp, world: &World<'_>, out
             id,
             due,
         };
-        arm(customer, arming, world, out);
+        arm(scene, arming);
     }
 }
 
 /// What has begun and sent nothing speaks of a date that is no more.
 fn end_stale(
-    customer: &mut Customer,
+    scene: &mut Scene<'_>,
     of_start: impl Fn(&Journey) -> bool,
     key: &str,
     now: Timestamp,
-    world: &World<'_>,
-    out: &mut Effects,
 ) {
     let mut place = 0;
-    while place < customer.journeys.len() {
-        let journey = &customer.journeys[place];
+    while place < scene.customer.journeys.len() {
+        let journey = &scene.customer.journeys[place];
         let stale = of_start(journey)
             && journey.key != key
             && journey.first_message_at.is_none()
             && !matches!(journey.station, Station::Armed | Station::Sending);
         if stale {
-            crate::end::end(customer, place, Reason::Cancelled, now, world, out);
+            crate::end::end(scene, place, Reason::Cancelled, now);
         } else {
             place += 1;
         }

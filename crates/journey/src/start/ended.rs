@@ -3,13 +3,12 @@
 use winback_campaign::model::StartKind;
 use winback_contract::{Event, EventId, JourneyId, Reason, Timestamp, spec};
 
-use crate::customer::Customer;
-use crate::effects::{Count, Effects};
+use crate::effects::Count;
 use crate::facts::Facts;
 use crate::happening::Happening;
+use crate::scene::Scene;
 use crate::start::arm::{Arming, arm, due_after, entry, judge};
 use crate::state::EntryFacts;
-use crate::world::World;
 
 /// A journey that ended, for campaigns that begin with that.
 pub(crate) struct Ended<'e> {
@@ -24,13 +23,10 @@ pub(crate) struct Ended<'e> {
 }
 
 /// Arms what begins when a journey ends.
-pub(crate) fn after_end(
-    customer: &mut Customer,
-    ended: &Ended<'_>,
-    world: &World<'_>,
-    out: &mut Effects,
-) {
-    let Some(bundle) = world.active else { return };
+pub(crate) fn after_end(scene: &mut Scene<'_>, ended: &Ended<'_>) {
+    let Some(bundle) = scene.world.active else {
+        return;
+    };
     for (campaign, index) in bundle.begun_by_end(ended.campaign) {
         let start = &campaign.starts[index];
         let StartKind::Ended { delay, .. } = &start.kind else {
@@ -50,13 +46,14 @@ pub(crate) fn after_end(
         };
         let happening = Happening {
             event: &event,
+            name: &event.name,
             at: ended.at,
             arrival: ended.at,
             live: true,
             id: EventId(ended.journey.0),
             fresh: true,
         };
-        let Some(key) = judge(customer, (campaign, start), &happening, world, out) else {
+        let Some(key) = judge(scene, (campaign, start), &happening) else {
             continue;
         };
         let key = if key.is_empty() {
@@ -64,13 +61,13 @@ pub(crate) fn after_end(
         } else {
             key
         };
-        let id = JourneyId::of(&campaign.name, world.customer, &ended.journey.0, &key);
+        let id = JourneyId::of(&campaign.name, scene.world.customer, &ended.journey.0, &key);
         let facts = Facts {
             event: Some((&event, ended.at, ended.at)),
-            ..world.facts(&bundle.policy, customer, ended.at)
+            ..scene.world.facts(&bundle.policy, scene.customer, ended.at)
         };
         let Some(due) = due_after(delay, ended.at, id, &facts) else {
-            out.count(Count::ConditionFailed);
+            scene.out.count(Count::ConditionFailed);
             continue;
         };
         let entry = EntryFacts {
@@ -85,7 +82,7 @@ pub(crate) fn after_end(
             id,
             due,
         };
-        arm(customer, arming, world, out);
+        arm(scene, arming);
     }
 }
 

@@ -6,29 +6,29 @@ use winback_campaign::model::Campaign;
 use winback_contract::{Announcement, JourneyId, Timestamp};
 
 use crate::customer::{Customer, zone};
-use crate::effects::Effects;
 use crate::facts::Facts;
 use crate::happening::Happening;
+use crate::scene::Scene;
 use crate::start::arm::{Arming, arm, entry, spread};
 use crate::start::date::set_date;
 use crate::state::{EntryFacts, Journey};
 use crate::world::World;
 
 /// A day of the shop's calendar comes to this customer.
-pub fn call_out(
-    customer: &mut Customer,
+pub(crate) fn call_out(
+    scene: &mut Scene<'_>,
     campaign: &Campaign,
     start: usize,
     day: Date,
     now: Timestamp,
-    world: &World<'_>,
-    out: &mut Effects,
 ) {
-    let Some(bundle) = world.active else { return };
-    let place = zone(customer, &bundle.policy);
+    let Some(bundle) = scene.world.active else {
+        return;
+    };
+    let place = zone(scene.customer, &bundle.policy);
     let at = calendar::start_of(day, &place);
     let key = day.to_string();
-    if !may_fit(customer, campaign, now, world) || has(customer, campaign, &key) {
+    if !may_fit(scene.customer, campaign, now, scene.world) || has(scene.customer, campaign, &key) {
         return;
     }
     let mut entry = EntryFacts {
@@ -38,8 +38,8 @@ pub fn call_out(
         ..EntryFacts::default()
     };
     set_date(&mut entry, at);
-    let due = at + spread(campaign.starts[start].spread, &campaign.name, world);
-    let id = JourneyId::of(&campaign.name, world.customer, b"schedule", &key);
+    let due = at + spread(campaign.starts[start].spread, &campaign.name, scene.world);
+    let id = JourneyId::of(&campaign.name, scene.world.customer, b"schedule", &key);
     let arming = Arming {
         campaign,
         start,
@@ -48,20 +48,19 @@ pub fn call_out(
         id,
         due,
     };
-    arm(customer, arming, world, out);
+    arm(scene, arming);
 }
 
 /// An announcement comes to this customer.
-pub fn announce(
-    customer: &mut Customer,
+pub(crate) fn announce(
+    scene: &mut Scene<'_>,
     campaign: &Campaign,
     start: usize,
     news: &Announcement,
-    world: &World<'_>,
-    out: &mut Effects,
 ) {
     let happening = Happening {
         event: &news.event,
+        name: &news.event.name,
         at: news.at,
         arrival: news.at,
         live: true,
@@ -70,13 +69,15 @@ pub fn announce(
     };
     let key = news.id.to_string();
     let rules = &campaign.starts[start];
-    let fits =
-        crate::start::arm::judge(customer, (campaign, rules), &happening, world, out).is_some();
-    if !fits || !may_fit(customer, campaign, news.at, world) || has(customer, campaign, &key) {
+    let fits = crate::start::arm::judge(scene, (campaign, rules), &happening).is_some();
+    if !fits
+        || !may_fit(scene.customer, campaign, news.at, scene.world)
+        || has(scene.customer, campaign, &key)
+    {
         return;
     }
-    let due = news.at + spread(rules.spread, &campaign.name, world);
-    let id = JourneyId::of(&campaign.name, world.customer, &news.id.0, &key);
+    let due = news.at + spread(rules.spread, &campaign.name, scene.world);
+    let id = JourneyId::of(&campaign.name, scene.world.customer, &news.id.0, &key);
     let arming = Arming {
         campaign,
         start,
@@ -85,7 +86,7 @@ pub fn announce(
         id,
         due,
     };
-    arm(customer, arming, world, out);
+    arm(scene, arming);
 }
 
 fn has(customer: &Customer, campaign: &Campaign, key: &str) -> bool {

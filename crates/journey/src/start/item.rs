@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use winback_campaign::model::Start;
 use winback_contract::Event;
 
-use crate::customer::{Customer, Line};
-use crate::effects::{Count, Effects};
+use crate::customer::Line;
+use crate::effects::Count;
 use crate::facts::property::line;
 use crate::facts::{Facts, field};
 use crate::happening::Happening;
+use crate::scene::Scene;
 use crate::state::Field;
-use crate::world::World;
 
 /// Most journeys that one event begins through `each` (INV-12).
 const ELEMENTS: usize = 8;
@@ -21,23 +21,23 @@ const TEXT: usize = 256;
 
 /// One journey without an element, or one per element.
 pub(crate) fn items(
-    customer: &Customer,
+    scene: &mut Scene<'_>,
     start: &Start,
     happening: &Happening<'_>,
-    world: &World<'_>,
-    out: &mut Effects,
 ) -> Vec<Option<Line>> {
-    let (Some(each), Some(bundle)) = (&start.each, world.active) else {
+    let (Some(each), Some(bundle)) = (&start.each, scene.world.active) else {
         return vec![None];
     };
     let facts = Facts {
         event: Some((happening.event, happening.at, happening.arrival)),
-        ..world.facts(&bundle.policy, customer, happening.arrival)
+        ..scene
+            .world
+            .facts(&bundle.policy, scene.customer, happening.arrival)
     };
     match each.list(&facts) {
         Ok(list) => {
             if list.len() > ELEMENTS {
-                out.count(Count::Truncated);
+                scene.out.count(Count::Truncated);
             }
             list.iter()
                 .take(ELEMENTS)
@@ -46,7 +46,7 @@ pub(crate) fn items(
                 .collect()
         }
         Err(_) => {
-            out.count(Count::ConditionFailed);
+            scene.out.count(Count::ConditionFailed);
             Vec::new()
         }
     }

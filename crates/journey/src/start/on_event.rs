@@ -4,11 +4,12 @@ use winback_campaign::model::{Campaign, StartKind};
 use winback_contract::{JourneyId, JourneyRecord, Reason, Transition};
 
 use crate::customer::Customer;
-use crate::effects::{Count, Effects};
+use crate::effects::Count;
 use crate::eligibility::ends_by_order;
 use crate::facts::Facts;
 use crate::happening::Happening;
 use crate::matching::Named;
+use crate::scene::Scene;
 use crate::start::arm::{Arming, arm, due_after, entry, judge, not_begun};
 use crate::start::counting::is_counted_out;
 use crate::start::item::items;
@@ -16,31 +17,25 @@ use crate::state::EntryFacts;
 use crate::world::World;
 
 /// Arms what the event begins; the name differs from the event's own for derived events.
-pub(crate) fn fold(
-    customer: &mut Customer,
-    happening: &Happening<'_>,
-    named: &Named<'_>,
-    world: &World<'_>,
-    out: &mut Effects,
-) {
+pub(crate) fn fold(scene: &mut Scene<'_>, happening: &Happening<'_>, named: &Named<'_>) {
     let Some((bundle, concerns)) = named.active() else {
         return;
     };
     let mut fits: Vec<&str> = Vec::new();
-    let told = out.journeys.len();
+    let told = scene.out.journeys.len();
     for (campaign, index) in bundle.starts(&concerns.begins) {
         let start = &campaign.starts[index];
-        let Some(key) = judge(customer, (campaign, start), happening, world, out) else {
+        let Some(key) = judge(scene, (campaign, start), happening) else {
             continue;
         };
         fits.push(&campaign.name);
-        if !is_about_something(customer, happening)
-            || is_bought(customer, campaign, happening, world)
-            || !is_counted_out(customer, campaign, index, happening)
+        if !is_about_something(scene.customer, happening)
+            || is_bought(scene.customer, campaign, happening, scene.world)
+            || !is_counted_out(scene.customer, campaign, index, happening)
         {
             continue;
         }
-        let elements = items(customer, start, happening, world, out);
+        let elements = items(scene, start, happening);
         for item in elements {
             let key = match (&start.key, &item) {
                 (None, Some(item)) => format!("{}:{}", happening.id, item.product_id),
@@ -49,11 +44,13 @@ pub(crate) fn fold(
             let facts = Facts {
                 event: Some((happening.event, happening.at, happening.arrival)),
                 item: item.as_ref(),
-                ..world.facts(&bundle.policy, customer, happening.arrival)
+                ..scene
+                    .world
+                    .facts(&bundle.policy, scene.customer, happening.arrival)
             };
             let id = JourneyId::of(
                 &campaign.name,
-                world.customer,
+                scene.world.customer,
                 happening.id.0.as_slice(),
                 &key,
             );
@@ -65,9 +62,9 @@ pub(crate) fn fold(
                 _ => None,
             };
             let Some(due) = due else {
-                out.count(Count::ConditionFailed);
+                scene.out.count(Count::ConditionFailed);
                 let (at, why) = (happening.arrival, Reason::Error.into());
-                not_begun(campaign, id, at, why, world, out);
+                not_begun(scene, campaign, id, at, why);
                 continue;
             };
             let entry = EntryFacts {
@@ -82,18 +79,20 @@ pub(crate) fn fold(
                 id,
                 due,
             };
-            arm(customer, arming, world, out);
+            arm(scene, arming);
         }
     }
     // A campaign of several starts is told of only where none of them fits.
-    if world.limits.explain {
-        let told = out.journeys.split_off(told);
+    if scene.world.limits.explain {
+        let told = scene.out.journeys.split_off(told);
         let is_of_other_start = |record: &JourneyRecord| {
             matches!(&record.transition, Transition::NotBegun { reason, .. } if *reason == Reason::Condition)
                 && fits.contains(&record.campaign.as_str())
         };
         let told = told.into_iter();
-        out.journeys
+        scene
+            .out
+            .journeys
             .extend(told.filter(|record| !is_of_other_start(record)));
     }
 }

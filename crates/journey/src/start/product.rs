@@ -11,34 +11,29 @@ use winback_contract::{
 use crate::advance::advance;
 use crate::behaviour::{Wanted, limit, push};
 use crate::customer::{Customer, Line};
-use crate::effects::{Count, Effects};
+use crate::effects::Count;
 use crate::facts::Facts;
 use crate::happening::Happening;
 use crate::matching::Named;
+use crate::scene::Scene;
 use crate::start::arm::{Arming, arm, due_after, entry, judge};
 use crate::state::Field;
-use crate::world::World;
 use crate::{awaits, exit};
 
 /// A list of watchers is told anew of somebody who looks again after so long.
 const RENEWED: Span = Span::from_days(1);
 
 /// Notes which goods an event shows interest in.
-pub(crate) fn note(
-    customer: &mut Customer,
-    happening: &Happening<'_>,
-    world: &World<'_>,
-    out: &mut Effects,
-) {
+pub(crate) fn note(scene: &mut Scene<'_>, happening: &Happening<'_>) {
     let event = happening.event;
     let mut forget = |seen: Option<Seen>| {
-        customer.behaviour.wanted.retain(|wanted| {
+        scene.customer.behaviour.wanted.retain(|wanted| {
             let named = |product: &Product| product.product_id == wanted.product_id;
             seen.is_some_and(|seen| seen != wanted.seen) || !event.products.iter().any(named)
         });
         let products = event.products.iter();
         let ids = products.map(|product| product.product_id.clone()).collect();
-        unwatch(customer, ids, out);
+        unwatch(scene, ids);
     };
     let seen = match event.name.as_str() {
         "Product Viewed" | "Product Clicked" => Seen::Viewed,
@@ -51,14 +46,15 @@ pub(crate) fn note(
         spec::ORDER_COMPLETED => return forget(None),
         _ => return,
     };
-    let is_watched = world
+    let is_watched = scene
+        .world
         .active
         .is_some_and(|bundle| bundle.watched().contains(&seen));
     if !is_watched {
         return;
     }
     let mut given_up = Vec::new();
-    let lists = &mut customer.behaviour.wanted;
+    let lists = &mut scene.customer.behaviour.wanted;
     for product in &event.products {
         let mut fresh = false;
         lists.retain(|wanted| {
@@ -80,19 +76,21 @@ pub(crate) fn note(
         }
         push(lists, wanted, limit::WANTED);
         if !fresh {
-            out.watches
+            scene
+                .out
+                .watches
                 .push((product.product_id.clone(), happening.arrival));
         }
     }
-    unwatch(customer, given_up, out);
+    unwatch(scene, given_up);
 }
 
 /// The lists of these products forget a customer who waits for news of them no more: what is kept of lists is bounded by
 /// what is kept of customers (INV-12).
-pub(crate) fn unwatch(customer: &Customer, products: Vec<String>, out: &mut Effects) {
+pub(crate) fn unwatch(scene: &mut Scene<'_>, products: Vec<String>) {
     let gone = products.into_iter();
-    let gone = gone.filter(|product| !wants(customer, product));
-    out.unwatched.extend(gone);
+    let gone = gone.filter(|product| !wants(scene.customer, product));
+    scene.out.unwatched.extend(gone);
 }
 
 /// The products of which a customer wants news.
@@ -128,28 +126,23 @@ pub struct Told {
 }
 
 /// News of a product comes to this customer.
-pub fn hear(
-    customer: &mut Customer,
-    told: &Told,
-    now: Timestamp,
-    world: &World<'_>,
-    out: &mut Effects,
-) {
-    advance(customer, now, world, out);
+pub(crate) fn hear(scene: &mut Scene<'_>, told: &Told, now: Timestamp) {
+    advance(scene, now);
     for name in told.news.names() {
         let event = event(name, &told.news);
         let happening = Happening {
             event: &event,
+            name,
             at: told.at,
             arrival: told.at,
             live: true,
             id: told.id,
             fresh: true,
         };
-        let named = Named::new(name, world);
-        exit::fold(customer, &happening, &named, world, out);
-        awaits::fold(customer, &happening, &named, world, out);
-        begin(customer, &happening, &told.news, world, out);
+        let named = Named::new(name, scene.world);
+        exit::fold(scene, &happening, &named);
+        awaits::fold(scene, &happening, &named);
+        begin(scene, &happening, &told.news);
     }
 }
 
@@ -184,14 +177,8 @@ fn event(name: &str, news: &GoodsNews) -> Event {
     }
 }
 
-fn begin(
-    customer: &mut Customer,
-    happening: &Happening<'_>,
-    news: &GoodsNews,
-    world: &World<'_>,
-    out: &mut Effects,
-) {
-    let Some(bundle) = world.active.filter(|_| news.sold) else {
+fn begin(scene: &mut Scene<'_>, happening: &Happening<'_>, news: &GoodsNews) {
+    let Some(bundle) = scene.world.active.filter(|_| news.sold) else {
         return;
     };
     for (campaign, index) in bundle.goods() {
@@ -210,14 +197,14 @@ fn begin(
                 && seen.contains(&wanted.seen)
                 && wanted.at + *within > happening.at
         };
-        let mut fitting = customer.behaviour.wanted.iter().rev().filter(fits);
+        let mut fitting = scene.customer.behaviour.wanted.iter().rev().filter(fits);
         let Some(wanted) = fitting
             .find(|wanted| concerns(wanted, *change, news, happening))
             .cloned()
         else {
             continue;
         };
-        let Some(key) = judge(customer, (campaign, start), happening, world, out) else {
+        let Some(key) = judge(scene, (campaign, start), happening) else {
             continue;
         };
         let key = if start.key.is_some() {
@@ -226,14 +213,16 @@ fn begin(
             news.product.product_id.clone()
         };
         let item = Line::from(&news.product);
-        let id = JourneyId::of(&campaign.name, world.customer, &happening.id.0, &key);
+        let id = JourneyId::of(&campaign.name, scene.world.customer, &happening.id.0, &key);
         let facts = Facts {
             event: Some((happening.event, happening.at, happening.arrival)),
             item: Some(&item),
-            ..world.facts(&bundle.policy, customer, happening.arrival)
+            ..scene
+                .world
+                .facts(&bundle.policy, scene.customer, happening.arrival)
         };
         let Some(due) = due_after(delay, happening.arrival, id, &facts) else {
-            out.count(Count::ConditionFailed);
+            scene.out.count(Count::ConditionFailed);
             continue;
         };
         let mut entry = entry(happening, campaign);
@@ -255,7 +244,7 @@ fn begin(
             id,
             due,
         };
-        arm(customer, arming, world, out);
+        arm(scene, arming);
     }
 }
 

@@ -5,45 +5,42 @@
 use winback_campaign::model::{Missed, StartKind};
 use winback_contract::{JourneyId, Timestamp, spec};
 
-use crate::customer::Customer;
-use crate::effects::Effects;
+use crate::scene::Scene;
 use crate::start::arm::{Arming, arm, spread};
 use crate::state::{EntryFacts, Journey, Station};
-use crate::world::World;
 
 /// After an event: an order renews the silence of orders, any activity that of visits.
-pub(crate) fn silence_after(
-    customer: &mut Customer,
-    name: &str,
-    now: Timestamp,
-    world: &World<'_>,
-    out: &mut Effects,
-) {
-    let Some(bundle) = world.active else { return };
+pub(crate) fn silence_after(scene: &mut Scene<'_>, name: &str, now: Timestamp) {
+    let Some(bundle) = scene.world.active else {
+        return;
+    };
     // Also what undoes an order, or opens it again, moves the newest that stands.
     let of_order = name.starts_with("Order ");
     if of_order || bundle.misses_visits() {
-        arm_silence(customer, now, world, out);
+        arm_silence(scene, now);
     }
 }
 
 /// Arms, or arms anew, every silence campaign. What is already past waits for nothing: it is taken in over the
 /// campaign's `existing` span, counted from `now`, or left out.
-pub fn arm_silence(customer: &mut Customer, now: Timestamp, world: &World<'_>, out: &mut Effects) {
-    let Some(bundle) = world.active else { return };
+pub(crate) fn arm_silence(scene: &mut Scene<'_>, now: Timestamp) {
+    let Some(bundle) = scene.world.active else {
+        return;
+    };
     for (campaign, index) in bundle.silences() {
         let StartKind::Silence { span, without } = &campaign.starts[index].kind else {
             continue;
         };
         let (last, occasion, name) = match without {
             Missed::Order => (
-                customer.orders.last_at,
-                customer.orders.last_id.clone().unwrap_or_default(),
+                scene.customer.orders.last_at,
+                scene.customer.orders.last_id.clone().unwrap_or_default(),
                 spec::ORDER_COMPLETED,
             ),
             Missed::Visit => (
-                customer.last_activity,
-                customer
+                scene.customer.last_activity,
+                scene
+                    .customer
                     .last_activity
                     .map(|last| format!("visit:{}", last.as_millis()))
                     .unwrap_or_default(),
@@ -56,21 +53,24 @@ pub fn arm_silence(customer: &mut Customer, now: Timestamp, world: &World<'_>, o
         };
         let is_old = |journey: &Journey| of_start(journey) && journey.station == Station::Armed;
         // A newer order is the newer silence: what was armed by an older one is over.
-        customer
+        scene
+            .customer
             .journeys
             .retain(|journey| !is_old(journey) || journey.key == occasion);
-        let old = customer
+        let old = scene
+            .customer
             .journeys
             .iter()
             .find(|j| is_old(j) && j.key == occasion)
             .map(|j| (j.due, j.bundle));
         let about = |j: &Journey| of_start(j) && j.key == occasion && !is_old(j);
-        let done = customer
+        let done = scene
+            .customer
             .history(&campaign.name)
             .and_then(|history| history.occasion.as_ref())
             == Some(&occasion);
         if done
-            || customer.journeys.iter().any(about)
+            || scene.customer.journeys.iter().any(about)
             || old.is_some_and(|(_, version)| version == bundle.hash)
         {
             continue;
@@ -82,11 +82,16 @@ pub fn arm_silence(customer: &mut Customer, now: Timestamp, world: &World<'_>, o
         } else {
             b"visit"
         };
-        let regular = last + span.value(&[world.customer.as_bytes(), salt]);
-        let id = JourneyId::of(&campaign.name, world.customer, name.as_bytes(), &occasion);
+        let regular = last + span.value(&[scene.world.customer.as_bytes(), salt]);
+        let id = JourneyId::of(
+            &campaign.name,
+            scene.world.customer,
+            name.as_bytes(),
+            &occasion,
+        );
         let taken_in = campaign
             .existing
-            .map(|existing| now + spread(existing, &campaign.name, world));
+            .map(|existing| now + spread(existing, &campaign.name, scene.world));
         let due = if regular > now {
             Some(regular)
         } else {
@@ -95,12 +100,13 @@ pub fn arm_silence(customer: &mut Customer, now: Timestamp, world: &World<'_>, o
                 .flatten()
                 .min()
         };
-        customer.journeys.retain(|journey| !is_old(journey));
+        scene.customer.journeys.retain(|journey| !is_old(journey));
         let Some(due) = due else { continue };
         let entry = EntryFacts {
             name: name.into(),
             at: last,
-            arrived: customer
+            arrived: scene
+                .customer
                 .orders
                 .last_arrived
                 .filter(|_| of_order)
@@ -116,6 +122,6 @@ pub fn arm_silence(customer: &mut Customer, now: Timestamp, world: &World<'_>, o
             id,
             due,
         };
-        arm(customer, arming, world, out);
+        arm(scene, arming);
     }
 }

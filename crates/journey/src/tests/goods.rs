@@ -5,7 +5,7 @@ use winback_contract::{
 };
 
 use super::world::{Life, POLICY, known, ordered, product};
-use crate::effects::Effects;
+use crate::doors;
 use crate::start::product::{self, Told};
 
 const MORNING: &str = "2026-01-05T10:00:00Z";
@@ -58,11 +58,7 @@ fn hear(life: &mut Life, told: &Told) {
         &told.news.product.product_id
     ));
     let now = life.now;
-    let effects = life.with(|customer, world| {
-        let mut effects = Effects::default();
-        product::hear(customer, told, now, world, &mut effects);
-        effects
-    });
+    let effects = life.with(|customer, world| doors::hear(customer, told, now, world));
     life.take(effects);
 }
 

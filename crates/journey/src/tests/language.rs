@@ -6,9 +6,8 @@ use winback_contract::{
 };
 
 use super::world::{CART, LOST, Life, POLICY, added, at, known, ordered, product, viewed};
-use crate::effects::Effects;
+use crate::doors;
 use crate::outcome;
-use crate::start::everybody;
 
 const MORNING: &str = "2026-01-05T10:00:00Z";
 
@@ -352,10 +351,8 @@ fn days_of_the_shop_and_announcements_reach_those_who_fit() {
     let now = life.now;
     let call = |life: &mut Life| {
         life.with(|customer, world| {
-            let mut out = Effects::default();
             let campaign = &bundle.campaigns["holiday"];
-            everybody::call_out(customer, campaign, 0, day, now, world, &mut out);
-            out
+            doors::call_out(customer, (campaign, 0), day, now, world)
         })
     };
     let effects = call(&mut life);
@@ -376,16 +373,7 @@ fn days_of_the_shop_and_announcements_reach_those_who_fit() {
     };
     life.news = vec![published.clone()];
     let effects = life.with(|customer, world| {
-        let mut out = Effects::default();
-        everybody::announce(
-            customer,
-            &bundle.campaigns["news"],
-            0,
-            &published,
-            world,
-            &mut out,
-        );
-        out
+        doors::announce_for(customer, (&bundle.campaigns["news"], 0), &published, world)
     });
     life.take(effects);
     life.wait(Span::from_days(4));

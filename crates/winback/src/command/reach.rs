@@ -10,9 +10,7 @@ use jiff::tz::TimeZone;
 use winback_campaign::model::{Schedule, StartKind};
 use winback_campaign::{Bundle, Campaign, calendar};
 use winback_contract::{Announcement, Event, EventId, Partition, PartitionCount, Span, Timestamp};
-use winback_journey::{
-    Bundles, Coupons, Customer, Effects, Limits, Sellers, World, activate, decode, start::everybody,
-};
+use winback_journey::{Bundles, Coupons, Customer, Limits, Sellers, World, decode, doors};
 use winback_store::Store;
 
 use crate::error::Error;
@@ -103,7 +101,7 @@ impl Reached {
         }
         self.customers += 1;
         let mut after = customer.clone();
-        activate::activate(&mut after, now, world, &mut Effects::default());
+        doors::activate(&mut after, now, world);
         for journey in &customer.journeys {
             let reach = self.campaigns.entry(journey.campaign.clone()).or_default();
             let stays = after.journeys.iter().any(|other| other.id == journey.id);
@@ -164,7 +162,6 @@ impl Fits {
         world: &World<'_>,
     ) {
         let before = customer.journeys.len();
-        let mut out = Effects::default();
         match kind {
             StartKind::Schedule(schedule) => {
                 let Some(day) = next(schedule, now) else {
@@ -172,7 +169,7 @@ impl Fits {
                 };
                 let at = calendar::start_of(day, &TimeZone::UTC).max(now);
                 let mut told = customer.clone();
-                everybody::call_out(&mut told, campaign, index, day, at, world, &mut out);
+                doors::call_out(&mut told, (campaign, index), day, at, world);
                 let does = told.journeys.len() > before;
                 let (first, known) = self.called.unwrap_or((day, false));
                 self.called = Some((first.min(day), known || does));
@@ -180,7 +177,7 @@ impl Fits {
             StartKind::Announced { on } => {
                 let news = announcement(on.first().map_or("", String::as_str), now);
                 let mut told = customer.clone();
-                everybody::announce(&mut told, campaign, index, &news, world, &mut out);
+                doors::announce_for(&mut told, (campaign, index), &news, world);
                 let does = told.journeys.len() > before;
                 self.announced = Some(self.announced.unwrap_or(false) || does);
             }
