@@ -141,6 +141,17 @@ fn crates_depend_as_the_table_says() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// What the core does is done to a scene: nothing hands the effects on by themselves (`tests/shape.py` counts the rest).
+#[test]
+fn the_core_is_given_a_scene() {
+    let handed_on: Vec<String> = files()
+        .into_iter()
+        .filter(|path| path.starts_with("crates/journey/src/") && !path.contains("/tests/"))
+        .filter(|path| path.ends_with(".rs") && read(path).contains("out: &mut Effects"))
+        .collect();
+    assert_eq!(handed_on, [""; 0]);
+}
+
 /// Words in backticks that look like paths or metrics must exist.
 #[test]
 fn documents_name_only_what_exists() {

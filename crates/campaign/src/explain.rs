@@ -81,7 +81,7 @@ fn begins(start: &Start) -> String {
     let mut text = match &start.kind {
         StartKind::After { on, delay } => match delay {
             Delay::Fixed(range) if range.to.as_millis() == 0 => format!("at {}", list(on)),
-            delay => format!("{} after {}", span(delay), list(on)),
+            Delay::Fixed(_) | Delay::Computed(_) => format!("{} after {}", span(delay), list(on)),
         },
         StartKind::Idle { on, span } => format!("{} of inactivity after {}", range(span), list(on)),
         StartKind::Silence { without, span } => {
@@ -123,7 +123,7 @@ fn begins(start: &Start) -> String {
             let words: Vec<&str> = words.map(|(word, _)| *word).collect();
             let after = match delay {
                 Delay::Fixed(range) if range.to.as_millis() == 0 => String::new(),
-                delay => format!("{} after ", span(delay)),
+                Delay::Fixed(_) | Delay::Computed(_) => format!("{} after ", span(delay)),
             };
             format!(
                 "{after}when {news}, of a product {} within {within}",
@@ -134,7 +134,9 @@ fn begins(start: &Start) -> String {
             Delay::Fixed(range) if range.to.as_millis() == 0 => {
                 format!("when a journey of {} has ended", list(of))
             }
-            delay => format!("{} after a journey of {} has ended", span(delay), list(of)),
+            Delay::Fixed(_) | Delay::Computed(_) => {
+                format!("{} after a journey of {} has ended", span(delay), list(of))
+            }
         },
     };
     if let Some(times) = &start.times {

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::model::{Campaign, Entry, Missed, Seen, Start, StartKind};
+use crate::model::{Campaign, Missed, Seen, Start, StartKind};
 use crate::policy::Policy;
 
 /// Starts, as campaign and index of the start.
@@ -81,12 +81,7 @@ impl Index {
                 index.concern(event).ends.insert(name.clone());
             }
             for entry in &campaign.entries {
-                let patterns = match entry {
-                    Entry::Await { patterns, .. } => patterns,
-                    Entry::Wait { unless, .. } => &unless.patterns,
-                    _ => continue,
-                };
-                for event in patterns.iter().flat_map(|pattern| &pattern.on) {
+                for event in entry.patterns().iter().flat_map(|pattern| &pattern.on) {
                     index.concern(event).listens.insert(name.clone());
                 }
             }
@@ -187,7 +182,11 @@ mod tests {
                 let listens = campaign.entries.iter().any(|entry| match entry {
                     Entry::Await { patterns, .. } => patterns.iter().any(on),
                     Entry::Wait { unless, .. } => unless.patterns.iter().any(on),
-                    _ => false,
+                    Entry::Step(_)
+                    | Entry::If { .. }
+                    | Entry::Split { .. }
+                    | Entry::Jump(_)
+                    | Entry::End(_) => false,
                 });
                 assert_eq!(concerns.listens(name), listens, "{name} listens to {event}");
                 hits += u32::from(ends) + u32::from(listens);

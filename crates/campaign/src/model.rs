@@ -136,10 +136,7 @@ impl Campaign {
 
     /// All steps, in the order of the file.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
-        self.entries.iter().filter_map(|entry| match entry {
-            Entry::Step(step) => Some(step),
-            _ => None,
-        })
+        self.entries.iter().filter_map(Entry::step)
     }
 }
 
@@ -384,6 +381,32 @@ pub enum Entry {
     Jump(u16),
     /// Ends the journey under a name of the campaign's own.
     End(String),
+}
+
+impl Entry {
+    /// The step, if it is one.
+    pub fn step(&self) -> Option<&Step> {
+        match self {
+            Self::Step(step) => Some(step),
+            Self::Wait { .. }
+            | Self::Await { .. }
+            | Self::If { .. }
+            | Self::Split { .. }
+            | Self::Jump(_)
+            | Self::End(_) => None,
+        }
+    }
+
+    /// The events that it listens for.
+    pub fn patterns(&self) -> &[Pattern] {
+        match self {
+            Self::Await { patterns, .. } => patterns,
+            Self::Wait { unless, .. } => &unless.patterns,
+            Self::Step(_) | Self::If { .. } | Self::Split { .. } | Self::Jump(_) | Self::End(_) => {
+                &[]
+            }
+        }
+    }
 }
 
 /// What a person can do about a message.

@@ -179,7 +179,15 @@ impl Templates {
                             }
                             Err(failure) => Err(failure),
                         },
-                        _ => self.text_at(path, sample).map(|_| ()),
+                        Channel::Sms
+                        | Channel::Whatsapp
+                        | Channel::Viber
+                        | Channel::Call
+                        | Channel::Telegram
+                        | Channel::Push
+                        | Channel::Ads
+                        | Channel::Webhook
+                        | Channel::Task => self.text_at(path, sample).map(|_| ()),
                     };
                     if let Err(failure) = result {
                         let at = failure.line.map(|line| Position { line, column: 1 });
@@ -283,7 +291,15 @@ impl Templates {
                 for (sample, facts) in samples_with(offer.as_ref(), recommends) {
                     let rendered = match key.channel {
                         Channel::Email => self.email_at(path, &facts).map(Rendered::Email),
-                        _ => self.text_at(path, &facts).map(Rendered::Text),
+                        Channel::Sms
+                        | Channel::Whatsapp
+                        | Channel::Viber
+                        | Channel::Call
+                        | Channel::Telegram
+                        | Channel::Push
+                        | Channel::Ads
+                        | Channel::Webhook
+                        | Channel::Task => self.text_at(path, &facts).map(Rendered::Text),
                     };
                     all.push(Preview {
                         step: key.name.clone(),

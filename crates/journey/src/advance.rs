@@ -55,7 +55,8 @@ pub(crate) fn advance(scene: &mut Scene<'_>, now: Timestamp) {
                 let next = journey.at.saturating_add(1);
                 settle(scene, index, next, at)
             }
-            _ => end_wait(scene, index, at),
+            // Of the others nothing is due here; see above.
+            Station::Wait | Station::Step | Station::Sending => end_wait(scene, index, at),
         };
         // A journey that ended has left its place to the next one; one that went on may be due again.
     }

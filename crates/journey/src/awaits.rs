@@ -50,7 +50,13 @@ pub(crate) fn fold(scene: &mut Scene<'_>, happening: &Happening<'_>, named: &Nam
                         journey.met.push(place);
                     }
                 }
-                _ => {}
+                Entry::Step(_)
+                | Entry::Wait { .. }
+                | Entry::Await { .. }
+                | Entry::If { .. }
+                | Entry::Split { .. }
+                | Entry::Jump(_)
+                | Entry::End(_) => {}
             }
         }
     }

@@ -122,10 +122,7 @@ pub(crate) fn step_of<'w>(
     world: &World<'w>,
 ) -> Option<&'w winback_campaign::Step> {
     let campaign = world.bundles.campaign(journey.bundle, &journey.campaign)?;
-    match campaign.entries.get(usize::from(journey.at))? {
-        winback_campaign::Entry::Step(step) => Some(step),
-        _ => None,
-    }
+    campaign.entries.get(usize::from(journey.at))?.step()
 }
 
 pub(crate) fn current_step<'w>(

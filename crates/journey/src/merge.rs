@@ -13,7 +13,7 @@ use crate::address::{Addresses, desk};
 use crate::behaviour::keep_lines;
 use crate::codec::{decode, encode_in};
 use crate::consent::{Remembered, remember, withdraw};
-use crate::customer::{Absorbed, Customer, ForwardMark, limit};
+use crate::customer::{Absorbed, Customer, ForwardMark, History, Profile, limit};
 use crate::effects::{Count, Forward, GrantChange};
 use crate::eligibility::ends_by_order;
 use crate::end::end;
@@ -215,44 +215,9 @@ fn refusals(scene: &mut Scene<'_>, other: &Customer) {
     }
 }
 
+/// What the other profile knows and this one does not.
 fn fill(scene: &mut Scene<'_>, other: &Customer) {
-    let (mine, theirs) = (&mut scene.customer.profile, &other.profile);
-    for (kept, new) in [
-        (&mut mine.user, &theirs.user),
-        (&mut mine.email, &theirs.email),
-        (&mut mine.phone, &theirs.phone),
-        (&mut mine.first_name, &theirs.first_name),
-        (&mut mine.last_name, &theirs.last_name),
-        (&mut mine.locale, &theirs.locale),
-        (&mut mine.timezone, &theirs.timezone),
-        (&mut mine.country, &theirs.country),
-        (&mut mine.city, &theirs.city),
-        (&mut mine.birthday, &theirs.birthday),
-        (&mut mine.level, &theirs.level),
-        (&mut mine.push_token, &theirs.push_token),
-        (&mut mine.telegram_id, &theirs.telegram_id),
-    ] {
-        if kept.is_none() {
-            kept.clone_from(new);
-        }
-    }
-    for (name, field) in &theirs.typed {
-        let is_known = mine.custom.iter().any(|(known, _)| known == name)
-            || mine.typed.iter().any(|(known, _)| known == name);
-        if !is_known && mine.typed.len() < limit::CUSTOM {
-            mine.typed.push((name.clone(), field.clone()));
-        }
-    }
-    for (name, value) in &theirs.custom {
-        if !mine.custom.iter().any(|(known, _)| known == name) && mine.custom.len() < limit::CUSTOM
-        {
-            mine.custom.push((name.clone(), value.clone()));
-        }
-    }
-    mine.created_at = [mine.created_at, theirs.created_at]
-        .into_iter()
-        .flatten()
-        .min();
+    fill_profile(&mut scene.customer.profile, &other.profile);
     scene.customer.last_activity = scene.customer.last_activity.max(other.last_activity);
     refusals(scene, other);
     for bought in &other.bought {
@@ -298,8 +263,53 @@ fn fill(scene: &mut Scene<'_>, other: &Customer) {
         .extend(other.decisions.iter().cloned());
     scene.customer.decisions.sort_by_key(|kept| kept.at);
     records::bound(&mut scene.customer.decisions);
-    for theirs in &other.history {
-        let mine = scene.customer.history_mut(&theirs.campaign);
+    histories(scene.customer, &other.history);
+}
+
+/// Who the person is.
+fn fill_profile(mine: &mut Profile, theirs: &Profile) {
+    for (kept, new) in [
+        (&mut mine.user, &theirs.user),
+        (&mut mine.email, &theirs.email),
+        (&mut mine.phone, &theirs.phone),
+        (&mut mine.first_name, &theirs.first_name),
+        (&mut mine.last_name, &theirs.last_name),
+        (&mut mine.locale, &theirs.locale),
+        (&mut mine.timezone, &theirs.timezone),
+        (&mut mine.country, &theirs.country),
+        (&mut mine.city, &theirs.city),
+        (&mut mine.birthday, &theirs.birthday),
+        (&mut mine.level, &theirs.level),
+        (&mut mine.push_token, &theirs.push_token),
+        (&mut mine.telegram_id, &theirs.telegram_id),
+    ] {
+        if kept.is_none() {
+            kept.clone_from(new);
+        }
+    }
+    for (name, field) in &theirs.typed {
+        let is_known = mine.custom.iter().any(|(known, _)| known == name)
+            || mine.typed.iter().any(|(known, _)| known == name);
+        if !is_known && mine.typed.len() < limit::CUSTOM {
+            mine.typed.push((name.clone(), field.clone()));
+        }
+    }
+    for (name, value) in &theirs.custom {
+        if !mine.custom.iter().any(|(known, _)| known == name) && mine.custom.len() < limit::CUSTOM
+        {
+            mine.custom.push((name.clone(), value.clone()));
+        }
+    }
+    mine.created_at = [mine.created_at, theirs.created_at]
+        .into_iter()
+        .flatten()
+        .min();
+}
+
+/// What campaigns did before, to either.
+fn histories(customer: &mut Customer, other: &[History]) {
+    for theirs in other {
+        let mine = customer.history_mut(&theirs.campaign);
         mine.count = mine.count.saturating_add(theirs.count);
         mine.first_message_at = mine.first_message_at.max(theirs.first_message_at);
         if mine.occasion.is_none() {

@@ -292,13 +292,16 @@ fn reaction(scene: &mut Scene<'_>, outcome: &Outcome) {
         scene.out.count(Count::Stale);
         return;
     };
+    use OutcomeStatus as S;
+    let by_person = !outcome.bot;
+    let reactions = &mut journey.reactions;
     match outcome.status {
-        OutcomeStatus::Delivered => journey.reactions.delivered = true,
-        _ if outcome.bot => {}
-        OutcomeStatus::Opened => journey.reactions.opened = true,
-        OutcomeStatus::Clicked => journey.reactions.clicked = true,
-        OutcomeStatus::Replied => journey.reactions.replied = true,
-        _ => {}
+        S::Delivered => reactions.delivered = true,
+        S::Opened => reactions.opened |= by_person,
+        S::Clicked => reactions.clicked |= by_person,
+        S::Replied => reactions.replied |= by_person,
+        S::Sent | S::Refused | S::Unknown | S::Deferred | S::Moved => {}
+        S::Bounced | S::Complained | S::Unsubscribed => {}
     }
 }
 

@@ -79,6 +79,26 @@ fn is_held_out(journey: &Journey) -> bool {
     journey.first_message_at.is_some() && journey.last_message_at.is_none()
 }
 
+/// The branch of a split that a person draws, the same each time, with its place; neither for the rest.
+fn drawn(
+    scene: &Scene<'_>,
+    campaign: &Campaign,
+    split: &str,
+    branches: &[(String, u32, u16)],
+) -> (Option<String>, Option<u16>) {
+    let who = scene.world.customer.as_bytes();
+    let parts = [campaign.name.as_bytes(), split.as_bytes(), who];
+    let mut drawn = bucket("split", &parts, 10_000);
+    for (branch, share, target) in branches {
+        let share = u64::from(*share);
+        if drawn < share {
+            return (Some(branch.clone()), Some(*target));
+        }
+        drawn -= share;
+    }
+    (None, None)
+}
+
 fn run(scene: &mut Scene<'_>, index: usize, to: u16, base: Timestamp) -> Place {
     let journey = &scene.customer.journeys[index];
     let Some(bundle) = scene.world.bundles.get(journey.bundle) else {
@@ -154,27 +174,13 @@ fn run(scene: &mut Scene<'_>, index: usize, to: u16, base: Timestamp) -> Place {
                 branches,
                 rest,
             }) => {
-                let parts = [
-                    campaign.name.as_bytes(),
-                    name.as_bytes(),
-                    scene.world.customer.as_bytes(),
-                ];
-                let mut drawn = bucket("split", &parts, 10_000);
-                let mut chosen = (None, *rest);
-                for (branch, share, target) in branches {
-                    let share = u64::from(*share);
-                    if drawn < share {
-                        chosen = (Some(branch.clone()), *target);
-                        break;
-                    }
-                    drawn -= share;
-                }
-                if let Some(branch) = chosen.0 {
+                let (branch, target) = drawn(scene, campaign, name, branches);
+                if let Some(branch) = branch {
                     let variants = &mut scene.customer.journeys[index].variants;
                     variants.retain(|(split, _)| split != name);
                     variants.push((name.clone(), branch));
                 }
-                to = chosen.1;
+                to = target.unwrap_or(*rest);
             }
             Some(Entry::Jump(target)) => to = *target,
             Some(Entry::End(name)) => return Place::Named(name.clone()),

@@ -141,7 +141,11 @@ fn look_after(
             }
             // The grant was taken back, and a claim that came first would have reported by now.
             GrantState::Gone if pending.checks > 0 => Some(OutcomeStatus::Deferred),
-            _ => None,
+            GrantState::Claimed { .. }
+            | GrantState::Granted
+            | GrantState::Moved
+            | GrantState::Gone
+            | GrantState::NotAsked => None,
         };
         let Some(place) = scene
             .customer

@@ -184,6 +184,10 @@ impl Part {
 }
 
 /// Whether a value may stand in a record: no text that may name somebody.
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "another library's enum: what it adds is none of ours"
+)]
 fn is_plain(name: &str, value: &Value) -> bool {
     let is_of_settings = name.starts_with("settings.");
     match value {
@@ -224,6 +228,10 @@ fn compiled(source: &str) -> Option<Condition> {
     Condition::compile(source, &allowed).ok()
 }
 
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "another library's enum: what it adds is none of ours"
+)]
 fn shown(value: &Value) -> Option<String> {
     Some(match value {
         Value::Int(number) => number.to_string(),

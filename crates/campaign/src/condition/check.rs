@@ -230,7 +230,15 @@ impl Condition {
                     let what = match wanted {
                         Kind::Duration => "a duration such as days(90)",
                         Kind::Time => "a time such as now",
-                        _ => "a text in quotes",
+                        Kind::Bool
+                        | Kind::Int
+                        | Kind::Number
+                        | Kind::Text
+                        | Kind::Date
+                        | Kind::Texts
+                        | Kind::Products
+                        | Kind::Numbers
+                        | Kind::Any => "a text in quotes",
                     };
                     return Some(format!(
                         "`{}` wants {what}, not `{}`",

@@ -264,6 +264,10 @@ impl Condition {
     ///
     /// # Errors
     /// [`Failure`] when a value is absent or the answer is neither.
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "another library's enum: what it adds is none of ours"
+    )]
     pub fn holds(&self, variables: &dyn Variables) -> Result<bool, Failure> {
         match self.value(variables)? {
             Value::Bool(answer) => Ok(answer),
@@ -275,6 +279,10 @@ impl Condition {
     ///
     /// # Errors
     /// [`Failure`] when a value is absent or has no text.
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "another library's enum: what it adds is none of ours"
+    )]
     pub fn text(&self, variables: &dyn Variables) -> Result<String, Failure> {
         match self.value(variables)? {
             Value::String(text) => Ok(text.to_string()),
@@ -288,6 +296,10 @@ impl Condition {
     ///
     /// # Errors
     /// [`Failure`] when a value is absent or is none of these.
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "another library's enum: what it adds is none of ours"
+    )]
     pub fn moment(&self, variables: &dyn Variables) -> Result<Moment, Failure> {
         match self.value(variables)? {
             Value::Duration(span) => Ok(Moment::After(Span::from_millis(span.num_milliseconds()))),
@@ -304,6 +316,10 @@ impl Condition {
     ///
     /// # Errors
     /// [`Failure`] when a value is absent or is no list.
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "another library's enum: what it adds is none of ours"
+    )]
     pub fn list(&self, variables: &dyn Variables) -> Result<Vec<Value>, Failure> {
         match self.value(variables)? {
             Value::List(list) => Ok(list.iter().cloned().collect()),

@@ -40,7 +40,7 @@ fn lowered(customer: &Customer) -> Customer {
         kept.what = match kept.what {
             What::Skip(reason) => What::Skip(known(reason)),
             What::Ended(reason) => What::Ended(known(reason)),
-            other => other,
+            What::Send(_) | What::Hold(..) | What::Without(_) => kept.what,
         };
     }
     let Addresses { words, .. } = std::mem::take(&mut old.addresses);
@@ -79,6 +79,37 @@ fn lowered(customer: &Customer) -> Customer {
 pub(crate) fn known(reason: Reason) -> Reason {
     match reason {
         Reason::OtherCurrency => Reason::Audience,
-        other => other,
+        Reason::NoAddress
+        | Reason::NoConsent
+        | Reason::Suppressed
+        | Reason::Audience
+        | Reason::QuietHours
+        | Reason::Capped
+        | Reason::OfferGuard
+        | Reason::Holdout
+        | Reason::Arbitration
+        | Reason::InputLag
+        | Reason::Expired
+        | Reason::Converted
+        | Reason::Cancelled
+        | Reason::Reacted
+        | Reason::NoStock
+        | Reason::NoCoupon
+        | Reason::TemplateError
+        | Reason::ProviderDown
+        | Reason::Refused
+        | Reason::Unknown
+        | Reason::Duplicate
+        | Reason::Moved
+        | Reason::Erased
+        | Reason::Paused
+        | Reason::NoDecision
+        | Reason::Error
+        | Reason::Finished
+        | Reason::Over
+        | Reason::Replaced
+        | Reason::Dropped
+        | Reason::Reentry
+        | Reason::Condition => reason,
     }
 }

@@ -46,11 +46,12 @@ pub(crate) fn choose(
     Err(nearest)
 }
 
-fn closeness(reason: Reason) -> u8 {
-    match reason {
-        Reason::Refused | Reason::Converted => 3,
-        Reason::Suppressed => 2,
-        Reason::NoConsent => 1,
-        _ => 0,
-    }
+fn closeness(reason: Reason) -> usize {
+    let nearest = [
+        &[Reason::NoConsent][..],
+        &[Reason::Suppressed],
+        &[Reason::Refused, Reason::Converted],
+    ];
+    let place = nearest.iter().position(|reasons| reasons.contains(&reason));
+    place.map_or(0, |place| place + 1)
 }

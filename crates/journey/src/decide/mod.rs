@@ -58,13 +58,13 @@ pub fn decide(bundles: &Bundles, trigger: &Trigger) -> Result<Decision, Error> {
         journey: step.journey,
         campaign: step.campaign.clone(),
         step: step.step.clone(),
-        verdict: match candidate.verdict {
+        verdict: match candidate.verdict.clone() {
             // Sessions of the release before reads it.
             Verdict::Skip { reason, because } if is_first => Verdict::Skip {
                 reason: codec::known(reason),
                 because,
             },
-            verdict => verdict,
+            Verdict::Send { .. } | Verdict::Hold { .. } | Verdict::Skip { .. } => candidate.verdict,
         },
     });
     Ok(Decision {

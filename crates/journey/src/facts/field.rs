@@ -12,6 +12,10 @@ use super::time;
 use crate::state::Field;
 
 /// Reads it. Numbers and moments are taken from text too, and ids that came as numbers are texts; `None` is neither.
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "another library's enum: what it adds is none of ours"
+)]
 pub(crate) fn field(value: &Json, name: &str) -> Option<Field> {
     let kind = kind("event", name);
     match value {

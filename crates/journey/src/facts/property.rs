@@ -52,6 +52,10 @@ fn details(map: &cel::objects::Map) -> Option<Details> {
 }
 
 /// A text among the properties of an event.
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "another library's enum: what it adds is none of ours"
+)]
 pub(crate) fn text(event: &Event, name: &str) -> Option<String> {
     match event.properties.get(name)? {
         Value::String(text) => Some(text.clone()),
@@ -61,6 +65,10 @@ pub(crate) fn text(event: &Event, name: &str) -> Option<String> {
 }
 
 /// A number among them; numeric text is taken too.
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "another library's enum: what it adds is none of ours"
+)]
 pub(crate) fn number(event: &Event, name: &str) -> Option<f64> {
     match event.properties.get(name)? {
         Value::Number(number) => number.as_f64(),

@@ -178,17 +178,18 @@ fn hold_after(said: &Said, attempts: u32, at: Timestamp, world: &World<'_>) -> O
         None => return None,
     };
     let least = world.limits.claim_timeout;
-    let until = match reason {
-        Reason::Paused => at + least,
+    let until = if reason == Reason::Paused {
+        at + least
+    } else if reason == Reason::InputLag {
         // The frontier has to pass that moment first. Input that stays behind for long must not make a decision of
         // everybody every few seconds.
-        Reason::InputLag => at + backoff(LAG_AFTER, failures, LAG_LONGEST),
+        at + backoff(LAG_AFTER, failures, LAG_LONGEST)
+    } else if reason == Reason::ProviderDown {
         // The longer a provider is away the more rarely it is asked; what it asks for itself holds.
-        Reason::ProviderDown => {
-            let until = at + backoff(least, failures, LONGEST);
-            said.retry_at.map_or(until, |retry_at| until.max(retry_at))
-        }
-        _ => return None,
+        let until = at + backoff(least, failures, LONGEST);
+        said.retry_at.map_or(until, |retry_at| until.max(retry_at))
+    } else {
+        return None;
     };
     Some(Hold { until, reason })
 }

@@ -68,7 +68,11 @@ pub(crate) fn values(event: &Event, wanted: &BTreeSet<String>) -> Vec<(String, F
         };
         let of_properties = || match field(event.properties.get(name)?, name)? {
             Field::Text(text) => Some(short(&text)),
-            other => Some(other),
+            kept @ (Field::Number(_)
+            | Field::Bool(_)
+            | Field::Time(_)
+            | Field::List(_)
+            | Field::Map(_)) => Some(kept),
         };
         if let Some(value) = own.or_else(of_properties) {
             found.push((name.clone(), value));

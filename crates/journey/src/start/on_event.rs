@@ -1,6 +1,6 @@
 //! An event arms a journey, or renews the one that waits.
 
-use winback_campaign::model::{Campaign, StartKind};
+use winback_campaign::model::Campaign;
 use winback_contract::{JourneyId, JourneyRecord, Reason, Transition};
 
 use crate::customer::Customer;
@@ -54,12 +54,10 @@ pub(crate) fn fold(scene: &mut Scene<'_>, happening: &Happening<'_>, named: &Nam
                 happening.id.0.as_slice(),
                 &key,
             );
-            let due = match &start.kind {
-                StartKind::Idle { span, .. } => {
-                    Some(happening.arrival + span.value(&[id.as_bytes()]))
-                }
-                StartKind::After { delay, .. } => due_after(delay, happening.arrival, id, &facts),
-                _ => None,
+            let due = match (start.kind.idle(), start.kind.delay()) {
+                (Some(span), _) => Some(happening.arrival + span.value(&[id.as_bytes()])),
+                (None, Some(delay)) => due_after(delay, happening.arrival, id, &facts),
+                (None, None) => None,
             };
             let Some(due) = due else {
                 scene.out.count(Count::ConditionFailed);
