@@ -94,6 +94,17 @@ fn bare(word: &str) -> &str {
 
 /// A name with a path behind it, such as `evil.example/win`, or one that ends as hosts do: mail programs make links of both.
 fn is_bare_address(word: &str) -> bool {
+    // Something may stand before and behind it: `Win:evil.com`, `evil.com,win`.
+    let is_of_host = |c: char| c.is_alphanumeric() || c == '.' || c == '-';
+    let is_host = |piece: &str| {
+        let piece = bare(piece);
+        piece
+            .rsplit_once('.')
+            .is_some_and(|(name, last)| !name.is_empty() && tops::is_known(last))
+    };
+    if !word.contains('@') && word.split(|c| !is_of_host(c)).any(is_host) {
+        return true;
+    }
     let word = bare(word);
     let (host, has_path) = match word.split_once(['/', '?', '#', ':']) {
         Some((host, rest)) => (host, !rest.is_empty()),
@@ -170,6 +181,11 @@ mod tests {
             ("evil.рф", false),
             ("evil.com:8080", false),
             ("evil.shop?win", false),
+            ("Win:evil.com", false),
+            ("evil.com,win", false),
+            ("Win→evil.com", false),
+            ("a|evil.com", false),
+            ("my_evil.com", false),
             ("shop.example", true),
             ("Shop.example:", true),
             ("(shop.com).", true),

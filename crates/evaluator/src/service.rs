@@ -130,6 +130,10 @@ impl Service {
                 self.fail(record, FailedReason::Panicked, detail)?;
                 skip_all(&trigger)
             }
+            // Its journey has ended since: nobody began with that bundle any more when it was taken out.
+            Ok(Err(Undecided::NoBundle(hash))) if self.bundles.was_gone(hash, trigger.now) => {
+                skip_all(&trigger)
+            }
             Ok(Err(Undecided::NoBundle(hash))) => {
                 self.waiting
                     .wait_for(format!("a trigger waits for bundle {hash}"));

@@ -37,11 +37,12 @@ pub(crate) fn own(value: &Value) -> (Option<Value>, bool) {
 pub(crate) fn bytes(value: &Value) -> usize {
     match value {
         Value::String(text) => text.len(),
-        Value::Array(list) => list.iter().map(bytes).sum(),
-        Value::Object(map) => map
-            .iter()
-            .map(|(name, value)| name.len() + bytes(value))
-            .sum(),
+        // What is empty takes its place too.
+        Value::Array(list) => 1 + list.iter().map(bytes).sum::<usize>(),
+        Value::Object(map) => {
+            let named = map.iter().map(|(name, value)| name.len() + bytes(value));
+            1 + named.sum::<usize>()
+        }
         Value::Null => 0,
         Value::Bool(_) | Value::Number(_) => 8,
     }
@@ -56,6 +57,7 @@ impl Reader {
     fn read(&mut self, value: &Value, depth: usize) -> Option<Value> {
         match value {
             Value::Array(list) if depth > 0 => {
+                self.take(1)?;
                 let mut kept = Vec::new();
                 for element in list {
                     if self.is_full(kept.len()) {
@@ -66,6 +68,7 @@ impl Reader {
                 Some(Value::Array(kept))
             }
             Value::Object(map) if depth > 0 => {
+                self.take(1)?;
                 let mut kept = Map::new();
                 for (name, value) in map {
                     if self.is_full(kept.len()) {

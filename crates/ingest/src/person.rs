@@ -132,32 +132,39 @@ fn unescaped(text: &str) -> String {
 
 /// Short values that have no place of their own, the first ones by name.
 fn custom(source: &Map<String, Value>, notes: &Notes, mut traits: Traits) -> Traits {
-    for (count, (name, value)) in own::in_order(source)
-        .filter(|(name, value)| {
-            let has_place = PLACED.contains(&name.as_str()) || name.len() > 32;
-            !has_place && !value.is_null()
-        })
-        .enumerate()
-    {
-        let note = || notes.add(format!("traits.{name}"), Why::TooMany);
-        if count == CUSTOM {
-            note();
-            break;
+    let mut count = 0;
+    for (name, value) in own::in_order(source) {
+        if PLACED.contains(&name.as_str()) || name.len() > 32 {
+            continue;
         }
+        let note = || notes.add(format!("traits.{name}"), Why::TooMany);
         let (value, is_cut) = own::own(value);
         if is_cut {
             note();
         }
+        let is_long = value
+            .as_ref()
+            .and_then(Value::as_str)
+            .is_some_and(|text| text.len() > 64);
+        if is_long {
+            note();
+        }
+        if value.is_none() || is_long {
+            continue;
+        }
+        if count == CUSTOM {
+            note();
+            break;
+        }
+        count += 1;
         // The release before reads texts alone.
         let text = match &value {
             Some(Value::String(text)) => Some(text.clone()),
             Some(plain @ (Value::Bool(_) | Value::Number(_))) => Some(plain.to_string()),
             _ => None,
         };
-        match text.filter(|text| text.len() <= 64) {
-            Some(text) => drop(traits.custom.insert(name.clone(), text)),
-            None if matches!(value, Some(Value::String(_))) => note(),
-            None => {}
+        if let Some(text) = text {
+            traits.custom.insert(name.clone(), text);
         }
         if let Some(value) = value.filter(|value| !value.is_string()) {
             traits.typed.insert(name.clone(), value);

@@ -583,6 +583,17 @@ fn traits_and_properties_of_the_shop_keep_their_type() {
         serde_json::to_value(&traits.custom).unwrap(),
         json!({ "age": "34", "vip": "true", "club": "gold" })
     );
+    // What is left out takes nobody's place.
+    let mut many = json!({ "club": "gold" });
+    for number in 0..20 {
+        many[format!("a{number:02}")] = json!("");
+    }
+    let event = read(
+        &json!({ "type": "identify", "userId": "u1", "traits": many }),
+        &[],
+    )
+    .unwrap();
+    assert_eq!(event.traits.unwrap().custom["club"], "gold");
     let event = read(
         &json!({ "type": "track", "event": "Quiz Done", "userId": "u1",
         "properties": { "answers": ["a", 2], "at": { "shop": "Lviv" } } }),

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use winback_campaign::{Bundle, Campaign, Files};
 use winback_contract::{
-    Activations, BundleHash, Format, FormatRecord, Scope, Switch, SwitchRecord,
+    Activations, BundleHash, Format, FormatRecord, Scope, Switch, SwitchRecord, Timestamp,
 };
 
 /// One that was published; it is compiled once, by whoever needs it first.
@@ -91,8 +91,8 @@ pub struct Bundles {
     switches: BTreeMap<Scope, Switch>,
     /// None was said yet.
     format: Option<Format>,
-    /// Those that were taken out, or will be: nobody waits for them.
-    leaving: BTreeSet<BundleHash>,
+    /// Those that were taken out, or will be, since when: nobody waits for them.
+    leaving: BTreeMap<BundleHash, Timestamp>,
 }
 
 impl Default for Bundles {
@@ -102,7 +102,7 @@ impl Default for Bundles {
             pools: BTreeSet::new(),
             switches: BTreeMap::new(),
             format: Some(Format::NEWEST),
-            leaving: BTreeSet::new(),
+            leaving: BTreeMap::new(),
         }
     }
 }
@@ -163,7 +163,7 @@ impl Bundles {
                 return Offered::Formatted(format);
             }
             if let Ok(activations) = serde_json::from_slice::<Activations>(value) {
-                self.leaving = activations.leaving.iter().map(|(hash, _)| *hash).collect();
+                self.leaving = activations.leaving.iter().copied().collect();
                 return Offered::Activated(activations);
             }
             return Offered::Unknown;
@@ -231,10 +231,16 @@ impl Bundles {
         published.is_some_and(|published| published.compiled().refused.is_some())
     }
 
-    /// Whether a bundle was taken out because nobody needed it: whoever is told to switch to it goes on without, since what
-    /// switched away from it follows.
+    /// Whether a bundle was taken out because nobody needed it.
     pub fn is_gone(&self, hash: BundleHash) -> bool {
-        self.leaving.contains(&hash) && !self.all.contains_key(&hash)
+        self.leaving.contains_key(&hash) && !self.all.contains_key(&hash)
+    }
+
+    /// Whether it was already leaving when this was said: whoever is told so goes on without it, and what followed comes. A
+    /// later word is of one that was published again, and is on its way.
+    pub fn was_gone(&self, hash: BundleHash, said: Timestamp) -> bool {
+        let left = self.leaving.get(&hash);
+        self.is_gone(hash) && left.is_some_and(|since| said < *since)
     }
 
     /// The bundle of a hash.
@@ -308,6 +314,21 @@ mod tests {
         assert_eq!(bundles.hashes().count(), 1);
         bundles.take(published.hash().to_string().as_bytes(), None);
         assert!(bundles.get(published.hash()).is_none() && bundles.hashes().count() == 0);
+    }
+
+    /// One that left may be published again, under the same hash: only what was said before it left is of the old one.
+    #[test]
+    fn a_word_of_after_it_left_is_of_one_that_comes_again() {
+        let at = Timestamp::from_millis;
+        let published = files("x");
+        let (hash, mut bundles) = (published.hash(), Bundles::default());
+        let mut past = Activations::default();
+        past.leaving.push((hash, at(1_000)));
+        bundles.offer(&serde_json::to_vec(&past).unwrap());
+        assert!(bundles.is_gone(hash) && bundles.was_gone(hash, at(999)));
+        assert!(!bundles.was_gone(hash, at(1_001)), "it is on its way");
+        bundles.offer(&serde_json::to_vec(&published).unwrap());
+        assert!(!bundles.is_gone(hash) && !bundles.was_gone(hash, at(999)));
     }
 
     #[test]

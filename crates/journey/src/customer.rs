@@ -292,15 +292,10 @@ impl Details {
         let texts = [&self.variant, &self.sku, &self.brand]
             .into_iter()
             .flatten();
-        let own = self.fields.iter().map(|(name, field)| {
-            name.len()
-                + match field {
-                    Field::Text(text) => text.len(),
-                    Field::Number(_) | Field::Bool(_) | Field::Time(_) => 8,
-                    // As ingest bounds them.
-                    Field::List(_) | Field::Map(_) => 256,
-                }
-        });
+        let own = self
+            .fields
+            .iter()
+            .map(|(name, field)| name.len() + field.bytes());
         texts.map(String::len).chain(own).sum()
     }
 }

@@ -24,10 +24,12 @@ pub(crate) fn is_lost(kept: &Kept) -> bool {
     kept.what == What::Skip(Reason::Unknown)
 }
 
-/// Forgets the oldest that are too many, and lost answers last of all.
+/// Forgets the oldest that are too many; lost answers stay longer, as long as they are not most of it.
 pub(crate) fn bound(decisions: &mut Vec<Kept>) {
     while decisions.len() > limit::DECISIONS {
-        let place = decisions.iter().position(|kept| !is_lost(kept));
+        let lost = decisions.iter().filter(|kept| is_lost(kept)).count();
+        let goes = |kept: &Kept| is_lost(kept) == (lost > limit::DECISIONS / 2);
+        let place = decisions.iter().position(goes);
         decisions.remove(place.unwrap_or(0));
     }
 }

@@ -163,6 +163,19 @@ impl Field {
         })
     }
 
+    /// How many bytes it holds, about; one for what is empty.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Number(_) | Self::Bool(_) | Self::Time(_) => 8,
+            Self::List(list) => 1 + list.iter().map(Self::bytes).sum::<usize>(),
+            Self::Map(map) => {
+                let named = map.iter().map(|(name, field)| name.len() + field.bytes());
+                1 + named.sum::<usize>()
+            }
+        }
+    }
+
     /// Whether the releases before version 6 of the state can't read it.
     pub(crate) fn is_compound(&self) -> bool {
         matches!(self, Self::List(_) | Self::Map(_))

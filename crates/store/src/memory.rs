@@ -468,7 +468,8 @@ impl Store for MemoryStore {
         if now < kept.not_before || now > kept.not_after {
             return Ok(Claim::OutsideWindow);
         }
-        let is_old = |at: Timestamp| now.since(at) > terms.most_lag;
+        let is_old =
+            |at: Timestamp| now.since(at) > terms.most_lag || at.since(now) > terms.most_lag;
         if lease.is_none_or(|(_, applied, said)| is_old(applied) || is_old(said)) {
             return Ok(Claim::Lagging);
         }

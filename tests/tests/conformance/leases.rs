@@ -188,8 +188,12 @@ async fn what_is_vouched_for_in_the_future_says_nothing_of_now() {
         assert_eq!(claim(1).await.unwrap(), Claim::Claimed);
         redis.shift(-3_600).unwrap();
         assert_eq!(claim(2).await.unwrap(), Claim::Lagging);
-        // Whoever lives says it again, by the clock as it is now.
+        // Nor does what is said again of a time that has not come.
         store.renew(&[lease(meta.epoch, Some(now))]).await.unwrap();
+        assert_eq!(claim(2).await.unwrap(), Claim::Lagging);
+        // Whoever lives says it by the clock as it is now.
+        let back = now + Span::from_secs(-3_600);
+        store.renew(&[lease(meta.epoch, Some(back))]).await.unwrap();
         assert_eq!(claim(2).await.unwrap(), Claim::Claimed);
     }
 }

@@ -61,7 +61,9 @@ impl Service {
             }
         };
         let Some(bundle) = self.bundles.get(message.bundle) else {
-            if message.not_after < Timestamp::from_millis(self.sender.clock.now_millis()) {
+            let is_gone = self.bundles.was_gone(message.bundle, message.not_before);
+            let now = Timestamp::from_millis(self.sender.clock.now_millis());
+            if is_gone || message.not_after < now {
                 // Nobody needs its texts any more, and what nobody names may be gone for good.
                 let (status, reason) = (OutcomeStatus::Refused, Reason::Expired);
                 let report = Ready::Report(Box::new(message), status, reason);

@@ -95,7 +95,12 @@ fn completed(customer: &mut Customer, happening: &Happening<'_>, mine: bool) -> 
         delivered_at: None,
         products,
         with_offer,
-        lines: lines(event),
+        // What is told of the past is written about no more.
+        lines: if happening.live {
+            lines(event)
+        } else {
+            Vec::new()
+        },
     };
     let list = &mut customer.orders.list;
     push(list, facts, behaviour::limit::ORDERS);

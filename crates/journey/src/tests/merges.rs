@@ -271,4 +271,13 @@ fn lost_answers_are_forgotten_last() {
     }
     assert_eq!(decisions.len(), limit::DECISIONS);
     assert!(decisions[0] == lost);
+    // They are not everything that is remembered either.
+    for _ in 0..2 * limit::DECISIONS {
+        decisions.push(lost.clone());
+        bound(&mut decisions);
+    }
+    let newest = kept(What::Skip(Reason::Audience));
+    decisions.push(newest.clone());
+    bound(&mut decisions);
+    assert!(decisions.contains(&newest) && decisions.len() == limit::DECISIONS);
 }

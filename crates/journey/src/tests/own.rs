@@ -5,6 +5,7 @@ use winback_contract::{Event, Format, Product, Span, Traits};
 
 use super::world::{Life, known, ordered, product};
 use crate::codec::{decode, encode, encode_in};
+use crate::customer::Line;
 
 const MORNING: &str = "2026-01-05T10:00:00Z";
 
@@ -119,4 +120,20 @@ fn they_survive_the_state_and_leave_the_format_of_before() {
     assert_eq!(encode(&before)[0], 3);
     assert!(before.profile.typed.is_empty());
     assert_eq!(before.profile.custom.len(), 2, "texts stay");
+}
+
+/// What a shop adds is charged as large as it is: a cart of ten lines with small lists keeps them all.
+#[test]
+fn small_lists_cost_a_cart_no_lines() {
+    let fields = ["tags", "images", "options", "collections"]
+        .map(|name| (name.to_owned(), json!(["a", "b"])));
+    let product = |number: usize| Product {
+        fields: fields.clone().into(),
+        ..Product::of(&format!("p{number}"))
+    };
+    let mut lines: Vec<Line> = (0..10)
+        .map(product)
+        .map(|product| Line::from(&product))
+        .collect();
+    assert_eq!((Line::fit(&mut lines), lines.len()), (0, 10));
 }

@@ -68,8 +68,9 @@ impl Owned {
         for (id, _) in &taken.due {
             batch.put_off(*id);
         }
-        if let Some((_, next)) = &taken.sweep {
-            crate::sweep::got_on(&mut batch.meta, next.clone());
+        if let Some((job, next)) = &taken.sweep {
+            // What those need who are passed over is not known.
+            batch.got_on(job, next.clone(), true);
         }
         batch.reached(&taken.last());
         batch.finish(sent)

@@ -208,7 +208,7 @@ fn wait(event: &EventRecord, partition: Partition, shared: &Shared) -> Option<Wa
             refused.with_label_values(&[&label]).inc();
             None
         }
-        Body::Activation { bundle } if shared.bundles.is_gone(*bundle) => {
+        Body::Activation { bundle } if shared.bundles.was_gone(*bundle, event.arrival) => {
             tracing::warn!(%bundle, %partition, "a switch to a bundle that was taken out is passed over: one away from it follows");
             None
         }

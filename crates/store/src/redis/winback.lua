@@ -226,9 +226,10 @@ local function renew(keys, argv)
   local meta = redis.call('HMGET', keys[1], 'epoch', 'seq', 'lease', 'run')
   local held, at = number(meta[1] or '0') or 0, number(meta[2] or '0') or 0
   if meta[1] and held == epoch and at >= seq and applied then
-    local here = run()
-    if meta[4] == here then applied = math.max(applied, number(meta[3] or '') or 0) end
-    redis.call('HSET', keys[1], 'lease', string.format('%.0f', applied), 'run', here, 'beat', string.format('%.0f', milliseconds()))
+    local here, now, before = run(), milliseconds(), number(meta[3] or '') or 0
+    -- A lease never goes back, unless this server's clock did: what lies in the future was said before that.
+    if meta[4] == here and before <= now then applied = math.max(applied, before) end
+    redis.call('HSET', keys[1], 'lease', string.format('%.0f', applied), 'run', here, 'beat', string.format('%.0f', now))
   end
   return { held, at }
 end
@@ -251,9 +252,9 @@ local function claim(keys, argv)
   if grant[2] ~= argv[1] then return 'stale' end
   if now < number(grant[3]) or now > number(grant[4]) then return 'window' end
   local lease = redis.call('HMGET', keys[2], 'lease', 'run', 'beat')
-  if now - (number(lease[1] or '') or 0) > most_lag or lease[2] ~= run() then return 'lag' end
   -- Where this server's clock went back, what was vouched for before lies in the future: it says nothing of now.
-  if math.abs(now - (number(lease[3] or '') or 0)) > most_lag then return 'lag' end
+  local function fresh(at) return math.abs(now - (number(at or '') or 0)) <= most_lag end
+  if lease[2] ~= run() or not fresh(lease[1]) or not fresh(lease[3]) then return 'lag' end
   redis.call('HSET', keys[1], 's', 'claimed', 't', argv[2], 'u', string.format('%.0f', now + timeout))
   -- A claim is never forgotten before its outcome is settled.
   redis.call('PERSIST', keys[1])

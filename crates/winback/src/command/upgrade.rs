@@ -107,8 +107,8 @@ async fn renew_phones(
     .await?;
     let verb = if dry_run { "would get" } else { "get" };
     output::print(&format!(
-        "{} profiles {verb} the key of their number, {} {verb} their number as it is; {} have a number of nobody and stay as they are",
-        found.moved, found.renewed, found.nobody
+        "{} profiles {verb} the key of their number, {} {verb} their number as it is; {} have a number of nobody and {} a damaged state, and stay as they are",
+        found.moved, found.renewed, found.nobody, found.damaged
     ));
     Ok(())
 }

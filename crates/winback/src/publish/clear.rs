@@ -4,10 +4,11 @@
 //! nobody is taken out. A customer who is handed over meanwhile, or somebody who publishes at the same moment, takes the note
 //! back. Where it is not known for sure who needs what, nothing is done.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
-use winback_bus::{Log, Outgoing};
+use winback_bus::{Follower, Log, Outgoing};
 use winback_contract::{
     Activations, BundleHash, PartitionCount, Span, Timestamp, Topic, TopicNames,
 };
@@ -48,8 +49,16 @@ pub(crate) async fn clear(
     let going: Vec<BundleHash> = past.leaving.iter().filter_map(noted).collect();
     past.leaving = note(&past, &needed, &unneeded, now);
     if past != found.activations {
+        if published(log, names).await?.activations != found.activations {
+            // Somebody publishes at this moment: the next time.
+            return Ok(0);
+        }
         remember(log, names, &past).await?;
     }
+    if going.is_empty() {
+        return Ok(0);
+    }
+    let before = lying(log, names, &going).await?;
     let tombstone = |hash: &BundleHash| Outgoing {
         topic: Arc::from(names.name(Topic::Campaigns)),
         partition: None,
@@ -58,7 +67,50 @@ pub(crate) async fn clear(
         headers: Vec::new(),
     };
     log.produce(going.iter().map(tombstone).collect()).await?;
-    Ok(going.len())
+    // One that was published at the same moment is put back: its switches are on their way.
+    let wanted: BTreeSet<String> = published(log, names)
+        .await?
+        .activations
+        .remembered()
+        .map(|hash| hash.to_string())
+        .collect();
+    let again = before.into_iter();
+    let again: Vec<Outgoing> = again
+        .filter(|record| wanted.iter().any(|hash| hash.as_bytes() == record.key))
+        .collect();
+    let many = going.len() - again.len();
+    log.produce(again).await?;
+    Ok(many)
+}
+
+/// These bundles as they lie in the topic.
+async fn lying(
+    log: &dyn Log,
+    names: &TopicNames,
+    hashes: &[BundleHash],
+) -> Result<Vec<Outgoing>, Error> {
+    let topic = names.name(Topic::Campaigns);
+    let wanted: BTreeSet<Vec<u8>> = hashes
+        .iter()
+        .map(|hash| hash.to_string().into_bytes())
+        .collect();
+    let mut found = BTreeMap::new();
+    let mut follower = Follower::start(log, &topic, "publish").await?;
+    while !follower.has_caught_up() {
+        for record in follower.records(Duration::from_millis(100)).await? {
+            if let Some(value) = record.value.filter(|_| wanted.contains(&record.key)) {
+                found.insert(record.key, value);
+            }
+        }
+    }
+    let again = |(key, value)| Outgoing {
+        topic: Arc::from(topic.as_str()),
+        partition: None,
+        key,
+        value,
+        headers: Vec::new(),
+    };
+    Ok(found.into_iter().map(again).collect())
 }
 
 /// What leaves, from now on.

@@ -85,6 +85,7 @@ async fn numbers_of_before_move_to_the_keys_that_they_have_now() {
         moved: 1,
         renewed: 1,
         nobody: 1,
+        damaged: 0,
     };
     assert_eq!(run(&machine, true).await, first);
     machine.settle().await.unwrap();
@@ -104,6 +105,14 @@ async fn numbers_of_before_move_to_the_keys_that_they_have_now() {
     assert_eq!(
         (named.orders.count, named.profile.phone.as_deref()),
         (1, Some("+380671234567"))
+    );
+    let desk = known(&machine, IdentityKind::Phone, "+380671234567")
+        .await
+        .unwrap();
+    let holders = desk.addresses.holders;
+    assert!(
+        holders.contains(&who(&machine, IdentityKind::User, "u3")),
+        "{holders:?}"
     );
     let right = known(&machine, IdentityKind::User, "u5").await.unwrap();
     assert_eq!(right.profile.phone.as_deref(), Some("+380671234599"));

@@ -33,6 +33,8 @@ pub(crate) struct Found {
     pub(crate) renewed: u64,
     /// Profiles whose number is of nobody.
     pub(crate) nobody: u64,
+    /// States that can't be read.
+    pub(crate) damaged: u64,
 }
 
 /// Looks at everybody; what is to be said is written to `events` unless this only counts.
@@ -52,8 +54,10 @@ pub(crate) async fn renew(
             let mut words = Vec::new();
             for (id, blob) in ids.into_iter().zip(blobs) {
                 let Some(blob) = blob else { continue };
-                let customer =
-                    decode(&blob).map_err(|error| Error::Environment(error.to_string()))?;
+                let Ok(customer) = decode(&blob) else {
+                    found.damaged += 1;
+                    continue;
+                };
                 words.extend(said(id, &customer, (shop, country), &mut found));
             }
             let mut records = Vec::new();
@@ -110,10 +114,17 @@ fn said(
     if phone(known, country).as_deref() == Some(known) {
         return Vec::new();
     }
-    let Some(number) = phone(known.trim_start_matches('+'), country) else {
+    // Only what begins as a number is dialled within a country: what is of another one, and wrong, must not become a
+    // stranger's.
+    let digits = known.trim_start_matches('+');
+    let national = digits
+        .starts_with(['0', '8'])
+        .then(|| phone(digits, country));
+    let Some(number) = national.flatten() else {
         found.nobody += 1;
         return Vec::new();
     };
+    let desk = Identity::kept_phone(&number).customer(shop);
     let told = |user: Option<&String>, email: Option<&String>| {
         Body::Storefront(Box::new(Event {
             name: "Identified".into(),
@@ -128,9 +139,32 @@ fn said(
     };
     if Identity::kept_phone(known).customer(shop) != id {
         found.renewed += 1;
-        return vec![(id, told(profile.user.as_ref(), profile.email.as_ref()))];
+        let mut words = vec![(id, told(profile.user.as_ref(), profile.email.as_ref()))];
+        // The number's own profile knows from now on who holds it, and tells what was said of it.
+        let named = [
+            (IdentityKind::User, &profile.user),
+            (IdentityKind::Email, &profile.email),
+        ];
+        let own = named.into_iter().find(|(kind, value)| {
+            let own = value
+                .as_deref()
+                .and_then(|value| Identity::new(*kind, value));
+            own.is_some_and(|own| own.customer(shop) == id)
+        });
+        if let Some((owner_kind, _)) = own {
+            let (owner, kind) = (id, IdentityKind::Phone);
+            words.push((
+                desk,
+                Body::Link {
+                    owner,
+                    owner_kind,
+                    kind,
+                },
+            ));
+        }
+        return words;
     }
-    let owner = Identity::kept_phone(&number).customer(shop);
+    let owner = desk;
     found.moved += 1;
     // The number that is none is as weak as a device: whoever has the real one owns what it knew.
     let link = Body::Link {
