@@ -26,17 +26,17 @@ pub(crate) async fn publish(
     now: Timestamp,
 ) -> Result<BundleHash, Error> {
     let hash = files.hash();
-    if !activations(log, names).await?.1 {
+    if published(log, names)
+        .await?
+        .bundles
+        .hashes()
+        .next()
+        .is_none()
+    {
         // A new shop: there is no release before that one could go back to.
         say_format(log, names, Format::NEWEST).await?;
     }
-    let bundle = Outgoing {
-        topic: Arc::from(names.name(Topic::Campaigns)),
-        partition: None,
-        key: hash.to_string().into_bytes(),
-        value: serde_json::to_vec(files)?,
-        headers: Vec::new(),
-    };
+    let bundle = lying(names, hash.to_string(), serde_json::to_vec(files)?);
     log.produce(vec![bundle]).await?;
     activate(log, names, partitions, hash, (now, false)).await?;
     Ok(hash)
@@ -48,14 +48,9 @@ pub(crate) async fn say_format(
     names: &TopicNames,
     format: Format,
 ) -> Result<(), Error> {
-    let record = Outgoing {
-        topic: Arc::from(names.name(Topic::Campaigns)),
-        partition: None,
-        key: FormatRecord::KEY.as_bytes().to_vec(),
-        value: serde_json::to_vec(&FormatRecord::of(format))?,
-        headers: Vec::new(),
-    };
-    log.produce(vec![record]).await?;
+    let value = serde_json::to_vec(&FormatRecord::of(format))?;
+    log.produce(vec![lying(names, FormatRecord::KEY, value)])
+        .await?;
     Ok(())
 }
 
@@ -67,7 +62,7 @@ pub(crate) async fn activate(
     hash: BundleHash,
     (now, going_back): (Timestamp, bool),
 ) -> Result<(), Error> {
-    let (mut past, _) = activations(log, names).await?;
+    let mut past = published(log, names).await?.activations;
     let is_new = match going_back {
         true => past.go_back(hash, now),
         false => past.publish(hash, now),
@@ -75,12 +70,22 @@ pub(crate) async fn activate(
     if is_new {
         remember(log, names, &past).await?;
     }
-    let mut switches = Vec::new();
-    for partition in partitions.all() {
+    log.produce(switches(names, partitions, hash, now)?).await?;
+    Ok(())
+}
+
+/// The word to switch to a bundle, for every partition.
+pub(crate) fn switches(
+    names: &TopicNames,
+    partitions: PartitionCount,
+    bundle: BundleHash,
+    now: Timestamp,
+) -> Result<Vec<Outgoing>, Error> {
+    let switch = |partition| {
         let record = EventRecord {
             v: EventRecord::VERSION,
             to: CustomerId([0; 16]),
-            id: EventId(hash.0),
+            id: EventId(bundle.0),
             source: SourcePosition {
                 stream: "publish".into(),
                 partition,
@@ -90,31 +95,41 @@ pub(crate) async fn activate(
             kind: SourceKind::Live,
             arrival: now,
             at: now,
-            body: Body::Activation { bundle: hash },
+            body: Body::Activation { bundle },
         };
-        switches.push(Outgoing {
-            topic: Arc::from(names.name(Topic::Events)),
-            partition: Some(partition),
-            key: Vec::new(),
-            value: serde_json::to_vec(&record)?,
-            headers: Vec::new(),
-        });
-    }
-    log.produce(switches).await?;
-    Ok(())
+        into_events(names, &record)
+    };
+    partitions.all().map(switch).collect()
 }
 
 /// Writes down what decided.
 async fn remember(log: &dyn Log, names: &TopicNames, past: &Activations) -> Result<(), Error> {
-    let record = Outgoing {
+    let value = serde_json::to_vec(past)?;
+    log.produce(vec![lying(names, Activations::KEY, value)])
+        .await?;
+    Ok(())
+}
+
+/// A record of `campaigns`; without a value it takes away what lies there under its key.
+pub(crate) fn lying(names: &TopicNames, key: impl Into<Vec<u8>>, value: Vec<u8>) -> Outgoing {
+    Outgoing {
         topic: Arc::from(names.name(Topic::Campaigns)),
         partition: None,
-        key: Activations::KEY.as_bytes().to_vec(),
-        value: serde_json::to_vec(past)?,
+        key: key.into(),
+        value,
         headers: Vec::new(),
-    };
-    log.produce(vec![record]).await?;
-    Ok(())
+    }
+}
+
+/// A record of `events`, into the partition that its source names.
+pub(crate) fn into_events(names: &TopicNames, record: &EventRecord) -> Result<Outgoing, Error> {
+    Ok(Outgoing {
+        topic: Arc::from(names.name(Topic::Events)),
+        partition: Some(record.source.partition),
+        key: record.to.to_string().into_bytes(),
+        value: serde_json::to_vec(record)?,
+        headers: Vec::new(),
+    })
 }
 
 /// What lies in `campaigns`.
@@ -124,6 +139,18 @@ pub(crate) struct Published {
     pub(crate) bundles: Bundles,
     /// What was active, the newest last.
     pub(crate) activations: Activations,
+}
+
+impl Published {
+    /// The bundle that was made active last.
+    pub(crate) fn active(&self) -> Option<&Arc<Bundle>> {
+        self.bundles.get(self.activations.newest()?)
+    }
+
+    /// The country that it names: whose national telephone numbers are keys of profiles.
+    pub(crate) fn country(&self) -> Option<&str> {
+        self.active()?.policy.country.as_deref()
+    }
 }
 
 /// Reads all of `campaigns`.
@@ -145,27 +172,9 @@ pub(crate) async fn published(log: &dyn Log, names: &TopicNames) -> Result<Publi
     Ok(found)
 }
 
-/// What was active, and whether any bundle was ever published.
-async fn activations(log: &dyn Log, names: &TopicNames) -> Result<(Activations, bool), Error> {
-    let (mut newest, mut any) = (Activations::default(), false);
-    let mut follower = Follower::start(log, &names.name(Topic::Campaigns), "publish").await?;
-    while !follower.has_caught_up() {
-        for value in follower.poll(Duration::from_millis(100)).await? {
-            any |= serde_json::from_slice::<Files>(&value).is_ok();
-            if let Ok(activations) = serde_json::from_slice(&value) {
-                newest = activations;
-            }
-        }
-    }
-    Ok((newest, any))
-}
-
 /// National telephone numbers are keys of profiles by the shop's country: another one would make other people of them.
 pub(crate) fn country_stays(found: &Published, country: Option<&str>) -> Result<(), Error> {
-    let active = found.activations.newest();
-    let active = active.and_then(|hash| found.bundles.get(hash));
-    let active = active.and_then(|bundle| bundle.policy.country.as_deref());
-    match active {
+    match found.country() {
         Some(active) if country != Some(active) => Err(Error::Findings(format!(
             "`shop.country` is {active} and would be {}: telephone numbers would name other profiles. A shop stays in its \
              country; another one has a `shop.id` of its own",
@@ -220,13 +229,7 @@ mod tests {
             .unwrap();
         assert_eq!(format(&new).await, Format::Two);
         let before = empty();
-        let record = Outgoing {
-            topic: Arc::from(names.name(Topic::Campaigns)),
-            partition: None,
-            key: b"a".to_vec(),
-            value: serde_json::to_vec(&files("a")).unwrap(),
-            headers: Vec::new(),
-        };
+        let record = lying(&names, "a", serde_json::to_vec(&files("a")).unwrap());
         before.produce(vec![record]).await.unwrap();
         publish(&before, &names, partitions, &files("b"), now)
             .await

@@ -110,8 +110,7 @@ async fn list(config: &Config) -> Result<(), Error> {
     let log = connect::kafka(config)?;
     let found = published(&log, &config.names()).await?;
     let store = connect::redis_now(config).await?;
-    let newest = found.activations.newest();
-    let newest = newest.and_then(|hash| found.bundles.get(hash));
+    let newest = found.active();
     if found.bundles.pools().is_empty() {
         output::print("no published policy has a pool of single-use codes");
     }

@@ -1,18 +1,18 @@
 //! `winback customer show|export|erase PROFILE`: what is kept of one person, for whoever is allowed to see it or must
 //! hand it out, and the way to forget it.
 
-use std::sync::Arc;
-
 use serde_json::json;
-use winback_bus::{Log as _, Outgoing};
-use winback_contract::{Body, EventId, EventRecord, Offset, SourceKind, SourcePosition, Topic};
+use winback_bus::Log as _;
+use winback_contract::{Body, EventId, EventRecord, Offset, SourceKind, SourcePosition};
 use winback_journey::codec;
 use winback_store::Store;
 
 use super::connect;
+use super::why::Found;
 use crate::config::Config;
 use crate::error::Error;
 use crate::output;
+use crate::publish::into_events;
 
 /// Customer commands.
 #[derive(clap::Subcommand, Debug)]
@@ -43,8 +43,10 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
     match arguments {
         Arguments::Show { profile } => {
             let found = super::why::owner(&store, &profile, config).await?;
-            let shown = json!({ "profile": found.id, "partition": found.partition, "bytes": found.bytes, "state": found.customer,
-                "typed_traits": codec::typed_traits(&found.customer), "lines_of_orders": codec::order_lines_of(&found.customer), "details_of_lines": codec::details_of(&found.customer) });
+            let mut shown = kept(&found);
+            shown["profile"] = json!(found.id);
+            shown["partition"] = json!(found.partition);
+            shown["bytes"] = json!(found.bytes);
             output::print(&serde_json::to_string_pretty(&shown)?);
         }
         Arguments::Export { profile } => {
@@ -57,18 +59,25 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
                 .into_iter()
                 .map(|(at, what)| json!({ "at": at.to_string(), "what": what }))
                 .collect();
-            let (details, lines) = (
-                codec::details_of(&found.customer),
-                codec::order_lines_of(&found.customer),
-            );
-            let traits = codec::typed_traits(&found.customer);
-            let shown = json!({ "profiles": profiles, "state": found.customer, "typed_traits": traits, "lines_of_orders": lines, "details_of_lines": details,
-                "journeys_and_decisions": past });
+            let mut shown = kept(&found);
+            shown["profiles"] = json!(profiles);
+            shown["journeys_and_decisions"] = json!(past);
             output::print(&serde_json::to_string_pretty(&shown)?);
         }
         Arguments::Erase { profile, yes } => erase(&profile, yes, config, &store).await?,
     }
     Ok(())
+}
+
+/// The state, with what its own form as JSON leaves out.
+fn kept(found: &Found) -> serde_json::Value {
+    let customer = &found.customer;
+    json!({
+        "state": customer,
+        "typed_traits": codec::typed_traits(customer),
+        "lines_of_orders": codec::order_lines_of(customer),
+        "details_of_lines": codec::details_of(customer),
+    })
 }
 
 /// Writes the word to `events`: the partition's owner applies it in order with everything else.
@@ -99,13 +108,7 @@ async fn erase(profile: &str, yes: bool, config: &Config, store: &dyn Store) -> 
         at: now,
         body: Body::Erased,
     };
-    let record = Outgoing {
-        topic: Arc::from(config.names().name(Topic::Events)),
-        partition: Some(partition),
-        key: id.to_string().into_bytes(),
-        value: serde_json::to_vec(&record)?,
-        headers: Vec::new(),
-    };
+    let record = into_events(&config.names(), &record)?;
     log.produce(vec![record]).await?;
     output::print(&format!(
         "profile {id}, and what was joined with it, is erased as soon as sessions has read it; topics forget it by their retention: \

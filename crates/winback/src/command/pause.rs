@@ -1,17 +1,15 @@
 //! `winback pause` and `winback resume`: the kill switch. It holds everything, a campaign or a channel at once, without
 //! a publication; held steps wait until it is over or until they expire.
 
-use std::sync::Arc;
-
-use winback_bus::{Log as _, Outgoing};
-use winback_contract::{Channel, Scope, Switch, SwitchRecord, ThrownBy, Timestamp, Topic};
+use winback_bus::Log as _;
+use winback_contract::{Channel, Scope, Switch, SwitchRecord, ThrownBy, Timestamp};
 use winback_service::Clock;
 
 use super::connect;
 use crate::config::Config;
 use crate::error::Error;
 use crate::output;
-use crate::publish::{Published, published};
+use crate::publish::{Published, lying, published};
 
 /// Arguments of both.
 #[derive(clap::Args, Debug)]
@@ -53,14 +51,10 @@ pub(crate) async fn run(arguments: Arguments, pauses: bool, config: &Config) -> 
         by: ThrownBy::Person,
         at: Timestamp::from_millis(Clock::real().now_millis()),
     };
-    let record = Outgoing {
-        topic: Arc::from(config.names().name(Topic::Campaigns)),
-        partition: None,
-        key: switch.key(),
-        value: serde_json::to_vec(&SwitchRecord { switch })?,
-        headers: Vec::new(),
-    };
-    log.produce(vec![record]).await?;
+    let key = switch.key();
+    let value = serde_json::to_vec(&SwitchRecord { switch })?;
+    log.produce(vec![lying(&config.names(), key, value)])
+        .await?;
     output::print(&if pauses {
         format!(
             "{scope} is paused: nothing of it is claimed for sending from now on; due steps wait, or expire"
@@ -85,10 +79,8 @@ fn campaign(found: &Published, name: String, pauses: bool) -> Result<Scope, Erro
     {
         return Ok(scope);
     }
-    let newest = found.activations.newest();
-    let newest = newest.and_then(|hash| found.bundles.get(hash));
-    let names: Vec<_> = newest
-        .iter()
+    let active = found.active().into_iter();
+    let names: Vec<_> = active
         .flat_map(|bundle| bundle.campaigns.keys())
         .map(String::as_str)
         .collect();

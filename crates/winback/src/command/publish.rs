@@ -73,7 +73,7 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
     channels_are_there(&log, config, &bundle).await?;
     let found = published(&log, &config.names()).await?;
     country_stays(&found, bundle.policy.country.as_deref())?;
-    clear_what_nobody_needs(&log, config, now).await;
+    clear_what_nobody_needs(&log, config, &found, now).await;
     let hash = publish(&log, &config.names(), config.kafka.partitions, &files, now).await?;
     output::print(&format!(
         "bundle {hash} is published to {} partitions",
@@ -83,12 +83,17 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
 }
 
 /// A store that is away is no reason not to publish: it is done the next time.
-async fn clear_what_nobody_needs(log: &dyn Log, config: &Config, now: Timestamp) {
+async fn clear_what_nobody_needs(
+    log: &dyn Log,
+    config: &Config,
+    found: &Published,
+    now: Timestamp,
+) {
     let Ok(store) = connect::redis_now(config).await else {
         return;
     };
     let (names, partitions) = (config.names(), config.kafka.partitions);
-    match clear(log, &store, (&names, partitions), now).await {
+    match clear(log, &store, (&names, partitions), found, now).await {
         Ok(0) => {}
         Ok(many) => output::print(&format!(
             "{many} bundles that nobody needs any more were taken out of {}",

@@ -253,7 +253,7 @@ async fn republish(
             let place = (&config.names(), config.kafka.partitions);
             let found = published(log, place.0).await?;
             country_stays(&found, bundle.policy.country.as_deref())?;
-            match clear(log, store, place, now).await {
+            match clear(log, store, place, &found, now).await {
                 Ok(0) => {}
                 Ok(many) => {
                     tracing::info!(many, "bundles that nobody needs any more were taken out")

@@ -44,9 +44,6 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
             names.name(Topic::Campaigns)
         )));
     }
-    if let Arguments::Phones { dry_run } = arguments {
-        return renew_phones(&log, config, &found, dry_run).await;
-    }
     let (now, newest) = (found.bundles.format(), Format::NEWEST);
     let (number, last) = (now.number(), newest.number());
     output::print(&match (arguments, now == newest) {
@@ -65,7 +62,7 @@ pub(crate) async fn run(arguments: Arguments, config: &Config) -> Result<(), Err
                 Format::One.number()
             )
         }
-        (Arguments::Phones { .. }, _) => return Ok(()),
+        (Arguments::Phones { dry_run }, _) => renew_phones(&log, config, &found, dry_run).await?,
         (Arguments::Finalize, false) => {
             say_format(&log, &names, newest).await?;
             format!(
@@ -81,11 +78,8 @@ async fn renew_phones(
     config: &Config,
     found: &Published,
     dry_run: bool,
-) -> Result<(), Error> {
-    let active = found.activations.newest();
-    let active = active.and_then(|hash| found.bundles.get(hash));
-    let country = active.and_then(|bundle| bundle.policy.country.as_deref());
-    let country = country.and_then(Country::parse);
+) -> Result<String, Error> {
+    let country = found.country().and_then(Country::parse);
     if country.is_none() {
         return Err(Error::Findings(
             "the active Policy has no `shop.country`: national numbers can't be read without it"
@@ -106,9 +100,8 @@ async fn renew_phones(
     )
     .await?;
     let verb = if dry_run { "would get" } else { "get" };
-    output::print(&format!(
+    Ok(format!(
         "{} profiles {verb} the key of their number, {} {verb} their number as it is; {} have a number of nobody and {} a damaged state, and stay as they are",
         found.moved, found.renewed, found.nobody, found.damaged
-    ));
-    Ok(())
+    ))
 }

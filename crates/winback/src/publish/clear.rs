@@ -5,7 +5,6 @@
 //! back. Where it is not known for sure who needs what, nothing is done.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use winback_bus::{Follower, Log, Outgoing};
@@ -14,7 +13,7 @@ use winback_contract::{
 };
 use winback_store::Store;
 
-use super::{published, remember};
+use super::{Published, lying, published, remember};
 use crate::error::Error;
 
 /// A bundle decides for so long before those of before are noted, and they are noted for so long before they go: what they
@@ -26,9 +25,9 @@ pub(crate) async fn clear(
     log: &dyn Log,
     store: &dyn Store,
     (names, partitions): (&TopicNames, PartitionCount),
+    found: &Published,
     now: Timestamp,
 ) -> Result<usize, Error> {
-    let found = published(log, names).await?;
     let mut past = found.activations.clone();
     past.forget(now);
     let Some((active, switched)) = past.newest().zip(past.switched()) else {
@@ -58,14 +57,8 @@ pub(crate) async fn clear(
     if going.is_empty() {
         return Ok(0);
     }
-    let before = lying(log, names, &going).await?;
-    let tombstone = |hash: &BundleHash| Outgoing {
-        topic: Arc::from(names.name(Topic::Campaigns)),
-        partition: None,
-        key: hash.to_string().into_bytes(),
-        value: Vec::new(),
-        headers: Vec::new(),
-    };
+    let before = as_they_lie(log, names, &going).await?;
+    let tombstone = |hash: &BundleHash| lying(names, hash.to_string(), Vec::new());
     log.produce(going.iter().map(tombstone).collect()).await?;
     // One that was published at the same moment is put back: its switches are on their way.
     let wanted: BTreeSet<String> = published(log, names)
@@ -84,7 +77,7 @@ pub(crate) async fn clear(
 }
 
 /// These bundles as they lie in the topic.
-async fn lying(
+async fn as_they_lie(
     log: &dyn Log,
     names: &TopicNames,
     hashes: &[BundleHash],
@@ -103,13 +96,7 @@ async fn lying(
             }
         }
     }
-    let again = |(key, value)| Outgoing {
-        topic: Arc::from(topic.as_str()),
-        partition: None,
-        key,
-        value,
-        headers: Vec::new(),
-    };
+    let again = |(key, value): (Vec<u8>, _)| lying(names, key, value);
     Ok(found.into_iter().map(again).collect())
 }
 

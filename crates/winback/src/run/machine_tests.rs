@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use winback_contract::{Channel, SourceKind, Span, Timestamp, Transition};
+use winback_bus::Log;
+use winback_contract::{Activations, BundleHash, Channel, SourceKind, Span, Timestamp, Transition};
 
 use super::*;
 use winback_campaign::Bundle;
 use winback_store::Store;
 
 use crate::folder;
-use crate::publish::clear::clear;
+use crate::publish::{self, clear::clear};
 use crate::run::quiet::Quiet;
 use crate::run::report;
 
@@ -111,7 +112,6 @@ spec:
 #[tokio::test]
 async fn bundles_that_nobody_needs_are_taken_out() {
     let mut machine = machine(None).await;
-    let (names, partitions) = (machine.config.names(), machine.config.kafka.partitions);
     let first = published(0);
     machine.publish(&first).await.unwrap();
     let track = |event: &str, properties: serde_json::Value| json!({ "type": "track", "event": event, "userId": "ann", "properties": properties });
@@ -133,11 +133,8 @@ async fn bundles_that_nobody_needs_are_taken_out() {
         machine.publish(&published(version)).await.unwrap();
     }
     let clear_of = async |machine: &Machine| {
-        let (log, store) = (&machine.log, &machine.store);
-        let found = crate::publish::published(log, &names).await.unwrap();
-        let here: Vec<_> = found.bundles.hashes().collect();
-        let many = clear(log, store, (&names, partitions), machine.now()).await;
-        (here, many.unwrap())
+        let here = here(machine).await;
+        (here, cleared(machine, &machine.store, machine.now()).await)
     };
     let later = async |machine: &mut Machine, days| {
         let until = after(machine, days);
@@ -152,12 +149,8 @@ async fn bundles_that_nobody_needs_are_taken_out() {
     let empty = MemoryStore::new(Clock::at(0));
     let now = machine.now() + Span::from_days(400);
     for _ in 0..2 {
-        let many = clear(&machine.log, &empty, (&names, partitions), now).await;
-        assert_eq!(
-            many.unwrap(),
-            0,
-            "a store that was lost is going to be restored"
-        );
+        let many = cleared(&machine, &empty, now).await;
+        assert_eq!(many, 0, "a store that was lost is going to be restored");
     }
     let (all, gone) = clear_of(&machine).await;
     assert_eq!((all.len(), gone), (61, 0), "they are noted at first");
@@ -181,66 +174,97 @@ async fn bundles_that_nobody_needs_are_taken_out() {
     assert!(!left.contains(&first.hash()) && left.contains(&published(61).hash()));
 }
 
-/// What was taken back stays while its switch may be read again; then nobody waits for it, whoever names it.
-#[tokio::test]
-async fn a_bundle_that_was_taken_back_is_missed_by_nobody() {
+/// What was published lies here.
+async fn here(machine: &Machine) -> Vec<BundleHash> {
+    let names = machine.config.names();
+    let found = publish::published(&machine.log, &names).await.unwrap();
+    found.bundles.hashes().collect()
+}
+
+/// Takes out what nobody needs; how many.
+async fn cleared(machine: &Machine, store: &MemoryStore, now: Timestamp) -> usize {
+    let (names, partitions) = (machine.config.names(), machine.config.kafka.partitions);
+    let found = publish::published(&machine.log, &names).await.unwrap();
+    let place = (&names, partitions);
+    clear(&machine.log, store, place, &found, now)
+        .await
+        .unwrap()
+}
+
+/// Days pass, and what nobody needs is taken out; how many.
+async fn cleared_after(machine: &mut Machine, days: i64) -> usize {
+    let until = machine.now() + Span::from_days(days);
+    machine.run_until(until).await.unwrap();
+    cleared(machine, &machine.store, machine.now()).await
+}
+
+/// A bundle that was good, and one that was published and taken back again.
+async fn taken_back() -> (Machine, Files, Files) {
     let mut machine = machine(None).await;
     let (names, partitions) = (machine.config.names(), machine.config.kafka.partitions);
     let (good, bad) = (published(0), published(1));
     machine.publish(&good).await.unwrap();
     machine.publish(&bad).await.unwrap();
     machine.settle().await.unwrap();
-    let back = async |machine: &Machine, hash| {
-        let now = (machine.now(), true);
-        crate::publish::activate(&machine.log, &names, partitions, hash, now)
-            .await
-            .unwrap();
-    };
-    back(&machine, good.hash()).await;
-    let is_here = async |machine: &Machine| {
-        let found = crate::publish::published(&machine.log, &names)
-            .await
-            .unwrap();
-        found.bundles.get(bad.hash()).is_some()
-    };
+    let now = (machine.now(), true);
+    publish::activate(&machine.log, &names, partitions, good.hash(), now)
+        .await
+        .unwrap();
+    (machine, good, bad)
+}
+
+/// What was taken back stays while its switch may be read again; then nobody waits for it.
+#[tokio::test]
+async fn a_bundle_that_was_taken_back_is_missed_by_nobody() {
+    let (mut machine, good, bad) = taken_back().await;
+    let before = machine.now();
     for days in [2, 12] {
-        let until = machine.now() + Span::from_days(days);
-        machine.run_until(until).await.unwrap();
-        clear(
-            &machine.log,
-            &machine.store,
-            (&names, partitions),
-            machine.now(),
-        )
-        .await
-        .unwrap();
-        assert!(is_here(&machine).await);
+        cleared_after(&mut machine, days).await;
+        assert!(here(&machine).await.contains(&bad.hash()));
     }
-    for _ in 0..2 {
-        let until = machine.now() + Span::from_days(2);
-        machine.run_until(until).await.unwrap();
-        clear(
-            &machine.log,
-            &machine.store,
-            (&names, partitions),
-            machine.now(),
-        )
-        .await
-        .unwrap();
-    }
-    assert!(!is_here(&machine).await);
+    cleared_after(&mut machine, 2).await;
+    assert_eq!(cleared_after(&mut machine, 2).await, 1);
+    assert_eq!(here(&machine).await, [good.hash()]);
     // Its switch is read again, as after a recovery: what follows it is applied.
-    back(&machine, bad.hash()).await;
-    back(&machine, good.hash()).await;
+    let (names, partitions) = (machine.config.names(), machine.config.kafka.partitions);
+    let again = publish::switches(&names, partitions, bad.hash(), before).unwrap();
+    machine.log.produce(again).await.unwrap();
+    machine.publish(&published(2)).await.unwrap();
     machine.settle().await.unwrap();
-    let metas = machine
-        .store
-        .metas(&Vec::from_iter(partitions.all()))
-        .await
-        .unwrap();
-    for meta in metas {
-        assert_eq!(meta.unwrap().bundle, Some(good.hash()));
+    let partitions = Vec::from_iter(partitions.all());
+    for meta in machine.store.metas(&partitions).await.unwrap() {
+        assert_eq!(meta.unwrap().bundle, Some(published(2).hash()));
     }
+}
+
+/// Whoever publishes at the moment in which a bundle is taken out keeps it, and what was published is not overwritten.
+#[tokio::test]
+async fn what_is_published_meanwhile_stays() {
+    let (mut machine, good, bad) = taken_back().await;
+    let (names, partitions) = (machine.config.names(), machine.config.kafka.partitions);
+    cleared_after(&mut machine, 16).await;
+    let noted = publish::published(&machine.log, &names).await.unwrap();
+    assert_eq!(noted.activations.leaving.len(), 1);
+    let until = machine.now() + Span::from_days(2);
+    machine.run_until(until).await.unwrap();
+    machine.publish(&bad).await.unwrap();
+    let (place, now) = ((&names, partitions), machine.now());
+    let many = clear(&machine.log, &machine.store, place, &noted, now).await;
+    assert_eq!(many.unwrap(), 0);
+    assert!(here(&machine).await.contains(&bad.hash()), "it is put back");
+    // One that is noted only now, by somebody who read before the publication, is not noted.
+    let stale = publish::Published {
+        activations: Activations {
+            leaving: Vec::new(),
+            ..noted.activations
+        },
+        ..noted
+    };
+    let many = clear(&machine.log, &machine.store, place, &stale, now).await;
+    assert_eq!(many.unwrap(), 0);
+    let found = publish::published(&machine.log, &names).await.unwrap();
+    assert_eq!(found.activations.newest(), Some(bad.hash()));
+    assert!(here(&machine).await.contains(&good.hash()));
 }
 
 #[tokio::test]

@@ -6,13 +6,11 @@
 //! (the same words come from a second run, and change nothing), INV-8. Absent: numbers that look right and are of another
 //! country; nobody can tell.
 
-use std::sync::Arc;
-
-use winback_bus::{Log, Outgoing};
+use winback_bus::Log;
 use winback_contract::ids::digest;
 use winback_contract::{
     Body, CustomerId, Event, EventId, EventRecord, Identities, Identity, IdentityKind, Offset,
-    PartitionCount, SourceKind, SourcePosition, Timestamp, Topic, TopicNames,
+    PartitionCount, SourceKind, SourcePosition, Timestamp, TopicNames,
 };
 use winback_ingest::values::phone::{Country, phone};
 use winback_journey::customer::Customer;
@@ -20,6 +18,7 @@ use winback_journey::decode;
 use winback_store::Store;
 
 use crate::error::Error;
+use crate::publish::into_events;
 
 /// Customers read at once.
 const SLICE: usize = 500;
@@ -79,13 +78,7 @@ pub(crate) async fn renew(
                     body,
                 };
                 index += 1;
-                records.push(Outgoing {
-                    topic: Arc::from(names.name(Topic::Events)),
-                    partition: Some(partition),
-                    key: to.to_string().into_bytes(),
-                    value: serde_json::to_vec(&record)?,
-                    headers: Vec::new(),
-                });
+                records.push(into_events(names, &record)?);
             }
             if !only_counts {
                 log.produce(records).await?;
