@@ -130,10 +130,10 @@ fn a_broken_folder_never_replaces_a_working_one() {
         "{out}"
     );
     winback_testkit::process::signal(all.child.id(), "HUP").unwrap();
-    until(Duration::from_secs(10), "the report", || {
+    until(Duration::from_secs(60), "the report", || {
         shop.text("all").contains("what ran before goes on")
     })
-    .unwrap();
+    .unwrap_or_else(|error| panic!("{error}\n{}", shop.text("all")));
     let (code, _, err) = winback_tests::run(
         shop.command(&["serve", "all"])
             .unwrap()

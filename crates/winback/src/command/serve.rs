@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use winback_bus::Log;
 use winback_contract::{Channel, Timestamp, Topic, ids::digest};
 use winback_dispatch::Catalogue;
@@ -78,8 +79,14 @@ pub(crate) async fn run(arguments: Arguments, config: Config) -> Result<(), Erro
             config.http.address
         ))
     })?;
+    // Before anybody can ask: a process that has not begun is not ready.
+    health.not_ready("start", "connecting");
     let mut tasks = Tasks::new();
     tasks.spawn("signals", shutdown.clone().raise_on_signal());
+    // Heard from now on: before its first ear, SIGHUP ends a process.
+    let hangup = (arguments.service == Service::All)
+        .then(|| signal(SignalKind::hangup()))
+        .transpose()?;
     tasks.spawn(
         "http",
         http::serve(listener, health.clone(), metrics.clone(), shutdown.clone()),
@@ -87,9 +94,13 @@ pub(crate) async fn run(arguments: Arguments, config: Config) -> Result<(), Erro
     for secret in in_clear::secrets(&config) {
         tracing::warn!("{secret}");
     }
-    health.not_ready("start", "connecting");
     let starting = start(
-        &arguments, &config, &shutdown, &health, &metrics, &mut tasks,
+        (&arguments, hangup),
+        &config,
+        &shutdown,
+        &health,
+        &metrics,
+        &mut tasks,
     );
     let started = tokio::select! {
         started = starting => started,
@@ -106,7 +117,7 @@ pub(crate) async fn run(arguments: Arguments, config: Config) -> Result<(), Erro
 }
 
 async fn start(
-    arguments: &Arguments,
+    (arguments, hangup): (&Arguments, Option<Signal>),
     config: &Config,
     shutdown: &Shutdown,
     health: &Health,
@@ -135,7 +146,7 @@ async fn start(
         .into(),
         one => [one].into(),
     };
-    if service == Service::All {
+    if let Some(hangup) = hangup {
         republish(log.as_ref(), store.as_ref(), config, &clock).await?;
         tasks.spawn(
             "campaigns",
@@ -143,7 +154,7 @@ async fn start(
                 (log.clone(), store.clone()),
                 config.clone(),
                 clock.clone(),
-                shutdown.clone(),
+                (hangup, shutdown.clone()),
             ),
         );
     }
@@ -276,10 +287,8 @@ async fn follow_folder(
     (log, store): (Arc<dyn Log>, Arc<dyn Store>),
     config: Config,
     clock: Clock,
-    shutdown: Shutdown,
+    (mut hangup, shutdown): (Signal, Shutdown),
 ) -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut hangup = signal(SignalKind::hangup())?;
     loop {
         tokio::select! {
             () = shutdown.wait() => return Ok(()),
