@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::files::Folder;
 use crate::ports;
 use crate::process::{Child, until};
+use crate::proxy::Proxy;
 
 /// A broker, its folder, and how to reach it.
 #[derive(Debug)]
@@ -76,6 +77,27 @@ impl Kafka {
         Self::with("")
     }
 
+    /// Starts a broker that has a second door behind a proxy, and names that door to whoever comes through it: what speaks
+    /// to it meets the proxy's faults in every connection. The proxy's port is the way in.
+    ///
+    /// # Errors
+    /// When Java or the packages are missing, the broker does not answer, or it is the environment's.
+    pub fn behind_proxy() -> crate::Result<(Self, Proxy)> {
+        if std::env::var("WINBACK_TEST_KAFKA").is_ok() {
+            return Err("a broker of the environment has no door behind a proxy".into());
+        }
+        let (near, far) = (ports::free()?, ports::free()?);
+        let proxy = Proxy::start(far)?;
+        let door = proxy.port();
+        let controller = ports::free()?;
+        let listeners = format!(
+            "\nlisteners=PLAINTEXT://127.0.0.1:{near},FAR://127.0.0.1:{far},CONTROLLER://127.0.0.1:{controller}\n\
+             advertised.listeners=PLAINTEXT://127.0.0.1:{near},FAR://127.0.0.1:{door}\n\
+             listener.security.protocol.map=PLAINTEXT:PLAINTEXT,FAR:PLAINTEXT,CONTROLLER:PLAINTEXT\n"
+        );
+        Ok((Self::at((near, controller), &listeners)?, proxy))
+    }
+
     /// The same with more properties, a line each. They say nothing to a broker of the environment.
     ///
     /// # Errors
@@ -92,7 +114,10 @@ impl Kafka {
                 other: None,
             });
         }
-        let (port, controller) = (ports::free()?, ports::free()?);
+        Self::at((ports::free()?, ports::free()?), more)
+    }
+
+    fn at((port, controller): (u16, u16), more: &str) -> crate::Result<Self> {
         let folder = Folder::new("kafka")?;
         let data = folder.path().join("data").display().to_string();
         let properties = include_str!("../kafka/server.properties")

@@ -12,6 +12,7 @@ mod leaderless;
 mod memory;
 mod network;
 mod owners;
+mod sleepers;
 mod store;
 mod takeover;
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use winback_service::clock::Stopwatch;
 
-use winback_testkit::{Proxy, Way, until};
-use winback_tests::carts;
+use winback_testkit::{Kafka, Proxy, Way, until};
+use winback_tests::{Shop, carts};
 
 use crate::{Services, is_ready, judge, ready_after, under_load};
 
@@ -45,6 +45,41 @@ fn a_network_before_redis_that_fails_in_every_way() {
         proxy.go(Way::Slow(Duration::from_millis(50)));
     });
     judge("redis behind a bad network", &verdict);
+    services.told_no_error(&shop);
+}
+
+/// Everything that the services say to Kafka goes through the proxy; the storefront has a way of its own.
+#[test]
+fn a_network_before_kafka_that_fails_in_every_way() {
+    let (kafka, proxy) = Kafka::behind_proxy().unwrap();
+    let door = format!("127.0.0.1:{}", proxy.port());
+    let cart = carts::campaign("4s");
+    let campaigns = [
+        ("cart/campaign.yaml", cart.as_str()),
+        ("cart/templates/reminder.email.en.mjml", carts::MAIL),
+    ];
+    let mut shop = Shop::open_on(kafka, carts::POLICY, &campaigns, &[]).unwrap();
+    shop.set("KAFKA__BOOTSTRAP", &door);
+    let services = Services::start(&shop);
+    let sessions = [&services.sessions];
+    let verdict = under_load(&mut shop, &sessions, |shop| {
+        for way in [Way::Cut, Way::NoReplies, Way::Silent] {
+            proxy.go(way);
+            for (name, service) in services.all() {
+                until(crate::SAYS_SO, &format!("{way:?}: {name} says so"), || {
+                    !is_ready(service)
+                })
+                .unwrap();
+            }
+            // Connections whose answers were swallowed are of no use any more.
+            proxy.go(Way::Cut);
+            proxy.go(Way::Open);
+            let what = format!("kafka behind {way:?}");
+            ready_after(&what, shop, &services.all(), Stopwatch::start());
+        }
+        proxy.go(Way::Slow(Duration::from_millis(50)));
+    });
+    judge("kafka behind a bad network", &verdict);
     services.told_no_error(&shop);
 }
 
