@@ -1,8 +1,9 @@
 //! When a customer must be looked at next. It is a function of the state, so no timer can be lost (INV-7).
 
-use winback_contract::Timestamp;
+use winback_contract::{Span, Timestamp};
 
 use crate::address::words::closes;
+use crate::behaviour::{LINES_FOR, OrderFacts};
 use crate::customer::Customer;
 use crate::state::{Journey, Station};
 use crate::world::Limits;
@@ -45,7 +46,15 @@ pub fn next_due(customer: &Customer, limits: &Limits) -> Timestamp {
     if let Some(trigger) = &customer.trigger {
         due = due.min(trigger.deadline);
     }
-    due
+    due.min(lines_over(customer))
+}
+
+/// When an order of somebody who is silent loses its lines (INV-12).
+fn lines_over(customer: &Customer) -> Timestamp {
+    let with_lines = |order: &&OrderFacts| !order.lines.is_empty();
+    let orders = customer.orders.list.iter().filter(with_lines);
+    let over = orders.map(|order| order.placed_at + LINES_FOR + Span::from_millis(1));
+    over.min().unwrap_or(Timestamp::NEVER)
 }
 
 /// Whether nothing runs. A date of next year that is armed keeps nobody.

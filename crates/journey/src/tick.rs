@@ -61,10 +61,10 @@ fn ticked(
         scene.out.delete = !forget(scene.customer);
         return;
     }
+    keep_lines(&mut scene.customer.orders.list, now);
     if scene.customer.forward.is_some() {
         return;
     }
-    keep_lines(&mut scene.customer.orders.list, now);
     advance(scene, now);
     look_after(scene, now, grants);
     if scene.customer.trigger.is_none() {
@@ -239,11 +239,7 @@ fn open(scene: &mut Scene<'_>, now: Timestamp, room: &Room) {
 
 fn emit(scene: &mut Scene<'_>, trigger: &OpenTrigger) {
     let step = |id: &winback_contract::JourneyId, competitor: bool| {
-        let index = scene
-            .customer
-            .journeys
-            .iter()
-            .position(|journey| journey.id == *id)?;
+        let index = scene.place_of(*id)?;
         let journey = &scene.customer.journeys[index];
         let name = book::current_step(scene.customer, index, scene.world)?;
         Some(DueStep {
@@ -276,12 +272,7 @@ fn emit(scene: &mut Scene<'_>, trigger: &OpenTrigger) {
 /// No decision came: the same trigger again with back-off; what has expired meanwhile is given up.
 fn reemit(scene: &mut Scene<'_>, mut open: OpenTrigger, now: Timestamp) {
     for id in open.journeys.clone() {
-        let Some(index) = scene
-            .customer
-            .journeys
-            .iter()
-            .position(|journey| journey.id == id)
-        else {
+        let Some(index) = scene.place_of(id) else {
             continue;
         };
         let journey = &scene.customer.journeys[index];

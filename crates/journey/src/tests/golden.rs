@@ -1,13 +1,14 @@
 //! Bytes of states as releases wrote them: what is stored must be read by every later one (design §3).
 
 use winback_contract::{
-    AddressId, Channel, ConsentChange, ConsentStatus, CustomerId, Event, Format, Reason, Span,
-    Standing, Timestamp,
+    AddressId, Body, Channel, ConsentChange, ConsentStatus, CustomerId, Event, Format, Reason,
+    SourceKind, Span, Standing, Timestamp,
 };
 
 use super::world::{CART, LOST, Life, added, known, ordered, viewed};
 use crate::address::words::closed;
 use crate::address::{Former, Word};
+use crate::behaviour::LINES_FOR;
 use crate::codec::{Error, VERSION, decode, encode, encode_in};
 use crate::customer::{Consent, Customer};
 use crate::told::Told;
@@ -277,6 +278,38 @@ fn lines_of_orders_are_written_and_forgotten() {
     assert_eq!(before.orders.list[2].products.len(), 2);
     life.wait(Span::from_days(100));
     assert_eq!(lines(&life.customer), [0, 0, 0], "two months are over");
+}
+
+/// An import of years of orders costs no lines: nobody writes about them any more.
+#[test]
+fn orders_of_the_past_keep_no_lines() {
+    let mut life = Life::new("2026-01-05T10:00:00Z", &[CART]);
+    for (order, kind, kept) in [("o1", SourceKind::History, 0), ("o2", SourceKind::Live, 1)] {
+        let mut event = ordered(order);
+        event.products = vec![life_product("M")];
+        let at = life.now;
+        life.body(Body::Storefront(Box::new(event)), at, kind);
+        let told = life
+            .customer
+            .orders
+            .list
+            .iter()
+            .find(|known| known.id == order);
+        assert_eq!(told.unwrap().lines.len(), kept, "{order}");
+    }
+}
+
+/// Of somebody who comes no more, too: no other timer takes them.
+#[test]
+fn lines_of_the_silent_go_after_sixty_days() {
+    let mut life = Life::new("2026-01-05T10:00:00Z", &[CART]);
+    let mut event = ordered("o1");
+    event.products = vec![life_product("M")];
+    life.event(event);
+    life.wait(LINES_FOR);
+    assert_eq!(life.customer.orders.list[0].lines.len(), 1);
+    life.wait(Span::from_secs(1));
+    assert_eq!(life.customer.orders.list[0].lines.len(), 0);
 }
 
 /// Details of lines are written behind everything else, with the place of their line.

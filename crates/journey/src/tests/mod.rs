@@ -17,5 +17,6 @@ mod review;
 mod room;
 mod sizes;
 mod small;
+mod three;
 mod tried;
 mod world;
