@@ -123,7 +123,7 @@ impl Index {
             }
             StartKind::Schedule(_) | StartKind::Announced { .. } => {}
         }
-        if start.kind.idle().is_some() {
+        if start.kind.answers().idle.is_some() {
             self.idle.insert(name.to_owned());
         }
     }
@@ -191,7 +191,7 @@ mod tests {
                 assert_eq!(concerns.listens(name), listens, "{name} listens to {event}");
                 hits += u32::from(ends) + u32::from(listens);
                 for (place, start) in campaign.starts.iter().enumerate() {
-                    if start.kind.events().iter().any(|name| name == event) {
+                    if start.kind.answers().events.iter().any(|name| name == event) {
                         begins.push((name.clone(), place));
                     }
                     let times = start.times.as_ref();

@@ -12,7 +12,7 @@ use crate::condition::Condition;
 
 mod start;
 
-pub use start::StartKind;
+pub use start::{Answers, StartKind};
 
 /// A span, or one value per customer and journey within a range.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -121,7 +121,7 @@ impl Campaign {
     pub fn speaks_of(&self) -> BTreeSet<String> {
         let mut names: BTreeSet<String> = self.replaces.iter().cloned().collect();
         for start in &self.starts {
-            names.extend(start.kind.campaigns().iter().cloned());
+            names.extend(start.kind.answers().campaigns.iter().cloned());
         }
         for condition in self.conditions() {
             names.extend(condition.literals("campaign"));

@@ -167,8 +167,8 @@ impl Templates {
         for (key, by_locale) in &self.paths {
             for path in by_locale.values() {
                 for (_, sample) in &samples {
-                    let result = match key.channel {
-                        Channel::Email => match self.email_at(path, sample) {
+                    let result = if key.channel == Channel::Email {
+                        match self.email_at(path, sample) {
                             Ok(mail) => {
                                 if let Some(problem) = links::broken(&mail.html) {
                                     let help = "write the whole address, such as https://shop.example/cart; ask first for what may be missing";
@@ -178,16 +178,9 @@ impl Templates {
                                 Ok(())
                             }
                             Err(failure) => Err(failure),
-                        },
-                        Channel::Sms
-                        | Channel::Whatsapp
-                        | Channel::Viber
-                        | Channel::Call
-                        | Channel::Telegram
-                        | Channel::Push
-                        | Channel::Ads
-                        | Channel::Webhook
-                        | Channel::Task => self.text_at(path, sample).map(|_| ()),
+                        }
+                    } else {
+                        self.text_at(path, sample).map(|_| ())
                     };
                     if let Err(failure) = result {
                         let at = failure.line.map(|line| Position { line, column: 1 });
@@ -289,17 +282,10 @@ impl Templates {
             let (offer, recommends) = shown(&key.name);
             for (locale, path) in by_locale {
                 for (sample, facts) in samples_with(offer.as_ref(), recommends) {
-                    let rendered = match key.channel {
-                        Channel::Email => self.email_at(path, &facts).map(Rendered::Email),
-                        Channel::Sms
-                        | Channel::Whatsapp
-                        | Channel::Viber
-                        | Channel::Call
-                        | Channel::Telegram
-                        | Channel::Push
-                        | Channel::Ads
-                        | Channel::Webhook
-                        | Channel::Task => self.text_at(path, &facts).map(Rendered::Text),
+                    let rendered = if key.channel == Channel::Email {
+                        self.email_at(path, &facts).map(Rendered::Email)
+                    } else {
+                        self.text_at(path, &facts).map(Rendered::Text)
                     };
                     all.push(Preview {
                         step: key.name.clone(),

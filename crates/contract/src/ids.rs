@@ -115,6 +115,13 @@ id!(/** One request for decisions about one customer. */ TriggerId);
 id!(/** One event of the storefront: its message id, or the hash of its payload. */ EventId);
 id!(/** A checked bundle of campaign and policy files: the hash of their paths and bytes. */ BundleHash);
 
+impl BundleHash {
+    /// The bundle whose record of `campaigns` has this key; none where it is a record of something else.
+    pub fn of_key(key: &[u8]) -> Option<Self> {
+        Self::parse(std::str::from_utf8(key).ok()?).ok()
+    }
+}
+
 impl EventId {
     /// From the storefront's own `messageId`.
     pub fn of_message_id(message_id: &str) -> Self {

@@ -92,32 +92,35 @@ fn bare(word: &str) -> &str {
     word.trim_matches(|c: char| !c.is_alphanumeric())
 }
 
-/// A name with a path behind it, such as `evil.example/win`, or one that ends as hosts do: mail programs make links of both.
+/// A host within a word (`Win:evil.com`), or a name with a path behind it (`evil.example/win`): mail programs make links of
+/// both. An address of mail is none.
 fn is_bare_address(word: &str) -> bool {
-    // Something may stand before and behind it: `Win:evil.com`, `evil.com,win`.
-    let is_of_host = |c: char| c.is_alphanumeric() || c == '.' || c == '-';
-    let is_host = |piece: &str| {
-        let piece = bare(piece);
-        piece
-            .rsplit_once('.')
-            .is_some_and(|(name, last)| !name.is_empty() && tops::is_known(last))
-    };
-    if !word.contains('@') && word.split(|c| !is_of_host(c)).any(is_host) {
-        return true;
-    }
     let word = bare(word);
-    let (host, has_path) = match word.split_once(['/', '?', '#', ':']) {
-        Some((host, rest)) => (host, !rest.is_empty()),
-        None => (word, false),
-    };
-    let Some((name, last)) = host.rsplit_once('.') else {
+    !word.contains('@') && word.split(|c| !is_of_host(c)).any(is_host) || has_path(word)
+}
+
+fn is_of_host(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '.' | '-')
+}
+
+/// A name that ends as hosts do.
+fn is_host(piece: &str) -> bool {
+    let ends = bare(piece).rsplit_once('.');
+    ends.is_some_and(|(name, end)| !name.is_empty() && tops::is_known(end))
+}
+
+/// A name that ends in a word, with something behind it.
+fn has_path(word: &str) -> bool {
+    let Some((host, rest)) = word.split_once(['/', '?', '#', ':']) else {
         return false;
     };
-    let is_name =
-        |label: &str| !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-');
-    let is_word =
-        last.len() >= 2 && last.chars().all(char::is_alphabetic) || last.starts_with("xn--");
-    name.split('.').all(is_name) && is_word && (has_path || tops::is_known(last))
+    let Some((name, end)) = host.rsplit_once('.') else {
+        return false;
+    };
+    let is_label =
+        |label: &str| !label.is_empty() && !label.contains('.') && label.chars().all(is_of_host);
+    let is_word = end.len() >= 2 && end.chars().all(char::is_alphabetic) || end.starts_with("xn--");
+    !rest.is_empty() && name.split('.').all(is_label) && is_word
 }
 
 mod tops;

@@ -488,3 +488,32 @@ async fn a_text_or_a_send_that_panics_costs_its_own_message() {
     let committed = stage.log.committed("t.dispatch.sms", &topic).await.unwrap();
     assert_eq!(committed[0].as_ref().map(|commit| commit.next.0), Some(3));
 }
+
+/// A message whose bundle had left when it was granted is answered at once, not when its time is over.
+#[tokio::test]
+async fn a_message_of_a_bundle_that_is_gone_is_waited_for_by_nobody() {
+    let mut stage = Stage::new(None).await;
+    let gone = BundleHash([0xEE; 16]);
+    let mut past = Activations::default();
+    past.leaving.push((gone, Timestamp::from_millis(1)));
+    let past = serde_json::to_value(past).unwrap();
+    put(&stage.log, &stage.names, Topic::Campaigns, &past).await;
+    let late = Message {
+        id: MessageId([3; 16]),
+        ..message(gone)
+    };
+    let late = serde_json::to_value(late).unwrap();
+    put(
+        &stage.log,
+        &stage.names,
+        Topic::Dispatch(Channel::Sms),
+        &late,
+    )
+    .await;
+    let mut outcomes = stage.run().await;
+    outcomes.extend(stage.run().await);
+    // It has no grant here: what counts is that it is answered, and waited for by nobody.
+    let mut answered = outcomes.iter().map(|outcome| outcome.message);
+    assert!(answered.any(|message| message == MessageId([3; 16])));
+    assert_eq!(stage.service.waiting.stands(), None);
+}

@@ -7,7 +7,9 @@ use winback_service::Clock;
 
 use winback_bus::memory::Faults;
 use winback_campaign::Files;
-use winback_contract::{Blob, BundleHash, CustomerId, DueStep, JourneyId, Timestamp, TriggerId};
+use winback_contract::{
+    Activations, Blob, BundleHash, CustomerId, DueStep, JourneyId, Timestamp, TriggerId,
+};
 use winback_journey::{Customer, encode};
 
 use super::*;
@@ -331,4 +333,29 @@ async fn a_decision_that_panics_costs_its_own_message() {
     let reasons = vec![Some(Reason::Error)];
     assert_eq!(stage.decided(), [(1, reasons.clone()), (2, reasons)]);
     assert_eq!(stage.committed().await[0], Some(2));
+}
+
+/// A bundle that had left when a trigger was made is waited for by nobody; one that left before may come again.
+#[tokio::test]
+async fn a_trigger_of_a_bundle_that_is_gone_is_answered() {
+    let mut stage = Stage::new().await;
+    let mut past = Activations::default();
+    past.leaving
+        .push((bundle().hash(), Timestamp::from_millis(1)));
+    let record = Outgoing {
+        topic: Arc::from(stage.names.name(Topic::Campaigns)),
+        partition: None,
+        key: Activations::KEY.into(),
+        value: serde_json::to_vec(&past).unwrap(),
+        headers: Vec::new(),
+    };
+    stage.log.produce(vec![record]).await.unwrap();
+    let state = encode(&Customer::default());
+    let mut later = due(2, bundle().hash(), state.clone());
+    later["now"] = json!(Timestamp::from_millis(2));
+    stage.trigger(0, &due(1, bundle().hash(), state)).await;
+    stage.trigger(1, &later).await;
+    stage.rounds().await;
+    assert_eq!(stage.decided(), [(1, vec![Some(Reason::Error)])]);
+    assert_eq!(stage.committed().await, [Some(1), Some(0)]);
 }

@@ -71,9 +71,83 @@ impl Published {
     }
 
     fn forget(&mut self, key: &[u8]) {
-        let hash = std::str::from_utf8(key).ok();
-        if let Some(hash) = hash.and_then(|text| BundleHash::parse(text).ok()) {
+        if let Some(hash) = BundleHash::of_key(key) {
             self.files.remove(&hash);
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail")]
+mod tests {
+    use std::sync::Arc;
+
+    use winback_bus::Outgoing;
+    use winback_bus::memory::MemoryLog;
+    use winback_contract::Timestamp;
+    use winback_service::Clock;
+
+    use super::*;
+
+    fn files(currency: &str, number: usize) -> Files {
+        let policy = format!(
+            "apiVersion: winback/v1
+kind: Policy
+metadata: {{ name: shop-{number} }}
+spec:
+  shop: {{ zone: UTC, locale: en, currency: {currency} }}
+  topics: {{ marketing: {{ consent: not_denied }} }}
+  senders: {{ email: {{ from: a@b.example, unsubscribe: \"mailto:o@b.example\" }} }}
+"
+        );
+        Files([("policy.yaml".to_owned(), policy)].into())
+    }
+
+    /// One may go back to any bundle that is remembered, also past many that came since; one that was taken out is forgotten.
+    #[tokio::test]
+    async fn the_policy_of_every_bundle_that_one_may_go_back_to_is_known() {
+        let log = MemoryLog::new(Clock::at(0));
+        log.create("campaigns", 1);
+        let say = async |key: Vec<u8>, value: Vec<u8>| {
+            let record = Outgoing {
+                topic: Arc::from("campaigns"),
+                partition: None,
+                key,
+                value,
+                headers: Vec::new(),
+            };
+            log.produce(vec![record]).await.unwrap();
+        };
+        let activate = async |files: &Files, at: i64| {
+            let mut past = Activations::default();
+            past.publish(files.hash(), Timestamp::from_millis(at));
+            let past = serde_json::to_vec(&past).unwrap();
+            say(Activations::KEY.into(), past).await;
+        };
+        let publish = async |files: &Files| {
+            let key = files.hash().to_string().into_bytes();
+            say(key, serde_json::to_vec(files).unwrap()).await;
+        };
+        let (first, gone) = (files("UAH", 0), files("PLN", 0));
+        publish(&first).await;
+        publish(&gone).await;
+        for number in 1..40 {
+            publish(&files("EUR", number)).await;
+        }
+        say(gone.hash().to_string().into_bytes(), Vec::new()).await;
+        activate(&files("EUR", 39), 1).await;
+        let mut published = Published::start(&log, "campaigns", "t").await.unwrap();
+        let mut follow = async || {
+            let mut last = None;
+            for _ in 0..200 {
+                last = published.follow().await.unwrap().or(last);
+            }
+            last.map(|customs: Customs| customs.currency.to_string())
+        };
+        assert_eq!(follow().await.as_deref(), Some("EUR"));
+        activate(&first, 2).await;
+        assert_eq!(follow().await.as_deref(), Some("UAH"));
+        activate(&gone, 3).await;
+        assert_eq!(follow().await, None);
     }
 }

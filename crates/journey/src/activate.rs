@@ -43,7 +43,8 @@ pub(crate) fn activate(scene: &mut Scene<'_>, now: Timestamp) -> bool {
         let journey = &mut scene.customer.journeys[index];
         let renewed = bundle.campaign(&journey.campaign).is_some_and(|campaign| {
             let start = campaign.starts.get(usize::from(journey.start));
-            campaign.mode != Mode::Paused && start.is_some_and(|start| !start.kind.is_silence())
+            campaign.mode != Mode::Paused
+                && start.is_some_and(|start| !start.kind.answers().is_silence)
         });
         if journey.station == Station::Armed && renewed {
             journey.bundle = bundle.hash;

@@ -90,7 +90,7 @@ fn enter(scene: &mut Scene<'_>, index: usize, at: Timestamp) -> bool {
         next_year(scene, campaign, at);
         return false;
     }
-    if start.is_some_and(|start| start.kind.has_occasion()) {
+    if start.is_some_and(|start| start.kind.answers().has_occasion) {
         let journey = &scene.customer.journeys[index];
         let occasion = journey.key.clone();
         let name = journey.campaign.clone();
@@ -118,7 +118,11 @@ fn enter(scene: &mut Scene<'_>, index: usize, at: Timestamp) -> bool {
 
 /// The next year's is armed at once: nothing else would remember it.
 fn next_year(scene: &mut Scene<'_>, campaign: &winback_campaign::Campaign, at: Timestamp) {
-    if campaign.starts.iter().any(|start| start.kind.is_yearly()) {
+    if campaign
+        .starts
+        .iter()
+        .any(|start| start.kind.answers().is_yearly)
+    {
         arm_dates(scene, at);
     }
 }

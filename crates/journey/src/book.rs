@@ -40,12 +40,7 @@ fn applied(scene: &mut Scene<'_>, decision: &Decision) {
 }
 
 fn apply_step(scene: &mut Scene<'_>, step: &StepDecision, now: Timestamp) {
-    let Some(index) = scene
-        .customer
-        .journeys
-        .iter()
-        .position(|journey| journey.id == step.journey)
-    else {
+    let Some(index) = scene.place_of(step.journey) else {
         // The journey ended while the decision was on its way; its end has its own record.
         return;
     };

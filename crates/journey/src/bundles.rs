@@ -183,8 +183,7 @@ impl Bundles {
 
     /// Its tombstone came: nobody names it any more.
     fn forget(&mut self, key: &[u8]) {
-        let hash = std::str::from_utf8(key).ok();
-        if let Some(hash) = hash.and_then(|text| BundleHash::parse(text).ok()) {
+        if let Some(hash) = BundleHash::of_key(key) {
             self.all.remove(&hash);
         }
     }

@@ -126,21 +126,15 @@ fn is_of_version_4(customer: &Customer) -> bool {
         || customer.decisions.iter().any(is_new)
 }
 
-/// Whether version 5 can't say it.
-fn is_of_version_6(customer: &Customer) -> bool {
+/// Whether a list or a map is among the fields of its own: version 5 can't say it.
+fn has_compounds(customer: &Customer) -> bool {
     let compound = |fields: &[(String, Field)]| fields.iter().any(|(_, field)| field.is_compound());
     let of_events = |journey: &Journey| {
         let answers = journey.answers.iter().map(|(_, entry)| entry);
         let mut told = answers.chain(journey.answer.as_deref());
         compound(&journey.entry.fields) || told.any(|entry| compound(&entry.fields))
     };
-    !customer.profile.typed.is_empty()
-        || customer
-            .orders
-            .list
-            .iter()
-            .any(|order| !order.lines.is_empty())
-        || customer.journeys.iter().any(of_events)
+    customer.journeys.iter().any(of_events)
         || lines_of(customer).any(|line| {
             line.details
                 .as_ref()
@@ -165,7 +159,9 @@ pub fn encode(customer: &Customer) -> Vec<u8> {
         match written {
             Ok(()) => {
                 let (version, rest) = match () {
-                    () if is_of_version_6(customer) => (VERSION, 0),
+                    () if !(tail.0.is_empty() && tail.1.is_empty()) || has_compounds(customer) => {
+                        (VERSION, 0)
+                    }
                     () if !details.is_empty() => (5, NO_TAIL.len()),
                     () if is_of_version_4(customer) => (4, NO_DETAILS.len()),
                     () => (3, NOTHING_NEW.len()),

@@ -35,7 +35,12 @@ pub fn announce(customer: &mut Customer, news: &Announcement, world: &World<'_>)
     Scene::play(customer, world, |scene| {
         for campaign in campaigns {
             for (start, rules) in campaign.starts.iter().enumerate() {
-                if rules.kind.announcements().contains(&news.event.name) {
+                if rules
+                    .kind
+                    .answers()
+                    .announcements
+                    .contains(&news.event.name)
+                {
                     everybody::announce(scene, campaign, start, news);
                 }
             }

@@ -92,5 +92,5 @@ pub(crate) fn is_measured(journey: &Journey, world: &World<'_>) -> bool {
         .bundles
         .campaign(journey.bundle, &journey.campaign)
         .and_then(|campaign| campaign.starts.get(usize::from(journey.start)));
-    journey.station == Station::Armed && start.is_some_and(|start| start.kind.is_measured())
+    journey.station == Station::Armed && start.is_some_and(|start| start.kind.answers().is_measured)
 }

@@ -234,13 +234,7 @@ fn unbook(scene: &mut Scene<'_>, pending: &Pending) {
         .customer
         .bookings
         .retain(|booking| booking.message != pending.message);
-    let id = pending.journey;
-    let Some(index) = scene
-        .customer
-        .journeys
-        .iter()
-        .position(|journey| journey.id == id)
-    else {
+    let Some(index) = scene.place_of(pending.journey) else {
         return;
     };
     let journey = &mut scene.customer.journeys[index];
@@ -258,9 +252,9 @@ fn unbook(scene: &mut Scene<'_>, pending: &Pending) {
     history.firsts.pop();
     history.first_message_at = history.firsts.last().copied();
     // What was offered with it never reached anybody, unless an earlier attempt of it may have.
-    book::offer::take_back(scene, id);
+    book::offer::take_back(scene, pending.journey);
     let offers = &scene.customer.behaviour.offers;
-    if !offers.iter().any(|given| given.journey == id) {
+    if !offers.iter().any(|given| given.journey == pending.journey) {
         scene.customer.journeys[index].offer = None;
     }
 }

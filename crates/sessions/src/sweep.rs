@@ -185,7 +185,9 @@ fn schedules(
 ) -> impl Iterator<Item = (String, usize, &winback_campaign::model::Schedule)> {
     bundle.campaigns.iter().flat_map(|(name, campaign)| {
         let starts = campaign.starts.iter().enumerate();
-        starts.filter_map(|(index, start)| Some((name.clone(), index, start.kind.schedule()?)))
+        starts.filter_map(|(index, start)| {
+            Some((name.clone(), index, start.kind.answers().schedule?))
+        })
     })
 }
 

@@ -2,10 +2,33 @@
 
 use winback_contract::{MessageId, Span, Timestamp};
 use winback_service::Clock;
-use winback_store::{Claim, ClaimTerms, Commit, GrantWrite, Lease, MemoryStore, Standing, Store};
+use winback_store::{
+    Claim, ClaimTerms, Commit, GrantWrite, Lease, MemoryStore, Meta, Standing, Store,
+};
 use winback_testkit::Redis;
 
 use crate::{P, TERMS, lease, real};
+
+/// Grants of the messages 1 and 2, by the partition's new owner; its meta, and the store's time.
+async fn granted(store: &dyn Store) -> (Meta, Timestamp) {
+    let meta = store.acquire(P, Standing::default()).await.unwrap();
+    let now = store.time().await.unwrap();
+    let grant = |id| GrantWrite::Grant {
+        message: MessageId([id; 16]),
+        attempt: 1,
+        not_before: Timestamp::default(),
+        not_after: now + Span::from_hours(1),
+    };
+    let commit = Commit {
+        epoch: meta.epoch,
+        sequence: meta.sequence,
+        id: [7; 16],
+        grants: [1, 2].map(grant).into(),
+        ..Commit::default()
+    };
+    store.commit(P, &commit).await.unwrap();
+    (meta, now)
+}
 
 /// INV-5: a claim asks how far its partition's input is applied; only the owner can say so, and never less than before.
 #[tokio::test]
@@ -29,23 +52,7 @@ async fn a_claim_needs_a_fresh_lease_of_the_partitions_owner() {
                 [Standing::default()],
                 "a partition without state stands at zero"
             );
-            let meta = store.acquire(P, Standing::default()).await.unwrap();
-            let now = store.time().await.unwrap();
-            let mut commit = Commit {
-                epoch: meta.epoch,
-                sequence: meta.sequence,
-                id: [7; 16],
-                ..Commit::default()
-            };
-            for id in [1, 2] {
-                commit.grants.push(GrantWrite::Grant {
-                    message: MessageId([id; 16]),
-                    attempt: 1,
-                    not_before: Timestamp::default(),
-                    not_after: now + Span::from_hours(1),
-                });
-            }
-            store.commit(P, &commit).await.unwrap();
+            let (meta, now) = granted(store).await;
             let claim = |id: u8| store.claim(P, MessageId([id; 16]), 1, 1, terms);
             assert_eq!(
                 claim(1).await.unwrap(),
@@ -106,22 +113,7 @@ async fn a_claim_is_of_this_run_of_the_server_and_of_its_time() {
     let stores: [&dyn Store; 2] = [&memory, &real];
     let mut epoch = 0;
     for store in stores {
-        let meta = store.acquire(P, Standing::default()).await.unwrap();
-        let now = store.time().await.unwrap();
-        let grant = |id| GrantWrite::Grant {
-            message: MessageId([id; 16]),
-            attempt: 1,
-            not_before: Timestamp::default(),
-            not_after: now + Span::from_hours(1),
-        };
-        let commit = Commit {
-            epoch: meta.epoch,
-            sequence: meta.sequence,
-            id: [8; 16],
-            grants: [1, 2].map(grant).into(),
-            ..Commit::default()
-        };
-        store.commit(P, &commit).await.unwrap();
+        let (meta, now) = granted(store).await;
         epoch = meta.epoch;
         store.renew(&[lease(epoch, Some(now))]).await.unwrap();
         let brief = ClaimTerms {
@@ -163,22 +155,7 @@ async fn what_is_vouched_for_in_the_future_says_nothing_of_now() {
     ] {
         redis.shift(0).unwrap();
         let store = real(&redis, &format!("future-{mode:?}:"), mode).await;
-        let meta = store.acquire(P, Standing::default()).await.unwrap();
-        let now = store.time().await.unwrap();
-        let grant = |id| GrantWrite::Grant {
-            message: MessageId([id; 16]),
-            attempt: 1,
-            not_before: Timestamp::default(),
-            not_after: now + Span::from_hours(1),
-        };
-        let commit = Commit {
-            epoch: meta.epoch,
-            sequence: meta.sequence,
-            id: [9; 16],
-            grants: [1, 2].map(grant).into(),
-            ..Commit::default()
-        };
-        store.commit(P, &commit).await.unwrap();
+        let (meta, now) = granted(&store).await;
         let terms = ClaimTerms {
             most_lag: Span::from_secs(5),
             ..TERMS
@@ -196,4 +173,31 @@ async fn what_is_vouched_for_in_the_future_says_nothing_of_now() {
         store.renew(&[lease(meta.epoch, Some(back))]).await.unwrap();
         assert_eq!(claim(2).await.unwrap(), Claim::Claimed);
     }
+}
+
+/// A claim whose journey went to another profile can be taken away by nobody who hears its outcome: it goes by itself, long
+/// after its message has left the topic. A claim of one's own stays until then (INV-4).
+#[tokio::test]
+async fn a_claim_that_was_handed_over_does_not_stay_for_ever() {
+    let redis = Redis::start().unwrap();
+    let store = real(&redis, "moved:", winback_store::redis::Mode::Function).await;
+    let (meta, now) = granted(&store).await;
+    store.renew(&[lease(meta.epoch, Some(now))]).await.unwrap();
+    let message = MessageId([1; 16]);
+    let claimed = store.claim(P, message, 1, 1, TERMS).await.unwrap();
+    assert_eq!(claimed, Claim::Claimed);
+    // The key ends in the id's raw bytes.
+    let ask = format!("TTL \"moved:{{3}}:g:{}\"", "\\x01".repeat(16));
+    let left = || redis.ask(&ask).unwrap();
+    assert_eq!(left(), ":-1", "until its outcome is settled");
+    let moved = Commit {
+        epoch: meta.epoch,
+        sequence: meta.sequence + 1,
+        id: [8; 16],
+        grants: vec![GrantWrite::Move(message)],
+        ..Commit::default()
+    };
+    store.commit(P, &moved).await.unwrap();
+    let seconds: i64 = left().trim_start_matches(':').parse().unwrap();
+    assert!(seconds > 7 * 86_400 && seconds <= 14 * 86_400, "{seconds}");
 }

@@ -286,7 +286,7 @@ impl Scope<'_> {
             .as_ref()
             .map(|words| self.campaigns(words))
             .unwrap_or_default();
-        let hourless = starts.iter().any(|start| start.kind.has_no_hour());
+        let hourless = starts.iter().any(|start| start.kind.answers().has_no_hour);
         let layout = cascade::Layout {
             campaign: &file.metadata.name.value,
             topic: &topic,

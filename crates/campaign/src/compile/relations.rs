@@ -122,7 +122,7 @@ fn after(campaign: &Campaign) -> Vec<String> {
     campaign
         .starts
         .iter()
-        .flat_map(|start| start.kind.campaigns().iter().cloned())
+        .flat_map(|start| start.kind.answers().campaigns.iter().cloned())
         .collect()
 }
 
@@ -155,8 +155,8 @@ pub(crate) fn conditions(campaign: &Campaign) -> Vec<&Condition> {
         found.extend(&start.when);
         found.extend(&start.key);
         found.extend(&start.each);
-        found.extend(start.kind.delay().and_then(computed));
-        found.extend(start.kind.moment());
+        found.extend(start.kind.answers().delay.and_then(computed));
+        found.extend(start.kind.answers().moment);
     }
     for pattern in campaign
         .exits

@@ -1,5 +1,4 @@
-//! What begins a journey, and everything that is asked of it elsewhere: each question is answered for every kind, so that a
-//! new one does not compile before it has answered all of them.
+//! What begins a journey, and everything that is asked of it elsewhere, answered by each kind in one place.
 
 use winback_contract::Span;
 
@@ -66,167 +65,85 @@ pub enum StartKind {
     },
 }
 
-impl StartKind {
+/// What a kind of start answers to those who ask. One that does not say so is no answer: nothing, and no.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Answers<'s> {
     /// The events that begin a journey by themselves.
-    pub fn events(&self) -> &[String] {
-        match self {
-            Self::After { on, .. } | Self::Idle { on, .. } => on,
-            Self::Silence { .. }
-            | Self::Date { .. }
-            | Self::Schedule(_)
-            | Self::Announced { .. }
-            | Self::Product { .. }
-            | Self::Ended { .. } => &[],
-        }
-    }
-
+    pub events: &'s [String],
     /// So long without activity after the event.
-    pub fn idle(&self) -> Option<SpanRange> {
-        match self {
-            Self::Idle { span, .. } => Some(*span),
-            Self::After { .. }
-            | Self::Silence { .. }
-            | Self::Date { .. }
-            | Self::Schedule(_)
-            | Self::Announced { .. }
-            | Self::Product { .. }
-            | Self::Ended { .. } => None,
-        }
-    }
-
+    pub idle: Option<SpanRange>,
     /// From what began it to the first step.
-    pub fn delay(&self) -> Option<&Delay> {
-        match self {
-            Self::After { delay, .. } | Self::Product { delay, .. } | Self::Ended { delay, .. } => {
-                Some(delay)
-            }
-            Self::Idle { .. }
-            | Self::Silence { .. }
-            | Self::Date { .. }
-            | Self::Schedule(_)
-            | Self::Announced { .. } => None,
-        }
-    }
-
+    pub delay: Option<&'s Delay>,
     /// The moment of the customer that is counted to.
-    pub fn moment(&self) -> Option<&Condition> {
-        match self {
-            Self::Date { moment, .. } => Some(moment),
-            Self::After { .. }
-            | Self::Idle { .. }
-            | Self::Silence { .. }
-            | Self::Schedule(_)
-            | Self::Announced { .. }
-            | Self::Product { .. }
-            | Self::Ended { .. } => None,
-        }
-    }
-
+    pub moment: Option<&'s Condition>,
     /// The days of the shop's calendar.
-    pub fn schedule(&self) -> Option<&Schedule> {
-        match self {
-            Self::Schedule(schedule) => Some(schedule),
-            Self::After { .. }
-            | Self::Idle { .. }
-            | Self::Silence { .. }
-            | Self::Date { .. }
-            | Self::Announced { .. }
-            | Self::Product { .. }
-            | Self::Ended { .. } => None,
-        }
-    }
-
+    pub schedule: Option<&'s Schedule>,
     /// The announcements that begin it for everybody.
-    pub fn announcements(&self) -> &[String] {
-        match self {
-            Self::Announced { on } => on,
-            Self::After { .. }
-            | Self::Idle { .. }
-            | Self::Silence { .. }
-            | Self::Date { .. }
-            | Self::Schedule(_)
-            | Self::Product { .. }
-            | Self::Ended { .. } => &[],
-        }
-    }
-
+    pub announcements: &'s [String],
     /// The campaigns whose end begins it.
-    pub fn campaigns(&self) -> &[String] {
-        match self {
-            Self::Ended { of, .. } => of,
-            Self::After { .. }
-            | Self::Idle { .. }
-            | Self::Silence { .. }
-            | Self::Date { .. }
-            | Self::Schedule(_)
-            | Self::Announced { .. }
-            | Self::Product { .. } => &[],
-        }
-    }
-
+    pub campaigns: &'s [String],
     /// Whether it is armed by what did not happen.
-    pub fn is_silence(&self) -> bool {
-        match self {
-            Self::Silence { .. } => true,
-            Self::After { .. }
-            | Self::Idle { .. }
-            | Self::Date { .. }
-            | Self::Schedule(_)
-            | Self::Announced { .. }
-            | Self::Product { .. }
-            | Self::Ended { .. } => false,
-        }
-    }
-
+    pub is_silence: bool,
     /// Whether it comes again a year later.
-    pub fn is_yearly(&self) -> bool {
-        match self {
-            Self::Date { yearly, .. } => *yearly,
-            Self::After { .. }
-            | Self::Idle { .. }
-            | Self::Silence { .. }
-            | Self::Schedule(_)
-            | Self::Announced { .. }
-            | Self::Product { .. }
-            | Self::Ended { .. } => false,
-        }
-    }
-
+    pub is_yearly: bool,
     /// Whether it is armed by the state itself, not by an event: it is armed anew where the state changes, and no event ends it.
-    pub fn is_measured(&self) -> bool {
-        match self {
-            Self::Silence { .. } | Self::Date { .. } => true,
-            Self::After { .. }
-            | Self::Idle { .. }
-            | Self::Schedule(_)
-            | Self::Announced { .. }
-            | Self::Product { .. }
-            | Self::Ended { .. } => false,
-        }
-    }
-
+    pub is_measured: bool,
     /// Whether its key is an occasion that comes once, and is remembered.
-    pub fn has_occasion(&self) -> bool {
-        match self {
-            Self::Silence { .. }
-            | Self::Date { .. }
-            | Self::Schedule(_)
-            | Self::Announced { .. } => true,
-            Self::After { .. } | Self::Idle { .. } | Self::Product { .. } | Self::Ended { .. } => {
-                false
-            }
-        }
-    }
-
+    pub has_occasion: bool,
     /// Whether it has no hour of its own: the first message goes out at the shop's hour.
-    pub fn has_no_hour(&self) -> bool {
+    pub has_no_hour: bool,
+}
+
+impl StartKind {
+    /// What it answers: a new kind is one arm here.
+    pub fn answers(&self) -> Answers<'_> {
+        let none = Answers::default();
         match self {
-            Self::Silence { .. } | Self::Date { .. } | Self::Schedule(_) => true,
-            Self::After { .. }
-            | Self::Idle { .. }
-            | Self::Announced { .. }
-            | Self::Product { .. }
-            | Self::Ended { .. } => false,
+            Self::After { on, delay } => Answers {
+                events: on,
+                delay: Some(delay),
+                ..none
+            },
+            Self::Idle { on, span } => Answers {
+                events: on,
+                idle: Some(*span),
+                ..none
+            },
+            Self::Silence { .. } => Answers {
+                is_silence: true,
+                is_measured: true,
+                has_occasion: true,
+                has_no_hour: true,
+                ..none
+            },
+            Self::Date { moment, yearly, .. } => Answers {
+                moment: Some(moment),
+                is_yearly: *yearly,
+                is_measured: true,
+                has_occasion: true,
+                has_no_hour: true,
+                ..none
+            },
+            Self::Schedule(schedule) => Answers {
+                schedule: Some(schedule),
+                has_occasion: true,
+                has_no_hour: true,
+                ..none
+            },
+            Self::Announced { on } => Answers {
+                announcements: on,
+                has_occasion: true,
+                ..none
+            },
+            Self::Product { delay, .. } => Answers {
+                delay: Some(delay),
+                ..none
+            },
+            Self::Ended { of, delay } => Answers {
+                campaigns: of,
+                delay: Some(delay),
+                ..none
+            },
         }
     }
 }

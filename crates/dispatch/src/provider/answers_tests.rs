@@ -52,8 +52,8 @@ fn mail() -> Mail {
     }
 }
 
-async fn is_bad(answer: &'static str) -> bool {
-    let provider = SmtpProvider::new(SmtpConfig {
+fn provider_of(answer: &'static str) -> SmtpProvider {
+    SmtpProvider::new(SmtpConfig {
         host: "127.0.0.1".into(),
         port: smtp(answer),
         tls: TlsMode::None,
@@ -61,7 +61,11 @@ async fn is_bad(answer: &'static str) -> bool {
         password: Default::default(),
         timeout: Duration::from_secs(2),
         pool: 2,
-    });
+    })
+}
+
+async fn is_bad(answer: &'static str) -> bool {
+    let provider = provider_of(answer);
     match provider.send(&mail(), deadline()).await {
         Sent::Refused { address_is_bad, .. } => address_is_bad,
         Sent::NotNow { .. } => false,
@@ -250,4 +254,38 @@ fn serve(work: impl FnOnce() + Send + 'static) {
 /// More than enough.
 fn deadline() -> Deadline {
     Deadline::after(Duration::from_secs(60))
+}
+
+/// What the shop says wrong of itself is not held against the customer.
+#[tokio::test]
+async fn a_wrong_sender_is_no_fault_of_the_customer() {
+    let provider = provider_of("550 5.1.1 no such user");
+    for wrong in [
+        Mail {
+            from: "not an address".into(),
+            ..mail()
+        },
+        Mail {
+            reply_to: Some("nor this".into()),
+            ..mail()
+        },
+    ] {
+        let sent = provider.send(&wrong, deadline()).await;
+        assert!(matches!(sent, Sent::NotNow { .. }), "{sent:?}");
+    }
+    let nobody = Mail {
+        to: "nobody".into(),
+        ..mail()
+    };
+    let sent = provider.send(&nobody, deadline()).await;
+    assert!(
+        matches!(
+            sent,
+            Sent::Refused {
+                address_is_bad: true,
+                ..
+            }
+        ),
+        "{sent:?}"
+    );
 }

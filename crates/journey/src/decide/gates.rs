@@ -83,10 +83,14 @@ pub(crate) fn judge(question: &Question<'_>) -> Verdict {
 impl<'q> Question<'q> {
     /// Not now. The hold that ends with the step itself: then it is judged once more, and expires.
     fn hold(&self, until: Timestamp, reason: Reason) -> Verdict {
+        self.hold_because(until, reason, None)
+    }
+
+    fn hold_because(&self, until: Timestamp, reason: Reason, because: Option<String>) -> Verdict {
         Verdict::Hold {
             until: until.min(self.step.expires + Span::from_millis(1)),
             reason,
-            because: None,
+            because,
         }
     }
 }
@@ -182,11 +186,11 @@ fn in_audience_of_topic(asked: &Asked<'_>) -> Gate {
         return Ok(());
     }
     let until = asked.now + Span::from_hours(1);
-    Err(Verdict::Hold {
-        until: until.min(asked.question.step.expires + Span::from_millis(1)),
-        reason: Reason::Audience,
-        because: audience.because(&asked.facts),
-    })
+    let because = audience.because(&asked.facts);
+    let hold = asked
+        .question
+        .hold_because(until, Reason::Audience, because);
+    Err(hold)
 }
 
 fn something_to_show(asked: &Asked<'_>) -> Gate {

@@ -6,8 +6,7 @@ use crate::address::person::changed;
 use crate::customer::{Customer, Profile, limit};
 use crate::reacted::excuse;
 use crate::scene::Scene;
-use crate::state::Field;
-use crate::state::Station;
+use crate::state::{Field, Station};
 use crate::world::World;
 
 /// Takes over what the event says about the person; absent fields leave things as they are.
@@ -108,7 +107,7 @@ pub(crate) fn activity(scene: &mut Scene<'_>, arrival: Timestamp) {
         let start = bundle
             .campaign(&journey.campaign)
             .and_then(|campaign| campaign.starts.get(usize::from(journey.start)));
-        if let Some(span) = start.and_then(|start| start.kind.idle()) {
+        if let Some(span) = start.and_then(|start| start.kind.answers().idle) {
             journey.due = journey.due.max(last + span.value(&[journey.id.as_bytes()]));
             journey.station = Station::Armed;
             journey.entered_at = None;

@@ -54,7 +54,7 @@ pub(crate) fn fold(scene: &mut Scene<'_>, happening: &Happening<'_>, named: &Nam
                 happening.id.0.as_slice(),
                 &key,
             );
-            let due = match (start.kind.idle(), start.kind.delay()) {
+            let due = match (start.kind.answers().idle, start.kind.answers().delay) {
                 (Some(span), _) => Some(happening.arrival + span.value(&[id.as_bytes()])),
                 (None, Some(delay)) => due_after(delay, happening.arrival, id, &facts),
                 (None, None) => None,
