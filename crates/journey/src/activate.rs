@@ -4,6 +4,7 @@ use winback_campaign::model::{InFlight, Mode};
 use winback_contract::{Reason, Timestamp};
 
 use crate::end::end;
+use crate::over::note_end;
 use crate::scene::Scene;
 use crate::start::date::arm_dates;
 use crate::start::silence::arm_silence;
@@ -18,12 +19,12 @@ pub(crate) fn activate(scene: &mut Scene<'_>, now: Timestamp) -> bool {
         return false;
     }
     scene.customer.activated = Some(bundle.hash);
-    let mut index = 0;
-    while index < scene.customer.journeys.len() {
-        let journey = &scene.customer.journeys[index];
+    let mut place = 0;
+    while let Some(journey) = scene.customer.journeys.get(place) {
+        let id = journey.id;
         if scene.world.bundles.get(journey.bundle).is_none() {
             // Its texts and rules can't be read by this release: it can't go on, and says so.
-            end(scene, index, Reason::Error, now);
+            end(scene, id, Reason::Error, now);
             continue;
         }
         let dropped = match bundle.campaign(&journey.campaign) {
@@ -36,26 +37,26 @@ pub(crate) fn activate(scene: &mut Scene<'_>, now: Timestamp) -> bool {
             }
         };
         if dropped {
-            end(scene, index, Reason::Dropped, now);
+            end(scene, id, Reason::Dropped, now);
             continue;
         }
         // Nothing was sent yet: an armed journey simply goes on under the new version. Silence is armed anew below.
-        let journey = &mut scene.customer.journeys[index];
         let renewed = bundle.campaign(&journey.campaign).is_some_and(|campaign| {
             let start = campaign.starts.get(usize::from(journey.start));
             campaign.mode != Mode::Paused
                 && start.is_some_and(|start| !start.kind.answers().is_silence)
         });
         if journey.station == Station::Armed && renewed {
+            let journey = &mut scene.customer.journeys[place];
             journey.bundle = bundle.hash;
             // Places in the old cascade mean nothing in the new one.
             journey.answers.clear();
             journey.answer = None;
             journey.met.clear();
             journey.over_at = None;
-            crate::over::note_end(scene.customer, index, scene.world);
+            note_end(scene, id);
         }
-        index += 1;
+        place += 1;
     }
     arm_silence(scene, now);
     arm_dates(scene, now);

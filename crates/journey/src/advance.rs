@@ -3,7 +3,7 @@
 //! Invariant: INV-10. It is called with the arrival of every input before the input is applied, and with the
 //! frontier, so the result does not depend on how inputs were batched.
 
-use winback_contract::{Reason, Timestamp, Transition};
+use winback_contract::{JourneyId, Reason, Timestamp, Transition};
 
 use crate::effects::Count;
 use crate::eligibility::{is_replaced, limit_allows, reentry_allows};
@@ -19,16 +19,16 @@ use crate::state::Station;
 
 /// Lets time pass up to and including `now`.
 pub(crate) fn advance(scene: &mut Scene<'_>, now: Timestamp) {
-    let mut index = 0;
-    while index < scene.customer.journeys.len() {
-        let journey = &scene.customer.journeys[index];
+    let mut place = 0;
+    while let Some(journey) = scene.customer.journeys.get(place) {
+        let id = journey.id;
         let over = journey.over_at.filter(|over| *over <= now);
         let due = matches!(
             journey.station,
             Station::Armed | Station::Wait | Station::Await
         ) && journey.due <= now;
         if !due && over.is_none() {
-            index += 1;
+            place += 1;
             continue;
         }
         let known = scene
@@ -39,38 +39,33 @@ pub(crate) fn advance(scene: &mut Scene<'_>, now: Timestamp) {
         // What is over goes before what is due later; what was due before the end still happens first.
         match over {
             Some(over) if known && !(due && journey.due < over) => {
-                end(scene, index, Reason::Over, over);
+                end(scene, id, Reason::Over, over);
                 continue;
             }
             _ => {}
         }
         if !due || !known {
-            index += 1;
+            place += 1;
             continue;
         }
-        let at = journey.due;
+        let (at, next) = (journey.due, journey.at.saturating_add(1));
         match journey.station {
-            Station::Armed => enter(scene, index, at),
-            Station::Await => {
-                let next = journey.at.saturating_add(1);
-                settle(scene, index, next, at)
-            }
+            Station::Armed => enter(scene, id, at),
+            Station::Await => settle(scene, id, next, at),
             // Of the others nothing is due here; see above.
-            Station::Wait | Station::Step | Station::Sending => end_wait(scene, index, at),
-        };
+            Station::Wait | Station::Step | Station::Sending => end_wait(scene, id, at),
+        }
         // A journey that ended has left its place to the next one; one that went on may be due again.
     }
 }
 
-fn enter(scene: &mut Scene<'_>, index: usize, at: Timestamp) -> bool {
-    let journey = &scene.customer.journeys[index];
-    let Some(campaign) = scene
-        .world
-        .bundles
-        .campaign(journey.bundle, &journey.campaign)
-    else {
-        return true;
+fn enter(scene: &mut Scene<'_>, id: JourneyId, at: Timestamp) {
+    let world = scene.world;
+    let Some(journey) = scene.journey(id) else {
+        return;
     };
+    let campaign = world.bundles.campaign(journey.bundle, &journey.campaign);
+    let Some(campaign) = campaign else { return };
     let start = campaign.starts.get(usize::from(journey.start));
     let reentry = start.map(|start| start.reentry).unwrap_or_default();
     let limit = start.and_then(|start| start.limit);
@@ -78,42 +73,30 @@ fn enter(scene: &mut Scene<'_>, index: usize, at: Timestamp) -> bool {
         || !limit_allows(scene.customer, &campaign.name, limit, at)
     {
         scene.out.count(Count::Reentry);
-        let journey = scene.customer.journeys.remove(index);
-        let why = Reason::Reentry.into();
-        not_begun(scene, campaign, journey.id, at, why);
-        next_year(scene, campaign, at);
-        return false;
+        scene.customer.journeys.retain(|journey| journey.id != id);
+        not_begun(scene, campaign, id, at, Reason::Reentry.into());
+        return next_year(scene, campaign, at);
     }
-    if is_replaced(scene.customer, index, scene.world) {
+    if is_replaced(scene.customer, journey, world) {
         // Another one of those of which only one runs has this key already: this one never began.
-        end(scene, index, Reason::Replaced, at);
-        next_year(scene, campaign, at);
-        return false;
+        end(scene, id, Reason::Replaced, at);
+        return next_year(scene, campaign, at);
     }
     if start.is_some_and(|start| start.kind.answers().has_occasion) {
-        let journey = &scene.customer.journeys[index];
         let occasion = journey.key.clone();
-        let name = journey.campaign.clone();
-        scene.customer.history_mut(&name).occasion = Some(occasion);
+        scene.customer.history_mut(&campaign.name).occasion = Some(occasion);
     }
-    let journey = &mut scene.customer.journeys[index];
-    journey.entered_at = Some(at);
-    let id = journey.id;
+    if let Some(journey) = scene.journey_mut(id) {
+        journey.entered_at = Some(at);
+    }
     // Its end may be told by its beginning.
-    note_end(scene.customer, index, scene.world);
-    let journey = &scene.customer.journeys[index];
-    scene
-        .out
-        .journeys
-        .push(record(journey, scene.world, at, Transition::Entered));
-    let stays = settle(scene, index, 0, at);
+    note_end(scene, id);
+    let entered = scene
+        .journey(id)
+        .map(|journey| record(journey, world, at, Transition::Entered));
+    scene.out.journeys.extend(entered);
+    settle(scene, id, 0, at);
     next_year(scene, campaign, at);
-    stays
-        && scene
-            .customer
-            .journeys
-            .get(index)
-            .is_some_and(|journey| journey.id == id)
 }
 
 /// The next year's is armed at once: nothing else would remember it.
@@ -127,17 +110,15 @@ fn next_year(scene: &mut Scene<'_>, campaign: &winback_campaign::Campaign, at: T
     }
 }
 
-fn end_wait(scene: &mut Scene<'_>, index: usize, at: Timestamp) -> bool {
-    if is_excused(
-        &scene.customer.journeys[index],
-        scene.customer.journeys[index].at,
-        scene.world,
-    ) {
-        end(scene, index, Reason::Reacted, at);
-        return false;
+fn end_wait(scene: &mut Scene<'_>, id: JourneyId, at: Timestamp) {
+    let world = scene.world;
+    let Some(journey) = scene.journey_mut(id) else {
+        return;
+    };
+    if is_excused(journey, journey.at, world) {
+        return end(scene, id, Reason::Reacted, at);
     }
-    let journey = &mut scene.customer.journeys[index];
     journey.waited = Some(journey.at);
     let next = journey.at.saturating_add(1);
-    settle(scene, index, next, at)
+    settle(scene, id, next, at);
 }

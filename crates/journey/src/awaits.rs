@@ -14,39 +14,41 @@ use crate::state::Station;
 pub(crate) fn fold(scene: &mut Scene<'_>, happening: &Happening<'_>, named: &Named<'_>) {
     let happening = &happening.named(named.name);
     for id in named.journeys(scene.customer, scene.world, Concerns::listens) {
-        let Some(index) = scene.place_of(id) else {
-            continue;
-        };
-        let Some(bundle) = scene
-            .world
-            .bundles
-            .get(scene.customer.journeys[index].bundle)
-        else {
-            continue;
-        };
-        let Some(campaign) = bundle.campaign(&scene.customer.journeys[index].campaign) else {
-            continue;
-        };
+        let world = scene.world;
+        let campaign = scene
+            .journey(id)
+            .and_then(|journey| world.bundles.campaign(journey.bundle, &journey.campaign));
+        let Some(campaign) = campaign else { continue };
         for (place, entry) in campaign.entries.iter().enumerate() {
             let place = u16::try_from(place).unwrap_or(u16::MAX);
+            let Some(journey) = scene.journey(id) else {
+                break;
+            };
+            let customer = &*scene.customer;
+            let any = |patterns: &[Pattern]| {
+                let mut patterns = patterns.iter();
+                patterns.any(|one| matches(one, customer, journey, happening, world) == Ok(true))
+            };
             match entry {
-                Entry::Await { patterns, came, .. } if any(patterns, scene, index, happening) => {
+                Entry::Await { patterns, came, .. } if any(patterns) => {
                     let answer = crate::start::arm::entry(happening, campaign);
-                    let journey = &mut scene.customer.journeys[index];
+                    let Some(journey) = scene.journey_mut(id) else {
+                        break;
+                    };
                     journey.answers.retain(|(known, _)| *known != place);
                     journey.answers.push((place, answer.clone()));
                     if journey.station == Station::Await && journey.at == place {
                         journey.answer = Some(Box::new(answer));
-                        settle(scene, index, *came, happening.arrival);
+                        settle(scene, id, *came, happening.arrival);
                         break;
                     }
                 }
                 Entry::Wait { unless, .. }
-                    if scene.customer.journeys[index].first_message_at.is_some()
-                        && any(&unless.patterns, scene, index, happening) =>
+                    if journey.first_message_at.is_some() && any(&unless.patterns) =>
                 {
-                    let journey = &mut scene.customer.journeys[index];
-                    if !journey.met.contains(&place) {
+                    if let Some(journey) = scene.journey_mut(id)
+                        && !journey.met.contains(&place)
+                    {
                         journey.met.push(place);
                     }
                 }
@@ -61,11 +63,4 @@ pub(crate) fn fold(scene: &mut Scene<'_>, happening: &Happening<'_>, named: &Nam
         }
     }
     excuse(scene, happening.arrival);
-}
-
-fn any(patterns: &[Pattern], scene: &Scene<'_>, index: usize, happening: &Happening<'_>) -> bool {
-    let (customer, world) = (&*scene.customer, scene.world);
-    let journey = &customer.journeys[index];
-    let mut patterns = patterns.iter();
-    patterns.any(|pattern| matches(pattern, customer, journey, happening, world) == Ok(true))
 }

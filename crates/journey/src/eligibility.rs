@@ -40,8 +40,7 @@ pub fn limit_allows(
 }
 
 /// Whether a campaign tied to this one by `replaces` has the key: it has sent, or had sent for the same occasion.
-pub(crate) fn is_replaced(customer: &Customer, index: usize, world: &World<'_>) -> bool {
-    let journey = &customer.journeys[index];
+pub(crate) fn is_replaced(customer: &Customer, journey: &Journey, world: &World<'_>) -> bool {
     let tied = tied(journey, world);
     customer.journeys.iter().any(|other| {
         tied.contains(&other.campaign.as_str())

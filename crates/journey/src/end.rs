@@ -2,13 +2,13 @@
 //!
 //! What begins with the end is armed by `start::ended`; whether an input ends a journey is asked in `exit`.
 
-use winback_contract::{Reason, Span, Timestamp, Transition};
+use winback_contract::{JourneyId, Reason, Span, Timestamp, Transition};
 
 use crate::book::offer;
 use crate::records::{keep, record};
 use crate::scene::Scene;
 use crate::start::ended::{Ended, after_end, is_an_end};
-use crate::state::What;
+use crate::state::{Journey, What};
 
 /// How a journey ends.
 #[derive(Clone, Copy, Debug)]
@@ -22,18 +22,38 @@ pub(crate) struct Ending<'e> {
 }
 
 /// Ends a journey for one recorded reason.
-pub(crate) fn end(scene: &mut Scene<'_>, index: usize, outcome: Reason, at: Timestamp) {
+pub(crate) fn end(scene: &mut Scene<'_>, id: JourneyId, outcome: Reason, at: Timestamp) {
     let ending = Ending {
         outcome,
         name: None,
         order_id: None,
     };
-    end_as(scene, index, ending, at);
+    end_as(scene, id, ending, at);
+}
+
+/// Ends every journey of which `ends` says so; those too that begin with such an end.
+pub(crate) fn end_each(
+    scene: &mut Scene<'_>,
+    outcome: Reason,
+    at: Timestamp,
+    ends: impl Fn(&Scene<'_>, &Journey) -> bool,
+) {
+    let mut place = 0;
+    while let Some(journey) = scene.customer.journeys.get(place) {
+        if ends(scene, journey) {
+            end(scene, journey.id, outcome, at);
+        } else {
+            place += 1;
+        }
+    }
 }
 
 /// Ends a journey; what begins with its end is armed.
-pub(crate) fn end_as(scene: &mut Scene<'_>, index: usize, ending: Ending<'_>, at: Timestamp) {
-    let journey = scene.customer.journeys.remove(index);
+pub(crate) fn end_as(scene: &mut Scene<'_>, id: JourneyId, ending: Ending<'_>, at: Timestamp) {
+    let Some(place) = scene.place_of(id) else {
+        return;
+    };
+    let journey = scene.customer.journeys.remove(place);
     let entered = journey.entered_at.is_some();
     let outcome = ending.outcome;
     scene.out.journeys.push(record(

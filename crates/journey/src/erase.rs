@@ -10,7 +10,7 @@ use winback_contract::{Body, EventRecord, Reason, SourceKind, Timestamp};
 use crate::address::{Place, desk};
 use crate::customer::Customer;
 use crate::effects::{Count, Forward, GrantChange};
-use crate::end::end;
+use crate::end::end_each;
 use crate::scene::Scene;
 use crate::start::product;
 
@@ -33,9 +33,7 @@ pub(crate) fn erase(scene: &mut Scene<'_>, record: &EventRecord) {
         scene.out.count(Count::Duplicate);
         return;
     }
-    while !scene.customer.journeys.is_empty() {
-        end(scene, 0, Reason::Erased, record.arrival);
-    }
+    end_each(scene, Reason::Erased, record.arrival, |_, _| true);
     for pending in &scene.customer.messages {
         scene
             .out

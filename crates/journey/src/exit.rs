@@ -2,7 +2,7 @@
 
 use winback_campaign::Concerns;
 use winback_campaign::model::Pattern;
-use winback_contract::{Reason, Transition, spec};
+use winback_contract::{JourneyId, Reason, Transition, spec};
 
 use crate::effects::Count;
 use crate::eligibility::is_measured;
@@ -20,25 +20,24 @@ pub(crate) fn fold(scene: &mut Scene<'_>, happening: &Happening<'_>, named: &Nam
     goals(scene, happening);
     // What begins because something ends here is not ended by the same event.
     for id in named.journeys(scene.customer, scene.world, Concerns::ends) {
-        let Some(index) = scene.place_of(id) else {
-            continue;
-        };
-        if let Some(outcome) = verdict(scene, index, happening) {
+        if let Some(outcome) = verdict(scene, id, happening) {
             let ending = Ending {
                 outcome,
                 name: None,
                 order_id: happening.event.order_id.as_deref(),
             };
-            end_as(scene, index, ending, happening.arrival);
+            end_as(scene, id, ending, happening.arrival);
             continue;
         }
-        reached(scene, index, happening);
+        reached(scene, id, happening);
     }
 }
 
 /// A goal that ends nothing: it is recorded once.
-fn reached(scene: &mut Scene<'_>, index: usize, happening: &Happening<'_>) {
-    let journey = &scene.customer.journeys[index];
+fn reached(scene: &mut Scene<'_>, id: JourneyId, happening: &Happening<'_>) {
+    let Some(journey) = scene.journey(id) else {
+        return;
+    };
     if journey.goal || journey.first_message_at.is_none() {
         return;
     }
@@ -54,16 +53,18 @@ fn reached(scene: &mut Scene<'_>, index: usize, happening: &Happening<'_>) {
     if hit {
         let goal = record(journey, scene.world, happening.arrival, Transition::Goal);
         scene.out.journeys.push(goal);
-        scene.customer.journeys[index].goal = true;
+        if let Some(journey) = scene.journey_mut(id) {
+            journey.goal = true;
+        }
     }
 }
 
 pub(crate) fn verdict(
     scene: &mut Scene<'_>,
-    index: usize,
+    id: JourneyId,
     happening: &Happening<'_>,
 ) -> Option<Reason> {
-    let (journey, name) = (&scene.customer.journeys[index], happening.name);
+    let (journey, name) = (scene.journey(id)?, happening.name);
     let bundle = scene.world.bundles.get(journey.bundle)?;
     let campaign = bundle.campaign(&journey.campaign)?;
     // Silence and dates are measured by the state itself: an armed one is armed anew, not ended.

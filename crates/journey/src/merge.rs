@@ -4,8 +4,8 @@
 //! future events, not history. Journey and message ids travel unchanged. Absent: undoing a merge.
 
 use winback_contract::{
-    AddressId, Blob, Body, CustomerId, EventId, EventRecord, IdentityKind, Reason, SourceKind,
-    Timestamp,
+    AddressId, Blob, Body, CustomerId, EventId, EventRecord, IdentityKind, JourneyId, Reason,
+    SourceKind, Timestamp,
 };
 
 use crate::address::words::{closes, remember as remember_word};
@@ -16,12 +16,12 @@ use crate::consent::{Remembered, remember, withdraw};
 use crate::customer::{Absorbed, Customer, ForwardMark, History, Profile, limit};
 use crate::effects::{Count, Forward, GrantChange};
 use crate::eligibility::ends_by_order;
-use crate::end::end;
+use crate::end::{end, end_each};
 use crate::profile::{carts, orders as ledger};
 use crate::records;
 use crate::scene::Scene;
 use crate::start::product;
-use crate::state::Station;
+use crate::state::{Journey, Station};
 
 /// At the weaker profile: hand over and leave a mark, or point an existing mark to the newest owner.
 pub(crate) fn link(
@@ -457,13 +457,11 @@ fn journeys(scene: &mut Scene<'_>, other: Customer, arrival: Timestamp) {
             .customer
             .journeys
             .iter()
-            .position(|mine| mine.campaign == theirs.campaign && mine.key == theirs.key);
+            .find(|mine| mine.campaign == theirs.campaign && mine.key == theirs.key)
+            .map(|mine| (mine.id, mine.first_message_at.is_some()));
         match twin {
             // One journey per key: the one that has already written to the person goes on.
-            Some(mine)
-                if scene.customer.journeys[mine].first_message_at.is_none()
-                    && theirs.first_message_at.is_some() =>
-            {
+            Some((mine, false)) if theirs.first_message_at.is_some() => {
                 retire(scene, mine, arrival);
                 scene.customer.journeys.push(theirs);
             }
@@ -475,28 +473,30 @@ fn journeys(scene: &mut Scene<'_>, other: Customer, arrival: Timestamp) {
                 if twin.is_none() {
                     scene.out.count(Count::Truncated);
                 }
-                scene.customer.journeys.push(theirs);
-                let last = scene.customer.journeys.len() - 1;
-                retire(scene, last, arrival);
+                let id = theirs.id;
+                // The same one, told twice, is no twin of itself.
+                if scene.journey(id).is_none() {
+                    scene.customer.journeys.push(theirs);
+                    retire(scene, id, arrival);
+                }
             }
         }
     }
 }
 
-fn retire(scene: &mut Scene<'_>, index: usize, at: Timestamp) {
-    if scene.customer.journeys[index].entered_at.is_none() {
+fn retire(scene: &mut Scene<'_>, id: JourneyId, at: Timestamp) {
+    let began = |journey: &Journey| journey.entered_at.is_some();
+    if scene.journey(id).is_some_and(began) {
+        end(scene, id, Reason::Moved, at);
+    } else {
         // It never began: its twin is the same thing.
-        scene.customer.journeys.remove(index);
-        return;
+        scene.customer.journeys.retain(|journey| journey.id != id);
     }
-    end(scene, index, Reason::Moved, at);
 }
 
 /// Journeys about a cart that an order of the joined profile has closed.
 fn drop_bought(scene: &mut Scene<'_>, arrival: Timestamp) {
-    let mut index = 0;
-    while index < scene.customer.journeys.len() {
-        let journey = &scene.customer.journeys[index];
+    end_each(scene, Reason::Converted, arrival, |scene, journey| {
         let orders = &scene.customer.orders;
         let ordered_since = journey.entry.order_id.is_none()
             && (orders.last_at.is_some_and(|at| at >= journey.entry.at)
@@ -515,13 +515,8 @@ fn drop_bought(scene: &mut Scene<'_>, arrival: Timestamp) {
         let newer_order = journey.entry.order_id.is_some()
             && journey.station != Station::Armed
             && orders.last_at.is_some_and(|at| at > journey.entry.at);
-        if about_order
+        about_order
             && (ordered_since || newer_order)
             && !crate::eligibility::is_measured(journey, scene.world)
-        {
-            end(scene, index, Reason::Converted, arrival);
-        } else {
-            index += 1;
-        }
-    }
+    });
 }

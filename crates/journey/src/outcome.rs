@@ -4,8 +4,8 @@
 //! channel's policy and is counted; an answer nobody waits for changes nothing but reactions.
 
 use winback_contract::{
-    Body, ConsentChange, ConsentStatus, EventId, JourneyRecord, Outcome, OutcomeStatus, SourceKind,
-    Standing, Timestamp, Transition,
+    Body, ConsentChange, ConsentStatus, EventId, JourneyId, JourneyRecord, MessageId, Outcome,
+    OutcomeStatus, SourceKind, Standing, Timestamp, Transition,
 };
 
 use crate::address::person::{Report, report};
@@ -17,7 +17,7 @@ use crate::program::settle;
 use crate::reacted::excuse;
 use crate::records::record;
 use crate::scene::Scene;
-use crate::state::{Kept, Pending, Station, What};
+use crate::state::{Journey, Kept, Pending, Station, What};
 use crate::world::World;
 
 pub(crate) mod attempt;
@@ -138,45 +138,39 @@ fn reached_somebody(outcome: &Outcome) -> bool {
 
 /// A message went out that was thought not to: its step must not be sent again (INV-4).
 fn sent_after_all(scene: &mut Scene<'_>, outcome: &Outcome) {
-    let current = |journey: &crate::state::Journey, step: &str| {
-        winback_contract::MessageId::of(journey.id, step) == outcome.message
+    let world = scene.world;
+    let step_of = |journey: &Journey| {
+        let step = book::step_of(journey, world)?.name.as_str();
+        (MessageId::of(journey.id, step) == outcome.message).then_some(step)
     };
-    let index = (0..scene.customer.journeys.len()).find(|index| {
-        let step = book::current_step(scene.customer, *index, scene.world);
-        step.is_some_and(|step| current(&scene.customer.journeys[*index], step))
-    });
-    let Some(index) =
-        index.filter(|index| scene.customer.journeys[*index].station == Station::Step)
+    let mut journeys = scene.customer.journeys.iter_mut();
+    let found = journeys.find_map(|journey| step_of(journey).map(|step| (journey, step)));
+    let Some((journey, step)) = found.filter(|(journey, _)| journey.station == Station::Step)
     else {
         return;
     };
+    let sent = Transition::Sent {
+        step: step.to_owned(),
+        message: outcome.message,
+    };
+    let told = record(journey, world, outcome.at, sent);
+    journey.station = Station::Sending;
+    journey.first_message_at = journey.first_message_at.or(Some(outcome.at));
+    journey.last_message_at = Some(outcome.at);
+    let id = journey.id;
     let booking = Booking {
         message: outcome.message,
         channel: outcome.channel,
         at: outcome.at,
         counts: true,
-        campaign: scene.customer.journeys[index].campaign.clone(),
+        campaign: journey.campaign.clone(),
     };
     Customer::push_bounded(&mut scene.customer.bookings, booking, limit::BOOKINGS);
     if reached_somebody(outcome) {
-        book::offer::shown(scene, scene.customer.journeys[index].id);
+        book::offer::shown(scene, id);
     }
-    let step = book::current_step(scene.customer, index, scene.world).unwrap_or_default();
-    let sent = Transition::Sent {
-        step: step.to_owned(),
-        message: outcome.message,
-    };
-    scene.out.journeys.push(record(
-        &scene.customer.journeys[index],
-        scene.world,
-        outcome.at,
-        sent,
-    ));
-    let journey = &mut scene.customer.journeys[index];
-    journey.station = Station::Sending;
-    journey.first_message_at = journey.first_message_at.or(Some(outcome.at));
-    journey.last_message_at = Some(outcome.at);
-    step_done(scene, index, outcome.at);
+    scene.out.journeys.push(told);
+    step_done(scene, id, outcome.at);
 }
 
 /// A record about a message. Its journey may have ended while it was on its way: what became of it is told all the same.
@@ -211,22 +205,24 @@ fn told(
     })
 }
 
-fn step_done(scene: &mut Scene<'_>, index: usize, at: Timestamp) {
-    let journey = &scene.customer.journeys[index];
-    if journey.station != Station::Sending {
+fn step_done(scene: &mut Scene<'_>, id: JourneyId, at: Timestamp) {
+    let is_sending = |journey: &&Journey| journey.station == Station::Sending;
+    let Some(journey) = scene.journey(id).filter(is_sending) else {
         return;
-    }
+    };
     // Waits count from the decision: how long a provider took is no part of the campaign.
     let base = journey.last_message_at.unwrap_or(at);
     let next = journey.at.saturating_add(1);
-    settle(scene, index, next, base);
+    settle(scene, id, next, base);
 }
 
-fn again(journey: &mut crate::state::Journey) {
+/// The step is judged again; whether the journey stands at a step then.
+fn again(journey: &mut Journey) -> bool {
     if journey.station == Station::Sending {
         journey.station = Station::Step;
         journey.hold = None;
     }
+    journey.station == Station::Step
 }
 
 fn unbook(scene: &mut Scene<'_>, pending: &Pending) {
@@ -234,10 +230,9 @@ fn unbook(scene: &mut Scene<'_>, pending: &Pending) {
         .customer
         .bookings
         .retain(|booking| booking.message != pending.message);
-    let Some(index) = scene.place_of(pending.journey) else {
+    let Some(journey) = scene.journey_mut(pending.journey) else {
         return;
     };
-    let journey = &mut scene.customer.journeys[index];
     journey.sent.retain(|step| *step != pending.step);
     if journey.first_message_at != journey.last_message_at {
         return;
@@ -254,8 +249,10 @@ fn unbook(scene: &mut Scene<'_>, pending: &Pending) {
     // What was offered with it never reached anybody, unless an earlier attempt of it may have.
     book::offer::take_back(scene, pending.journey);
     let offers = &scene.customer.behaviour.offers;
-    if !offers.iter().any(|given| given.journey == pending.journey) {
-        scene.customer.journeys[index].offer = None;
+    if !offers.iter().any(|given| given.journey == pending.journey)
+        && let Some(journey) = scene.journey_mut(pending.journey)
+    {
+        journey.offer = None;
     }
 }
 
@@ -300,6 +297,6 @@ fn reaction(scene: &mut Scene<'_>, outcome: &Outcome) {
 }
 
 /// Whether a message belongs to a journey: ids are made from the journey and the step's name.
-fn is_of(journey: &crate::state::Journey, outcome: &Outcome) -> bool {
+fn is_of(journey: &Journey, outcome: &Outcome) -> bool {
     journey.messages.contains(&outcome.message)
 }

@@ -1,13 +1,20 @@
 //! When a journey is over by its campaign's `exit.at`, whatever it waits for.
 
-use crate::customer::{Customer, zone};
+use winback_contract::JourneyId;
+
+use crate::customer::zone;
 use crate::facts::Facts;
 use crate::moment;
-use crate::world::World;
+use crate::scene::Scene;
 
 /// When the journey is over, as its campaign says; judged anew whenever what began it is renewed.
-pub(crate) fn note_end(customer: &mut Customer, index: usize, world: &World<'_>) {
-    let journey = &customer.journeys[index];
+pub(crate) fn note_end(scene: &mut Scene<'_>, id: JourneyId) {
+    let Scene {
+        customer, world, ..
+    } = &*scene;
+    let Some(journey) = scene.journey(id) else {
+        return;
+    };
     let Some(bundle) = world.bundles.get(journey.bundle) else {
         return;
     };
@@ -21,5 +28,7 @@ pub(crate) fn note_end(customer: &mut Customer, index: usize, world: &World<'_>)
     };
     let place = zone(customer, &bundle.policy);
     let at = moment::at(moment, &facts, &place, journey.due);
-    customer.journeys[index].over_at = at;
+    if let Some(journey) = scene.journey_mut(id) {
+        journey.over_at = at;
+    }
 }

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use winback_campaign::calendar;
 use winback_campaign::model::{Campaign, Delay, Entry, Step};
 use winback_contract::ids::bucket;
-use winback_contract::{Reason, Span, Timestamp};
+use winback_contract::{JourneyId, Reason, Span, Timestamp};
 
 use crate::customer::zone;
 use crate::effects::Count;
@@ -25,51 +25,38 @@ enum Place {
     Failed,
 }
 
-/// Puts a journey on entry `to` at `base`, and lets it go on as far as it can. False when that ended it.
-pub(crate) fn settle(scene: &mut Scene<'_>, index: usize, to: u16, base: Timestamp) -> bool {
-    if scene
-        .world
-        .bundles
-        .campaign(
-            scene.customer.journeys[index].bundle,
-            &scene.customer.journeys[index].campaign,
-        )
-        .is_none()
-    {
-        return true;
-    }
-    match run(scene, index, to, base) {
+/// Puts a journey on entry `to` at `base`, and lets it go on as far as it can.
+pub(crate) fn settle(scene: &mut Scene<'_>, id: JourneyId, to: u16, base: Timestamp) {
+    let Some(place) = run(scene, id, to, base) else {
+        return;
+    };
+    let Some(journey) = scene.journey_mut(id) else {
+        return;
+    };
+    match place {
         Place::At(at, station, due) => {
-            let journey = &mut scene.customer.journeys[index];
             journey.at = at;
             journey.station = station;
             journey.due = due;
             journey.hold = None;
             journey.refused.clear();
-            true
         }
         // Whoever was kept out has not seen it to its end, and is not followed as one who did not react.
-        Place::End | Place::Named(_) if is_held_out(&scene.customer.journeys[index]) => {
-            end(scene, index, Reason::Holdout, base);
-            false
+        Place::End | Place::Named(_) if is_held_out(journey) => {
+            end(scene, id, Reason::Holdout, base);
         }
-        Place::End => {
-            end(scene, index, Reason::Finished, base);
-            false
-        }
+        Place::End => end(scene, id, Reason::Finished, base),
         Place::Named(name) => {
             let ending = Ending {
                 outcome: Reason::Finished,
                 name: Some(&name),
                 order_id: None,
             };
-            end_as(scene, index, ending, base);
-            false
+            end_as(scene, id, ending, base);
         }
         Place::Failed => {
             scene.out.count(Count::ConditionFailed);
-            end(scene, index, Reason::Error, base);
-            false
+            end(scene, id, Reason::Error, base);
         }
     }
 }
@@ -99,61 +86,60 @@ fn drawn(
     (None, None)
 }
 
-fn run(scene: &mut Scene<'_>, index: usize, to: u16, base: Timestamp) -> Place {
-    let journey = &scene.customer.journeys[index];
-    let Some(bundle) = scene.world.bundles.get(journey.bundle) else {
-        return Place::Failed;
-    };
-    let Some(campaign) = bundle.campaign(&journey.campaign) else {
-        return Place::Failed;
-    };
+/// The way of a journey through its cascade; none where its rules can't be read here.
+fn run(scene: &mut Scene<'_>, id: JourneyId, mut to: u16, mut base: Timestamp) -> Option<Place> {
+    let world = scene.world;
+    let journey = scene.journey(id)?;
+    let bundle = world.bundles.get(journey.bundle)?;
+    let campaign = bundle.campaign(&journey.campaign)?;
     let zone = zone(scene.customer, &bundle.policy);
-    let (mut to, mut base) = (to, base);
     // Jumps only go forward: a cascade ends within its own length.
     for _ in 0..=campaign.entries.len() {
-        let journey = &scene.customer.journeys[index];
+        let journey = scene.journey(id)?;
         let facts = Facts {
             journey: Some(journey),
             topic: Some(&campaign.topic),
-            ..scene.world.facts(&bundle.policy, scene.customer, base)
+            ..world.facts(&bundle.policy, scene.customer, base)
+        };
+        let ask = Ask {
+            journey,
+            place: to,
+            base,
+            zone: &zone,
+            facts: &facts,
         };
         match campaign.entries.get(usize::from(to)) {
-            None => return Place::End,
+            None => return Some(Place::End),
             Some(Entry::Step(step)) => {
                 let due = clock(campaign, step, journey)
                     .map_or(base, |at| calendar::next_local(at, &zone, base));
-                return Place::At(to, Station::Step, due);
+                return Some(Place::At(to, Station::Step, due));
             }
             Some(Entry::Wait { delay, until, .. }) => {
                 let clock = match campaign.entries.get(usize::from(to) + 1) {
                     Some(Entry::Step(step)) => clock(campaign, step, journey),
                     _ => None,
                 };
-                let Some(due) = wait(delay, journey, to, base, (clock, *until), &facts, &zone)
-                else {
-                    return Place::Failed;
-                };
-                if *until && due <= base {
+                match ask.wait(delay, clock, *until) {
+                    None => return Some(Place::Failed),
                     // In the past it does not wait, and what follows was due then.
-                    base = due;
-                    to = to.saturating_add(1);
-                    continue;
+                    Some(due) if *until && due <= base => {
+                        base = due;
+                        to = to.saturating_add(1);
+                    }
+                    Some(due) => return Some(Place::At(to, Station::Wait, due)),
                 }
-                return Place::At(to, Station::Wait, due);
             }
             Some(Entry::Await { within, came, .. }) => {
                 let answer = journey.answers.iter().find(|(place, _)| *place == to);
-                if let Some((_, answer)) = answer {
-                    let answer = answer.clone();
-                    scene.customer.journeys[index].answer = Some(Box::new(answer));
-                    to = *came;
-                    continue;
-                }
-                let Some(due) = wait(within, journey, to, base, (None, false), &facts, &zone)
-                else {
-                    return Place::Failed;
+                let Some(answer) = answer.map(|(_, answer)| answer.clone()) else {
+                    let due = ask.wait(within, None, false);
+                    return Some(
+                        due.map_or(Place::Failed, |due| Place::At(to, Station::Await, due)),
+                    );
                 };
-                return Place::At(to, Station::Await, due);
+                scene.journey_mut(id)?.answer = Some(Box::new(answer));
+                to = *came;
             }
             Some(Entry::If {
                 when,
@@ -176,17 +162,17 @@ fn run(scene: &mut Scene<'_>, index: usize, to: u16, base: Timestamp) -> Place {
             }) => {
                 let (branch, target) = drawn(scene, campaign, name, branches);
                 if let Some(branch) = branch {
-                    let variants = &mut scene.customer.journeys[index].variants;
+                    let variants = &mut scene.journey_mut(id)?.variants;
                     variants.retain(|(split, _)| split != name);
                     variants.push((name.clone(), branch));
                 }
                 to = target.unwrap_or(*rest);
             }
             Some(Entry::Jump(target)) => to = *target,
-            Some(Entry::End(name)) => return Place::Named(name.clone()),
+            Some(Entry::End(name)) => return Some(Place::Named(name.clone())),
         }
     }
-    Place::End
+    Some(Place::End)
 }
 
 /// The time of day at which a step goes out.
@@ -197,24 +183,33 @@ fn clock(campaign: &Campaign, step: &Step, journey: &Journey) -> Option<jiff::ci
     step.at.or(first)
 }
 
-/// When a wait ends; `None` when it can't be told.
-fn wait(
-    delay: &Delay,
-    journey: &Journey,
+/// A wait at a place of the cascade, reached at a time.
+struct Ask<'a> {
+    journey: &'a Journey,
     place: u16,
     base: Timestamp,
-    (clock, until): (Option<jiff::civil::Time>, bool),
-    facts: &Facts<'_>,
-    zone: &TimeZone,
-) -> Option<Timestamp> {
-    match delay {
-        Delay::Fixed(range) => {
-            let span = range.value(&[journey.id.as_bytes(), &place.to_be_bytes()]);
-            Some(wait_until(base, span, clock, zone))
-        }
-        Delay::Computed(expression) => {
-            let due = at(expression, facts, zone, base)?;
-            Some(if until { due } else { due.max(base) })
+    zone: &'a TimeZone,
+    facts: &'a Facts<'a>,
+}
+
+impl Ask<'_> {
+    /// When it ends; `None` when it can't be told. `until`: a computed moment may have passed.
+    fn wait(
+        &self,
+        delay: &Delay,
+        clock: Option<jiff::civil::Time>,
+        until: bool,
+    ) -> Option<Timestamp> {
+        match delay {
+            Delay::Fixed(range) => {
+                let place = self.place.to_be_bytes();
+                let span = range.value(&[self.journey.id.as_bytes(), &place]);
+                Some(wait_until(self.base, span, clock, self.zone))
+            }
+            Delay::Computed(expression) => {
+                let due = at(expression, self.facts, self.zone, self.base)?;
+                Some(if until { due } else { due.max(self.base) })
+            }
         }
     }
 }

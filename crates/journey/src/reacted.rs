@@ -3,26 +3,17 @@
 use winback_campaign::model::{Entry, Reaction};
 use winback_contract::{Reason, Timestamp};
 
-use crate::end::end;
+use crate::end::end_each;
 use crate::scene::Scene;
 use crate::state::{Journey, Station};
 use crate::world::World;
 
 /// Whoever reacts after a wait has ended and before the next step is sent is excused from it all the same.
 pub(crate) fn excuse(scene: &mut Scene<'_>, at: Timestamp) {
-    let mut index = 0;
-    while index < scene.customer.journeys.len() {
-        let journey = &scene.customer.journeys[index];
-        let excused = journey.station == Station::Step
-            && journey
-                .waited
-                .is_some_and(|waited| is_excused(journey, waited, scene.world));
-        if excused {
-            end(scene, index, Reason::Reacted, at);
-        } else {
-            index += 1;
-        }
-    }
+    end_each(scene, Reason::Reacted, at, |scene, journey| {
+        let excuses = |waited| is_excused(journey, waited, scene.world);
+        journey.station == Station::Step && journey.waited.is_some_and(excuses)
+    });
 }
 
 /// Whether the wait at an entry has been met by a reaction or an event that excuses the customer.

@@ -7,6 +7,7 @@ use winback_contract::JourneyId;
 
 use crate::customer::Customer;
 use crate::effects::Effects;
+use crate::state::Journey;
 use crate::world::World;
 
 /// See the module.
@@ -39,5 +40,17 @@ impl<'a> Scene<'a> {
     pub(crate) fn place_of(&self, id: JourneyId) -> Option<usize> {
         let mut journeys = self.customer.journeys.iter();
         journeys.position(|journey| journey.id == id)
+    }
+
+    /// A journey, if it still runs: one call may have ended what the next one asks for.
+    pub(crate) fn journey(&self, id: JourneyId) -> Option<&Journey> {
+        let mut journeys = self.customer.journeys.iter();
+        journeys.find(|journey| journey.id == id)
+    }
+
+    /// The same, to change it.
+    pub(crate) fn journey_mut(&mut self, id: JourneyId) -> Option<&mut Journey> {
+        let mut journeys = self.customer.journeys.iter_mut();
+        journeys.find(|journey| journey.id == id)
     }
 }

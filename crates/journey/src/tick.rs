@@ -87,8 +87,9 @@ fn put_off(scene: &mut Scene<'_>, now: Timestamp) {
 
 /// Re-entry is between first messages: a journey that has sent none when another of its campaign has is left out.
 fn left_out(scene: &mut Scene<'_>, now: Timestamp) {
-    let mut index = 0;
-    while let Some(journey) = scene.customer.journeys.get(index) {
+    let mut place = 0;
+    while let Some(journey) = scene.customer.journeys.get(place) {
+        let id = journey.id;
         let is_due = journey.station == Station::Step && ready_at(journey) <= now;
         let is_first = journey.first_message_at.is_none() && journey.attempts == 0;
         let campaign = scene
@@ -112,9 +113,9 @@ fn left_out(scene: &mut Scene<'_>, now: Timestamp) {
         });
         if is_due && is_first && other_sent && !may {
             scene.out.count(Count::Reentry);
-            end(scene, index, Reason::Reentry, now);
+            end(scene, id, Reason::Reentry, now);
         } else {
-            index += 1;
+            place += 1;
         }
     }
 }
@@ -239,16 +240,15 @@ fn open(scene: &mut Scene<'_>, now: Timestamp, room: &Room) {
 
 fn emit(scene: &mut Scene<'_>, trigger: &OpenTrigger) {
     let step = |id: &winback_contract::JourneyId, competitor: bool| {
-        let index = scene.place_of(*id)?;
-        let journey = &scene.customer.journeys[index];
-        let name = book::current_step(scene.customer, index, scene.world)?;
+        let journey = scene.journey(*id)?;
+        let step = book::step_of(journey, scene.world)?;
         Some(DueStep {
             journey: journey.id,
             campaign: journey.campaign.clone(),
             bundle: journey.bundle,
-            step: name.to_owned(),
+            step: step.name.clone(),
             due: journey.due,
-            expires: book::expires_at(scene.customer, index, scene.world)?,
+            expires: journey.due + step.expires,
             competitor,
         })
     };
@@ -272,18 +272,15 @@ fn emit(scene: &mut Scene<'_>, trigger: &OpenTrigger) {
 /// No decision came: the same trigger again with back-off; what has expired meanwhile is given up.
 fn reemit(scene: &mut Scene<'_>, mut open: OpenTrigger, now: Timestamp) {
     for id in open.journeys.clone() {
-        let Some(index) = scene.place_of(id) else {
+        let Some(journey) = scene.journey(id) else {
             continue;
         };
-        let journey = &scene.customer.journeys[index];
-        let Some(name) = book::current_step(scene.customer, index, scene.world).map(str::to_owned)
-        else {
+        let Some(step) = book::step_of(journey, scene.world) else {
             continue;
         };
-        let expires = book::expires_at(scene.customer, index, scene.world);
-        if expires.is_some_and(|expires| expires < now) && journey.station == Station::Step {
+        if journey.due + step.expires < now && journey.station == Station::Step {
             let why = Reason::NoDecision.into();
-            book::skip(scene, index, &name, why, now);
+            book::skip(scene, id, &step.name, why, now);
             open.journeys.retain(|other| *other != id);
         }
     }

@@ -97,20 +97,19 @@ pub(crate) fn join(scene: &mut Scene<'_>, other: &[Told], arrival: Timestamp) {
             id: winback_contract::EventId([0; 16]),
             fresh: false,
         };
-        let mut index = 0;
-        while index < scene.customer.journeys.len() {
-            let journey = &scene.customer.journeys[index];
+        let mut place = 0;
+        while let Some(journey) = scene.customer.journeys.get(place) {
+            let id = journey.id;
             // What began it is not what ends it.
             let entry = &journey.entry;
             if (entry.name.as_str(), entry.at, entry.arrived)
                 == (told.name.as_str(), told.at, told.arrived)
             {
-                index += 1;
+                place += 1;
                 continue;
             }
-            let verdict = verdict(scene, index, &happening);
-            let Some(outcome) = verdict else {
-                index += 1;
+            let Some(outcome) = verdict(scene, id, &happening) else {
+                place += 1;
                 continue;
             };
             let ending = Ending {
@@ -118,7 +117,7 @@ pub(crate) fn join(scene: &mut Scene<'_>, other: &[Told], arrival: Timestamp) {
                 name: None,
                 order_id: event.order_id.as_deref(),
             };
-            end_as(scene, index, ending, arrival);
+            end_as(scene, id, ending, arrival);
         }
     }
 }

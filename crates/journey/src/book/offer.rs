@@ -5,15 +5,13 @@ use winback_campaign::model::{Mode, Offer, OfferKind, Otherwise};
 use winback_contract::{JourneyId, Timestamp};
 
 use crate::behaviour::{Given, limit, push};
-use crate::customer::Customer;
 use crate::decide;
 use crate::effects::{Count, CouponMove};
 use crate::scene::Scene;
-use crate::state::KeptOffer;
+use crate::state::{Journey, KeptOffer};
 use crate::world::World;
 
-fn part<'w>(customer: &Customer, index: usize, step: &str, world: &World<'w>) -> Option<&'w Offer> {
-    let journey = &customer.journeys[index];
+fn part<'w>(journey: &Journey, step: &str, world: &World<'w>) -> Option<&'w Offer> {
     let campaign = world.bundles.campaign(journey.bundle, &journey.campaign)?;
     campaign.step(step)?.offer.as_ref()
 }
@@ -27,14 +25,15 @@ pub(super) struct Made {
 }
 
 /// The offer of a step; `None` when there is nothing to give.
-pub(super) fn issue(scene: &Scene<'_>, index: usize, step: &str, now: Timestamp) -> Option<Made> {
-    let Scene {
-        customer,
-        world,
-        out,
-    } = scene;
-    let offer = part(customer, index, step, world)?;
-    let policy = &world.bundles.get(customer.journeys[index].bundle)?.policy;
+pub(super) fn issue(
+    scene: &Scene<'_>,
+    journey: &Journey,
+    step: &str,
+    now: Timestamp,
+) -> Option<Made> {
+    let Scene { world, out, .. } = scene;
+    let offer = part(journey, step, world)?;
+    let policy = &world.bundles.get(journey.bundle)?.policy;
     let mut single_use = false;
     let (pool, code, worth) = match &offer.kind {
         OfferKind::Coupon(pool) => {
@@ -42,10 +41,7 @@ pub(super) fn issue(scene: &Scene<'_>, index: usize, step: &str, now: Timestamp)
             // A campaign that is rehearsed takes nobody's code.
             let is_live = world
                 .bundles
-                .campaign(
-                    customer.journeys[index].bundle,
-                    &customer.journeys[index].campaign,
-                )
+                .campaign(journey.bundle, &journey.campaign)
                 .is_some_and(|campaign| campaign.mode != Mode::Shadow);
             single_use = is_live && coupon.code.is_none();
             let code = match &coupon.code {
@@ -55,7 +51,7 @@ pub(super) fn issue(scene: &Scene<'_>, index: usize, step: &str, now: Timestamp)
                     let taken = out.coupons.iter().filter(
                         |moved| matches!(moved, CouponMove::Taken(other, _) if other == pool),
                     );
-                    let journey = customer.journeys[index].id.to_string();
+                    let journey = journey.id.to_string();
                     let made_up = format!("{pool}-{}", &journey[..journey.len().min(8)]);
                     world.coupons.next(pool, taken.count(), &made_up)?
                 }
@@ -81,7 +77,7 @@ pub(super) fn issue(scene: &Scene<'_>, index: usize, step: &str, now: Timestamp)
 }
 
 /// The journey keeps it, and the guard remembers it.
-pub(super) fn give(scene: &mut Scene<'_>, index: usize, made: Made, now: Timestamp) {
+pub(super) fn give(scene: &mut Scene<'_>, id: JourneyId, made: Made, now: Timestamp) {
     let kept = made.kept;
     let code = kept.code.clone().filter(|_| made.single_use);
     let coupon = code.map(|code| (kept.pool.clone(), code));
@@ -90,7 +86,7 @@ pub(super) fn give(scene: &mut Scene<'_>, index: usize, made: Made, now: Timesta
         scene.out.count(Count::CouponReserved);
     }
     let given = Given {
-        journey: scene.customer.journeys[index].id,
+        journey: id,
         at: now,
         until: kept.expires_at,
         counts: made.counts,
@@ -98,17 +94,19 @@ pub(super) fn give(scene: &mut Scene<'_>, index: usize, made: Made, now: Timesta
         coupon,
     };
     push(&mut scene.customer.behaviour.offers, given, limit::OFFERS);
-    scene.customer.journeys[index].offer = Some(Box::new(kept));
+    if let Some(journey) = scene.journey_mut(id) {
+        journey.offer = Some(Box::new(kept));
+    }
 }
 
 /// Whether a step without its offer is not sent.
-pub(super) fn is_vital(customer: &Customer, index: usize, step: &str, world: &World<'_>) -> bool {
-    part(customer, index, step, world).is_some_and(|offer| offer.otherwise != Otherwise::Without)
+pub(super) fn is_vital(journey: &Journey, step: &str, world: &World<'_>) -> bool {
+    part(journey, step, world).is_some_and(|offer| offer.otherwise != Otherwise::Without)
 }
 
 /// Whether the journey ends when the offer is refused.
-pub(super) fn ends(customer: &Customer, index: usize, step: &str, world: &World<'_>) -> bool {
-    part(customer, index, step, world).is_some_and(|offer| offer.otherwise == Otherwise::End)
+pub(super) fn ends(journey: &Journey, step: &str, world: &World<'_>) -> bool {
+    part(journey, step, world).is_some_and(|offer| offer.otherwise == Otherwise::End)
 }
 
 /// A message of the journey went out, or may have: what it offered is in the person's hands.

@@ -13,7 +13,7 @@ use crate::customer::Customer;
 use crate::effects::{Count, GrantChange};
 use crate::records::{is_lost, keep};
 use crate::scene::Scene;
-use crate::state::{Hold, Pending, Station, What};
+use crate::state::{Hold, Pending, What};
 use crate::world::{Ambiguous, World};
 
 /// A message whose answer is lost is sent again so often at most, where the channel says `resend` (INV-4).
@@ -67,10 +67,10 @@ fn sent(scene: &mut Scene<'_>, pending: &Pending, at: Timestamp) {
         message: pending.message,
     };
     tell(scene, pending, at, sent);
-    if let Some(index) = scene.place_of(pending.journey) {
+    if scene.journey(pending.journey).is_some() {
         let unanswered = &mut scene.customer.behaviour.unanswered;
         *unanswered = unanswered.saturating_add(1);
-        step_done(scene, index, at);
+        step_done(scene, pending.journey, at);
     }
 }
 
@@ -80,34 +80,32 @@ fn lost(scene: &mut Scene<'_>, pending: &Pending, at: Timestamp) {
     let policies = &scene.world.limits.ambiguous;
     let policy = policies.get(&pending.channel).copied().unwrap_or_default();
     let before = answers_lost(scene.customer, pending);
-    let index = scene.place_of(pending.journey);
+    let journey = scene.journey(pending.journey).cloned();
     let what = What::Skip(Reason::Unknown);
-    match (index, policy) {
-        (Some(index), Ambiguous::Resend) if before < RESENDS => {
+    match (journey, policy) {
+        (Some(journey), Ambiguous::Resend) if before < RESENDS => {
             scene.out.count(Count::Resent);
-            let journey = scene.customer.journeys[index].clone();
             keep(scene.customer, &journey, pending.step.clone(), what, at);
             unbook(scene, pending);
-            let journey = &mut scene.customer.journeys[index];
-            again(journey);
-            if journey.station == Station::Step {
+            if let Some(journey) = scene.journey_mut(pending.journey)
+                && again(journey)
+            {
                 journey.hold = Some(Hold {
                     until: at + backoff(RESEND_AFTER, before, LONGEST),
                     reason: Reason::Unknown,
                 });
             }
         }
-        (index, _) => {
+        (journey, _) => {
             let skipped = Transition::Skipped {
                 step: pending.step.clone(),
                 reason: Reason::Unknown,
                 because: None,
             };
             tell(scene, pending, at, skipped);
-            let Some(index) = index else { return };
-            let journey = scene.customer.journeys[index].clone();
+            let Some(journey) = journey else { return };
             keep(scene.customer, &journey, pending.step.clone(), what, at);
-            step_done(scene, index, at);
+            step_done(scene, pending.journey, at);
         }
     }
 }
@@ -126,30 +124,30 @@ fn refused(scene: &mut Scene<'_>, pending: &Pending, reason: Option<Reason>, at:
         };
         report(scene, said);
     }
-    let Some(index) = scene.place_of(pending.journey) else {
+    let Some(journey) = scene.journey_mut(pending.journey) else {
         return;
     };
-    let journey = &mut scene.customer.journeys[index];
     journey.refused.push(pending.channel);
     again(journey);
     // No other channel would do better with the same text or the same goods.
     let vain = |reason: &Reason| matches!(reason, Reason::TemplateError | Reason::NoStock);
     if let Some(reason) = reason.filter(vain) {
-        book::skip(scene, index, &pending.step, reason.into(), at);
+        book::skip(scene, pending.journey, &pending.step, reason.into(), at);
     }
 }
 
 /// The step is judged again, with all that has been said since; its message id stays the same.
 fn not_now(scene: &mut Scene<'_>, pending: &Pending, said: &Said, at: Timestamp) {
     unbook(scene, pending);
-    let Some(index) = scene.place_of(pending.journey) else {
+    let world = scene.world;
+    let Some(journey) = scene.journey_mut(pending.journey) else {
         return;
     };
-    let expires = book::expires_at(scene.customer, index, scene.world);
-    let journey = &mut scene.customer.journeys[index];
-    again(journey);
-    let hold = hold_after(said, journey.attempts, at, scene.world);
-    if let (Some(mut hold), Station::Step) = (hold, journey.station) {
+    let expires = book::expires_at(journey, world);
+    let is_judged_again = again(journey);
+    if let Some(mut hold) = hold_after(said, journey.attempts, at, world)
+        && is_judged_again
+    {
         if let Some(expires) = expires {
             // It ends with the step itself: then the step is judged once more, and expires.
             hold.until = hold.until.min(expires + Span::from_millis(1));

@@ -10,6 +10,7 @@ use crate::effects::{Count, Why};
 use crate::eligibility::{limit_allows, reentry_allows};
 use crate::facts::Facts;
 use crate::happening::Happening;
+use crate::over::note_end;
 use crate::scene::Scene;
 use crate::start::item::values;
 use crate::state::{EntryFacts, Journey, Reactions, Station};
@@ -142,14 +143,14 @@ pub(crate) fn arm(scene: &mut Scene<'_>, arming: Arming<'_>) {
         due,
     } = arming;
     let same = |journey: &Journey| journey.campaign == campaign.name && journey.key == key;
-    if let Some(place) = scene.customer.journeys.iter().position(same) {
-        let journey = &mut scene.customer.journeys[place];
+    if let Some(journey) = scene.customer.journeys.iter_mut().find(|one| same(one)) {
         if journey.station == Station::Armed {
             journey.due = journey.due.max(due);
         }
         if journey.first_message_at.is_none() {
             journey.entry = entry;
-            crate::over::note_end(scene.customer, place, scene.world);
+            let id = journey.id;
+            note_end(scene, id);
         }
         return;
     }
@@ -203,8 +204,7 @@ pub(crate) fn arm(scene: &mut Scene<'_>, arming: Arming<'_>) {
         over_at: None,
         goal: false,
     });
-    let last = scene.customer.journeys.len() - 1;
-    crate::over::note_end(scene.customer, last, scene.world);
+    note_end(scene, id);
 }
 
 /// An offset below a span, drawn by the person and the campaign.

@@ -2,7 +2,8 @@
 //!
 //! A function of the state and the time, so a sweep and an event find the same journeys (INV-10).
 
-use winback_campaign::model::{Missed, StartKind};
+use winback_campaign::SpanRange;
+use winback_campaign::model::{Campaign, Missed, StartKind};
 use winback_contract::{JourneyId, Timestamp, spec};
 
 use crate::scene::Scene;
@@ -21,107 +22,119 @@ pub(crate) fn silence_after(scene: &mut Scene<'_>, name: &str, now: Timestamp) {
     }
 }
 
+/// What somebody did last, and has not done again since.
+struct Last {
+    at: Timestamp,
+    /// The key of its silence: the order, or the visit by its moment.
+    occasion: String,
+    /// The event that it was.
+    name: &'static str,
+    of_order: bool,
+}
+
+impl Last {
+    fn of(scene: &Scene<'_>, without: Missed) -> Option<Self> {
+        let customer = &*scene.customer;
+        match without {
+            Missed::Order => customer.orders.last_at.map(|at| Self {
+                at,
+                occasion: customer.orders.last_id.clone().unwrap_or_default(),
+                name: spec::ORDER_COMPLETED,
+                of_order: true,
+            }),
+            Missed::Visit => customer.last_activity.map(|at| Self {
+                at,
+                occasion: format!("visit:{}", at.as_millis()),
+                name: spec::SESSION_STARTED,
+                of_order: false,
+            }),
+        }
+    }
+
+    /// Everybody has a length of silence of its own: by the order, or for all visits.
+    fn salt(&self) -> &[u8] {
+        if self.of_order {
+            self.occasion.as_bytes()
+        } else {
+            b"visit"
+        }
+    }
+
+    fn entry(&self, scene: &Scene<'_>) -> EntryFacts {
+        let arrived = scene.customer.orders.last_arrived;
+        EntryFacts {
+            name: self.name.into(),
+            at: self.at,
+            arrived: arrived.filter(|_| self.of_order).unwrap_or(self.at),
+            order_id: self.of_order.then(|| self.occasion.clone()),
+            ..EntryFacts::default()
+        }
+    }
+}
+
 /// Arms, or arms anew, every silence campaign. What is already past waits for nothing: it is taken in over the
 /// campaign's `existing` span, counted from `now`, or left out.
 pub(crate) fn arm_silence(scene: &mut Scene<'_>, now: Timestamp) {
     let Some(bundle) = scene.world.active else {
         return;
     };
-    for (campaign, index) in bundle.silences() {
-        let StartKind::Silence { span, without } = &campaign.starts[index].kind else {
-            continue;
-        };
-        let (last, occasion, name) = match without {
-            Missed::Order => (
-                scene.customer.orders.last_at,
-                scene.customer.orders.last_id.clone().unwrap_or_default(),
-                spec::ORDER_COMPLETED,
-            ),
-            Missed::Visit => (
-                scene.customer.last_activity,
-                scene
-                    .customer
-                    .last_activity
-                    .map(|last| format!("visit:{}", last.as_millis()))
-                    .unwrap_or_default(),
-                spec::SESSION_STARTED,
-            ),
-        };
-        let Some(last) = last else { continue };
-        let of_start = |journey: &Journey| {
-            journey.campaign == campaign.name && usize::from(journey.start) == index
-        };
-        let is_old = |journey: &Journey| of_start(journey) && journey.station == Station::Armed;
-        // A newer order is the newer silence: what was armed by an older one is over.
-        scene
-            .customer
-            .journeys
-            .retain(|journey| !is_old(journey) || journey.key == occasion);
-        let old = scene
-            .customer
-            .journeys
-            .iter()
-            .find(|j| is_old(j) && j.key == occasion)
-            .map(|j| (j.due, j.bundle));
-        let about = |j: &Journey| of_start(j) && j.key == occasion && !is_old(j);
-        let done = scene
-            .customer
-            .history(&campaign.name)
-            .and_then(|history| history.occasion.as_ref())
-            == Some(&occasion);
-        if done
-            || scene.customer.journeys.iter().any(about)
-            || old.is_some_and(|(_, version)| version == bundle.hash)
+    for (campaign, start) in bundle.silences() {
+        if let StartKind::Silence { span, without } = &campaign.starts[start].kind
+            && let Some(last) = Last::of(scene, *without)
         {
-            continue;
+            arm_one(scene, (campaign, start), (*span, last), now);
         }
-        let of_order = *without == Missed::Order;
-        // Everybody has a length of silence of its own: by the order, or for all visits.
-        let salt: &[u8] = if of_order {
-            occasion.as_bytes()
-        } else {
-            b"visit"
-        };
-        let regular = last + span.value(&[scene.world.customer.as_bytes(), salt]);
-        let id = JourneyId::of(
-            &campaign.name,
-            scene.world.customer,
-            name.as_bytes(),
-            &occasion,
-        );
-        let taken_in = campaign
-            .existing
-            .map(|existing| now + spread(existing, &campaign.name, scene.world));
-        let due = if regular > now {
-            Some(regular)
-        } else {
-            [taken_in, old.map(|(due, _)| due)]
-                .into_iter()
-                .flatten()
-                .min()
-        };
-        scene.customer.journeys.retain(|journey| !is_old(journey));
-        let Some(due) = due else { continue };
-        let entry = EntryFacts {
-            name: name.into(),
-            at: last,
-            arrived: scene
-                .customer
-                .orders
-                .last_arrived
-                .filter(|_| of_order)
-                .unwrap_or(last),
-            order_id: of_order.then(|| occasion.clone()),
-            ..EntryFacts::default()
-        };
-        let arming = Arming {
-            campaign,
-            start: index,
-            key: occasion,
-            entry,
-            id,
-            due,
-        };
-        arm(scene, arming);
     }
+}
+
+fn arm_one(
+    scene: &mut Scene<'_>,
+    (campaign, start): (&Campaign, usize),
+    (span, last): (SpanRange, Last),
+    now: Timestamp,
+) {
+    let of_start = |journey: &Journey| {
+        journey.campaign == campaign.name && usize::from(journey.start) == start
+    };
+    let is_old = |journey: &Journey| of_start(journey) && journey.station == Station::Armed;
+    let journeys = &mut scene.customer.journeys;
+    // A newer order is the newer silence: what was armed by an older one is over.
+    journeys.retain(|journey| !is_old(journey) || journey.key == last.occasion);
+    let mut all = journeys.iter();
+    let old = all.find(|journey| is_old(journey) && journey.key == last.occasion);
+    let old = old.map(|journey| (journey.due, journey.bundle));
+    let about =
+        |journey: &Journey| of_start(journey) && journey.key == last.occasion && !is_old(journey);
+    let runs = journeys.iter().any(about);
+    let history = scene.customer.history(&campaign.name);
+    let done = history.and_then(|history| history.occasion.as_ref()) == Some(&last.occasion);
+    let is_of_now = |(_, version)| {
+        scene
+            .world
+            .active
+            .is_some_and(|active| version == active.hash)
+    };
+    if done || runs || old.is_some_and(is_of_now) {
+        return;
+    }
+    let regular = last.at + span.value(&[scene.world.customer.as_bytes(), last.salt()]);
+    let due = if regular > now {
+        Some(regular)
+    } else {
+        let existing = campaign.existing;
+        let taken_in = existing.map(|span| now + spread(span, &campaign.name, scene.world));
+        taken_in.into_iter().chain(old.map(|(due, _)| due)).min()
+    };
+    scene.customer.journeys.retain(|journey| !is_old(journey));
+    let Some(due) = due else { return };
+    let (name, person) = (last.name.as_bytes(), scene.world.customer);
+    let arming = Arming {
+        campaign,
+        start,
+        entry: last.entry(scene),
+        id: JourneyId::of(&campaign.name, person, name, &last.occasion),
+        key: last.occasion,
+        due,
+    };
+    arm(scene, arming);
 }
