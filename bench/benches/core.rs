@@ -72,6 +72,7 @@ fn event(name: &str, number: i64, at: Timestamp) -> EventRecord {
     }
 }
 
+#[allow(clippy::too_many_lines, reason = "a table, or a story told in order")]
 fn core(criterion: &mut Criterion) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../campaigns");
     let mut found = BTreeMap::new();

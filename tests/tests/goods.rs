@@ -108,6 +108,7 @@ fn mails(shop: &Shop) -> BTreeMap<(String, String), usize> {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table, or a story told in order")]
 fn news_of_goods_reaches_those_who_wait_for_it() {
     let (fell, back) = (mail("FELL"), mail("BACK"));
     let campaigns = [

@@ -99,6 +99,7 @@ async fn joined(log: &dyn Log, group: &str, topic: &str) -> Box<dyn Member> {
     panic!("{group} was given {owned} partitions");
 }
 
+#[allow(clippy::too_many_lines, reason = "a table, or a story told in order")]
 async fn compare(seed: u64, kafka: &KafkaLog) {
     let (topic, group) = (format!("log{seed}"), format!("group{seed}"));
     let faults = Faults {

@@ -77,6 +77,16 @@ pub fn sentences(campaign: &Campaign, policy: &Policy) -> Vec<String> {
     lines
 }
 
+fn changes(change: &GoodsChange) -> String {
+    match change {
+        GoodsChange::PriceDrop { by: 0 } => "the price falls".to_owned(),
+        GoodsChange::PriceDrop { by } => {
+            format!("the price falls by {} % or more", f64::from(*by) / 100.0)
+        }
+        GoodsChange::BackInStock => "it is back in stock".to_owned(),
+    }
+}
+
 fn begins(start: &Start) -> String {
     let mut text = match &start.kind {
         StartKind::After { on, delay } => match delay {
@@ -112,13 +122,7 @@ fn begins(start: &Start) -> String {
             within,
             delay,
         } => {
-            let news = match change {
-                GoodsChange::PriceDrop { by: 0 } => "the price falls".to_owned(),
-                GoodsChange::PriceDrop { by } => {
-                    format!("the price falls by {} % or more", f64::from(*by) / 100.0)
-                }
-                GoodsChange::BackInStock => "it is back in stock".to_owned(),
-            };
+            let change = changes(change);
             let words = Seen::ALL.iter().filter(|(_, kind)| seen.contains(kind));
             let words: Vec<&str> = words.map(|(word, _)| *word).collect();
             let after = match delay {
@@ -126,7 +130,7 @@ fn begins(start: &Start) -> String {
                 Delay::Fixed(_) | Delay::Computed(_) => format!("{} after ", span(delay)),
             };
             format!(
-                "{after}when {news}, of a product {} within {within}",
+                "{after}when {change}, of a product {} within {within}",
                 words.join(" or ")
             )
         }

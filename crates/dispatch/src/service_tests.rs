@@ -81,6 +81,7 @@ impl Stage {
     }
 
     /// The same on this clock, with these messages, all of which may be in flight at once.
+    #[allow(clippy::too_many_lines, reason = "a table, or a story told in order")]
     async fn on(clock: Clock, fuse: Option<u32>, switches: &[bool], ids: &[MessageId]) -> Self {
         let not_after = Timestamp::from_millis(clock.now_millis() + 8_000_000);
         let (log, store) = (

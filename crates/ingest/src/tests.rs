@@ -250,6 +250,7 @@ fn salvaged(properties: &Value) -> (Event, Vec<String>) {
 
 /// INV-8: a fault of a field costs the field. An order is never refused for one.
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table, or a story told in order")]
 fn an_order_loses_what_can_not_be_read_and_nothing_else() {
     for (properties, noted) in [
         (json!({ "order_id": "o", "total": "1,250.00" }), vec![]),

@@ -12,7 +12,7 @@ use crate::activate::activate;
 use crate::address::{desk, numbers, person};
 use crate::advance::advance;
 use crate::consent::consent;
-use crate::customer::{Customer, limit};
+use crate::customer::{Customer, ForwardMark, limit};
 use crate::effects::{Count, Effects, Forward};
 use crate::happening::Happening;
 use crate::matching::Named;
@@ -54,22 +54,7 @@ fn applied(scene: &mut Scene<'_>, record: &EventRecord) {
         (Body::Copy(event), Some(mark)) if desk::is_desk(mark.kind) => {
             desk::copied(scene, event, mark, record);
         }
-        (_, Some(mark)) => {
-            if let Body::Handover { from, .. } = &record.body {
-                // Whoever sent it points here; what it is told from now on goes the short way (INV-6).
-                let body = Body::Repoint {
-                    owner: mark.owner,
-                    owner_kind: mark.owner_kind,
-                };
-                scene.out.forwards.push(Forward {
-                    to: *from,
-                    body,
-                    ..forward(record, mark.owner)
-                });
-            }
-            scene.out.forwards.push(forward(record, mark.owner));
-            scene.out.count(Count::Forwarded);
-        }
+        (_, Some(mark)) => pass_on(scene, record, mark),
         (
             Body::Handover {
                 from,
@@ -98,6 +83,29 @@ fn applied(scene: &mut Scene<'_>, record: &EventRecord) {
             storefront(scene, record, event, Role::Holder);
         }
     }
+    note_position(scene, record);
+}
+
+/// Somebody else has taken the profile over: it is told there.
+fn pass_on(scene: &mut Scene<'_>, record: &EventRecord, mark: ForwardMark) {
+    if let Body::Handover { from, .. } = &record.body {
+        // Whoever sent it points here; what it is told from now on goes the short way (INV-6).
+        let body = Body::Repoint {
+            owner: mark.owner,
+            owner_kind: mark.owner_kind,
+        };
+        scene.out.forwards.push(Forward {
+            to: *from,
+            body,
+            ..forward(record, mark.owner)
+        });
+    }
+    scene.out.forwards.push(forward(record, mark.owner));
+    scene.out.count(Count::Forwarded);
+}
+
+/// Where the record was: kept with the customer, and told with what came of it.
+fn note_position(scene: &mut Scene<'_>, record: &EventRecord) {
     match &mut scene.customer.seen {
         // The same stream as before, nearly always: its name stays where it is.
         Some(seen) if seen.stream == record.source.stream => {
@@ -245,23 +253,29 @@ fn storefront(scene: &mut Scene<'_>, record: &EventRecord, event: &Event, role: 
         emptied.then_some(spec::CART_EMPTIED),
         begins.then_some(spec::SESSION_STARTED),
     ];
-    let names = names.map(|name| name.map(|name| Named::new(name, scene.world)));
-    for named in names.iter().flatten() {
-        told::keep(scene.customer, &happening, named);
-        exit::fold(scene, &happening, named);
-        awaits::fold(scene, &happening, named);
-        counting::recount(scene.customer, named);
-    }
-    if own && happening.fresh {
-        for named in names.iter().flatten() {
-            on_event::fold(scene, &happening, named);
-        }
-    }
+    journeys(scene, &happening, &names, own);
     if own && (event.name.starts_with("Order ") || happening.fresh) {
         silence::silence_after(scene, &event.name, record.arrival);
     }
     if own && moves_dates(event) {
         arm_dates(scene, record.arrival);
+    }
+}
+
+/// What the event, and what follows from it, ends, answers and begins: in this order for all names.
+fn journeys(scene: &mut Scene<'_>, happening: &Happening<'_>, names: &[Option<&str>], own: bool) {
+    let names = names.iter().flatten();
+    let names: Vec<_> = names.map(|name| Named::new(name, scene.world)).collect();
+    for named in &names {
+        told::keep(scene.customer, happening, named);
+        exit::fold(scene, happening, named);
+        awaits::fold(scene, happening, named);
+        counting::recount(scene.customer, named);
+    }
+    if own && happening.fresh {
+        for named in &names {
+            on_event::fold(scene, happening, named);
+        }
     }
 }
 

@@ -87,6 +87,17 @@ pub(crate) fn link(
             state,
         },
     });
+    leave_mark(scene, (owner, owner_kind), kind, record);
+}
+
+/// What stays where a profile was: who it is now, and what was said of its address.
+fn leave_mark(
+    scene: &mut Scene<'_>,
+    (owner, owner_kind): (CustomerId, IdentityKind),
+    kind: IdentityKind,
+    record: &EventRecord,
+) {
+    let is_desk = desk::is_desk(kind);
     let (created, scheduled) = (scene.customer.profile.created_at, scene.customer.scheduled);
     let own = match kind {
         IdentityKind::Email => scene.customer.profile.email.as_deref(),

@@ -4,8 +4,8 @@
 //! by hash.
 
 use jiff::tz::TimeZone;
-use winback_campaign::calendar;
 use winback_campaign::model::{Campaign, Delay, Entry, Step};
+use winback_campaign::{Bundle, calendar};
 use winback_contract::ids::bucket;
 use winback_contract::{JourneyId, Reason, Span, Timestamp};
 
@@ -66,24 +66,32 @@ fn is_held_out(journey: &Journey) -> bool {
     journey.first_message_at.is_some() && journey.last_message_at.is_none()
 }
 
-/// The branch of a split that a person draws, the same each time, with its place; neither for the rest.
-fn drawn(
+/// The branch of a split that a person draws, the same each time, with its place; none for the rest.
+fn drawn<'c>(
     scene: &Scene<'_>,
     campaign: &Campaign,
     split: &str,
-    branches: &[(String, u32, u16)],
-) -> (Option<String>, Option<u16>) {
+    branches: &'c [(String, u32, u16)],
+) -> Option<(&'c str, u16)> {
     let who = scene.world.customer.as_bytes();
     let parts = [campaign.name.as_bytes(), split.as_bytes(), who];
     let mut drawn = bucket("split", &parts, 10_000);
     for (branch, share, target) in branches {
         let share = u64::from(*share);
         if drawn < share {
-            return (Some(branch.clone()), Some(*target));
+            return Some((branch, *target));
         }
         drawn -= share;
     }
-    (None, None)
+    None
+}
+
+/// What an entry of the cascade does with a journey that reaches it.
+enum Move {
+    /// It stays there, or is through.
+    Stays(Place),
+    /// It goes on to another entry, reached at a time.
+    Goes(u16, Timestamp),
 }
 
 /// The way of a journey through its cascade; none where its rules can't be read here.
@@ -92,87 +100,98 @@ fn run(scene: &mut Scene<'_>, id: JourneyId, mut to: u16, mut base: Timestamp) -
     let journey = scene.journey(id)?;
     let bundle = world.bundles.get(journey.bundle)?;
     let campaign = bundle.campaign(&journey.campaign)?;
-    let zone = zone(scene.customer, &bundle.policy);
     // Jumps only go forward: a cascade ends within its own length.
     for _ in 0..=campaign.entries.len() {
-        let journey = scene.journey(id)?;
-        let facts = Facts {
-            journey: Some(journey),
-            topic: Some(&campaign.topic),
-            ..world.facts(&bundle.policy, scene.customer, base)
-        };
-        let ask = Ask {
-            journey,
-            place: to,
-            base,
-            zone: &zone,
-            facts: &facts,
-        };
-        match campaign.entries.get(usize::from(to)) {
-            None => return Some(Place::End),
-            Some(Entry::Step(step)) => {
-                let due = clock(campaign, step, journey)
-                    .map_or(base, |at| calendar::next_local(at, &zone, base));
-                return Some(Place::At(to, Station::Step, due));
-            }
-            Some(Entry::Wait { delay, until, .. }) => {
-                let clock = match campaign.entries.get(usize::from(to) + 1) {
-                    Some(Entry::Step(step)) => clock(campaign, step, journey),
-                    _ => None,
-                };
-                match ask.wait(delay, clock, *until) {
-                    None => return Some(Place::Failed),
-                    // In the past it does not wait, and what follows was due then.
-                    Some(due) if *until && due <= base => {
-                        base = due;
-                        to = to.saturating_add(1);
-                    }
-                    Some(due) => return Some(Place::At(to, Station::Wait, due)),
-                }
-            }
-            Some(Entry::Await { within, came, .. }) => {
-                let answer = journey.answers.iter().find(|(place, _)| *place == to);
-                let Some(answer) = answer.map(|(_, answer)| answer.clone()) else {
-                    let due = ask.wait(within, None, false);
-                    return Some(
-                        due.map_or(Place::Failed, |due| Place::At(to, Station::Await, due)),
-                    );
-                };
-                scene.journey_mut(id)?.answer = Some(Box::new(answer));
-                to = *came;
-            }
-            Some(Entry::If {
-                when,
-                otherwise,
-                behind,
-            }) => {
-                to = match when.holds(&facts) {
-                    Ok(true) => to.saturating_add(1),
-                    Ok(false) => *otherwise,
-                    Err(_) => {
-                        scene.out.count(Count::ConditionFailed);
-                        *behind
-                    }
-                };
-            }
-            Some(Entry::Split {
-                name,
-                branches,
-                rest,
-            }) => {
-                let (branch, target) = drawn(scene, campaign, name, branches);
-                if let Some(branch) = branch {
-                    let variants = &mut scene.journey_mut(id)?.variants;
-                    variants.retain(|(split, _)| split != name);
-                    variants.push((name.clone(), branch));
-                }
-                to = target.unwrap_or(*rest);
-            }
-            Some(Entry::Jump(target)) => to = *target,
-            Some(Entry::End(name)) => return Some(Place::Named(name.clone())),
+        match reach(scene, id, (bundle, campaign), (to, base))? {
+            Move::Stays(place) => return Some(place),
+            Move::Goes(next, at) => (to, base) = (next, at),
         }
     }
     Some(Place::End)
+}
+
+/// A journey reaches entry `to` at `base`.
+fn reach(
+    scene: &mut Scene<'_>,
+    id: JourneyId,
+    (bundle, campaign): (&Bundle, &Campaign),
+    (to, base): (u16, Timestamp),
+) -> Option<Move> {
+    let zone = &zone(scene.customer, &bundle.policy);
+    let journey = scene.journey(id)?;
+    let facts = Facts {
+        journey: Some(journey),
+        topic: Some(&campaign.topic),
+        ..scene.world.facts(&bundle.policy, scene.customer, base)
+    };
+    let ask = Ask {
+        journey,
+        place: to,
+        base,
+        zone,
+        facts: &facts,
+    };
+    let next = to.saturating_add(1);
+    let Some(entry) = campaign.entries.get(usize::from(to)) else {
+        return Some(Move::Stays(Place::End));
+    };
+    let to = match entry {
+        Entry::Step(step) => {
+            let at = clock(campaign, step, journey);
+            let due = at.map_or(base, |at| calendar::next_local(at, zone, base));
+            return Some(Move::Stays(Place::At(to, Station::Step, due)));
+        }
+        Entry::Wait { delay, until, .. } => {
+            let clock = match campaign.entries.get(usize::from(next)) {
+                Some(Entry::Step(step)) => clock(campaign, step, journey),
+                _ => None,
+            };
+            return Some(match ask.wait(delay, clock, *until) {
+                None => Move::Stays(Place::Failed),
+                // In the past it does not wait, and what follows was due then.
+                Some(due) if *until && due <= base => Move::Goes(next, due),
+                Some(due) => Move::Stays(Place::At(to, Station::Wait, due)),
+            });
+        }
+        Entry::Await { within, came, .. } => {
+            let answer = journey.answers.iter().find(|(place, _)| *place == to);
+            let Some(answer) = answer.map(|(_, answer)| answer.clone()) else {
+                let due = ask.wait(within, None, false);
+                let place = due.map_or(Place::Failed, |due| Place::At(to, Station::Await, due));
+                return Some(Move::Stays(place));
+            };
+            scene.journey_mut(id)?.answer = Some(Box::new(answer));
+            *came
+        }
+        Entry::If {
+            when,
+            otherwise,
+            behind,
+        } => match when.holds(&facts) {
+            Ok(true) => next,
+            Ok(false) => *otherwise,
+            Err(_) => {
+                scene.out.count(Count::ConditionFailed);
+                *behind
+            }
+        },
+        Entry::Split {
+            name,
+            branches,
+            rest,
+        } => {
+            let drawn = drawn(scene, campaign, name, branches);
+            if let Some((branch, _)) = drawn {
+                let variants = &mut scene.journey_mut(id)?.variants;
+                variants.retain(|(split, _)| split != name);
+                variants.push((name.clone(), branch.to_owned()));
+            }
+            drawn.map_or(*rest, |(_, target)| target)
+        }
+        Entry::Jump(target) => *target,
+        Entry::End(name) => return Some(Move::Stays(Place::Named(name.clone()))),
+    };
+    Some(Move::Goes(to, base))
 }
 
 /// The time of day at which a step goes out.

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use winback_bus::{Record, Stamp, dead_letter};
 use winback_contract::{
-    Announcement, Body, CustomerId, Decision, Event, EventId, EventRecord, FailedReason,
-    FailedStage, Outcome, Partition, PartitionCount, SourceKind, SourcePosition, Span, Timestamp,
-    Topic,
+    Announcement, Body, BundleHash, CustomerId, Decision, Event, EventId, EventRecord,
+    FailedReason, FailedStage, Outcome, Partition, PartitionCount, SourceKind, SourcePosition,
+    Span, Timestamp, Topic,
 };
 use winback_journey::start::product::{self, Told};
 use winback_journey::{
@@ -165,6 +165,28 @@ impl<'a> Batch<'a> {
         self.take(id, effects);
     }
 
+    /// The shop switched to a bundle: it decides from here on, and everybody is told.
+    fn activated(&mut self, bundle: BundleHash) {
+        let bundles = self.ground.bundles;
+        let is_usable = bundles.get(bundle).is_some() && !bundles.is_refused(bundle);
+        if !is_usable || self.meta.bundle == Some(bundle) {
+            return;
+        }
+        self.meta.bundle = Some(bundle);
+        // The newest bundle is for everybody: whoever was reached by the one before is reached again.
+        let ran =
+            self.meta.sweep.is_some() && self.meta.jobs.first().is_none_or(|job| job == "activate");
+        self.meta.jobs.retain(|job| job != "activate");
+        if ran {
+            // The running sweep is over: what is next begins at the beginning.
+            self.meta.sweep = (!self.meta.jobs.is_empty()).then(String::new);
+            self.restarted = true;
+        }
+        sweep::add(&mut self.meta, &Job::Activate);
+        // Which other bundles are needed is known anew once its sweep has seen everybody.
+        (self.meta.named, self.meta.naming) = (None, Some(BTreeSet::new()));
+    }
+
     /// An event whose record was read already, or a failure.
     pub fn event(&mut self, record: &Record, event: Result<EventRecord, String>) {
         self.meta.positions.events = record.offset.next();
@@ -174,24 +196,7 @@ impl<'a> Batch<'a> {
         };
         // A switch of bundles has no position: published twice, it changes nothing the second time.
         if let Body::Activation { bundle } = event.body {
-            let bundles = self.ground.bundles;
-            let is_usable = bundles.get(bundle).is_some() && !bundles.is_refused(bundle);
-            if is_usable && self.meta.bundle != Some(bundle) {
-                self.meta.bundle = Some(bundle);
-                // The newest bundle is for everybody: whoever was reached by the one before is reached again.
-                let ran = self.meta.sweep.is_some()
-                    && self.meta.jobs.first().is_none_or(|job| job == "activate");
-                self.meta.jobs.retain(|job| job != "activate");
-                if ran {
-                    // The running sweep is over: what is next begins at the beginning.
-                    self.meta.sweep = (!self.meta.jobs.is_empty()).then(String::new);
-                    self.restarted = true;
-                }
-                sweep::add(&mut self.meta, &Job::Activate);
-                // Which other bundles are needed is known anew once its sweep has seen everybody.
-                (self.meta.named, self.meta.naming) = (None, Some(BTreeSet::new()));
-            }
-            return;
+            return self.activated(bundle);
         }
         // Nor has the word to forget somebody: said twice, it is known by its moment, and it must not get lost to another one
         // of the same moment.

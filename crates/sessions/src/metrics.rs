@@ -1,13 +1,17 @@
 //! Metrics of sessions. Counted per batch, after the commit is durable.
 
-use prometheus::{GaugeVec, HistogramVec, IntCounterVec, IntGaugeVec};
+use prometheus::{HistogramVec, IntCounterVec};
 use winback_contract::{FailedReason, Partition, Transition};
 use winback_journey::{Count, Counts, Effects, GrantChange};
 use winback_service::Metrics as Registry;
-use winback_service::metrics::{Changing, begin};
+use winback_service::metrics::begin;
 
 use crate::recover::metrics::Recoveries;
 use crate::stops::Stops;
+
+mod gauges;
+
+pub use gauges::Gauges;
 
 /// All of them; labels are bounded by partitions, reasons, channels and campaigns.
 #[derive(Debug, Clone)]
@@ -38,24 +42,8 @@ pub struct Metrics {
     pub already_applied: IntCounterVec,
     /// Counter: inputs that went to `failed`.
     pub dead_letters: IntCounterVec,
-    /// Gauge: 1 while a partition is owned here.
-    pub owned: IntGaugeVec,
-    /// Gauge: seconds since the oldest due timer of a partition was due.
-    pub oldest_due: GaugeVec,
-    /// Gauge: while a timer is due, seconds between now and the time up to which a topic's input has passed.
-    pub frontier_age: GaugeVec,
-    /// Gauge: entries of the outbox that Kafka has not.
-    pub outbox: IntGaugeVec,
-    /// Gauge: seconds since the oldest of them was committed.
-    pub outbox_age: GaugeVec,
-    /// Gauge: triggers without a decision.
-    pub open_triggers: IntGaugeVec,
-    /// Gauge: messages without an outcome.
-    pub in_flight: IntGaugeVec,
-    /// Gauge: held steps, by reason, over the partitions owned here.
-    pub steps_held: Changing,
-    /// Gauge: 1 for the active bundle of a partition.
-    pub bundle: Changing,
+    /// Gauges of partitions owned here.
+    pub gauges: Gauges,
     /// Histogram: seconds of a commit.
     pub commit_seconds: HistogramVec,
     /// What was done after the store went back in time.
@@ -68,97 +56,66 @@ impl Metrics {
     /// Registers all.
     pub fn register(registry: &Registry) -> Self {
         let by = &["partition"];
+        let count = |name, help, labels: &[&str]| registry.counter(name, help, labels);
         let made = Self {
-            inputs: registry.counter(
+            inputs: count(
                 "inputs_total",
                 "inputs of sessions by what became of them",
                 &["result"],
             ),
-            entered: registry.counter(
+            entered: count(
                 "journeys_entered_total",
                 "journeys whose delay ran out",
                 &["campaign"],
             ),
-            exited: registry.counter(
+            exited: count(
                 "journeys_exited_total",
                 "journeys ended",
                 &["campaign", "reason"],
             ),
-            messages: registry.counter(
+            messages: count(
                 "messages_total",
                 "messages by status",
                 &["campaign", "channel", "status"],
             ),
-            skipped: registry.counter(
+            skipped: count(
                 "messages_skipped_total",
                 "steps that were not sent",
                 &["reason"],
             ),
-            held: registry.counter("messages_held_total", "steps that were held", &["reason"]),
-            triggers: registry.counter(
+            held: count("messages_held_total", "steps that were held", &["reason"]),
+            triggers: count(
                 "triggers_total",
                 "triggers opened, decided, emitted again, and put off while too many were open",
                 &["event"],
             ),
-            grants: registry.counter(
+            grants: count(
                 "grants_total",
                 "grants made, taken back and moved",
                 &["change"],
             ),
-            unknown: registry.counter(
+            unknown: count(
                 "messages_unknown_total",
                 "messages whose answer was lost, and those of them that were sent again",
                 &["what"],
             ),
             stops: Stops::register(registry),
-            fences: registry.counter(
+            fences: count(
                 "redis_script_conflicts_total",
                 "commits refused by the fence",
                 by,
             ),
-            already_applied: registry.counter(
+            already_applied: count(
                 "commit_already_applied_total",
                 "commits whose first reply was lost",
                 by,
             ),
-            dead_letters: registry.counter(
+            dead_letters: count(
                 "dead_letters_total",
                 "records sent to failed",
                 &["stage", "reason"],
             ),
-            owned: registry.gauge(
-                "partition_owned",
-                "1 while the partition is owned by this process",
-                by,
-            ),
-            oldest_due: registry.float_gauge(
-                "timer_oldest_due_age_seconds",
-                "age of the oldest due timer",
-                by,
-            ),
-            frontier_age: registry.float_gauge(
-                "frontier_age_seconds",
-                "while a timer is due: how far the input of a topic is behind",
-                &["source"],
-            ),
-            outbox: registry.gauge("outbox_entries", "outbox entries that Kafka has not", by),
-            outbox_age: registry.float_gauge(
-                "outbox_oldest_age_seconds",
-                "age of the oldest outbox entry that Kafka has not",
-                by,
-            ),
-            open_triggers: registry.gauge("triggers_open", "triggers without a decision", by),
-            in_flight: registry.gauge("messages_in_flight", "messages without an outcome", by),
-            steps_held: Changing::new(registry.gauge(
-                "steps_held",
-                "steps that are held now",
-                &["reason"],
-            )),
-            bundle: Changing::new(registry.gauge(
-                "bundle_active",
-                "1 for the active bundle",
-                &["partition", "bundle"],
-            )),
+            gauges: Gauges::register(registry),
             recoveries: Recoveries::register(registry),
             commit_seconds: registry.seconds(
                 "redis_command_duration_seconds",
@@ -194,7 +151,7 @@ impl Metrics {
     /// A partition is owned here: what may happen to it has not happened yet.
     pub fn own(&self, partition: Partition) {
         let label = partition.to_string();
-        self.owned.with_label_values(&[&label]).set(1);
+        self.gauges.owned.with_label_values(&[&label]).set(1);
         let stops = &self.stops;
         for counter in [&self.fences, &self.recoveries.times, &stops.bundles_refused] {
             begin(counter, &[&label]);
@@ -204,19 +161,9 @@ impl Metrics {
     /// A partition is no longer owned here: what was known of it is not known any more. Its new owner tells.
     pub fn forget(&self, partition: Partition) {
         let label = partition.to_string();
-        self.owned.with_label_values(&[&label]).set(0);
+        self.gauges.forget(&label);
         // One that was never set has nothing to forget.
-        for gauge in [&self.oldest_due, &self.outbox_age] {
-            let _absent = gauge.remove_label_values(&[&label]);
-        }
-        for gauge in [
-            &self.outbox,
-            &self.open_triggers,
-            &self.in_flight,
-            &self.stops.waits,
-        ] {
-            let _absent = gauge.remove_label_values(&[&label]);
-        }
+        let _absent = self.stops.waits.remove_label_values(&[&label]);
     }
 
     /// Counts what one input caused.

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use winback_contract::{CustomerId, MessageId, Partition, Span, Timestamp};
 use winback_service::Clock;
 
-use crate::commit::{Commit, Committed, CouponChange, GrantWrite, WATCHERS};
+use crate::commit::{Commit, Committed, CouponChange, CouponWrite, GrantWrite, WATCHERS, Watch};
 use crate::error::Error;
 use crate::meta::Meta;
 use crate::port::{Claim, ClaimTerms, Grant, Lease, Progress, Standing, Store};
@@ -176,7 +176,15 @@ fn apply(state: &mut Partitioned, commit: &Commit) {
         .min(state.outbox.len());
     state.outbox.drain(..trim);
     state.outbox.extend(commit.outbox.iter().cloned());
-    for watch in &commit.watches {
+    apply_watches(state, &commit.watches);
+    apply_coupons(state, &commit.coupons);
+    for write in &commit.grants {
+        apply_grant(state, write);
+    }
+}
+
+fn apply_watches(state: &mut Partitioned, watches: &[Watch]) {
+    for watch in watches {
         let list = state.watchers.entry(watch.product.clone()).or_default();
         for (since, who) in &watch.by {
             list.retain(|(_, customer)| customer != who);
@@ -187,7 +195,10 @@ fn apply(state: &mut Partitioned, commit: &Commit) {
             list.pop_first();
         }
     }
-    for write in &commit.coupons {
+}
+
+fn apply_coupons(state: &mut Partitioned, writes: &[CouponWrite]) {
+    for write in writes {
         let pool = state.coupons.entry(write.pool.clone()).or_default();
         match &write.change {
             CouponChange::Add(codes) => {
@@ -204,53 +215,49 @@ fn apply(state: &mut Partitioned, commit: &Commit) {
             CouponChange::Return(code) => pool.free.push_back(code.clone()),
         }
     }
-    for write in &commit.grants {
-        match *write {
-            GrantWrite::Grant {
-                message,
-                attempt,
-                not_before,
-                not_after,
-            } => {
-                let is_sent = state.grants.get(&message).is_some_and(|kept| kept.sent);
-                if !is_sent {
-                    let kept = Kept {
-                        attempt,
-                        not_before,
-                        not_after,
-                        ..Kept::default()
-                    };
-                    state.grants.insert(message, kept);
-                }
-            }
-            GrantWrite::Sent { message, until } => {
+}
+
+fn apply_grant(state: &mut Partitioned, write: &GrantWrite) {
+    let grants = &mut state.grants;
+    match *write {
+        GrantWrite::Grant {
+            message,
+            attempt,
+            not_before,
+            not_after,
+        } => {
+            let is_sent = grants.get(&message).is_some_and(|kept| kept.sent);
+            if !is_sent {
                 let kept = Kept {
-                    not_after: until + Span::from_millis(-GRANT_SLACK.as_millis()),
-                    sent: true,
+                    attempt,
+                    not_before,
+                    not_after,
                     ..Kept::default()
                 };
-                state.grants.insert(message, kept);
+                grants.insert(message, kept);
             }
-            GrantWrite::Remove(message) => {
-                state.grants.remove(&message);
+        }
+        GrantWrite::Sent { message, until } => {
+            let kept = Kept {
+                not_after: until + Span::from_millis(-GRANT_SLACK.as_millis()),
+                sent: true,
+                ..Kept::default()
+            };
+            grants.insert(message, kept);
+        }
+        GrantWrite::Remove(message) => {
+            grants.remove(&message);
+        }
+        GrantWrite::Withdraw(message) => {
+            let is_taken = |kept: &Kept| kept.claimed.is_some() || kept.sent;
+            if !grants.get(&message).is_some_and(is_taken) {
+                grants.remove(&message);
             }
-            GrantWrite::Withdraw(message) => {
-                let claimed = state
-                    .grants
-                    .get(&message)
-                    .is_some_and(|kept| kept.claimed.is_some() || kept.sent);
-                if !claimed {
-                    state.grants.remove(&message);
-                }
-            }
-            GrantWrite::Move(message) => {
-                if let Some(kept) = state
-                    .grants
-                    .get_mut(&message)
-                    .filter(|kept| kept.claimed.is_none() && !kept.sent)
-                {
-                    kept.moved = true;
-                }
+        }
+        GrantWrite::Move(message) => {
+            let is_free = |kept: &&mut Kept| kept.claimed.is_none() && !kept.sent;
+            if let Some(kept) = grants.get_mut(&message).filter(is_free) {
+                kept.moved = true;
             }
         }
     }

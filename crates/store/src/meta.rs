@@ -142,6 +142,20 @@ impl Meta {
         if base.map_or("", |base| base.given_up.as_str()) != self.given_up {
             fields.push(("given_up".into(), self.given_up.clone()));
         }
+        self.marked(base, &mut fields);
+        if base.is_none_or(|base| base.recovering != self.recovering) {
+            let behind = self.recovering.map(|sequence| sequence.to_string());
+            fields.push(("recovering".into(), behind.unwrap_or_else(|| "-".into())));
+        }
+        self.goods(base, &mut fields);
+        if base.is_none_or(|base| base.sellers != self.sellers) {
+            fields.push(("sellers".into(), self.sellers.clone()));
+        }
+        self.listed(base, &mut fields);
+        fields
+    }
+
+    fn marked(&self, base: Option<&Self>, fields: &mut Vec<(String, String)>) {
         let known = base.map(|base| &base.marks);
         for (name, mark, known) in [
             (
@@ -164,10 +178,9 @@ impl Meta {
                 fields.push((name.into(), mark.clone()));
             }
         }
-        if base.is_none_or(|base| base.recovering != self.recovering) {
-            let behind = self.recovering.map(|sequence| sequence.to_string());
-            fields.push(("recovering".into(), behind.unwrap_or_else(|| "-".into())));
-        }
+    }
+
+    fn goods(&self, base: Option<&Self>, fields: &mut Vec<(String, String)>) {
         // A field of each product: a feed of prices must not write all that waits anew with each of them.
         let together = base.is_some_and(|base| base.goods_together);
         let known = base.map(|base| &base.goods);
@@ -186,9 +199,10 @@ impl Meta {
             // Which are there is not known: all that are not written now go.
             fields.push((GOODS.into(), String::new()));
         }
-        if base.is_none_or(|base| base.sellers != self.sellers) {
-            fields.push(("sellers".into(), self.sellers.clone()));
-        }
+    }
+
+    /// What is kept by name: only what is not as it was.
+    fn listed(&self, base: Option<&Self>, fields: &mut Vec<(String, String)>) {
         let known = base.map(|base| &base.news);
         for (name, json) in news(&self.news, known) {
             fields.push((format!("news:{name}"), json.clone()));
@@ -212,7 +226,6 @@ impl Meta {
         for (reason, count) in news(&self.held, known) {
             fields.push((format!("held:{reason}"), count.to_string()));
         }
-        fields
     }
 
     /// From the fields of a hash; fields it does not know are left alone.
@@ -230,7 +243,7 @@ impl Meta {
                 .unwrap_or(0)
         };
         let together = fields.get("goods").filter(|json| !json.is_empty());
-        let mut meta = Self {
+        Self {
             epoch: count("epoch"),
             sequence: count("seq"),
             last_commit: fields
@@ -247,7 +260,7 @@ impl Meta {
                 decisions: fields.get("mark:decisions").cloned().unwrap_or_default(),
                 outcomes: fields.get("mark:outcomes").cloned().unwrap_or_default(),
             },
-            high_water: BTreeMap::new(),
+            high_water: high_water(fields),
             bundle: fields
                 .get("bundle")
                 .and_then(|text| BundleHash::parse(text).ok()),
@@ -284,22 +297,19 @@ impl Meta {
                 .filter(|reason| fields.contains_key(&format!("held:{reason}")))
                 .map(|reason| (*reason, count(&format!("held:{reason}"))))
                 .collect(),
-        };
-        for (name, value) in fields {
-            let parsed = name
-                .strip_prefix("hw:")
-                .and_then(|rest| rest.split_once(':'))
-                .and_then(|(partition, stream)| {
-                    let (offset, index) = value.split_once('.')?;
-                    let place = (stream.to_owned(), Partition(partition.parse().ok()?));
-                    Some((place, (Offset(offset.parse().ok()?), index.parse().ok()?)))
-                });
-            if let Some((place, mark)) = parsed {
-                meta.high_water.insert(place, mark);
-            }
         }
-        meta
     }
+}
+
+/// The newest applied record of each stream.
+fn high_water(fields: &BTreeMap<String, String>) -> BTreeMap<(String, Partition), (Offset, u32)> {
+    let read = |(name, value): (&String, &String)| {
+        let (partition, stream) = name.strip_prefix("hw:")?.split_once(':')?;
+        let (offset, index) = value.split_once('.')?;
+        let place = (stream.to_owned(), Partition(partition.parse().ok()?));
+        Some((place, (Offset(offset.parse().ok()?), index.parse().ok()?)))
+    };
+    fields.iter().filter_map(read).collect()
 }
 
 /// A list of bundles as a field; one that is not known is not the same as an empty one.

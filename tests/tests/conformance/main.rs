@@ -74,6 +74,7 @@ fn vary(random: &mut Random, meta: &mut Meta) {
 }
 
 /// A commit of random content on top of `meta`; now and then with a wrong fence.
+#[allow(clippy::too_many_lines, reason = "a table, or a story told in order")]
 fn commit(random: &mut Random, meta: &Meta, number: u64) -> Commit {
     let mut next = meta.clone();
     next.positions.events = Offset(random.between(0, 1_000));

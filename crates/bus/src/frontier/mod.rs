@@ -138,19 +138,7 @@ impl Frontier {
         loop {
             lap = match lap {
                 Lap::Ingest { raw } => {
-                    let (mut waits_for, mut noted) = (None, Vec::new());
-                    for (source, ends) in self.sources.iter().zip(&raw) {
-                        let passed = self.ingested.passed(log, source, ends).await?;
-                        noted.push((source.topic.clone(), passed));
-                        if !passed {
-                            waits_for = waits_for.or_else(|| Some(source.topic.clone()));
-                        }
-                    }
-                    for (topic, passed) in noted {
-                        self.note(&topic, passed, start);
-                    }
-                    if let Some(topic) = waits_for {
-                        self.waits_for = topic;
+                    if !self.is_ingested(log, &raw, start).await? {
                         return self.pause(start, outcomes, Lap::Ingest { raw });
                     }
                     Lap::First {
@@ -187,23 +175,7 @@ impl Frontier {
                     }
                 }
                 Lap::Second { events } => {
-                    let (mut all, mut events_passed, mut outcomes_passed) = (true, true, true);
-                    for (index, applied) in applied.iter().enumerate() {
-                        let in_events =
-                            applied.events >= events.get(index).copied().unwrap_or_default();
-                        let in_outcomes =
-                            applied.outcomes >= outcomes.get(index).copied().unwrap_or_default();
-                        events_passed &= in_events;
-                        outcomes_passed &= in_outcomes;
-                        let here = in_events && in_outcomes;
-                        if here && self.passed[index] < start {
-                            self.passed[index] = start;
-                        }
-                        all &= here;
-                    }
-                    self.note(&self.events.clone(), events_passed, start);
-                    self.note(&self.outcomes.clone(), outcomes_passed, start);
-                    if all {
+                    if self.has_passed(applied, (&events, &outcomes), start) {
                         self.waits_for.clear();
                         return Ok(());
                     }
@@ -212,6 +184,52 @@ impl Frontier {
                 }
             };
         }
+    }
+
+    /// Whether everything raw that had arrived has been ingested.
+    async fn is_ingested(
+        &mut self,
+        log: &dyn Log,
+        raw: &[Vec<Offset>],
+        start: Timestamp,
+    ) -> Result<bool, Error> {
+        let mut noted = Vec::new();
+        for (source, ends) in self.sources.iter().zip(raw) {
+            let passed = self.ingested.passed(log, source, ends).await?;
+            noted.push((source.topic.clone(), passed));
+        }
+        let behind = noted.iter().find(|(_, passed)| !passed);
+        let behind = behind.map(|(topic, _)| topic.clone());
+        for (topic, passed) in noted {
+            self.note(&topic, passed, start);
+        }
+        let all = behind.is_none();
+        if let Some(topic) = behind {
+            self.waits_for = topic;
+        }
+        Ok(all)
+    }
+
+    /// Whether every partition has applied what it was told by then; each that has is past `start`.
+    fn has_passed(
+        &mut self,
+        applied: &[Applied],
+        (events, outcomes): (&[Offset], &[Offset]),
+        start: Timestamp,
+    ) -> bool {
+        let (mut events_passed, mut outcomes_passed) = (true, true);
+        for (index, applied) in applied.iter().enumerate() {
+            let in_events = applied.events >= events.get(index).copied().unwrap_or_default();
+            let in_outcomes = applied.outcomes >= outcomes.get(index).copied().unwrap_or_default();
+            events_passed &= in_events;
+            outcomes_passed &= in_outcomes;
+            if in_events && in_outcomes && self.passed[index] < start {
+                self.passed[index] = start;
+            }
+        }
+        self.note(&self.events.clone(), events_passed, start);
+        self.note(&self.outcomes.clone(), outcomes_passed, start);
+        events_passed && outcomes_passed
     }
 
     fn pause(&mut self, start: Timestamp, outcomes: Vec<Offset>, lap: Lap) -> Result<(), Error> {

@@ -235,32 +235,9 @@ impl Scope<'_> {
         self.name(&file.metadata.name);
         let group = self.known(&file.metadata.group, "group", self.policy.groups.keys());
         let topic = self.topic(spec.topic.as_ref());
-        let priority = file.metadata.priority.as_ref().map_or(50, |p| p.value);
-        if priority > 100 {
-            let at = file.metadata.priority.as_ref().and_then(position);
-            self.error(at, "a priority is a number from 0 to 100", None);
-        }
-        let mode = self.word(
-            spec.mode.as_ref(),
-            "mode",
-            Mode::Live,
-            &[
-                ("live", Mode::Live),
-                ("shadow", Mode::Shadow),
-                ("paused", Mode::Paused),
-            ],
-        );
-        let rollout = spec.rollout.as_ref();
-        let in_flight = self.word(
-            rollout.and_then(|r| r.in_flight.as_ref()),
-            "in_flight",
-            InFlight::Finish,
-            &[("finish", InFlight::Finish), ("drop", InFlight::Drop)],
-        );
-        let existing = rollout
-            .and_then(|r| r.existing.as_ref())
-            .filter(|text| text.value != "skip")
-            .map(|text| self.span(text).from);
+        let priority = self.priority(file.metadata.priority.as_ref());
+        let mode = self.mode(spec.mode.as_ref());
+        let (in_flight, existing) = self.rollout(spec.rollout.as_ref());
         let lag_expires = self.word(
             spec.on_input_lag.as_ref(),
             "on_input_lag",
@@ -327,6 +304,39 @@ impl Scope<'_> {
                 .entry_fields(step::campaign_folder(self.path)),
         );
         Some(campaign)
+    }
+
+    fn priority(&mut self, given: Option<&Spanned<u8>>) -> u8 {
+        let priority = given.map_or(50, |priority| priority.value);
+        if priority > 100 {
+            let at = given.and_then(position);
+            self.error(at, "a priority is a number from 0 to 100", None);
+        }
+        priority
+    }
+
+    fn mode(&mut self, given: Option<&Spanned<String>>) -> Mode {
+        let words = [
+            ("live", Mode::Live),
+            ("shadow", Mode::Shadow),
+            ("paused", Mode::Paused),
+        ];
+        self.word(given, "mode", Mode::Live, &words)
+    }
+
+    /// What becomes of journeys of the version before, and how long whoever is there already is taken in.
+    fn rollout(&mut self, given: Option<&yaml::campaign::Rollout>) -> (InFlight, Option<Span>) {
+        let in_flight = self.word(
+            given.and_then(|rollout| rollout.in_flight.as_ref()),
+            "in_flight",
+            InFlight::Finish,
+            &[("finish", InFlight::Finish), ("drop", InFlight::Drop)],
+        );
+        let existing = given
+            .and_then(|rollout| rollout.existing.as_ref())
+            .filter(|text| text.value != "skip")
+            .map(|text| self.span(text).from);
+        (in_flight, existing)
     }
 
     fn topic(&mut self, given: Option<&Spanned<String>>) -> String {

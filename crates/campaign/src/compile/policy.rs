@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::civil::Time;
+use jiff::tz::TimeZone;
 use winback_contract::{Channel, Currency, Span, Timestamp};
 
 use crate::calendar;
@@ -80,46 +81,26 @@ pub(super) fn compile(path: &str, file: PolicyFile, report: &mut Report) -> Opti
         calendar: BTreeMap::new(),
     };
     let spec = file.spec;
-    let zone = calendar::zone(&spec.shop.zone.value);
-    if zone.is_none() {
-        reader.error(
-            position(&spec.shop.zone),
-            format!("unknown time zone `{}`", spec.shop.zone.value),
-            "zones are IANA names, such as Europe/Kyiv",
-        );
-    }
-    let currency = Currency::parse(&spec.shop.currency.value);
-    if let Err(error) = &currency {
-        reader.error(
-            position(&spec.shop.currency),
-            error.to_string(),
-            "such as UAH",
-        );
-    }
+    let zone = reader.zone(&spec.shop.zone);
+    let currency = reader.currency(&spec.shop.currency);
     let country = spec.shop.country.as_ref();
     let country = country.and_then(|text| reader.country(text));
-    let hour = spec
-        .shop
-        .hour
-        .as_ref()
-        .map_or_else(|| clock("10:00"), |text| reader.clock(text));
-    let settings: BTreeMap<_, _> = spec
-        .settings
-        .iter()
+    let hour = spec.shop.hour.as_ref();
+    let hour = hour.map_or_else(|| clock("10:00"), |text| reader.clock(text));
+    let settings = spec.settings.iter();
+    let settings: BTreeMap<_, _> = settings
         .map(|(name, part)| (name.clone(), reader.setting(part)))
         .collect();
     reader.kinds = of_settings(&settings);
-    reader.calendar = spec
-        .calendar
-        .iter()
+    let calendar = spec.calendar.iter();
+    reader.calendar = calendar
         .filter_map(|(name, part)| Some((name.clone(), reader.days(part)?)))
         .collect();
     let segments = reader.segments(&spec.segments);
     let guard = reader.guard(spec.guard.as_ref());
     let scoring = reader.scoring(spec.scoring.as_ref());
-    let topics: BTreeMap<_, _> = spec
-        .topics
-        .iter()
+    let topics = spec.topics.iter();
+    let topics: BTreeMap<_, _> = topics
         .map(|(name, topic)| (name.clone(), reader.topic(topic)))
         .collect();
     let reactions = match &spec.reactions {
@@ -128,38 +109,26 @@ pub(super) fn compile(path: &str, file: PolicyFile, report: &mut Report) -> Opti
     };
     let quiet: Vec<QuietRule> = spec.quiet.iter().map(|rule| reader.quiet(rule)).collect();
     let caps = spec.caps.iter().map(|cap| reader.cap(&cap.value)).collect();
-    let holdout = spec.holdout.as_ref().map_or(0, |text| {
-        percent(&text.value).unwrap_or_else(|message| {
-            reader.report.error(path, position(text), message, None);
-            0
-        })
-    });
-    let arbitration = spec
-        .arbitration
-        .as_ref()
-        .map_or(Span::from_hours(1), |text| reader.span(text));
-    let email = spec
-        .senders
-        .email
-        .as_ref()
-        .map(|sender| reader.sender(&sender.value));
+    let holdout = spec.holdout.as_ref();
+    let holdout = holdout.map_or(0, |text| reader.holdout(text));
+    let arbitration = spec.arbitration.as_ref();
+    let arbitration = arbitration.map_or(Span::from_hours(1), |text| reader.span(text));
+    let email = spec.senders.email.as_ref();
+    let email = email.map(|sender| reader.sender(&sender.value));
     let groups = spec
         .groups
         .into_iter()
         .map(|(name, group)| (name, group.ended_by.map(|event| reader.event(&event))))
         .collect();
-    let links = spec
-        .links
-        .iter()
-        .filter_map(|host| reader.host(host))
-        .collect();
+    let links = spec.links.iter();
+    let links = links.filter_map(|host| reader.host(host)).collect();
     let coupons = reader.coupons(spec.coupons);
     let policy = Policy {
         name: file.metadata.name.value,
         zone: zone?,
         locale: spec.shop.locale.value,
         country,
-        currency: currency.ok()?,
+        currency: currency?,
         hour: hour?,
         settings,
         topics,
@@ -185,6 +154,34 @@ pub(super) fn compile(path: &str, file: PolicyFile, report: &mut Report) -> Opti
 }
 
 impl Reader<'_> {
+    fn zone(&mut self, text: &Spanned<String>) -> Option<TimeZone> {
+        let zone = calendar::zone(&text.value);
+        if zone.is_none() {
+            let message = format!("unknown time zone `{}`", text.value);
+            let help = "zones are IANA names, such as Europe/Kyiv";
+            self.error(position(text), message, help);
+        }
+        zone
+    }
+
+    fn currency(&mut self, text: &Spanned<String>) -> Option<Currency> {
+        match Currency::parse(&text.value) {
+            Ok(currency) => Some(currency),
+            Err(error) => {
+                self.error(position(text), error.to_string(), "such as UAH");
+                None
+            }
+        }
+    }
+
+    fn holdout(&mut self, text: &Spanned<String>) -> u32 {
+        percent(&text.value).unwrap_or_else(|message| {
+            let at = position(text);
+            self.report.error(self.path, at, message, None);
+            0
+        })
+    }
+
     fn names(&mut self, events: &[Spanned<String>]) -> BTreeSet<String> {
         events.iter().map(|event| self.event(event)).collect()
     }

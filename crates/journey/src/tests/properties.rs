@@ -161,6 +161,10 @@ fn points(life: &Life, days: i64) -> Event {
     }
 }
 
+#[allow(
+    clippy::too_many_lines,
+    reason = "a life and what is checked of it, in order"
+)]
 fn check(seed: u64, active: &Arc<Bundle>) {
     let told = live(seed, active);
     let life = &told.life;

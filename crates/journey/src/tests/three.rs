@@ -285,6 +285,10 @@ impl Sim {
         true
     }
 
+    #[allow(
+        clippy::too_many_lines,
+        reason = "a life and what is checked of it, in order"
+    )]
     fn claim(&mut self, random: &mut Random, index: usize, calm: bool) -> bool {
         let Some(message) = self.dispatch[index].pop_front() else {
             return false;
@@ -485,6 +489,10 @@ fn short(body: &Body) -> String {
     }
 }
 
+#[allow(
+    clippy::too_many_lines,
+    reason = "a life and what is checked of it, in order"
+)]
 fn run(seed: u64, active: &Arc<Bundle>) -> usize {
     let mut random = Random::new(seed);
     let mut sim = Sim::new(seed, active.clone());

@@ -72,33 +72,17 @@ impl Batch<'_> {
             timers.push((*id, Some(due)));
             earliest = Some(earliest.map_or(due, |known| known.min(due)));
         }
-        let watches = std::mem::take(&mut self.watches).into_iter();
-        let mut watches: Vec<Watch> = watches
-            .map(|(product, Watching { mut by, gone })| {
-                by.sort_unstable();
-                let gone = gone.into_iter().collect();
-                Watch { product, by, gone }
-            })
-            .collect();
-        watches.sort_unstable_by(|one, other| one.product.cmp(&other.product));
+        let watches = self.watched();
         self.count(&difference);
         if self.learned {
             self.meta.sellers = serde_json::to_string(self.sellers.as_ref()).unwrap_or_default();
         }
         self.meta.pushed += self.outbox.len() as u64;
         self.meta.trimmed += trim;
-        let id = digest(
-            "commit",
-            &[
-                &self.ground.partition.0.to_be_bytes(),
-                &self.base.epoch.to_be_bytes(),
-                &self.base.sequence.to_be_bytes(),
-            ],
-        );
         let commit = Commit {
             epoch: self.base.epoch,
             sequence: self.base.sequence,
-            id,
+            id: self.id(),
             meta: self.meta,
             base: Some(self.base),
             customers,
@@ -120,6 +104,29 @@ impl Batch<'_> {
             woke: !self.woken.is_empty() || !self.put_off.is_empty(),
         };
         (commit, self.outbox, finished)
+    }
+
+    /// The same inputs make the same commit, known again by its id.
+    fn id(&self) -> [u8; 16] {
+        let place = [
+            &self.ground.partition.0.to_be_bytes()[..],
+            &self.base.epoch.to_be_bytes(),
+            &self.base.sequence.to_be_bytes(),
+        ];
+        digest("commit", &place)
+    }
+
+    fn watched(&mut self) -> Vec<Watch> {
+        let watches = std::mem::take(&mut self.watches).into_iter();
+        let mut watches: Vec<Watch> = watches
+            .map(|(product, Watching { mut by, gone })| {
+                by.sort_unstable();
+                let gone = gone.into_iter().collect();
+                Watch { product, by, gone }
+            })
+            .collect();
+        watches.sort_unstable_by(|one, other| one.product.cmp(&other.product));
+        watches
     }
 }
 

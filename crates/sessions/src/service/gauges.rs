@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use winback_contract::{Reason, Timestamp};
+use winback_contract::{Reason, Span, Timestamp};
 
 use super::{Service, lasts};
 use crate::partition::Owned;
@@ -16,6 +16,14 @@ const HOLD: [Reason; 5] = [
     Reason::InputLag,
 ];
 
+fn seconds(span: Span) -> f64 {
+    span.as_millis().max(0) as f64 / 1_000.0
+}
+
+fn gauged(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
 impl Service {
     /// Gauges, once a second, also while nothing is due: an old value would be a lie.
     pub(super) fn show(&mut self) {
@@ -25,9 +33,9 @@ impl Service {
         }
         self.shown = here;
         let now = Timestamp::from_millis(here);
-        let seconds = |span: winback_contract::Span| span.as_millis().max(0) as f64 / 1_000.0;
         let is_due = |owned: &Owned| owned.earliest.is_some_and(|earliest| earliest <= now);
         let metrics = &self.shared.metrics;
+        let gauges = &metrics.gauges;
         let waiting = self.owned.values().filter(|owned| is_due(owned));
         let acquired = waiting.map(|owned| owned.acquired).min();
         for (source, behind) in self.frontier.behind() {
@@ -38,65 +46,19 @@ impl Service {
                 }
                 _ => 0.0,
             };
-            metrics.frontier_age.with_label_values(&[source]).set(age);
+            gauges.frontier_age.with_label_values(&[source]).set(age);
         }
         let active = self.owned.values().find_map(|owned| owned.meta.bundle);
         let pools = self.owned.values().flat_map(|owned| owned.coupons.left());
         metrics.stops.show(pools, active, &self.shared.bundles);
-        let mut held: BTreeMap<Reason, i64> = BTreeMap::new();
         for owned in self.owned.values() {
-            let label = owned.partition.to_string();
-            let age = owned
-                .earliest
-                .map_or(0.0, |earliest| seconds(now.since(earliest)));
-            self.shared
-                .metrics
-                .oldest_due
-                .with_label_values(&[&label])
-                .set(age);
-            let age = owned
-                .outbox
-                .since()
-                .map_or(0, |since| (here - since).max(0));
-            metrics
-                .outbox_age
-                .with_label_values(&[&label])
-                .set(age as f64 / 1_000.0);
-            let gauge = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-            metrics
-                .open_triggers
-                .with_label_values(&[&label])
-                .set(gauge(owned.meta.open_triggers));
-            metrics
-                .in_flight
-                .with_label_values(&[&label])
-                .set(gauge(owned.meta.in_flight));
-            for (reason, count) in &owned.meta.held {
-                *held.entry(*reason).or_insert(0) += gauge(*count);
-            }
-            let waits = owned.waits_for_bundle(&self.shared.bundles);
-            metrics
-                .stops
-                .waits
-                .with_label_values(&[&label])
-                .set(i64::from(waits));
-            let outbox = i64::try_from(if owned.outbox.is_empty() {
-                0
-            } else {
-                owned.outbox.held()
-            })
-            .unwrap_or(i64::MAX);
-            self.shared
-                .metrics
-                .outbox
-                .with_label_values(&[&label])
-                .set(outbox);
+            self.show_one(owned, (here, now));
         }
         let active = self.owned.values().filter_map(|owned| {
             let bundle = owned.meta.bundle?.to_string();
             Some((vec![owned.partition.to_string(), bundle], 1))
         });
-        metrics.bundle.show(active);
+        gauges.bundle.show(active);
         let standing = self.standing();
         let goes_on = self.owned.keys().copied();
         let goes_on = goes_on.filter(|partition| !standing.contains(partition));
@@ -104,12 +66,43 @@ impl Service {
         let stands = goes_on.map(|partition| (partition, 0)).chain(stands);
         let stands = stands.map(|(partition, stands)| (vec![partition.to_string()], stands));
         metrics.stops.stand.show(stands);
-        // What usually holds is told also where it holds nothing.
-        for reason in HOLD {
-            held.entry(reason).or_insert(0);
+        self.show_held();
+    }
+
+    /// What one partition holds, and how old the oldest of it is.
+    fn show_one(&self, owned: &Owned, (here, now): (i64, Timestamp)) {
+        let (label, metrics) = (owned.partition.to_string(), &self.shared.metrics);
+        let (label, gauges) = (&[label.as_str()], &metrics.gauges);
+        let due = owned.earliest;
+        let age = due.map_or(0.0, |earliest| seconds(now.since(earliest)));
+        gauges.oldest_due.with_label_values(label).set(age);
+        let since = owned.outbox.since();
+        let age = since.map_or(0, |since| (here - since).max(0)) as f64 / 1_000.0;
+        gauges.outbox_age.with_label_values(label).set(age);
+        let waits = owned.waits_for_bundle(&self.shared.bundles);
+        let outbox = if owned.outbox.is_empty() {
+            0
+        } else {
+            i64::try_from(owned.outbox.held()).unwrap_or(i64::MAX)
+        };
+        for (gauge, value) in [
+            (&gauges.open_triggers, gauged(owned.meta.open_triggers)),
+            (&gauges.in_flight, gauged(owned.meta.in_flight)),
+            (&metrics.stops.waits, i64::from(waits)),
+            (&gauges.outbox, outbox),
+        ] {
+            gauge.with_label_values(label).set(value);
+        }
+    }
+
+    /// Held steps by reason; what usually holds is told also where it holds nothing.
+    fn show_held(&self) {
+        let mut held: BTreeMap<Reason, i64> = HOLD.map(|reason| (reason, 0)).into();
+        for (reason, count) in self.owned.values().flat_map(|owned| &owned.meta.held) {
+            *held.entry(*reason).or_insert(0) += gauged(*count);
         }
         let held = held.into_iter();
         let held = held.map(|(reason, count)| (vec![reason.as_str().to_owned()], count));
-        metrics.steps_held.show(held);
+        self.shared.metrics.gauges.steps_held.show(held);
     }
 }

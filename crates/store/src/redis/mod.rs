@@ -12,7 +12,7 @@ mod watches;
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use redis::{Value, cmd, pipe};
+use redis::{Cmd, Value, cmd, pipe};
 use winback_contract::{CustomerId, MessageId, Offset, Partition, Timestamp};
 
 use crate::commit::{Commit, Committed, CouponChange, GrantWrite, WATCHERS};
@@ -69,6 +69,45 @@ impl RedisStore {
 
 fn malformed(what: &str) -> Error {
     Error::Fatal(format!("Redis gave an unexpected answer to {what}"))
+}
+
+/// What a commit says behind its keys, up to its grants: counts first, in the order in which the Function reads them.
+fn commit_arguments(command: &mut Cmd, commit: &Commit, lists: usize) {
+    let fields = commit.meta.to_fields(commit.base.as_ref());
+    command
+        .arg(commit.epoch)
+        .arg(commit.sequence)
+        .arg(MessageId(commit.id).to_string())
+        .arg(commit.trim);
+    command
+        .arg(fields.len())
+        .arg(commit.customers.len())
+        .arg(commit.timers.len());
+    command
+        .arg(commit.outbox.len())
+        .arg(commit.grants.len())
+        .arg(lists)
+        .arg(WATCHERS)
+        .arg(commit.coupons.len());
+    for (name, value) in fields {
+        command.arg(name).arg(value);
+    }
+    for (_, blob) in &commit.customers {
+        command.arg(blob.as_deref().unwrap_or_default());
+    }
+    for (id, due) in &commit.timers {
+        command.arg(id.as_bytes());
+        match due {
+            Some(due) => command.arg(due.as_millis()),
+            None => command.arg("-"),
+        };
+    }
+    for entry in &commit.outbox {
+        command.arg(entry.as_slice());
+    }
+    for write in &commit.grants {
+        grant_arguments(command, write);
+    }
 }
 
 #[async_trait]
@@ -181,41 +220,7 @@ impl Store for RedisStore {
                         .arg(self.keys.coupons(partition, &write.pool))
                         .arg(self.keys.coupons_known(partition, &write.pool));
                 }
-                let fields = commit.meta.to_fields(commit.base.as_ref());
-                command
-                    .arg(commit.epoch)
-                    .arg(commit.sequence)
-                    .arg(MessageId(commit.id).to_string())
-                    .arg(commit.trim);
-                command
-                    .arg(fields.len())
-                    .arg(commit.customers.len())
-                    .arg(commit.timers.len());
-                command
-                    .arg(commit.outbox.len())
-                    .arg(commit.grants.len())
-                    .arg(lists.len())
-                    .arg(WATCHERS)
-                    .arg(commit.coupons.len());
-                for (name, value) in fields {
-                    command.arg(name).arg(value);
-                }
-                for (_, blob) in &commit.customers {
-                    command.arg(blob.as_deref().unwrap_or_default());
-                }
-                for (id, due) in &commit.timers {
-                    command.arg(id.as_bytes());
-                    match due {
-                        Some(due) => command.arg(due.as_millis()),
-                        None => command.arg("-"),
-                    };
-                }
-                for entry in &commit.outbox {
-                    command.arg(entry.as_slice());
-                }
-                for write in &commit.grants {
-                    grant_arguments(command, write);
-                }
+                commit_arguments(command, commit, lists.len());
                 for list in &lists {
                     list.arguments(command);
                 }
@@ -474,7 +479,7 @@ fn customer(bytes: &[u8]) -> Result<CustomerId, Error> {
         .map_err(|_| malformed("a read of timers"))
 }
 
-fn coupon_arguments(command: &mut redis::Cmd, change: &CouponChange) {
+fn coupon_arguments(command: &mut Cmd, change: &CouponChange) {
     let verb = match change {
         CouponChange::Add(_) => "add",
         CouponChange::Take(_) => "take",
@@ -487,7 +492,7 @@ fn coupon_arguments(command: &mut redis::Cmd, change: &CouponChange) {
     }
 }
 
-fn grant_arguments(command: &mut redis::Cmd, write: &GrantWrite) {
+fn grant_arguments(command: &mut Cmd, write: &GrantWrite) {
     match *write {
         GrantWrite::Grant {
             attempt,

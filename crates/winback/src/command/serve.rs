@@ -148,25 +148,14 @@ async fn start(
     };
     if let Some(hangup) = hangup {
         republish(log.as_ref(), store.as_ref(), config, &clock).await?;
-        tasks.spawn(
-            "campaigns",
-            follow_folder(
-                (log.clone(), store.clone()),
-                config.clone(),
-                clock.clone(),
-                (hangup, shutdown.clone()),
-            ),
-        );
+        let ports = (log.clone(), store.clone());
+        let ends = (hangup, shutdown.clone());
+        let follow = follow_folder(ports, config.clone(), clock.clone(), ends);
+        tasks.spawn("campaigns", follow);
     }
     if wanted.contains(&Service::Ingest) {
         let metrics = winback_ingest::metrics::Metrics::register(metrics);
-        for source in config.sources.clone() {
-            if log.partitions(&source.topic).await?.is_none() {
-                tracing::info!(topic = source.topic, "a source without a topic is left out");
-                continue;
-            }
-            let name = format!("ingest.{}", source.name);
-            let service = start_ingest(config, source, log.clone(), metrics.clone()).await?;
+        for (name, service) in sources(config, &log, &metrics).await? {
             tasks.spawn(name, service.run(shutdown.clone(), health.clone()));
         }
     }
@@ -209,6 +198,25 @@ async fn start(
         }
     }
     Ok(())
+}
+
+/// An ingest for each source whose topic is there, with the name of its task.
+async fn sources(
+    config: &Config,
+    log: &Arc<dyn Log>,
+    metrics: &winback_ingest::metrics::Metrics,
+) -> Result<Vec<(String, winback_ingest::Service)>, Error> {
+    let mut services = Vec::new();
+    for source in config.sources.clone() {
+        if log.partitions(&source.topic).await?.is_none() {
+            tracing::info!(topic = source.topic, "a source without a topic is left out");
+            continue;
+        }
+        let name = format!("ingest.{}", source.name);
+        let service = start_ingest(config, source, log.clone(), metrics.clone()).await?;
+        services.push((name, service));
+    }
+    Ok(services)
 }
 
 /// The providers of the channels that are served here.

@@ -48,6 +48,46 @@ pub(crate) struct Setup {
     pub(crate) explain: bool,
 }
 
+/// A log and a store of this process, with the faults that a seed plants.
+fn in_memory(clock: &Clock, faults: Option<u64>) -> (MemoryLog, MemoryStore) {
+    let (log, store) = (
+        MemoryLog::new(clock.clone()),
+        MemoryStore::new(clock.clone()),
+    );
+    match faults {
+        None => (log, store),
+        Some(seed) => {
+            let planted = Faults {
+                seed,
+                lost_ack_one_in: 50,
+                refused_one_in: 60,
+            };
+            (log.with_faults(planted), store.with_faults(seed, 50))
+        }
+    }
+}
+
+fn create_topics(log: &MemoryLog, config: &Config, partitions: u32, channels: &BTreeSet<Channel>) {
+    let names = config.names();
+    for source in &config.sources {
+        log.create(&source.topic, 1);
+    }
+    let many = [
+        Topic::Events,
+        Topic::Triggers,
+        Topic::Decisions,
+        Topic::Journeys,
+        Topic::Outcomes,
+    ];
+    let channels = channels.iter().copied().map(Topic::Dispatch);
+    for topic in many.into_iter().chain(channels) {
+        log.create(&names.name(topic), partitions);
+    }
+    for topic in [Topic::Campaigns, Topic::Catalogue, Topic::Failed] {
+        log.create(&names.name(topic), 1);
+    }
+}
+
 impl Machine {
     /// Everything started, nothing published.
     pub(crate) async fn new(setup: Setup) -> Result<Self, Error> {
@@ -63,37 +103,9 @@ impl Machine {
         config.kafka.partitions =
             PartitionCount::new(partitions).ok_or_else(|| Error::Usage("no partitions".into()))?;
         let clock = Clock::at(start.as_millis());
-        let (mut log, mut store) = (
-            MemoryLog::new(clock.clone()),
-            MemoryStore::new(clock.clone()),
-        );
-        if let Some(seed) = faults {
-            log = log.with_faults(Faults {
-                seed,
-                lost_ack_one_in: 50,
-                refused_one_in: 60,
-            });
-            store = store.with_faults(seed, 50);
-        }
+        let (log, store) = in_memory(&clock, faults);
         let names = config.names();
-        for source in &config.sources {
-            log.create(&source.topic, 1);
-        }
-        for topic in [
-            Topic::Events,
-            Topic::Triggers,
-            Topic::Decisions,
-            Topic::Journeys,
-            Topic::Outcomes,
-        ] {
-            log.create(&names.name(topic), partitions);
-        }
-        for channel in &channels {
-            log.create(&names.name(Topic::Dispatch(*channel)), partitions);
-        }
-        for topic in [Topic::Campaigns, Topic::Catalogue, Topic::Failed] {
-            log.create(&names.name(topic), 1);
-        }
+        create_topics(&log, &config, partitions, &channels);
         let shared: Arc<dyn winback_bus::Log> = Arc::new(log.clone());
         let states: Arc<dyn winback_store::Store> = Arc::new(store.clone());
         let registry = Metrics::new();

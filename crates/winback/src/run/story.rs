@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use jiff::tz::TimeZone;
 use winback_bus::memory::MemoryLog;
 use winback_contract::{
-    Body, CustomerId, EventRecord, JourneyRecord, Reason, Timestamp, Topic, TopicNames, Transition,
+    Body, CustomerId, Event, EventRecord, JourneyRecord, Reason, Timestamp, Topic, TopicNames,
+    Transition,
 };
 
 use super::report::moment;
@@ -35,6 +36,19 @@ pub(crate) fn choose(records: &[JourneyRecord]) -> Option<CustomerId> {
         .map(|(id, _)| id)
 }
 
+/// What the customer did.
+fn did(event: &Event) -> String {
+    let goods = event.products.iter();
+    let what: Vec<&str> = goods
+        .filter_map(|product| product.name.as_deref())
+        .collect();
+    if what.is_empty() {
+        format!("  {}", event.name)
+    } else {
+        format!("  {} ({})", event.name, what.join(", "))
+    }
+}
+
 /// The story, a line per happening.
 pub(crate) fn tell(
     log: &MemoryLog,
@@ -57,17 +71,7 @@ pub(crate) fn tell(
             Body::Storefront(happened)
                 if happened.name != "Product Viewed" && happened.name != "Identified" =>
             {
-                let what: Vec<&str> = happened
-                    .products
-                    .iter()
-                    .filter_map(|product| product.name.as_deref())
-                    .collect();
-                let detail = if what.is_empty() {
-                    String::new()
-                } else {
-                    format!(" ({})", what.join(", "))
-                };
-                lines.push((event.at, 0, format!("  {}{detail}", happened.name)));
+                lines.push((event.at, 0, did(happened)));
             }
             Body::Handover { .. } => lines.push((
                 event.arrival,

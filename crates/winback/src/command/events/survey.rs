@@ -172,17 +172,7 @@ impl Survey {
 
     /// The report.
     pub(super) fn text(&self) -> String {
-        let mut out = Vec::new();
-        let (records, taken, refused) = (self.records, self.taken, self.refused());
-        let calls = taken + refused;
-        let calls = if calls + self.silent == records {
-            String::new()
-        } else {
-            format!(" with {calls} events")
-        };
-        out.push(format!(
-            "{records} records{calls}, {taken} are taken, {refused} would be refused"
-        ));
+        let mut out = vec![self.sum()];
         if self.silent > 0 {
             out.push(format!(
                 "{} records say nothing: rows that were deleted, and what no rule of a map takes",
@@ -231,6 +221,31 @@ impl Survey {
             "who they are about",
             kinds.chain([self.reachable()]),
         );
+        section(&mut out, "times", self.times());
+        let currencies = self.currencies.iter().map(|(currency, count)| {
+            let other = if *currency == self.customs.currency.to_string() {
+                ""
+            } else {
+                ": another than the shop's, counted and not summed"
+            };
+            format!("{count:>8}  {currency}{other}")
+        });
+        section(&mut out, "currencies", currencies);
+        out.join("\n")
+    }
+
+    fn sum(&self) -> String {
+        let (records, taken, refused) = (self.records, self.taken, self.refused());
+        let calls = taken + refused;
+        let calls = if calls + self.silent == records {
+            String::new()
+        } else {
+            format!(" with {calls} events")
+        };
+        format!("{records} records{calls}, {taken} are taken, {refused} would be refused")
+    }
+
+    fn times(&self) -> impl Iterator<Item = String> {
         let times = [
             (
                 self.without_time,
@@ -242,21 +257,7 @@ impl Survey {
             ),
         ];
         let times = times.into_iter().filter(|(count, _)| *count > 0);
-        section(
-            &mut out,
-            "times",
-            times.map(|(count, what)| format!("{count:>8}  {what}")),
-        );
-        let currencies = self.currencies.iter().map(|(currency, count)| {
-            let other = if *currency == self.customs.currency.to_string() {
-                ""
-            } else {
-                ": another than the shop's, counted and not summed"
-            };
-            format!("{count:>8}  {currency}{other}")
-        });
-        section(&mut out, "currencies", currencies);
-        out.join("\n")
+        times.map(|(count, what)| format!("{count:>8}  {what}"))
     }
 
     fn reachable(&self) -> String {
