@@ -3,12 +3,15 @@
 use winback_campaign::Concerns;
 use winback_campaign::model::{Entry, Pattern};
 
+use crate::customer::Customer;
+use crate::effects::Count;
 use crate::happening::Happening;
 use crate::matching::{Named, matches};
 use crate::program::settle;
 use crate::reacted::excuse;
 use crate::scene::Scene;
-use crate::state::Station;
+use crate::state::{Journey, Station};
+use crate::world::World;
 
 /// Remembers what came, and lets those go on that waited for it.
 pub(crate) fn fold(scene: &mut Scene<'_>, happening: &Happening<'_>, named: &Named<'_>) {
@@ -24,13 +27,24 @@ pub(crate) fn fold(scene: &mut Scene<'_>, happening: &Happening<'_>, named: &Nam
             let Some(journey) = scene.journey(id) else {
                 break;
             };
-            let customer = &*scene.customer;
-            let any = |patterns: &[Pattern]| {
-                let mut patterns = patterns.iter();
-                patterns.any(|one| matches(one, customer, journey, happening, world) == Ok(true))
+            let has_begun = journey.first_message_at.is_some();
+            let ask =
+                |patterns: &[Pattern]| ask(patterns, scene.customer, journey, happening, world);
+            let (asked, came) = match entry {
+                Entry::Await { patterns, came, .. } => (ask(patterns), Some(*came)),
+                Entry::Wait { unless, .. } if has_begun => (ask(&unless.patterns), None),
+                Entry::Step(_)
+                | Entry::Wait { .. }
+                | Entry::If { .. }
+                | Entry::Split { .. }
+                | Entry::Jump(_)
+                | Entry::End(_) => continue,
             };
-            match entry {
-                Entry::Await { patterns, came, .. } if any(patterns) => {
+            if asked == Asked::Unclear {
+                scene.out.count(Count::ConditionFailed);
+            }
+            match came {
+                Some(came) if asked == Asked::Yes => {
                     let answer = crate::start::arm::entry(happening, campaign);
                     let Some(journey) = scene.journey_mut(id) else {
                         break;
@@ -39,28 +53,48 @@ pub(crate) fn fold(scene: &mut Scene<'_>, happening: &Happening<'_>, named: &Nam
                     journey.answers.push((place, answer.clone()));
                     if journey.station == Station::Await && journey.at == place {
                         journey.answer = Some(Box::new(answer));
-                        settle(scene, id, *came, happening.arrival);
+                        settle(scene, id, came, happening.arrival);
                         break;
                     }
                 }
-                Entry::Wait { unless, .. }
-                    if journey.first_message_at.is_some() && any(&unless.patterns) =>
-                {
+                // An error never sends: what can't be judged excuses from what follows.
+                None if asked != Asked::No => {
                     if let Some(journey) = scene.journey_mut(id)
                         && !journey.met.contains(&place)
                     {
                         journey.met.push(place);
                     }
                 }
-                Entry::Step(_)
-                | Entry::Wait { .. }
-                | Entry::Await { .. }
-                | Entry::If { .. }
-                | Entry::Split { .. }
-                | Entry::Jump(_)
-                | Entry::End(_) => {}
+                Some(_) | None => {}
             }
         }
     }
     excuse(scene, happening.arrival);
+}
+
+/// What an event says to a list of patterns.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Asked {
+    Yes,
+    No,
+    /// None fits, and a condition of one could not be judged.
+    Unclear,
+}
+
+fn ask(
+    patterns: &[Pattern],
+    customer: &Customer,
+    journey: &Journey,
+    happening: &Happening<'_>,
+    world: &World<'_>,
+) -> Asked {
+    let mut asked = Asked::No;
+    for pattern in patterns {
+        match matches(pattern, customer, journey, happening, world) {
+            Ok(true) => return Asked::Yes,
+            Ok(false) => {}
+            Err(()) => asked = Asked::Unclear,
+        }
+    }
+    asked
 }

@@ -74,6 +74,34 @@ fn click(life: &mut Life, place: usize) {
     life.take(effects);
 }
 
+/// What a wait's `unless` can't judge excuses from the rest: an error never sends.
+#[test]
+fn an_unless_that_can_not_be_judged_sends_nothing_more() {
+    let nudge = campaign(
+        "nudge",
+        "care",
+        "  enter: { on: Signed In, reentry: 0s }
+  cascade:
+    - { step: one, send: [email] }
+    - { wait: 2d, unless: { on: Wishlist Product Added, when: event.properties.stars > 5 } }
+    - { step: two, send: [email] }
+",
+    );
+    for (stars, steps, reason) in [
+        (Some(1), &["one", "two"][..], Reason::Finished),
+        (Some(9), &["one"], Reason::Reacted),
+        (None, &["one"], Reason::Reacted),
+    ] {
+        let mut life = live(&[&nudge], "");
+        life.event(told("Signed In", json!({})));
+        life.wait(Span::from_hours(1));
+        life.event(told("Wishlist Product Added", json!({ "stars": stars })));
+        life.wait(Span::from_days(10));
+        assert_eq!(life.steps(), steps, "{stars:?}");
+        assert_eq!(endings(&life), [("nudge".into(), reason, None)]);
+    }
+}
+
 #[test]
 fn until_counts_down_to_a_date_and_exit_at_ends_it() {
     let points = campaign(
