@@ -48,7 +48,7 @@ lint: ## format, clippy, licences, deployment files
 	./deploy/validate.sh
 
 generate: ## schemas and tables from the types
-	WINBACK_GENERATE=1 cargo test --workspace --test contract --locked
+	WINBACK_GENERATE=1 cargo test --workspace --test contract --test references --locked
 
 bench: setup build ## figures, never asserted: the drain of sessions, and from an order to its stop
 	./target/debug/winback-bench

@@ -1,4 +1,4 @@
-//! The workload of the drain: shoppers in sessions, as the benchmark guide describes it (section 2.2).
+//! The workload of the drain: shoppers in sessions, most of whom look, some of whom buy.
 //!
 //! Customers are drawn by Zipf (s = 0.9, nobody above 0.1 % of the sessions), a session has 12 events on average,
 //! 20 s apart on average; 80 % views, 12 % additions, 3 % checkouts, 3 % orders, 2 % reactions; 0.5 % repeats.

@@ -204,3 +204,30 @@ fn campaigns_are_told_in_plain_sentences() {
         "{texts}"
     );
 }
+
+/// A recipe is copied: what stands in the page passes `check` and its own cases.
+#[test]
+fn recipes_pass_check_and_their_cases() {
+    let page = read("docs/campaigns/recipes.md");
+    let folder = Folder::new("recipes").unwrap();
+    let mut names = BTreeSet::new();
+    for part in page.split("<!-- file: ").skip(1) {
+        let (name, rest) = part.split_once(" -->\n```").unwrap();
+        let (_, rest) = rest.split_once('\n').unwrap();
+        let (text, _) = rest.split_once("\n```").unwrap();
+        folder.write(name, &format!("{text}\n")).unwrap();
+        names.extend(name.split_once('/').map(|(recipe, _)| recipe));
+    }
+    assert!(names.len() >= 8, "{names:?}");
+    let path = folder.path().display().to_string();
+    for name in &names {
+        assert!(
+            folder.path().join(name).join("tests.yaml").exists(),
+            "{name}"
+        );
+    }
+    for command in ["check", "test"] {
+        let (code, out, errors) = winback(&[command, &path]);
+        assert_eq!(code, 0, "{command}: {out}{errors}");
+    }
+}

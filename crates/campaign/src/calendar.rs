@@ -1,7 +1,7 @@
 //! Local times and quiet hours, resolved when they are needed, in the zone of the customer or the shop.
 //!
 //! Invariant: INV-11 (nothing goes out in quiet hours). In a clock's gap the first moment after it counts, in a
-//! fold the first of the two (grammar §1.7). Windows may cross midnight; whole days may be quiet.
+//! fold the first of the two (ADR 0014). Windows may cross midnight; whole days may be quiet.
 
 use jiff::civil::{DateTime, Time};
 use jiff::tz::{AmbiguousOffset, TimeZone};

@@ -1,4 +1,4 @@
-//! Durations as campaigns write them (grammar §1.6): a whole number and a unit, or a range of two.
+//! Durations as campaigns write them (ADR 0014): a whole number and a unit, or a range of two.
 
 use winback_contract::Span;
 

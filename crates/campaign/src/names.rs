@@ -1,4 +1,4 @@
-//! Names and types that conditions may use (grammar §5). One table serves checking, samples and the docs.
+//! Names and types that conditions may use (ADR 0014). One table serves checking, samples and the docs.
 
 use winback_contract::spec::{self, FieldType};
 

@@ -1,4 +1,4 @@
-//! The format in which states and internal records are written (design §3): a release reads the newest that it knows and
+//! The format in which states and internal records are written (ADR 0011): a release reads the newest that it knows and
 //! writes the one that the shop is on, so that one can go back to the release before until `winback upgrade finalize`.
 //!
 //! It lies in the `campaigns` topic, before the first bundle of a new shop. The release that first knew of it wrote

@@ -1,6 +1,6 @@
 //! Who an event is about: identifiers, their strength, their normal form, and the profile key they make.
 //!
-//! Identifiers are personal data: `Debug` never prints them, and no key name holds them (design §3).
+//! Identifiers are personal data: `Debug` never prints them, and no key name holds them (ADR 0005).
 
 use std::fmt;
 

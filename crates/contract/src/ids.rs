@@ -108,7 +108,7 @@ macro_rules! id {
     };
 }
 
-id!(/** A profile: the hash of shop, identifier kind and normalised identifier (design §3). */ CustomerId);
+id!(/** A profile: the hash of shop, identifier kind and normalised identifier (ADR 0005). */ CustomerId);
 id!(/** One message to one person: a step of a journey. A channel is an attempt of it, never a second id. */ MessageId);
 id!(/** One run of a campaign for one customer: campaign, profile at arming, arming event, key. */ JourneyId);
 id!(/** One request for decisions about one customer. */ TriggerId);

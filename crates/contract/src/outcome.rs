@@ -1,4 +1,4 @@
-//! What became of a message (public format): written by dispatch and, later, by the gateway.
+//! What became of a message (public format): written by dispatch, and by whatever hears back from providers.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -52,7 +52,7 @@ impl PartitionCount {
         (0..self.get()).map(Partition)
     }
 
-    /// First eight bytes of the customer, big-endian, modulo the count (design §3).
+    /// First eight bytes of the customer, big-endian, modulo the count (ADR 0001).
     pub fn of(self, customer: CustomerId) -> Partition {
         let mut first = [0_u8; 8];
         first.copy_from_slice(&customer.as_bytes()[..8]);

@@ -131,7 +131,7 @@ impl Span {
     pub const fn from_hours(hours: i64) -> Self {
         Self::from_mins(hours.saturating_mul(60))
     }
-    /// From days of 24 hours (grammar §1.6).
+    /// From days of 24 hours (ADR 0014).
     pub const fn from_days(days: i64) -> Self {
         Self::from_hours(days.saturating_mul(24))
     }

@@ -1,4 +1,4 @@
-//! The topic table of design §1: names, keys, counts, retention. Names carry a configurable prefix.
+//! The topic table of ADR 0003: names, keys, counts, retention. Names carry a configurable prefix.
 
 use crate::channel::Channel;
 use crate::time::Span;
@@ -62,7 +62,7 @@ impl Topic {
         }
     }
 
-    /// The defaults of design §1.
+    /// The defaults of ADR 0003.
     pub fn layout(self) -> Layout {
         let days = |n| Some(Span::from_days(n));
         let base = Layout {
@@ -77,7 +77,7 @@ impl Topic {
             Self::Raw => Layout {
                 keyed: false,
                 log_append_time: true,
-                written_by: "storefronts, gateway",
+                written_by: "storefronts",
                 read_by: "ingest",
                 ..base
             },
@@ -107,7 +107,7 @@ impl Topic {
             // Broker's time: the clocks of those who report may be days off.
             Self::Outcomes => Layout {
                 log_append_time: true,
-                written_by: "dispatch, gateway",
+                written_by: "dispatch",
                 ..base
             },
             Self::Catalogue => Layout {

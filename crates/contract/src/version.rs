@@ -1,4 +1,4 @@
-//! The version of a record, read before its body: a later one may mean something else by the same words (design §3).
+//! The version of a record, read before its body: a later one may mean something else by the same words (ADR 0011).
 //! Absent: what becomes of a record that is newer; whoever reads it leaves it to a release that knows it.
 
 use serde::Deserialize;

@@ -396,7 +396,7 @@ pub(crate) fn skip(
         history.count = history.count.saturating_add(1);
         history.first_message_at = Some(now);
     }
-    // For want of a channel nobody was disturbed: the next wait is passed over (grammar, rule 3).
+    // For want of a channel nobody was disturbed: the next wait is passed over (ADR 0015).
     let no_channel = matches!(
         reason,
         Reason::NoAddress | Reason::NoConsent | Reason::Suppressed

@@ -1,6 +1,6 @@
 //! The blob of a customer: one version byte, then a compact encoding.
 //!
-//! A version this release does not know is refused, never overwritten (reliability H17).
+//! A version this release does not know is refused, never overwritten (ADR 0011).
 
 mod first;
 

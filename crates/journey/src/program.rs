@@ -233,7 +233,7 @@ impl Ask<'_> {
     }
 }
 
-/// Whole days before a clock time are calendar days (grammar, rule 4): the wait ends as the last day begins.
+/// Whole days before a clock time are calendar days (ADR 0015): the wait ends as the last day begins.
 fn wait_until(
     base: Timestamp,
     span: Span,

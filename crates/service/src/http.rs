@@ -37,12 +37,7 @@ pub async fn serve(
         .route("/healthz", get(readyz))
         .route("/metrics", get(scrape))
         .with_state(Scraped {
-            ready: metrics.gauge("ready", "1 while a part of the process is ready", &["part"]),
-            age: metrics.float_gauge(
-                "loop_age_seconds",
-                "seconds since a loop last went round, at the time of the scrape",
-                &["part"],
-            ),
+            ours: Parts::register(&metrics),
             health,
             metrics,
         });
@@ -51,13 +46,33 @@ pub async fn serve(
         .await
 }
 
+/// How the parts of a process stand.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    ready: IntGaugeVec,
+    age: GaugeVec,
+}
+
+impl Parts {
+    /// Registers both gauges.
+    pub fn register(metrics: &Metrics) -> Self {
+        Self {
+            ready: metrics.gauge("ready", "1 while a part of the process is ready", &["part"]),
+            age: metrics.float_gauge(
+                "loop_age_seconds",
+                "seconds since a loop last went round, at the time of the scrape",
+                &["part"],
+            ),
+        }
+    }
+}
+
 /// What a request may ask for.
 #[derive(Clone)]
 struct Scraped {
     health: Health,
     metrics: Metrics,
-    ready: IntGaugeVec,
-    age: GaugeVec,
+    ours: Parts,
 }
 
 /// The format that Prometheus asks for, with its version.
@@ -67,10 +82,10 @@ async fn scrape(State(scraped): State<Scraped>) -> ([(HeaderName, &'static str);
     for one in scraped.health.standings() {
         let part = one.part.as_str();
         let ready = i64::from(one.problem.is_none());
-        scraped.ready.with_label_values(&[part]).set(ready);
+        scraped.ours.ready.with_label_values(&[part]).set(ready);
         if let Some(age) = one.age {
             let seconds = age.as_secs_f64();
-            scraped.age.with_label_values(&[part]).set(seconds);
+            scraped.ours.age.with_label_values(&[part]).set(seconds);
         }
     }
     ([FORMAT], scraped.metrics.text())

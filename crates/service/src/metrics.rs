@@ -55,6 +55,18 @@ pub struct Metrics {
     registry: Arc<Registry>,
     /// Counters by name: services in one process share those that tell them apart by a label.
     counters: Arc<Mutex<BTreeMap<String, IntCounterVec>>>,
+    described: Arc<Mutex<BTreeMap<String, Described>>>,
+}
+
+/// What a metric is, for the reference.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Described {
+    /// `counter`, `gauge` or `histogram`.
+    pub kind: &'static str,
+    /// Beside `shop`.
+    pub labels: Vec<String>,
+    /// What it counts or measures.
+    pub help: String,
 }
 
 impl Default for Metrics {
@@ -87,7 +99,27 @@ impl Metrics {
         Self {
             registry: Arc::new(registry),
             counters: Arc::default(),
+            described: Arc::default(),
         }
+    }
+
+    /// Every metric that was made here, by its whole name.
+    pub fn described(&self) -> BTreeMap<String, Described> {
+        let described = self.described.lock();
+        described.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn describe(&self, kind: &'static str, name: &str, help: &str, labels: &[&str]) {
+        let described = Described {
+            kind,
+            labels: labels.iter().map(|label| (*label).to_owned()).collect(),
+            help: help.to_owned(),
+        };
+        let mut all = self
+            .described
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        all.insert(format!("winback_{name}"), described);
     }
 
     fn keep<T: Collector + Clone + 'static>(&self, made: prometheus::Result<T>) -> T {
@@ -112,6 +144,7 @@ impl Metrics {
         if let Some(made) = counters.get(name) {
             return made.clone();
         }
+        self.describe("counter", name, help, labels);
         let made = self.keep(IntCounterVec::new(
             Opts::new(format!("winback_{name}"), help),
             labels,
@@ -126,6 +159,7 @@ impl Metrics {
         reason = "the one place that makes metrics"
     )]
     pub fn gauge(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+        self.describe("gauge", name, help, labels);
         self.keep(IntGaugeVec::new(
             Opts::new(format!("winback_{name}"), help),
             labels,
@@ -138,6 +172,7 @@ impl Metrics {
         reason = "the one place that makes metrics"
     )]
     pub fn float_gauge(&self, name: &str, help: &str, labels: &[&str]) -> GaugeVec {
+        self.describe("gauge", name, help, labels);
         self.keep(GaugeVec::new(
             Opts::new(format!("winback_{name}"), help),
             labels,
@@ -150,6 +185,7 @@ impl Metrics {
         reason = "the one place that makes metrics"
     )]
     pub fn seconds(&self, name: &str, help: &str, labels: &[&str]) -> HistogramVec {
+        self.describe("histogram", name, help, labels);
         let buckets = vec![
             0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 120.0, 600.0, 3600.0,
         ];

@@ -1,6 +1,6 @@
 //! sessions: the only writer of customers. Events, decisions and outcomes in; triggers, messages and records out.
 //!
-//! Invariants: INV-1, INV-2, INV-3 and INV-6 are kept here, in the step of a partition (design §3). Absent on
+//! Invariants: INV-1, INV-2, INV-3 and INV-6 are kept here, in the step of a partition (ADR 0002). Absent on
 //! purpose: rules (journey has them), rendering, sending.
 
 pub mod acquire;

@@ -1,4 +1,4 @@
-//! Going on after the store went back in time: what Kafka knows of the lost time is made known again (design §3).
+//! Going on after the store went back in time: what Kafka knows of the lost time is made known again (ADR 0010).
 //!
 //! Every record that sessions writes carries the store's standing of that moment, and a message can't be claimed before
 //! its record is written: whatever went out lies behind such a mark (INV-4). Outcomes of the lost time are read to their

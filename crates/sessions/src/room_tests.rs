@@ -1,4 +1,4 @@
-//! What is given up while the store is nearly full, and what is not written on the format of before (INV-12, design §3).
+//! What is given up while the store is nearly full, and what is not written on the format of before (INV-12, ADR 0012).
 
 use serde_json::{Value, json};
 use winback_contract::*;

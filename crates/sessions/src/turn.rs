@@ -1,4 +1,4 @@
-//! One step of a partition (design §3): take, load, fold, commit, produce. The seams stand apart for overlap.
+//! One step of a partition (ADR 0002): take, load, fold, commit, produce. The seams stand apart for overlap.
 //!
 //! Invariants: INV-1 (a fenced commit throws everything folded away), INV-3 (produce comes after durability).
 

@@ -88,6 +88,8 @@ enum Command {
     /// The effective config
     #[command(subcommand)]
     Config(command::config::Arguments),
+    /// Lists made of the types: metrics, topics, config, fields of campaign files
+    Reference(command::reference::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -126,6 +128,7 @@ async fn run(cli: Cli) -> Result<(), error::Error> {
             return command::events::run(arguments, None).await;
         }
         Command::Map(arguments) => return command::map::run(&arguments),
+        Command::Reference(arguments) => return command::reference::run(&arguments),
         Command::Test(arguments) => return command::test::run(arguments).await,
         Command::Simulate(arguments) => return command::simulate::run(arguments).await,
         Command::Explain(arguments) => return command::explain::run(&arguments),

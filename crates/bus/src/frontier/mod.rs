@@ -1,4 +1,4 @@
-//! The input frontier (INV-6, design §3): the time up to which everything that arrived has been applied.
+//! The input frontier (INV-6, ADR 0007): the time up to which everything that arrived has been applied.
 //!
 //! Two laps. First every live source must be ingested up to the ends noted at T, and every partition must have
 //! applied the events of that; then what those caused in other partitions (forwards, through outboxes) must be

@@ -1,4 +1,4 @@
-//! Which variables a condition may use, by the moment at which it is judged (grammar §5). A table, nothing else.
+//! Which variables a condition may use, by the moment at which it is judged (ADR 0014). A table, nothing else.
 
 /// Variables when a start is judged, on arrival.
 pub(crate) const ON_ARRIVAL: &[&str] = &["event", "settings", "now"];

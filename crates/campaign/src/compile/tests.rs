@@ -174,6 +174,7 @@ fn mistakes_of_a_policy() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table, or a story told in order")]
 fn what_yaml_would_pass_over_is_said() {
     for (from, to, expect) in [
         (

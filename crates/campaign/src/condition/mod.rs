@@ -1,7 +1,7 @@
 //! Conditions in CEL: compiled once, judged against variables that are built only when asked for.
 //!
-//! An error never sends: a condition that fails is reported as an error and the caller treats it as grammar
-//! §1.4 says. Absent here: which values a customer has (journey supplies them).
+//! An error never sends: a condition that fails is reported as an error and the caller treats it as ADR 0014
+//! says. Absent here: which values a customer has (journey supplies them).
 
 mod because;
 mod check;

@@ -1,4 +1,4 @@
-//! `campaign.yaml` as it is written (grammar §2).
+//! `campaign.yaml` as it is written (ADR 0014).
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! `policy.yaml` as it is written (grammar §3).
+//! `policy.yaml` as it is written (ADR 0014).
 
 use std::collections::BTreeMap;
 
@@ -246,7 +246,7 @@ pub struct Coupon {
     pub low: Option<u32>,
 }
 
-/// The offer guard G (playbook, section 3).
+/// The offer guard G (ADR 0016).
 #[derive(Deserialize, JsonSchema, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct Guard {

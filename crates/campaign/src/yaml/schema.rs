@@ -20,7 +20,7 @@ pub enum Kind {
     Policy,
 }
 
-/// Of the start words exactly one is present in a start (grammar, principle 5).
+/// Of the start words exactly one is present in a start (ADR 0014).
 const START_WORDS: [&str; 6] = ["on", "silence", "date", "schedule", "ended", "product"];
 /// Of the entry words exactly one in an entry.
 const ENTRY_WORDS: [&str; 7] = ["step", "wait", "until", "await", "if", "split", "end"];

@@ -1,4 +1,4 @@
-//! Events of points, complaints, answers and announcements (grammar, section 6).
+//! Events of points, complaints, answers and announcements (ADR 0016).
 
 use super::FieldType::{Bool, Number, Text, Texts, Time};
 use super::{EventSpec, event, may, need};

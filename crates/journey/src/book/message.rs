@@ -168,7 +168,7 @@ fn person(customer: &Customer) -> CustomerFacts {
     }
 }
 
-/// Past its end there is no offer (grammar, rule 5).
+/// Past its end there is no offer (ADR 0015).
 fn offer(campaign: &Campaign, journey: &Journey, now: Timestamp) -> Option<OfferText> {
     let offer = journey
         .offer

@@ -16,7 +16,7 @@ pub(crate) struct Candidate<'a> {
     pub(super) competitor: bool,
 }
 
-/// Of campaigns of which only one runs per key, the replacing one goes on if its audience holds (grammar, rule 8).
+/// Of campaigns of which only one runs per key, the replacing one goes on if its audience holds (ADR 0015).
 pub(crate) fn replace(candidates: &mut [Candidate<'_>]) {
     let gone: Vec<usize> = (0..candidates.len())
         .filter(|index| {

@@ -1,5 +1,5 @@
 //! Variables of conditions, built from the customer only when a condition asks, and only the fields it asks for
-//! (grammar §5).
+//! (ADR 0014).
 //!
 //! An unknown value is absent. Money is in whole units of the shop's currency; in other currencies it is absent, and that
 //! it was asked for is noted where somebody tells why.

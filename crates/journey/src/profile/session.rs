@@ -1,4 +1,4 @@
-//! Visits: a session begins after half an hour without activity and remembers what was looked at (design, time).
+//! Visits: a session begins after half an hour without activity and remembers what was looked at (ADR 0006).
 
 use crate::behaviour::{SESSION_GAP, Session, Touch, limit, push};
 use crate::customer::{Customer, Line};

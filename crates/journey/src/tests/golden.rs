@@ -1,4 +1,4 @@
-//! Bytes of states as releases wrote them: what is stored must be read by every later one (design §3).
+//! Bytes of states as releases wrote them: what is stored must be read by every later one (ADR 0011).
 
 use winback_contract::{
     AddressId, Body, Channel, ConsentChange, ConsentStatus, CustomerId, Event, Format, Reason,

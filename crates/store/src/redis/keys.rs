@@ -1,4 +1,4 @@
-//! Key names of design §3. `{p}` is the hash tag: all keys of a commit share a slot.
+//! Key names of ADR 0001. `{p}` is the hash tag: all keys of a commit share a slot.
 
 use winback_contract::{CustomerId, MessageId, Partition};
 

@@ -249,7 +249,7 @@ fn token(clock: &Clock, channel: Channel) -> u64 {
 }
 
 /// `role`, because scrapers put a label `service` of their own on everything.
-fn build_info(metrics: &Metrics, service: Service) {
+pub(super) fn build_info(metrics: &Metrics, service: Service) {
     let labels = &["role", "version"];
     let info = metrics.gauge("build_info", "1, with the service and the version", labels);
     info.with_label_values(&[service.name(), env!("CARGO_PKG_VERSION")])

@@ -1,5 +1,5 @@
 //! `winback upgrade`: which format the shop is on, holding it on the one of the release before, and the step to the newest
-//! (design §3). As long as it is held one can go back: the release before reads all that is written.
+//! (ADR 0011). As long as it is held one can go back: the release before reads all that is written.
 
 use winback_bus::Log;
 use winback_contract::{Format, Topic};
