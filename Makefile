@@ -44,6 +44,7 @@ lint: ## format, clippy, licences, deployment files
 	@./tests/announce.sh "checking format, lints, licences and deployment files: about five minutes the first time"
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked --quiet
 	cargo deny --offline check bans licenses sources
 	./deploy/validate.sh
 
