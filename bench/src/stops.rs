@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use winback_bus::{Outgoing, Place, Record};
+use winback_bus::{Outgoing, Record, TopicPartition};
 use winback_contract::{
     CustomerId, Identity, IdentityKind, JourneyRecord, Offset, Partition, Reason, Timestamp,
     Transition,
@@ -80,8 +80,11 @@ async fn all(ground: &Ground, topic: &str) -> Result<Vec<Record>> {
         .map_err(told)?
         .unwrap_or(0);
     for partition in (0..count).map(Partition) {
-        let place = Place::new(topic, partition);
-        reader.start(&place, Offset(0), None).await.map_err(told)?;
+        let topic_partition = TopicPartition::new(topic, partition);
+        reader
+            .start(&topic_partition, Offset(0), None)
+            .await
+            .map_err(told)?;
     }
     let (end, mut found) = (ground.end(topic).await?, Vec::new());
     while (found.len() as i64) < end {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use winback_bus::kafka::{KafkaLog, Options, TopicSpec};
 use winback_bus::memory::{Faults, MemoryLog};
-use winback_bus::{Assignment, Error, Log, Member, Outgoing, Place, Reader, Record};
+use winback_bus::{Assignment, Error, Log, Member, Outgoing, Reader, Record, TopicPartition};
 use winback_contract::{Offset, Partition};
 use winback_scenario::Random;
 use winback_service::Clock;
@@ -88,8 +88,8 @@ async fn joined(log: &dyn Log, group: &str, topic: &str) -> Box<dyn Member> {
         assert!(polled.records.is_empty(), "it only owns");
         for change in polled.assignments {
             match change {
-                Assignment::Assigned(places) => owned += places.len(),
-                Assignment::Revoked(places) => owned -= places.len(),
+                Assignment::Assigned(topic_partitions) => owned += topic_partitions.len(),
+                Assignment::Revoked(topic_partitions) => owned -= topic_partitions.len(),
             }
         }
         if owned == PARTITIONS as usize {
@@ -121,7 +121,7 @@ async fn compare(seed: u64, kafka: &KafkaLog) {
     for step in 0..50_u32 {
         let at = || format!("seed {seed}, step {step}");
         let partition = Partition(u32::try_from(random.below(PARTITIONS.into())).unwrap());
-        let place = Place::new(&topic, partition);
+        let topic_partition = TopicPartition::new(&topic, partition);
         let ends = memory.ends(&topic).await.unwrap();
         assert_eq!(ends, kafka.ends(&topic).await.unwrap(), "{}", at());
         let end = ends[partition.0 as usize].0;
@@ -146,25 +146,25 @@ async fn compare(seed: u64, kafka: &KafkaLog) {
             3 => {
                 let from = Offset(random.between(0, end + 1));
                 for reader in &mut readers {
-                    reader.start(&place, from, None).await.unwrap();
+                    reader.start(&topic_partition, from, None).await.unwrap();
                 }
             }
             4 => {
                 for reader in &mut readers {
-                    reader.stop(&place).await.unwrap();
+                    reader.stop(&topic_partition).await.unwrap();
                 }
             }
             5 => {
                 let held = random.percent(50);
                 for reader in &mut readers {
-                    reader.hold(&place, held).await.unwrap();
+                    reader.hold(&topic_partition, held).await.unwrap();
                 }
             }
             6 => {
                 let next = Offset(random.between(0, end + 1));
                 for member in &mut members {
                     member
-                        .commit(&[(place.clone(), next, format!("{step}:x"))])
+                        .commit(&[(topic_partition.clone(), next, format!("{step}:x"))])
                         .await
                         .unwrap();
                 }
@@ -186,7 +186,7 @@ async fn compare(seed: u64, kafka: &KafkaLog) {
                 let mut answers = Vec::new();
                 for log in logs {
                     answers.push(
-                        log.has_records(&place, Offset(from), Offset(to))
+                        log.has_records(&topic_partition, Offset(from), Offset(to))
                             .await
                             .unwrap(),
                     );
@@ -255,8 +255,11 @@ async fn the_logs_refuse_alike() {
         assert!(matches!(refused, Err(Error::Fatal(_))), "{refused:?}");
         // A position that the topic does not hold is an error, never a silent jump.
         let mut reader = log.read("conformance").await.unwrap();
-        let place = Place::new("some", Partition(0));
-        reader.start(&place, Offset(5), None).await.unwrap();
+        let topic_partition = TopicPartition::new("some", Partition(0));
+        reader
+            .start(&topic_partition, Offset(5), None)
+            .await
+            .unwrap();
         let mut answer = Ok(Vec::new());
         for _ in 0..100 {
             answer = reader.poll(10, Duration::from_millis(100)).await;

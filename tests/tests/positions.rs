@@ -11,7 +11,7 @@ use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use winback_bus::kafka::{KafkaLog, Options, TopicSpec};
 use winback_bus::memory::MemoryLog;
-use winback_bus::{Commit, Error, Kept, Ledger, Log, Mark, Member, Outgoing, Place};
+use winback_bus::{Commit, Error, Kept, Ledger, Log, Mark, Member, Outgoing, TopicPartition};
 use winback_contract::{Offset, Partition};
 use winback_service::Clock;
 use winback_testkit::{Kafka, until};
@@ -139,12 +139,12 @@ async fn what_retention_took_is_not_jumped_over() {
         fill(log, "raw", "new", 5).await;
     }
     // What was dealt with may go: nothing is missing.
-    memory.delete_before(&Place::new("raw", P), Offset(5));
+    memory.delete_before(&TopicPartition::new("raw", P), Offset(5));
     delete_before(&kafka, "raw", 5);
     for log in logs {
         assert_eq!(goes_on(log, "raw").await.unwrap()[0], (5, "new0".into()));
     }
-    memory.delete_before(&Place::new("raw", P), Offset(8));
+    memory.delete_before(&TopicPartition::new("raw", P), Offset(8));
     delete_before(&kafka, "raw", 8);
     for log in logs {
         let told = goes_on(log, "raw").await.unwrap_err();
@@ -156,7 +156,7 @@ async fn what_retention_took_is_not_jumped_over() {
             next: Offset(8),
             metadata: Kept::default().to_string(),
         };
-        log.commit_for(GROUP, &Place::new("raw", P), &to)
+        log.commit_for(GROUP, &TopicPartition::new("raw", P), &to)
             .await
             .unwrap();
         assert_eq!(goes_on(log, "raw").await.unwrap()[0], (8, "new3".into()));
@@ -194,14 +194,16 @@ async fn a_topic_made_anew_is_told_from_the_old_one() {
         let mut member = real.join(GROUP, &[topic.to_owned()]).await.unwrap();
         let first = next(member.as_mut()).await.unwrap()[0].clone();
         assert_eq!(first, (0, "other0".into()));
-        let place = Place::new(topic, P);
+        let topic_partition = TopicPartition::new(topic, P);
         let (before, now) = (
             Kept::read(&olds[1].metadata).generation,
-            member.generation(&place),
+            member.generation(&topic_partition),
         );
         assert!(before > 0 && now > before, "{before} and {now}");
         drop(member);
-        real.commit_for(GROUP, &place, &olds[1]).await.unwrap();
+        real.commit_for(GROUP, &topic_partition, &olds[1])
+            .await
+            .unwrap();
         fill(&memory, topic, "other", count).await;
         for log in logs {
             let told = goes_on(log, topic).await.unwrap_err();
@@ -219,13 +221,13 @@ async fn a_topic_made_anew_is_told_from_the_old_one() {
                 next: Offset(0),
                 metadata: kept.to_string(),
             };
-            log.commit_for(GROUP, &place, &to).await.unwrap();
+            log.commit_for(GROUP, &topic_partition, &to).await.unwrap();
             let mut member = log.join(GROUP, &[topic.to_owned()]).await.unwrap();
             assert_eq!(
                 next(member.as_mut()).await.unwrap()[0],
                 (0, "other0".into())
             );
-            assert_eq!(member.generation(&place), 7);
+            assert_eq!(member.generation(&topic_partition), 7);
             drop(member);
             deal(log, topic).await;
             let kept = Kept::read(&committed(log, topic).await.unwrap().metadata);
@@ -269,9 +271,9 @@ async fn a_reader_is_held_to_its_mark() {
     fill(&log, "events", "r", 3).await;
     let record = log.dump("events").remove(1);
     let mut reader = log.read("sessions").await.unwrap();
-    let place = Place::new("events", P);
+    let topic_partition = TopicPartition::new("events", P);
     reader
-        .start(&place, Offset(2), Some(Mark::of(&record)))
+        .start(&topic_partition, Offset(2), Some(Mark::of(&record)))
         .await
         .unwrap();
     let seen = reader.poll(10, Duration::ZERO).await.unwrap();
@@ -282,7 +284,7 @@ async fn a_reader_is_held_to_its_mark() {
     );
     let other = Mark::of(&log.dump("events").remove(0));
     let told = reader
-        .start(&place, Offset(2), Some(other))
+        .start(&topic_partition, Offset(2), Some(other))
         .await
         .unwrap_err();
     assert!(told.to_string().contains("made anew"), "{told}");

@@ -14,7 +14,7 @@ use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use winback_bus::frontier::{Applied, Frontier, Source};
 use winback_bus::kafka::{KafkaLog, Options, TopicSpec};
-use winback_bus::{Log as _, Place};
+use winback_bus::{Log as _, TopicPartition};
 use winback_contract::{Offset, Partition, Timestamp};
 use winback_testkit::Kafka;
 
@@ -109,7 +109,7 @@ async fn no_timer_fires_past_an_order_behind_an_open_transaction() {
         tokio::time::sleep(Duration::from_millis(20)).await;
         readable = log.ends("raw").await.unwrap();
     }
-    let raw = Place::new("raw", Partition(0));
+    let raw = TopicPartition::new("raw", Partition(0));
     let (begin, order, end) = (Offset(0), Offset(1), Offset(2));
     assert!(!log.has_records(&raw, begin, order).await.unwrap(), "void");
     assert!(

@@ -8,7 +8,7 @@ use std::time::Duration;
 use winback_contract::Offset;
 
 use crate::error::Error;
-use crate::log::{Log, Place};
+use crate::log::{Log, TopicPartition};
 use crate::record::Record;
 
 /// Most records of one read.
@@ -18,31 +18,31 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// So many reads that bring nothing although something is left mean that the log does not answer.
 const SILENT: u32 = 10;
 
-/// Hands every record of `place` from `from` up to and without `to` to `take`, in order.
+/// Hands every record of `topic_partition` from `from` up to and without `to` to `take`, in order.
 ///
 /// # Errors
 /// When the log does not answer.
 pub async fn between(
     log: &dyn Log,
     group: &str,
-    place: &Place,
+    topic_partition: &TopicPartition,
     (from, to): (Offset, Offset),
     mut take: impl FnMut(Record) + Send,
 ) -> Result<(), Error> {
     let mut reader = log.read(group).await?;
-    reader.start(place, from, None).await?;
+    reader.start(topic_partition, from, None).await?;
     let (mut next, mut silent) = (from, 0);
     while next < to {
         let found = reader.poll(MOST, PATIENCE).await?;
         if found.is_empty() {
-            if !log.has_records(place, next, to).await? {
+            if !log.has_records(topic_partition, next, to).await? {
                 break;
             }
             silent += 1;
             if silent == SILENT {
                 return Err(Error::Unavailable(format!(
                     "topic {} does not answer",
-                    place.topic
+                    topic_partition.topic
                 )));
             }
             continue;

@@ -33,13 +33,13 @@ pub fn dead_letter(
     detail: String,
 ) -> Failed {
     let payload = record.value.as_deref().unwrap_or_default();
-    let place = (
+    let topic_partition = (
         record.topic.as_ref(),
         record.partition,
         record.offset,
         record.arrived(),
     );
-    Failed::new(stage, reason, detail, place, payload).with(&record.key, &record.headers)
+    Failed::new(stage, reason, detail, topic_partition, payload).with(&record.key, &record.headers)
 }
 
 /// The record of a failure as it goes back to its topic, with its first arrival.

@@ -7,7 +7,7 @@ use winback_contract::{Offset, Partition};
 use winback_service::outage::Outage;
 
 use crate::error::Error;
-use crate::log::{Log, Place, Reader};
+use crate::log::{Log, Reader, TopicPartition};
 use crate::record::Record;
 
 /// See the module.
@@ -38,7 +38,7 @@ impl Follower {
             let partition = Partition(u32::try_from(index).unwrap_or(u32::MAX));
             let start = start.max(Offset(0));
             reader
-                .start(&Place::new(topic, partition), start, None)
+                .start(&TopicPartition::new(topic, partition), start, None)
                 .await?;
             if let Some(end) = ends.get(index).filter(|end| **end > start) {
                 ahead.insert(partition, *end);
@@ -115,13 +115,18 @@ mod tests {
 
     #[async_trait::async_trait]
     impl Reader for Away {
-        async fn start(&mut self, _: &Place, _: Offset, _: Option<Mark>) -> Result<(), Error> {
+        async fn start(
+            &mut self,
+            _: &TopicPartition,
+            _: Offset,
+            _: Option<Mark>,
+        ) -> Result<(), Error> {
             Ok(())
         }
-        async fn stop(&mut self, _: &Place) -> Result<(), Error> {
+        async fn stop(&mut self, _: &TopicPartition) -> Result<(), Error> {
             Ok(())
         }
-        async fn hold(&mut self, _: &Place, _: bool) -> Result<(), Error> {
+        async fn hold(&mut self, _: &TopicPartition, _: bool) -> Result<(), Error> {
             Ok(())
         }
         async fn poll(&mut self, _: usize, _: Duration) -> Result<Vec<Record>, Error> {

@@ -83,13 +83,13 @@ impl Lanes {
     pub fn slow(&self) -> Option<String> {
         let mut slow = self.lanes.iter().filter(|(_, lane)| lane.is_slow);
         let ((topic, partition), _) = slow.next()?;
-        let place = match partition {
+        let topic_partition = match partition {
             Some(partition) => format!("partition {partition} of {topic}"),
             None => topic.to_string(),
         };
         let more = slow.count();
         Some(format!(
-            "{place} and {more} more take no records: look for partitions without a leader"
+            "{topic_partition} and {more} more take no records: look for partitions without a leader"
         ))
     }
 
@@ -174,7 +174,7 @@ mod tests {
     use winback_service::Clock;
 
     use super::*;
-    use crate::log::Place;
+    use crate::log::TopicPartition;
     use crate::memory::{Faults, MemoryLog};
 
     fn record(partition: u32, value: u8) -> Outgoing {
@@ -206,7 +206,7 @@ mod tests {
         let memory = log();
         let shared: Arc<dyn Log> = Arc::new(memory.clone());
         let mut lanes = Lanes::default();
-        let sick = Place::new("out", Partition(1));
+        let sick = TopicPartition::new("out", Partition(1));
         memory.lead(&sick, false);
         for value in 0..6 {
             lanes.put(record(u32::from(value) % 3, value));

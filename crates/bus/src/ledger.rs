@@ -12,7 +12,7 @@ use winback_service::outage::Outage;
 
 use crate::error::Error;
 use crate::lanes::Lanes;
-use crate::log::{Assignment, Log, Member, Place, Polled};
+use crate::log::{Assignment, Log, Member, Polled, TopicPartition};
 use crate::mark::{Kept, Mark};
 use crate::record::{Outgoing, Record};
 
@@ -20,11 +20,11 @@ use crate::record::{Outgoing, Record};
 #[derive(Debug, Default)]
 pub struct Ledger {
     lanes: Lanes,
-    places: BTreeMap<Place, Passed>,
+    topic_partitions: BTreeMap<TopicPartition, Passed>,
     /// From where what is not acknowledged came.
-    owed: BTreeMap<u64, Place>,
+    owed: BTreeMap<u64, TopicPartition>,
     /// Where the record lies that is being dealt with.
-    current: Option<Place>,
+    current: Option<TopicPartition>,
     told: Outage,
 }
 
@@ -42,29 +42,36 @@ const MOST: usize = 10_000;
 
 impl Ledger {
     /// What is put from now on comes from this partition.
-    pub fn begin(&mut self, place: Place) {
-        self.current = Some(place);
+    pub fn begin(&mut self, topic_partition: TopicPartition) {
+        self.current = Some(topic_partition);
     }
 
     /// A record to write.
     pub fn put(&mut self, record: Outgoing) {
         let number = self.lanes.put(record);
-        if let Some(place) = &self.current {
-            let passed = self.places.entry(place.clone()).or_default();
+        if let Some(topic_partition) = &self.current {
+            let passed = self
+                .topic_partitions
+                .entry(topic_partition.clone())
+                .or_default();
             passed.owed.insert(number);
-            self.owed.insert(number, place.clone());
+            self.owed.insert(number, topic_partition.clone());
         }
     }
 
     /// A record that was read is dealt with: all it led to has been put.
     pub fn pass(&mut self, record: &Record) {
-        self.pass_to(record.place(), record.offset.next(), Mark::of(record));
+        self.pass_to(
+            record.topic_partition(),
+            record.offset.next(),
+            Mark::of(record),
+        );
     }
 
     /// All of a partition before `next` is dealt with.
-    pub(crate) fn pass_to(&mut self, place: Place, next: Offset, mark: Mark) {
+    pub(crate) fn pass_to(&mut self, topic_partition: TopicPartition, next: Offset, mark: Mark) {
         let after = self.lanes.next_number();
-        let passed = self.places.entry(place).or_default();
+        let passed = self.topic_partitions.entry(topic_partition).or_default();
         // Nothing was put since: the later position says it all.
         if passed
             .next
@@ -78,8 +85,8 @@ impl Ledger {
 
     /// Partitions that are no longer ours are not committed.
     pub fn revoke(&mut self, changes: &[Assignment]) {
-        for place in revoked(changes) {
-            self.places.remove(place);
+        for topic_partition in revoked(changes) {
+            self.topic_partitions.remove(topic_partition);
         }
     }
 
@@ -127,13 +134,15 @@ impl Ledger {
     ) -> Result<(), Error> {
         let (acknowledged, written) = self.lanes.send(log).await;
         for number in acknowledged {
-            let place = self.owed.remove(&number);
-            if let Some(passed) = place.and_then(|place| self.places.get_mut(&place)) {
+            let topic_partition = self.owed.remove(&number);
+            if let Some(passed) = topic_partition
+                .and_then(|topic_partition| self.topic_partitions.get_mut(&topic_partition))
+            {
                 passed.owed.remove(&number);
             }
         }
         let committed = self.commit(member).await;
-        self.places
+        self.topic_partitions
             .retain(|_, passed| !passed.owed.is_empty() || !passed.next.is_empty());
         written.and(committed)
     }
@@ -148,23 +157,23 @@ impl Ledger {
                 .count()
         };
         let next: Vec<_> = self
-            .places
+            .topic_partitions
             .iter()
-            .filter_map(|(place, passed)| {
+            .filter_map(|(topic_partition, passed)| {
                 let (_, next, mark) = passed.next.get(may(passed).checked_sub(1)?)?;
                 let kept = Kept {
-                    generation: member.generation(place),
+                    generation: member.generation(topic_partition),
                     mark: Some(*mark),
                     void_to: None,
                 };
-                Some((place.clone(), *next, kept.to_string()))
+                Some((topic_partition.clone(), *next, kept.to_string()))
             })
             .collect();
         if next.is_empty() {
             return Ok(());
         }
         member.commit(&next).await?;
-        for passed in self.places.values_mut() {
+        for passed in self.topic_partitions.values_mut() {
             passed.next.drain(..may(passed));
         }
         Ok(())
@@ -174,9 +183,9 @@ impl Ledger {
 /// Records that can't be dealt with yet, in order: behind one that waits, all of its partition wait.
 #[derive(Debug, Default)]
 pub struct Waiting {
-    records: BTreeMap<Place, Vec<Record>>,
+    records: BTreeMap<TopicPartition, Vec<Record>>,
     /// Of which nothing more is read.
-    held: BTreeSet<Place>,
+    held: BTreeSet<TopicPartition>,
     /// For what the last one waits; none while all that waits only waits for its turn.
     why: Option<String>,
     told: Outage,
@@ -209,12 +218,12 @@ impl Waiting {
     /// # Errors
     /// Those of the member.
     pub async fn hold(&mut self, member: &mut dyn Member) -> Result<(), Error> {
-        let waiting: BTreeSet<Place> = self.records.keys().cloned().collect();
-        for place in waiting.difference(&self.held) {
-            member.hold(place, true).await?;
+        let waiting: BTreeSet<TopicPartition> = self.records.keys().cloned().collect();
+        for topic_partition in waiting.difference(&self.held) {
+            member.hold(topic_partition, true).await?;
         }
-        for place in self.held.difference(&waiting) {
-            member.hold(place, false).await?;
+        for topic_partition in self.held.difference(&waiting) {
+            member.hold(topic_partition, false).await?;
         }
         self.held = waiting;
         Ok(())
@@ -231,26 +240,29 @@ impl Waiting {
 
     /// Whether a record must wait because another one of its partition does.
     pub fn blocks(&self, record: &Record) -> bool {
-        self.records.contains_key(&record.place())
+        self.records.contains_key(&record.topic_partition())
     }
 
     /// A record waits.
     pub fn push(&mut self, record: Record) {
-        self.records.entry(record.place()).or_default().push(record);
+        self.records
+            .entry(record.topic_partition())
+            .or_default()
+            .push(record);
     }
 
     /// The new owner reads them.
     pub fn revoke(&mut self, changes: &[Assignment]) {
-        for place in revoked(changes) {
-            self.records.remove(place);
-            self.held.remove(place);
+        for topic_partition in revoked(changes) {
+            self.records.remove(topic_partition);
+            self.held.remove(topic_partition);
         }
     }
 }
 
-fn revoked(changes: &[Assignment]) -> impl Iterator<Item = &Place> {
+fn revoked(changes: &[Assignment]) -> impl Iterator<Item = &TopicPartition> {
     changes.iter().flat_map(|change| match change {
-        Assignment::Revoked(places) => places.as_slice(),
+        Assignment::Revoked(topic_partitions) => topic_partitions.as_slice(),
         Assignment::Assigned(_) => &[],
     })
 }
@@ -292,7 +304,7 @@ mod tests {
         let mut member = log.join("g", &["in".into()]).await.unwrap();
         let polled = member.poll(10, Duration::ZERO).await.unwrap();
         let mut ledger = Ledger::default();
-        ledger.begin(polled.records[0].place());
+        ledger.begin(polled.records[0].topic_partition());
         ledger.put(outgoing("out"));
         ledger.pass(&polled.records[0]);
         assert!(ledger.settle(&arc(&log), member.as_mut()).await.is_err());
@@ -356,14 +368,14 @@ mod tests {
         for partition in [0, 0, 1] {
             log.produce(vec![record("in", partition)]).await.unwrap();
         }
-        let sick = Place::new("out", Partition(1));
+        let sick = TopicPartition::new("out", Partition(1));
         log.lead(&sick, false);
         let mut member = log.join("g", &["in".into()]).await.unwrap();
         let records = member.poll(10, Duration::ZERO).await.unwrap().records;
         let mut ledger = Ledger::default();
         // The second of partition 0 leads to a partition that takes nothing; the others do not.
         for (record_in, to) in records.iter().zip([0, 1, 0]) {
-            ledger.begin(record_in.place());
+            ledger.begin(record_in.topic_partition());
             ledger.put(record("out", to));
             ledger.pass(record_in);
         }
@@ -406,9 +418,9 @@ mod tests {
         waiting.wait_for("a release".into());
         waiting.hold(member.as_mut()).await.unwrap();
         let next = member.poll(10, Duration::ZERO).await.unwrap().records;
-        let places: Vec<_> = next.iter().map(|record| record.partition.0).collect();
+        let topic_partitions: Vec<_> = next.iter().map(|record| record.partition.0).collect();
         assert_eq!(
-            places,
+            topic_partitions,
             [1],
             "the other partition goes on, and this one brings no more"
         );

@@ -12,14 +12,14 @@ use crate::record::{Outgoing, Record};
 
 /// A partition of a topic.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Place {
+pub struct TopicPartition {
     /// The topic, with the prefix.
     pub topic: Arc<str>,
     /// The partition.
     pub partition: Partition,
 }
 
-impl Place {
+impl TopicPartition {
     /// A partition of a topic.
     pub fn new(topic: &str, partition: Partition) -> Self {
         Self {
@@ -53,17 +53,30 @@ pub trait Log: Send + Sync {
 
     /// The first offset still kept and the end, of each of these places: of others nothing is asked, which may have no
     /// leader.
-    async fn edges(&self, places: &[Place]) -> Result<Vec<(Offset, Offset)>, Error>;
+    async fn edges(
+        &self,
+        topic_partitions: &[TopicPartition],
+    ) -> Result<Vec<(Offset, Offset)>, Error>;
 
-    /// Whether a reader would be handed a record of `place` from `from` up to and without `to`. Offsets may be used up
+    /// Whether a reader would be handed a record of `topic_partition` from `from` up to and without `to`. Offsets may be used up
     /// by what no reader sees: marks of transactions, records of aborted ones. True where nobody knows yet: in an open one.
-    async fn has_records(&self, place: &Place, from: Offset, to: Offset) -> Result<bool, Error>;
+    async fn has_records(
+        &self,
+        topic_partition: &TopicPartition,
+        from: Offset,
+        to: Offset,
+    ) -> Result<bool, Error>;
 
     /// What a group has committed, of each partition in order.
     async fn committed(&self, group: &str, topic: &str) -> Result<Vec<Option<Commit>>, Error>;
 
     /// Commits a position for a group that has no members now, as only a person's word allows.
-    async fn commit_for(&self, group: &str, place: &Place, to: &Commit) -> Result<(), Error>;
+    async fn commit_for(
+        &self,
+        group: &str,
+        topic_partition: &TopicPartition,
+        to: &Commit,
+    ) -> Result<(), Error>;
 
     /// A member of a consumer group on these topics.
     async fn join(&self, group: &str, topics: &[String]) -> Result<Box<dyn Member>, Error>;
@@ -88,9 +101,9 @@ pub struct Commit {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Assignment {
     /// Now its own.
-    Assigned(Vec<Place>),
+    Assigned(Vec<TopicPartition>),
     /// No longer its own.
-    Revoked(Vec<Place>),
+    Revoked(Vec<TopicPartition>),
 }
 
 /// What one poll brought.
@@ -109,32 +122,37 @@ pub trait Member: Send + Sync {
     async fn poll(&mut self, most: usize, wait: Duration) -> Result<Polled, Error>;
 
     /// Commits next offsets with their metadata; [`Kept`](crate::Kept) where the member reads by itself.
-    async fn commit(&mut self, positions: &[(Place, Offset, String)]) -> Result<(), Error>;
+    async fn commit(&mut self, positions: &[(TopicPartition, Offset, String)])
+    -> Result<(), Error>;
 
     /// Fetches nothing of these partitions until they are assigned anew: the member only owns them.
     fn own_only(&mut self);
 
     /// Stops or resumes fetching an owned partition; its position stays.
-    async fn hold(&mut self, place: &Place, held: bool) -> Result<(), Error>;
+    async fn hold(&mut self, topic_partition: &TopicPartition, held: bool) -> Result<(), Error>;
 
     /// Which topic of this name a partition is of: told apart are those that were made one after the other. Known with
     /// the first record.
-    fn generation(&self, place: &Place) -> u32;
+    fn generation(&self, topic_partition: &TopicPartition) -> u32;
 }
 
 /// Reads partitions from positions that the caller keeps.
 #[async_trait]
 pub trait Reader: Send + Sync {
-    /// Reads `place` from `from` on, if the record before it is the marked one: else [`Error::Fatal`] now or with the
+    /// Reads `topic_partition` from `from` on, if the record before it is the marked one: else [`Error::Fatal`] now or with the
     /// first records, and says how to go on (INV-8). Without a mark it is taken at its word.
-    async fn start(&mut self, place: &Place, from: Offset, mark: Option<Mark>)
-    -> Result<(), Error>;
+    async fn start(
+        &mut self,
+        topic_partition: &TopicPartition,
+        from: Offset,
+        mark: Option<Mark>,
+    ) -> Result<(), Error>;
 
-    /// No longer reads `place`.
-    async fn stop(&mut self, place: &Place) -> Result<(), Error>;
+    /// No longer reads `topic_partition`.
+    async fn stop(&mut self, topic_partition: &TopicPartition) -> Result<(), Error>;
 
-    /// Stops or resumes fetching `place`; its position stays.
-    async fn hold(&mut self, place: &Place, held: bool) -> Result<(), Error>;
+    /// Stops or resumes fetching `topic_partition`; its position stays.
+    async fn hold(&mut self, topic_partition: &TopicPartition, held: bool) -> Result<(), Error>;
 
     /// What is there now, or within `wait`; at most `most` records.
     async fn poll(&mut self, most: usize, wait: Duration) -> Result<Vec<Record>, Error>;

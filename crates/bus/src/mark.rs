@@ -8,7 +8,7 @@ use std::fmt;
 
 use winback_contract::Offset;
 
-use crate::log::Place;
+use crate::log::TopicPartition;
 use crate::record::Record;
 
 /// The record before a position, told by its content. On the wire 16 hexadecimal digits.
@@ -124,9 +124,9 @@ impl Misfit {
     }
 
     /// What a person is told.
-    pub fn problem(self, place: &Place, from: Offset) -> String {
+    pub fn problem(self, topic_partition: &TopicPartition, from: Offset) -> String {
         let way_out = "`winback recover` shows what is given up and goes on from what is there";
-        let (topic, partition) = (&place.topic, place.partition);
+        let (topic, partition) = (&topic_partition.topic, topic_partition.partition);
         match self {
             Self::Deleted { start } => format!(
                 "topic {topic}, partition {partition}: {} records were deleted before they were applied (applied up to {from}, \

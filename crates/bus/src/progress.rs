@@ -8,14 +8,14 @@ use std::collections::{BTreeMap, VecDeque};
 use winback_contract::Offset;
 
 use crate::ledger::Ledger;
-use crate::log::{Assignment, Place};
+use crate::log::{Assignment, TopicPartition};
 use crate::mark::Mark;
 use crate::record::Record;
 
 /// A record that is being dealt with.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Ticket {
-    place: Place,
+    topic_partition: TopicPartition,
     number: u64,
 }
 
@@ -30,15 +30,15 @@ struct Open {
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Progress {
-    open: BTreeMap<Place, VecDeque<Open>>,
+    open: BTreeMap<TopicPartition, VecDeque<Open>>,
     /// Never used twice: a partition that was lost and came back has other tickets for the same records.
     numbers: u64,
 }
 
 impl Ticket {
     /// Where the record lies.
-    pub fn place(&self) -> &Place {
-        &self.place
+    pub fn topic_partition(&self) -> &TopicPartition {
+        &self.topic_partition
     }
 }
 
@@ -46,23 +46,26 @@ impl Progress {
     /// Begins to deal with a record; in the order in which they were read.
     pub fn open(&mut self, record: &Record) -> Ticket {
         self.numbers += 1;
-        let place = record.place();
+        let topic_partition = record.topic_partition();
         let open = Open {
             number: self.numbers,
             next: record.offset.next(),
             mark: Mark::of(record),
             is_done: false,
         };
-        self.open.entry(place.clone()).or_default().push_back(open);
+        self.open
+            .entry(topic_partition.clone())
+            .or_default()
+            .push_back(open);
         Ticket {
-            place,
+            topic_partition,
             number: self.numbers,
         }
     }
 
     /// It is dealt with: what it led to has been put into the ledger, which may commit as far as all before is.
     pub fn close(&mut self, ticket: &Ticket, ledger: &mut Ledger) {
-        let Some(queue) = self.open.get_mut(&ticket.place) else {
+        let Some(queue) = self.open.get_mut(&ticket.topic_partition) else {
             return;
         };
         if let Some(open) = queue.iter_mut().find(|open| open.number == ticket.number) {
@@ -70,7 +73,7 @@ impl Progress {
         }
         while queue.front().is_some_and(|open| open.is_done) {
             if let Some(done) = queue.pop_front() {
-                ledger.pass_to(ticket.place.clone(), done.next, done.mark);
+                ledger.pass_to(ticket.topic_partition.clone(), done.next, done.mark);
             }
         }
     }
@@ -78,9 +81,9 @@ impl Progress {
     /// What is lost to others is theirs to deal with.
     pub fn revoke(&mut self, changes: &[Assignment]) {
         for change in changes {
-            if let Assignment::Revoked(places) = change {
-                for place in places {
-                    self.open.remove(place);
+            if let Assignment::Revoked(topic_partitions) = change {
+                for topic_partition in topic_partitions {
+                    self.open.remove(topic_partition);
                 }
             }
         }
@@ -126,12 +129,12 @@ mod tests {
         }
         // A ticket of before the partition was lost says nothing about the one after.
         let old = progress.open(&records[2]);
-        let place = Place::new("in", Partition(0));
-        progress.revoke(&[Assignment::Revoked(vec![place.clone()])]);
+        let topic_partition = TopicPartition::new("in", Partition(0));
+        progress.revoke(&[Assignment::Revoked(vec![topic_partition.clone()])]);
         let new = progress.open(&records[2]);
         progress.close(&old, &mut ledger);
-        assert_eq!(progress.open[&place].len(), 1);
+        assert_eq!(progress.open[&topic_partition].len(), 1);
         progress.close(&new, &mut ledger);
-        assert!(progress.open[&place].is_empty());
+        assert!(progress.open[&topic_partition].is_empty());
     }
 }

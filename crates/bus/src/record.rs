@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use winback_contract::{Offset, Partition, Timestamp};
 
-use crate::log::Place;
+use crate::log::TopicPartition;
 
 /// Who put the time on a record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,8 +39,8 @@ pub struct Record {
 
 impl Record {
     /// The partition it lies in.
-    pub fn place(&self) -> Place {
-        Place {
+    pub fn topic_partition(&self) -> TopicPartition {
+        TopicPartition {
             topic: self.topic.clone(),
             partition: self.partition,
         }

@@ -188,7 +188,7 @@ impl Service {
                 taken = taken.saturating_sub(1);
                 continue;
             }
-            self.ledger.begin(record.place());
+            self.ledger.begin(record.topic_partition());
             match self.prepare(&record).await? {
                 Prepared::Waits => {
                     self.waiting.push(record);
@@ -273,7 +273,7 @@ impl Service {
 
     fn landed(&mut self, landed: Result<Landed, Died>) -> Result<(), Error> {
         let (ticket, outcome) = landed.map_err(|died| Error::Fatal(died.to_string()))?;
-        self.ledger.begin(ticket.place().clone());
+        self.ledger.begin(ticket.topic_partition().clone());
         if let Some(outcome) = outcome? {
             self.report(&outcome)?;
         }

@@ -93,7 +93,7 @@ impl Service {
         let mut taken = polled.records.len();
         for record in self.waiting.retry().into_iter().chain(polled.records) {
             // Order per customer: behind one that waits, all of its partition wait.
-            self.ledger.begin(record.place());
+            self.ledger.begin(record.topic_partition());
             if self.waiting.blocks(&record) || !self.take(&record)? {
                 self.waiting.push(record);
                 taken = taken.saturating_sub(1);

@@ -187,7 +187,7 @@ impl Service {
                     record.topic, self.source.name
                 )));
             }
-            self.ledger.begin(record.place());
+            self.ledger.begin(record.topic_partition());
             self.take(&record)?;
             self.ledger.pass(&record);
         }
@@ -254,9 +254,9 @@ impl Service {
     /// The stream of a record's partition. A topic that was begun anew has the offsets of the old one: its generation in the
     /// name tells them apart.
     fn stream_of(&mut self, record: &Record) -> Arc<str> {
-        let place = record.place();
-        let generation = self.member.generation(&place);
-        match self.streams.get(&place.partition) {
+        let topic_partition = record.topic_partition();
+        let generation = self.member.generation(&topic_partition);
+        match self.streams.get(&topic_partition.partition) {
             Some((known, stream)) if *known == generation => stream.clone(),
             _ => {
                 let stream: Arc<str> = match generation {
@@ -264,7 +264,7 @@ impl Service {
                     generation => Arc::from(format!("{}@{generation}", self.stream)),
                 };
                 self.streams
-                    .insert(place.partition, (generation, stream.clone()));
+                    .insert(topic_partition.partition, (generation, stream.clone()));
                 stream
             }
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use winback_bus::Place;
+use winback_bus::TopicPartition;
 use winback_contract::*;
 use winback_store::Store as _;
 
@@ -23,10 +23,10 @@ async fn hand_over(stage: &Stage, device: CustomerId, owner: CustomerId, offset:
 }
 
 /// A partition of events that takes nothing, before anything is written to it.
-async fn leaderless() -> (Stage, Place) {
+async fn leaderless() -> (Stage, TopicPartition) {
     let mut stage = Stage::new().await;
     stage.rounds().await;
-    let sick = Place::new(&names().name(Topic::Events), Partition(1));
+    let sick = TopicPartition::new(&names().name(Topic::Events), Partition(1));
     stage.log.lead(&sick, false);
     (stage, sick)
 }
@@ -82,7 +82,7 @@ async fn an_output_partition_without_a_leader_stops_nobody_else() {
 #[tokio::test]
 async fn a_takeover_needs_no_leader_of_others() {
     let mut stage = Stage::new().await;
-    let sick = Place::new(&names().name(Topic::Journeys), Partition(1));
+    let sick = TopicPartition::new(&names().name(Topic::Journeys), Partition(1));
     stage.log.lead(&sick, false);
     stage.order(who(0, 1), 1, "o1").await;
     stage.order(who(1, 1), 2, "o2").await;

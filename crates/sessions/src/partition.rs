@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use winback_bus::{Mark, Place, Record};
+use winback_bus::{Mark, Record, TopicPartition};
 use winback_contract::{Announcement, CustomerId, Offset, Partition, Timestamp, Topic, TopicNames};
 use winback_journey::{Bundles, Coupons, Sellers};
 use winback_store::{Meta, Standing};
@@ -111,10 +111,13 @@ impl Owned {
     }
 
     /// The three partitions it reads, with the next offsets and the marks of the records before them.
-    pub fn places(&self, names: &TopicNames) -> [(Place, Offset, Option<Mark>); 3] {
+    pub fn topic_partitions(
+        &self,
+        names: &TopicNames,
+    ) -> [(TopicPartition, Offset, Option<Mark>); 3] {
         self.meta.inputs().map(|(topic, offset, mark)| {
-            let place = Place::new(&names.name(topic), self.partition);
-            (place, offset, mark_at(offset, mark))
+            let topic_partition = TopicPartition::new(&names.name(topic), self.partition);
+            (topic_partition, offset, mark_at(offset, mark))
         })
     }
 

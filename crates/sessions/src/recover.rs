@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use winback_bus::{Log, Place, Record, between};
+use winback_bus::{Log, Record, TopicPartition, between};
 use winback_contract::ids::digest;
 use winback_contract::{Channel, MessageId, Offset, Outcome, Partition, Span, Timestamp, Topic};
 use winback_service::clock::{self, Stopwatch};
@@ -102,16 +102,19 @@ pub async fn known(
 }
 
 /// The places of a partition that have a newest record, with its offset.
-async fn newest(log: &dyn Log, places: Vec<Place>) -> Result<Vec<(Place, Offset)>, String> {
-    let edges = match clock::within(EDGES, log.edges(&places)).await {
+async fn newest(
+    log: &dyn Log,
+    topic_partitions: Vec<TopicPartition>,
+) -> Result<Vec<(TopicPartition, Offset)>, String> {
+    let edges = match clock::within(EDGES, log.edges(&topic_partitions)).await {
         Ok(Ok(edges)) => edges,
         Ok(Err(error)) => return Err(error.to_string()),
         Err(_) => return Err(format!("kafka: not answered within {} s", EDGES.as_secs())),
     };
-    let newest = places.into_iter().zip(edges);
+    let newest = topic_partitions.into_iter().zip(edges);
     let newest = newest.filter(|(_, (start, end))| end > start);
     Ok(newest
-        .map(|(place, (_, end))| (place, end.before()))
+        .map(|(topic_partition, (_, end))| (topic_partition, end.before()))
         .collect())
 }
 
@@ -129,39 +132,40 @@ async fn marks(log: &dyn Log, config: &Config, partitions: &[Partition]) -> Resu
         let here = topics.iter().filter(|(_, count)| partition.0 < *count);
         newest(
             log,
-            here.map(|(name, _)| Place::new(name, *partition)).collect(),
+            here.map(|(name, _)| TopicPartition::new(name, *partition))
+                .collect(),
         )
     });
     let answers = futures::future::join_all(asked).await;
     let mut reader = log.read(&config.group()).await?;
     let (mut found, mut awaited) = (Found::new(), BTreeSet::new());
     for (partition, answer) in partitions.iter().zip(answers) {
-        let places = match answer {
-            Ok(places) => places,
+        let topic_partitions = match answer {
+            Ok(topic_partitions) => topic_partitions,
             Err(why) => {
                 found.insert(*partition, Err(why));
                 continue;
             }
         };
         found.insert(*partition, Ok(Standing::default()));
-        for (place, at) in places {
-            reader.start(&place, at, None).await?;
-            awaited.insert(place);
+        for (topic_partition, at) in topic_partitions {
+            reader.start(&topic_partition, at, None).await?;
+            awaited.insert(topic_partition);
         }
     }
     let watch = Stopwatch::start();
     while !awaited.is_empty() && watch.elapsed() <= PATIENCE {
         for record in reader.poll(1_000, Duration::from_millis(50)).await? {
-            awaited.remove(&record.place());
+            awaited.remove(&record.topic_partition());
             let mark = record.header(MARK).and_then(read);
             if let (Some(mark), Some(Ok(standing))) = (mark, found.get_mut(&record.partition)) {
                 *standing = (*standing).max(mark);
             }
         }
     }
-    for place in awaited {
+    for topic_partition in awaited {
         let why = "kafka: its newest records could not be read: whether Redis went back in time is not known yet";
-        found.insert(place.partition, Err(why.to_owned()));
+        found.insert(topic_partition.partition, Err(why.to_owned()));
     }
     Ok(found)
 }
@@ -179,12 +183,18 @@ pub async fn recover(
 ) -> Result<Recovered, Error> {
     let outcomes = config.names.name(Topic::Outcomes);
     let end = partition.among(&log.ends(&outcomes).await?);
-    let place = Place::new(&outcomes, partition);
+    let topic_partition = TopicPartition::new(&outcomes, partition);
     let mut gone: BTreeSet<MessageId> = BTreeSet::new();
     let from = meta.positions.outcomes;
-    between(log, &config.group(), &place, (from, end), |record| {
-        gone.extend(went_out(record));
-    })
+    between(
+        log,
+        &config.group(),
+        &topic_partition,
+        (from, end),
+        |record| {
+            gone.extend(went_out(record));
+        },
+    )
     .await?;
     let in_doubt = in_flight(partition, config, log).await?;
     let until = store.time().await? + REMEMBERED;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use winback_bus::{Assignment, Follower, Log, Member, Place, Reader, Record};
+use winback_bus::{Assignment, Follower, Log, Member, Reader, Record, TopicPartition};
 use winback_contract::{Offset, Partition, Timestamp, Topic};
 use winback_journey::{Bundles, Offered};
 use winback_service::outage::Outage;
@@ -188,17 +188,20 @@ impl Service {
         let polled = self.member.poll(0, Duration::ZERO).await?;
         for change in polled.assignments {
             match change {
-                Assignment::Revoked(places) => {
-                    for place in places {
-                        self.wanted.retain(|wanted| *wanted != place.partition);
-                        self.stopped.remove(&place.partition);
-                        self.newcomers.forget(place.partition);
-                        self.release(place.partition).await;
+                Assignment::Revoked(topic_partitions) => {
+                    for topic_partition in topic_partitions {
+                        self.wanted
+                            .retain(|wanted| *wanted != topic_partition.partition);
+                        self.stopped.remove(&topic_partition.partition);
+                        self.newcomers.forget(topic_partition.partition);
+                        self.release(topic_partition.partition).await;
                     }
                 }
-                Assignment::Assigned(places) => self
-                    .wanted
-                    .extend(places.iter().map(|place| place.partition)),
+                Assignment::Assigned(topic_partitions) => self.wanted.extend(
+                    topic_partitions
+                        .iter()
+                        .map(|topic_partition| topic_partition.partition),
+                ),
             }
         }
         // Without its bundles a partition would let an order end nothing: read them first.
@@ -241,8 +244,8 @@ impl Service {
             }
             owned.acquired = Timestamp::from_millis(self.shared.clock.now_millis());
             owned.plan_call(&self.shared);
-            for (place, from, mark) in owned.places(&self.shared.config.names) {
-                self.reader.start(&place, from, mark).await?;
+            for (topic_partition, from, mark) in owned.topic_partitions(&self.shared.config.names) {
+                self.reader.start(&topic_partition, from, mark).await?;
             }
             tracing::info!(
                 partition = partition.0,
@@ -258,8 +261,8 @@ impl Service {
 
     async fn release(&mut self, partition: Partition) {
         if let Some(owned) = self.owned.remove(&partition) {
-            for (place, ..) in owned.places(&self.shared.config.names) {
-                if let Err(error) = self.reader.stop(&place).await {
+            for (topic_partition, ..) in owned.topic_partitions(&self.shared.config.names) {
+                if let Err(error) = self.reader.stop(&topic_partition).await {
                     tracing::debug!(%error, "a partition could not be stopped; it is started anew when needed");
                 }
             }
@@ -332,11 +335,11 @@ impl Service {
             } else {
                 owned.held.remove(&topic);
             }
-            let place = Place {
+            let topic_partition = TopicPartition {
                 topic: name.clone(),
                 partition,
             };
-            self.reader.hold(&place, hold).await?;
+            self.reader.hold(&topic_partition, hold).await?;
         }
         Ok(())
     }
@@ -409,17 +412,17 @@ impl Service {
     }
 
     async fn send_echo(&mut self) -> Result<(), Error> {
-        let positions: Vec<(Place, Offset, String)> = self
+        let positions: Vec<(TopicPartition, Offset, String)> = self
             .owned
             .values()
             .filter(|owned| owned.meta.sequence > 0)
             .map(|owned| {
-                let place = Place {
+                let topic_partition = TopicPartition {
                     topic: self.topics[0].clone(),
                     partition: owned.partition,
                 };
                 (
-                    place,
+                    topic_partition,
                     owned.meta.positions.events,
                     recover::write(owned.standing()),
                 )

@@ -11,7 +11,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use winback_bus::frontier::Source;
 use winback_bus::memory::MemoryLog;
-use winback_bus::{Commit as Committed_, Error as BusError, Log, Member, Outgoing, Place, Reader};
+use winback_bus::{
+    Commit as Committed_, Error as BusError, Log, Member, Outgoing, Reader, TopicPartition,
+};
 use winback_contract::*;
 use winback_journey::Limits;
 use winback_service::{Clock, Shutdown};
@@ -48,11 +50,19 @@ impl Log for Sick {
     async fn starts(&self, topic: &str) -> Result<Vec<Offset>, BusError> {
         self.log.starts(topic).await
     }
-    async fn edges(&self, places: &[Place]) -> Result<Vec<(Offset, Offset)>, BusError> {
-        self.log.edges(places).await
+    async fn edges(
+        &self,
+        topic_partitions: &[TopicPartition],
+    ) -> Result<Vec<(Offset, Offset)>, BusError> {
+        self.log.edges(topic_partitions).await
     }
-    async fn has_records(&self, place: &Place, from: Offset, to: Offset) -> Result<bool, BusError> {
-        self.log.has_records(place, from, to).await
+    async fn has_records(
+        &self,
+        topic_partition: &TopicPartition,
+        from: Offset,
+        to: Offset,
+    ) -> Result<bool, BusError> {
+        self.log.has_records(topic_partition, from, to).await
     }
     async fn committed(
         &self,
@@ -64,10 +74,10 @@ impl Log for Sick {
     async fn commit_for(
         &self,
         group: &str,
-        place: &Place,
+        topic_partition: &TopicPartition,
         to: &Committed_,
     ) -> Result<(), BusError> {
-        self.log.commit_for(group, place, to).await
+        self.log.commit_for(group, topic_partition, to).await
     }
     async fn join(&self, group: &str, topics: &[String]) -> Result<Box<dyn Member>, BusError> {
         self.log.join(group, topics).await

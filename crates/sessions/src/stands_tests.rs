@@ -216,8 +216,9 @@ async fn what_is_given_up_hides_no_step_back() {
     stage.log.produce(vec![marked]).await.unwrap();
     stage.order(who(0, 1), 2, "o2").await;
     stage.order(who(0, 1), 3, "o3").await;
-    let place = winback_bus::Place::new(&names().name(Topic::Events), Partition(0));
-    stage.log.delete_before(&place, Offset(2));
+    let topic_partition =
+        winback_bus::TopicPartition::new(&names().name(Topic::Events), Partition(0));
+    stage.log.delete_before(&topic_partition, Offset(2));
     let two = Config {
         partitions: PartitionCount::new(2).unwrap(),
         ..config()

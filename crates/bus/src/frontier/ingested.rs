@@ -10,7 +10,7 @@ use winback_contract::{Offset, Partition};
 
 use super::Source;
 use crate::error::Error;
-use crate::log::{Log, Place};
+use crate::log::{Log, TopicPartition};
 use crate::mark::Kept;
 
 /// Probes that must see the same commit before the log is asked: a reader that is merely behind moves on.
@@ -26,7 +26,7 @@ struct Standing {
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Ingested(BTreeMap<Place, Standing>);
+pub(super) struct Ingested(BTreeMap<TopicPartition, Standing>);
 
 impl Ingested {
     /// Whether every record before `ends` was ingested. An uncommitted partition counts as at its start.
@@ -58,8 +58,8 @@ impl Ingested {
                 all = false;
             } else if next < *end {
                 let partition = Partition(u32::try_from(index).unwrap_or(u32::MAX));
-                let place = Place::new(&source.topic, partition);
-                all &= self.is_void(log, place, next, *end).await?;
+                let topic_partition = TopicPartition::new(&source.topic, partition);
+                all &= self.is_void(log, topic_partition, next, *end).await?;
             }
         }
         Ok(all)
@@ -68,7 +68,7 @@ impl Ingested {
     async fn is_void(
         &mut self,
         log: &dyn Log,
-        place: Place,
+        topic_partition: TopicPartition,
         from: Offset,
         to: Offset,
     ) -> Result<bool, Error> {
@@ -77,7 +77,7 @@ impl Ingested {
             seen: 0,
             void_to: from,
         };
-        let standing = self.0.entry(place.clone()).or_insert(fresh);
+        let standing = self.0.entry(topic_partition.clone()).or_insert(fresh);
         if standing.at != from {
             *standing = fresh;
         }
@@ -89,7 +89,9 @@ impl Ingested {
             return Ok(false);
         }
         standing.seen = 0;
-        let void = !log.has_records(&place, standing.void_to, to).await?;
+        let void = !log
+            .has_records(&topic_partition, standing.void_to, to)
+            .await?;
         if void {
             standing.void_to = to;
         }

@@ -55,7 +55,7 @@ async fn an_unread_order_holds_the_frontier() {
     member.poll(10, std::time::Duration::ZERO).await.unwrap();
     member
         .commit(&[(
-            crate::log::Place::new("raw", Partition(0)),
+            crate::log::TopicPartition::new("raw", Partition(0)),
             Offset(1),
             String::new(),
         )])
@@ -109,15 +109,15 @@ async fn a_forward_in_an_outbox_holds_the_frontier() {
 #[tokio::test]
 async fn the_mark_of_a_transaction_at_a_tail_does_not_stop_it() {
     let (log, mut frontier) = setup().await;
-    let place = crate::log::Place::new("raw", Partition(0));
+    let topic_partition = crate::log::TopicPartition::new("raw", Partition(0));
     log.produce(vec![record("raw")]).await.unwrap();
     let mut member = log.join("ingest", &["raw".into()]).await.unwrap();
     let polled = member.poll(10, std::time::Duration::ZERO).await.unwrap();
     assert_eq!(polled.records.len(), 1);
-    let commit = [(place.clone(), Offset(1), String::new())];
+    let commit = [(topic_partition.clone(), Offset(1), String::new())];
     member.commit(&commit).await.unwrap();
     // The producer ends its transaction: an offset that ingest is never handed.
-    log.mark(&place).unwrap();
+    log.mark(&topic_partition).unwrap();
     for millis in 1..=4 {
         let nothing = [Applied::default()];
         frontier

@@ -27,7 +27,7 @@ use super::{
     log_line, number, unavailable,
 };
 use crate::error::Error;
-use crate::log::{Assignment, Member, Place, Polled, Reader as _};
+use crate::log::{Assignment, Member, Polled, Reader as _, TopicPartition};
 use crate::mark::{Kept, Misfit};
 use crate::record::Record;
 
@@ -49,11 +49,11 @@ impl ClientContext for Context {
     fn stats_raw(&self, _json: &[u8]) {}
 }
 
-fn places(list: &TopicPartitionList) -> Vec<Place> {
+fn topic_partitions(list: &TopicPartitionList) -> Vec<TopicPartition> {
     list.elements()
         .iter()
         .map(|element| {
-            Place::new(
+            TopicPartition::new(
                 element.topic(),
                 Partition(u32::try_from(element.partition()).unwrap_or(0)),
             )
@@ -71,7 +71,7 @@ impl ConsumerContext for Context {
 
     fn pre_rebalance(&self, _consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         if let Rebalance::Revoke(list) = rebalance {
-            self.tell(Assignment::Revoked(places(list)));
+            self.tell(Assignment::Revoked(topic_partitions(list)));
         }
     }
 
@@ -80,7 +80,7 @@ impl ConsumerContext for Context {
             if let Err(error) = consumer.pause(list) {
                 tracing::warn!(%error, "a partition that is only owned could not be paused");
             }
-            self.tell(Assignment::Assigned(places(list)));
+            self.tell(Assignment::Assigned(topic_partitions(list)));
         }
     }
 }
@@ -107,14 +107,14 @@ pub(super) struct KafkaMember {
     later: Option<Error>,
     topics: Vec<String>,
     /// Owned, not begun to be read yet.
-    wanted: Vec<Place>,
+    wanted: Vec<TopicPartition>,
     /// Generations that are not the first.
-    generations: BTreeMap<Place, u32>,
+    generations: BTreeMap<TopicPartition, u32>,
     /// Begun at their very beginning: Kafka forgets what was committed when a topic is deleted, so there may have been
     /// another one of this name. The time of the first record tells them apart.
-    unborn: HashSet<Place>,
+    unborn: HashSet<TopicPartition>,
     /// The newest positions that were committed, until revoked.
-    latest: HashMap<Place, (Offset, String)>,
+    latest: HashMap<TopicPartition, (Offset, String)>,
     /// Raised by the client when a commit failed behind our back, and where a position is not committed yet.
     commit_failed: Arc<AtomicBool>,
     /// What proves that a topic is the one that was read.
@@ -160,10 +160,11 @@ impl KafkaMember {
         })
     }
 
-    fn send_commit(&self, positions: &[(Place, Offset, String)]) -> Result<(), Error> {
+    fn send_commit(&self, positions: &[(TopicPartition, Offset, String)]) -> Result<(), Error> {
         let mut list = TopicPartitionList::new();
-        for (place, next, metadata) in positions {
-            let mut element = list.add_partition(&place.topic, number(place.partition));
+        for (topic_partition, next, metadata) in positions {
+            let mut element =
+                list.add_partition(&topic_partition.topic, number(topic_partition.partition));
             let next = KafkaOffset::Offset(next.0);
             element.set_offset(next).map_err(|error| fatal(&error))?;
             element.set_metadata(metadata);
@@ -181,7 +182,9 @@ impl KafkaMember {
         let again: Vec<_> = self
             .latest
             .iter()
-            .map(|(place, (next, metadata))| (place.clone(), *next, metadata.clone()))
+            .map(|(topic_partition, (next, metadata))| {
+                (topic_partition.clone(), *next, metadata.clone())
+            })
             .collect();
         self.send_commit(&again)
     }
@@ -232,14 +235,14 @@ impl KafkaMember {
         for change in changes {
             match change {
                 Assignment::Revoked(lost) => {
-                    for place in lost {
-                        self.latest.remove(place);
-                        self.generations.remove(place);
-                        self.anchors.remove(place);
-                        self.unborn.remove(place);
-                        self.wanted.retain(|wanted| wanted != place);
+                    for topic_partition in lost {
+                        self.latest.remove(topic_partition);
+                        self.generations.remove(topic_partition);
+                        self.anchors.remove(topic_partition);
+                        self.unborn.remove(topic_partition);
+                        self.wanted.retain(|wanted| wanted != topic_partition);
                         if let Some(reader) = &mut self.reader {
-                            reader.stop(place).await?;
+                            reader.stop(topic_partition).await?;
                         }
                     }
                 }
@@ -259,10 +262,10 @@ impl KafkaMember {
             return Ok(());
         }
         let (owner, wanted) = (self.owner.clone(), self.wanted.clone());
-        let places = blocking(move || positions(&owner, &wanted)).await?;
-        for found in places {
+        let topic_partitions = blocking(move || positions(&owner, &wanted)).await?;
+        for found in topic_partitions {
             let Found {
-                place,
+                topic_partition,
                 from,
                 start,
                 kept,
@@ -270,23 +273,25 @@ impl KafkaMember {
                 is_first,
             } = found;
             reader
-                .begin_behind(&place, from, (start, kept.mark))
+                .begin_behind(&topic_partition, from, (start, kept.mark))
                 .await?;
             if let Some(mark) = kept.mark {
-                self.anchors.insert(place.clone(), (from, mark));
+                self.anchors.insert(topic_partition.clone(), (from, mark));
             }
             if is_first {
                 // From now on it is known where the group is: what is deleted unread shows also where it never read.
-                self.latest.insert(place.clone(), (from, kept.to_string()));
+                self.latest
+                    .insert(topic_partition.clone(), (from, kept.to_string()));
                 self.commit_failed.store(true, Ordering::SeqCst);
             }
             if is_new {
-                self.unborn.insert(place.clone());
+                self.unborn.insert(topic_partition.clone());
             }
             if kept.generation > 0 {
-                self.generations.insert(place.clone(), kept.generation);
+                self.generations
+                    .insert(topic_partition.clone(), kept.generation);
             }
-            self.wanted.retain(|wanted| *wanted != place);
+            self.wanted.retain(|wanted| *wanted != topic_partition);
         }
         Ok(())
     }
@@ -315,12 +320,16 @@ impl KafkaMember {
                 Err(_) => {}
             }
             let owned = &self.latest;
-            self.anchors.retain(|place, _| owned.contains_key(place));
+            self.anchors
+                .retain(|topic_partition, _| owned.contains_key(topic_partition));
         }
         if self.proof.is_none() && self.proven.elapsed() > proof::EVERY && !self.latest.is_empty() {
-            let latest = self.latest.iter().filter_map(|(place, (next, metadata))| {
-                Some((place.clone(), (*next, Kept::read(metadata).mark?)))
-            });
+            let latest = self
+                .latest
+                .iter()
+                .filter_map(|(topic_partition, (next, metadata))| {
+                    Some((topic_partition.clone(), (*next, Kept::read(metadata).mark?)))
+                });
             let latest: Anchors = latest.collect();
             let anchors = self.anchors.clone();
             let (options, group) = (self.options.clone(), self.group.clone());
@@ -331,11 +340,13 @@ impl KafkaMember {
     }
 
     /// Keeps beside positions how far nothing lies behind them.
-    fn note_void(&mut self, void: &[(Place, Offset, Offset)]) -> Result<(), Error> {
+    fn note_void(&mut self, void: &[(TopicPartition, Offset, Offset)]) -> Result<(), Error> {
         let mut again = Vec::new();
-        for (place, from, to) in void {
-            let Some((next, metadata)) =
-                self.latest.get_mut(place).filter(|(next, _)| next == from)
+        for (topic_partition, from, to) in void {
+            let Some((next, metadata)) = self
+                .latest
+                .get_mut(topic_partition)
+                .filter(|(next, _)| next == from)
             else {
                 continue;
             };
@@ -346,7 +357,7 @@ impl KafkaMember {
             let text = kept.to_string();
             if *metadata != text {
                 metadata.clone_from(&text);
-                again.push((place.clone(), *next, text));
+                again.push((topic_partition.clone(), *next, text));
             }
         }
         if again.is_empty() {
@@ -356,19 +367,20 @@ impl KafkaMember {
     }
 
     /// A topic was made anew under us: the position of the old one is committed again, so that it is found also later.
-    fn refuse(&mut self, torn: &[Place]) -> Error {
+    fn refuse(&mut self, torn: &[TopicPartition]) -> Error {
         let mut problems = Vec::new();
-        for place in torn {
-            let Some((next, mark)) = self.anchors.get(place).copied() else {
+        for topic_partition in torn {
+            let Some((next, mark)) = self.anchors.get(topic_partition).copied() else {
                 continue;
             };
             let kept = Kept {
-                generation: self.generation(place),
+                generation: self.generation(topic_partition),
                 mark: Some(mark),
                 void_to: None,
             };
-            self.latest.insert(place.clone(), (next, kept.to_string()));
-            problems.push(Misfit::MadeAnew.problem(place, next));
+            self.latest
+                .insert(topic_partition.clone(), (next, kept.to_string()));
+            problems.push(Misfit::MadeAnew.problem(topic_partition, next));
         }
         self.commit_failed.store(true, Ordering::SeqCst);
         if let Err(error) = self.repeat_commit() {
@@ -386,10 +398,10 @@ impl KafkaMember {
             return Ok(records);
         }
         for record in &records {
-            let place = record.place();
-            if self.unborn.remove(&place) {
+            let topic_partition = record.topic_partition();
+            if self.unborn.remove(&topic_partition) {
                 let born = u32::try_from(record.time.as_millis() / 1_000);
-                self.generations.insert(place, born.unwrap_or(0));
+                self.generations.insert(topic_partition, born.unwrap_or(0));
             }
         }
         Ok(records)
@@ -398,7 +410,7 @@ impl KafkaMember {
 
 /// Where the group is in a partition.
 struct Found {
-    place: Place,
+    topic_partition: TopicPartition,
     from: Offset,
     /// The first offset that is kept.
     start: Offset,
@@ -410,31 +422,38 @@ struct Found {
 }
 
 /// Where the group is in each of these partitions.
-fn positions(owner: &BaseConsumer<Context>, places: &[Place]) -> Result<Vec<Found>, KafkaError> {
+fn positions(
+    owner: &BaseConsumer<Context>,
+    topic_partitions: &[TopicPartition],
+) -> Result<Vec<Found>, KafkaError> {
     let mut list = TopicPartitionList::new();
-    for place in places {
-        list.add_partition(&place.topic, number(place.partition));
+    for topic_partition in topic_partitions {
+        list.add_partition(&topic_partition.topic, number(topic_partition.partition));
     }
     let committed = owner.committed_offsets(list, PATIENCE)?;
-    let starts = list_offsets(owner, places, KafkaOffset::Beginning)?;
-    let found = places.iter().zip(starts).map(|(place, start)| {
-        let known = committed.find_partition(&place.topic, number(place.partition));
-        let commit = known
-            .map(|element| commit_of(&element))
-            .transpose()?
-            .flatten();
-        let kept = commit.as_ref().map(|commit| Kept::read(&commit.metadata));
-        let kept = kept.unwrap_or_default();
-        let from = commit.as_ref().map_or(start, |commit| commit.next);
-        Ok(Found {
-            place: place.clone(),
-            from: kept.go_on(from, start).unwrap_or(from),
-            start,
-            kept,
-            is_new: from == Offset(0) && start == Offset(0) && kept.generation == 0,
-            is_first: commit.is_none(),
-        })
-    });
+    let starts = list_offsets(owner, topic_partitions, KafkaOffset::Beginning)?;
+    let found = topic_partitions
+        .iter()
+        .zip(starts)
+        .map(|(topic_partition, start)| {
+            let known =
+                committed.find_partition(&topic_partition.topic, number(topic_partition.partition));
+            let commit = known
+                .map(|element| commit_of(&element))
+                .transpose()?
+                .flatten();
+            let kept = commit.as_ref().map(|commit| Kept::read(&commit.metadata));
+            let kept = kept.unwrap_or_default();
+            let from = commit.as_ref().map_or(start, |commit| commit.next);
+            Ok(Found {
+                topic_partition: topic_partition.clone(),
+                from: kept.go_on(from, start).unwrap_or(from),
+                start,
+                kept,
+                is_new: from == Offset(0) && start == Offset(0) && kept.generation == 0,
+                is_first: commit.is_none(),
+            })
+        });
     found.collect()
 }
 
@@ -477,12 +496,18 @@ impl Member for KafkaMember {
         }
     }
 
-    async fn commit(&mut self, positions: &[(Place, Offset, String)]) -> Result<(), Error> {
-        for (place, next, metadata) in positions {
+    async fn commit(
+        &mut self,
+        positions: &[(TopicPartition, Offset, String)],
+    ) -> Result<(), Error> {
+        for (topic_partition, next, metadata) in positions {
             if let Some(mark) = Kept::read(metadata).mark {
-                self.anchors.entry(place.clone()).or_insert((*next, mark));
+                self.anchors
+                    .entry(topic_partition.clone())
+                    .or_insert((*next, mark));
             }
-            self.latest.insert(place.clone(), (*next, metadata.clone()));
+            self.latest
+                .insert(topic_partition.clone(), (*next, metadata.clone()));
         }
         if positions.is_empty() {
             return Ok(());
@@ -490,9 +515,9 @@ impl Member for KafkaMember {
         self.send_commit(positions)
     }
 
-    async fn hold(&mut self, place: &Place, held: bool) -> Result<(), Error> {
+    async fn hold(&mut self, topic_partition: &TopicPartition, held: bool) -> Result<(), Error> {
         match &mut self.reader {
-            Some(reader) => reader.hold(place, held).await,
+            Some(reader) => reader.hold(topic_partition, held).await,
             None => Ok(()),
         }
     }
@@ -501,7 +526,7 @@ impl Member for KafkaMember {
         self.reader = None;
     }
 
-    fn generation(&self, place: &Place) -> u32 {
-        self.generations.get(place).copied().unwrap_or(0)
+    fn generation(&self, topic_partition: &TopicPartition) -> u32 {
+        self.generations.get(topic_partition).copied().unwrap_or(0)
     }
 }

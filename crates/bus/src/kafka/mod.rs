@@ -30,7 +30,7 @@ use winback_service::outage::Outage;
 pub use admin::{Planned, Setting, TopicSpec};
 
 use crate::error::Error;
-use crate::log::{Commit, Log, Member, Place, Reader};
+use crate::log::{Commit, Log, Member, Reader, TopicPartition};
 use crate::record::{Outgoing, Record, Stamp};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -291,24 +291,33 @@ impl KafkaLog {
         count: u32,
         which: rdkafka::Offset,
     ) -> Result<Vec<Offset>, Error> {
-        let places = (0..count).map(|partition| Place::new(topic, Partition(partition)));
-        let (asking, places) = (asking.clone(), places.collect::<Vec<_>>());
-        blocking(move || list_offsets(&asking, &places, which)).await
+        let topic_partitions =
+            (0..count).map(|partition| TopicPartition::new(topic, Partition(partition)));
+        let (asking, topic_partitions) = (asking.clone(), topic_partitions.collect::<Vec<_>>());
+        blocking(move || list_offsets(&asking, &topic_partitions, which)).await
     }
 
     /// The offset of the first record at or behind `from` that a reader is handed; `None` at the end. Asks for the right
     /// to read.
-    async fn first_record(&self, place: &Place, from: Offset) -> Result<Option<Offset>, Error> {
+    async fn first_record(
+        &self,
+        topic_partition: &TopicPartition,
+        from: Offset,
+    ) -> Result<Option<Offset>, Error> {
         let mut config = self.options.consumer("winback-asking");
         config
             .set("enable.partition.eof", "true")
             .set("queued.max.messages.kbytes", "1024");
-        let place = place.clone();
+        let topic_partition = topic_partition.clone();
         blocking(move || {
             let reader: BaseConsumer<Quiet> = config.create_with_context(Quiet::default())?;
             let mut list = TopicPartitionList::new();
             let offset = rdkafka::Offset::Offset(from.0);
-            list.add_partition_offset(&place.topic, number(place.partition), offset)?;
+            list.add_partition_offset(
+                &topic_partition.topic,
+                number(topic_partition.partition),
+                offset,
+            )?;
             reader.assign(&list)?;
             let watch = Stopwatch::start();
             while watch.elapsed() < PATIENCE {
@@ -351,12 +360,16 @@ fn unknown(topic: &str) -> Error {
 /// beginning.
 pub(crate) fn list_offsets<'p, C: ConsumerContext>(
     asking: &BaseConsumer<C>,
-    places: impl IntoIterator<Item = &'p Place>,
+    topic_partitions: impl IntoIterator<Item = &'p TopicPartition>,
     which: rdkafka::Offset,
 ) -> Result<Vec<Offset>, KafkaError> {
     let mut list = TopicPartitionList::new();
-    for place in places {
-        list.add_partition_offset(&place.topic, number(place.partition), which)?;
+    for topic_partition in topic_partitions {
+        list.add_partition_offset(
+            &topic_partition.topic,
+            number(topic_partition.partition),
+            which,
+        )?;
     }
     if list.count() == 0 {
         return Ok(Vec::new());
@@ -506,24 +519,32 @@ impl Log for KafkaLog {
         self.offsets(&self.asking, topic, count, beginning).await
     }
 
-    async fn edges(&self, places: &[Place]) -> Result<Vec<(Offset, Offset)>, Error> {
-        let (asking, places) = (self.asking.clone(), places.to_vec());
+    async fn edges(
+        &self,
+        topic_partitions: &[TopicPartition],
+    ) -> Result<Vec<(Offset, Offset)>, Error> {
+        let (asking, topic_partitions) = (self.asking.clone(), topic_partitions.to_vec());
         blocking(move || {
-            let starts = list_offsets(&asking, &places, rdkafka::Offset::Beginning)?;
-            let ends = list_offsets(&asking, &places, rdkafka::Offset::End)?;
+            let starts = list_offsets(&asking, &topic_partitions, rdkafka::Offset::Beginning)?;
+            let ends = list_offsets(&asking, &topic_partitions, rdkafka::Offset::End)?;
             Ok(starts.into_iter().zip(ends).collect())
         })
         .await
     }
 
-    async fn has_records(&self, place: &Place, from: Offset, to: Offset) -> Result<bool, Error> {
+    async fn has_records(
+        &self,
+        topic_partition: &TopicPartition,
+        from: Offset,
+        to: Offset,
+    ) -> Result<bool, Error> {
         // Behind an open transaction nobody knows yet: what is there has arrived, and is waited for.
-        let (asking, asked) = (self.asking.clone(), [place.clone()]);
+        let (asking, asked) = (self.asking.clone(), [topic_partition.clone()]);
         let readable = blocking(move || list_offsets(&asking, &asked, rdkafka::Offset::End));
         if readable.await?.iter().any(|end| *end < to) {
             return Ok(true);
         }
-        let first = self.first_record(place, from).await?;
+        let first = self.first_record(topic_partition, from).await?;
         Ok(first.is_some_and(|offset| offset < to))
     }
 
@@ -541,11 +562,18 @@ impl Log for KafkaLog {
         .await
     }
 
-    async fn commit_for(&self, group: &str, place: &Place, to: &Commit) -> Result<(), Error> {
-        let (asking, place, to) = (self.group(group)?, place.clone(), to.clone());
+    async fn commit_for(
+        &self,
+        group: &str,
+        topic_partition: &TopicPartition,
+        to: &Commit,
+    ) -> Result<(), Error> {
+        let (asking, topic_partition, to) =
+            (self.group(group)?, topic_partition.clone(), to.clone());
         blocking(move || {
             let mut list = TopicPartitionList::new();
-            let mut element = list.add_partition(&place.topic, number(place.partition));
+            let mut element =
+                list.add_partition(&topic_partition.topic, number(topic_partition.partition));
             element.set_offset(rdkafka::Offset::Offset(to.next.0))?;
             element.set_metadata(&to.metadata);
             asking.commit(&list, CommitMode::Sync)

@@ -14,22 +14,22 @@ use winback_contract::Offset;
 use winback_service::clock::Stopwatch;
 
 use super::{Names, Options, PATIENCE, Quiet, list_offsets, number, record};
-use crate::log::Place;
+use crate::log::TopicPartition;
 use crate::mark::Mark;
 
 /// How often anchors are asked for.
 pub(super) const EVERY: Duration = Duration::from_secs(10);
 
 /// The positions behind which the marked records lay.
-pub(super) type Anchors = HashMap<Place, (Offset, Mark)>;
+pub(super) type Anchors = HashMap<TopicPartition, (Offset, Mark)>;
 
 /// What was seen of the anchors.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     /// Their record is another one now, or is not there. What retention took tells nothing.
-    pub(super) torn: Vec<Place>,
+    pub(super) torn: Vec<TopicPartition>,
     /// Nothing that a reader is handed lies between the position and there.
-    pub(super) void: Vec<(Place, Offset, Offset)>,
+    pub(super) void: Vec<(TopicPartition, Offset, Offset)>,
 }
 
 /// What is asked of a place.
@@ -53,10 +53,12 @@ pub(super) fn look(options: &Options, group: &str, anchors: &Anchors) -> Result<
     let ask = |which| list_offsets(&reader, anchors.keys(), which);
     let starts = ask(rdkafka::Offset::Beginning)?;
     let ends = ask(rdkafka::Offset::End)?;
-    for ((place, (next, mark)), (start, end)) in anchors.iter().zip(starts.into_iter().zip(ends)) {
-        let partition = number(place.partition);
+    for ((topic_partition, (next, mark)), (start, end)) in
+        anchors.iter().zip(starts.into_iter().zip(ends))
+    {
+        let partition = number(topic_partition.partition);
         if end < *next {
-            seen.torn.push(place.clone());
+            seen.torn.push(topic_partition.clone());
         } else if start < *next || end > *next {
             let is_kept = start < *next;
             let from = if is_kept {
@@ -64,13 +66,17 @@ pub(super) fn look(options: &Options, group: &str, anchors: &Anchors) -> Result<
             } else {
                 (*next).max(start)
             };
-            list.add_partition_offset(&place.topic, partition, rdkafka::Offset::Offset(from.0))?;
+            list.add_partition_offset(
+                &topic_partition.topic,
+                partition,
+                rdkafka::Offset::Offset(from.0),
+            )?;
             let ask = Asked {
                 next: *next,
                 end,
                 mark: is_kept.then_some(*mark),
             };
-            asked.insert(place.clone(), ask);
+            asked.insert(topic_partition.clone(), ask);
         }
     }
     reader.assign(&list)?;
@@ -79,27 +85,27 @@ pub(super) fn look(options: &Options, group: &str, anchors: &Anchors) -> Result<
         match reader.poll(Duration::from_millis(50)) {
             Some(Ok(message)) => {
                 let record = record(&message, &mut names);
-                let place = record.place();
-                let Some(mut ask) = asked.remove(&place) else {
+                let topic_partition = record.topic_partition();
+                let Some(mut ask) = asked.remove(&topic_partition) else {
                     continue;
                 };
                 match ask.mark.take() {
                     Some(mark) if record.offset >= ask.next || Mark::of(&record) != mark => {
-                        seen.torn.push(place);
+                        seen.torn.push(topic_partition);
                     }
                     // What comes behind it says whether the rest is void.
                     Some(_) if ask.end > ask.next => {
-                        asked.insert(place, ask);
+                        asked.insert(topic_partition, ask);
                     }
                     Some(_) | None => {}
                 }
             }
             Some(Err(KafkaError::PartitionEOF(partition))) => {
-                let is_it = |place: &Place, ask: &Asked| {
-                    number(place.partition) == partition && ask.mark.is_none()
+                let is_it = |topic_partition: &TopicPartition, ask: &Asked| {
+                    number(topic_partition.partition) == partition && ask.mark.is_none()
                 };
-                let void = asked.extract_if(|place, ask| is_it(place, ask));
-                let void = void.map(|(place, ask)| (place, ask.next, ask.end));
+                let void = asked.extract_if(|topic_partition, ask| is_it(topic_partition, ask));
+                let void = void.map(|(topic_partition, ask)| (topic_partition, ask.next, ask.end));
                 seen.void.extend(void);
             }
             None => {}

@@ -16,7 +16,7 @@ use super::{
     Names, Options, Quiet, Weather, blocking, fatal, list_offsets, number, record, unavailable,
 };
 use crate::error::Error;
-use crate::log::{Place, Reader};
+use crate::log::{Reader, TopicPartition};
 use crate::mark::{Mark, Misfit};
 use crate::record::Record;
 
@@ -24,9 +24,9 @@ pub(super) struct KafkaReader {
     consumer: Arc<BaseConsumer<Quiet>>,
     /// An error that came behind records: they are handed out first.
     later: Option<Error>,
-    reading: HashSet<Place>,
+    reading: HashSet<TopicPartition>,
     /// The record before the position, which is read to be compared, and then the position.
-    unproven: HashMap<Place, (Offset, Mark)>,
+    unproven: HashMap<TopicPartition, (Offset, Mark)>,
     names: Names,
 }
 
@@ -51,34 +51,36 @@ impl KafkaReader {
     /// Begins to read, where the first offset that is kept is known.
     pub(super) async fn begin_behind(
         &mut self,
-        place: &Place,
+        topic_partition: &TopicPartition,
         from: Offset,
         (start, mark): (Offset, Option<Mark>),
     ) -> Result<(), Error> {
         if start > from {
-            return Err(Error::Fatal(Misfit::Deleted { start }.problem(place, from)));
+            return Err(Error::Fatal(
+                Misfit::Deleted { start }.problem(topic_partition, from),
+            ));
         }
         // Where retention took what was applied, and no more, nothing is left to compare.
         match mark.filter(|_| start < from) {
-            None => self.begin(place, from).await,
+            None => self.begin(topic_partition, from).await,
             Some(mark) => {
-                self.begin(place, from.before()).await?;
-                self.unproven.insert(place.clone(), (from, mark));
+                self.begin(topic_partition, from.before()).await?;
+                self.unproven.insert(topic_partition.clone(), (from, mark));
                 Ok(())
             }
         }
     }
 
-    async fn begin(&mut self, place: &Place, from: Offset) -> Result<(), Error> {
-        if self.reading.contains(place) {
+    async fn begin(&mut self, topic_partition: &TopicPartition, from: Offset) -> Result<(), Error> {
+        if self.reading.contains(topic_partition) {
             // An earlier try was cut short: begin anew from the caller's position.
-            self.stop(place).await?;
+            self.stop(topic_partition).await?;
         }
-        self.reading.insert(place.clone());
+        self.reading.insert(topic_partition.clone());
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(
-            &place.topic,
-            number(place.partition),
+            &topic_partition.topic,
+            number(topic_partition.partition),
             KafkaOffset::Offset(from.0),
         )
         .map_err(|error| fatal(&error))?;
@@ -87,7 +89,7 @@ impl KafkaReader {
             .map_err(|error| unavailable(&error))?;
         // The client remembers a pause beyond the assignment it was made for.
         self.consumer
-            .resume(&one(place))
+            .resume(&one(topic_partition))
             .map_err(|error| unavailable(&error))
     }
 
@@ -96,16 +98,16 @@ impl KafkaReader {
         if self.unproven.is_empty() {
             return Ok(true);
         }
-        let place = record.place();
-        let Some((from, mark)) = self.unproven.remove(&place) else {
+        let topic_partition = record.topic_partition();
+        let Some((from, mark)) = self.unproven.remove(&topic_partition) else {
             return Ok(true);
         };
         if record.offset < from && Mark::of(record) == mark {
             return Ok(false);
         }
         // What is not proven is proven anew after the next try.
-        let problem = Misfit::MadeAnew.problem(&place, from);
-        self.unproven.insert(place, (from, mark));
+        let problem = Misfit::MadeAnew.problem(&topic_partition, from);
+        self.unproven.insert(topic_partition, (from, mark));
         Err(Error::Fatal(problem))
     }
 
@@ -165,9 +167,9 @@ fn explain(error: &KafkaError) -> Error {
     }
 }
 
-fn one(place: &Place) -> TopicPartitionList {
+fn one(topic_partition: &TopicPartition) -> TopicPartitionList {
     let mut list = TopicPartitionList::new();
-    list.add_partition(&place.topic, number(place.partition));
+    list.add_partition(&topic_partition.topic, number(topic_partition.partition));
     list
 }
 
@@ -175,32 +177,33 @@ fn one(place: &Place) -> TopicPartitionList {
 impl Reader for KafkaReader {
     async fn start(
         &mut self,
-        place: &Place,
+        topic_partition: &TopicPartition,
         from: Offset,
         mark: Option<Mark>,
     ) -> Result<(), Error> {
         let Some(mark) = mark else {
-            return self.begin(place, from).await;
+            return self.begin(topic_partition, from).await;
         };
-        let (asking, asked) = (self.consumer.clone(), [place.clone()]);
+        let (asking, asked) = (self.consumer.clone(), [topic_partition.clone()]);
         let beginning = KafkaOffset::Beginning;
         let starts = blocking(move || list_offsets(&asking, &asked, beginning)).await?;
         let start = starts.first().copied().unwrap_or_default();
-        self.begin_behind(place, from, (start, Some(mark))).await
+        self.begin_behind(topic_partition, from, (start, Some(mark)))
+            .await
     }
 
-    async fn stop(&mut self, place: &Place) -> Result<(), Error> {
-        self.unproven.remove(place);
-        if !self.reading.remove(place) {
+    async fn stop(&mut self, topic_partition: &TopicPartition) -> Result<(), Error> {
+        self.unproven.remove(topic_partition);
+        if !self.reading.remove(topic_partition) {
             return Ok(());
         }
         self.consumer
-            .incremental_unassign(&one(place))
+            .incremental_unassign(&one(topic_partition))
             .map_err(|error| unavailable(&error))
     }
 
-    async fn hold(&mut self, place: &Place, held: bool) -> Result<(), Error> {
-        let list = one(place);
+    async fn hold(&mut self, topic_partition: &TopicPartition, held: bool) -> Result<(), Error> {
+        let list = one(topic_partition);
         let done = if held {
             self.consumer.pause(&list)
         } else {

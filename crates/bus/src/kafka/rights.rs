@@ -16,7 +16,7 @@ use winback_contract::Partition;
 
 use super::{KafkaLog, PATIENCE, blocking, unavailable};
 use crate::error::Error;
-use crate::log::{Log as _, Place};
+use crate::log::{Log as _, TopicPartition};
 
 /// Kafka's own default of `max.message.bytes`.
 const DEFAULT_MAX: usize = 1_048_588;
@@ -74,10 +74,10 @@ impl KafkaLog {
     /// # Errors
     /// When the brokers don't answer.
     pub async fn may_read(&self, topic: &str) -> Result<bool, Error> {
-        let place = Place::new(topic, Partition(0));
+        let topic_partition = TopicPartition::new(topic, Partition(0));
         let starts = self.starts(topic).await?;
         let from = starts.first().copied().unwrap_or_default();
-        match self.first_record(&place, from).await {
+        match self.first_record(&topic_partition, from).await {
             Ok(_) => Ok(true),
             Err(Error::Fatal(text)) if text.contains("uthoriz") => Ok(false),
             Err(error) => Err(error),

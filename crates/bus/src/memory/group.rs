@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use winback_contract::Partition;
 
-use crate::log::{Assignment, Commit, Place};
+use crate::log::{Assignment, Commit, TopicPartition};
 
 /// One group.
 #[derive(Debug, Default)]
@@ -18,7 +18,7 @@ pub(crate) struct Group {
 #[derive(Debug, Default)]
 struct Membership {
     topics: Vec<String>,
-    owned: BTreeSet<Place>,
+    owned: BTreeSet<TopicPartition>,
     news: Vec<Assignment>,
 }
 
@@ -58,7 +58,7 @@ impl Group {
             .values()
             .flat_map(|m| m.topics.iter().cloned())
             .collect();
-        let mut shares: BTreeMap<u64, BTreeSet<Place>> = BTreeMap::new();
+        let mut shares: BTreeMap<u64, BTreeSet<TopicPartition>> = BTreeMap::new();
         for topic in topics {
             let takers: Vec<u64> = self
                 .members
@@ -71,13 +71,13 @@ impl Group {
                 shares
                     .entry(takers[index % takers.len()])
                     .or_default()
-                    .insert(Place::new(&topic, partition));
+                    .insert(TopicPartition::new(&topic, partition));
             }
         }
         for (id, membership) in &mut self.members {
             let share = shares.remove(id).unwrap_or_default();
-            let lost: Vec<Place> = membership.owned.difference(&share).cloned().collect();
-            let won: Vec<Place> = share.difference(&membership.owned).cloned().collect();
+            let lost: Vec<TopicPartition> = membership.owned.difference(&share).cloned().collect();
+            let won: Vec<TopicPartition> = share.difference(&membership.owned).cloned().collect();
             if !lost.is_empty() {
                 membership.news.push(Assignment::Revoked(lost));
             }

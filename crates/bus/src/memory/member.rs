@@ -9,7 +9,7 @@ use winback_contract::Offset;
 
 use super::{Shared, State};
 use crate::error::Error;
-use crate::log::{Assignment, Commit, Member, Place, Polled};
+use crate::log::{Assignment, Commit, Member, Polled, TopicPartition};
 use crate::mark::Kept;
 
 /// See the module.
@@ -18,11 +18,11 @@ pub(crate) struct MemoryMember {
     shared: Arc<Shared>,
     group: String,
     id: u64,
-    next: BTreeMap<Place, Offset>,
-    generations: BTreeMap<Place, u32>,
-    held: BTreeSet<Place>,
+    next: BTreeMap<TopicPartition, Offset>,
+    generations: BTreeMap<TopicPartition, u32>,
+    held: BTreeSet<TopicPartition>,
     /// Why a partition can't be read.
-    stuck: BTreeMap<Place, String>,
+    stuck: BTreeMap<TopicPartition, String>,
     reads: bool,
 }
 
@@ -67,20 +67,22 @@ impl MemoryMember {
             .unwrap_or_default();
         for change in &news {
             match change {
-                Assignment::Revoked(places) => places.iter().for_each(|place| {
-                    self.next.remove(place);
-                    self.generations.remove(place);
-                    self.stuck.remove(place);
-                    self.held.remove(place);
-                }),
-                Assignment::Assigned(places) => {
-                    for place in places {
-                        let key = (place.topic.to_string(), place.partition);
+                Assignment::Revoked(topic_partitions) => {
+                    topic_partitions.iter().for_each(|topic_partition| {
+                        self.next.remove(topic_partition);
+                        self.generations.remove(topic_partition);
+                        self.stuck.remove(topic_partition);
+                        self.held.remove(topic_partition);
+                    })
+                }
+                Assignment::Assigned(topic_partitions) => {
+                    for topic_partition in topic_partitions {
+                        let key = (topic_partition.topic.to_string(), topic_partition.partition);
                         let from = state
                             .groups
                             .get(&self.group)
                             .and_then(|group| group.committed.get(&key));
-                        let start = state.start(place);
+                        let start = state.start(topic_partition);
                         let (from, kept) = from.map_or_else(
                             || (start, Kept::default()),
                             |commit| (commit.next, Kept::read(&commit.metadata)),
@@ -94,11 +96,12 @@ impl MemoryMember {
                             });
                         }
                         let from = kept.go_on(from, start).unwrap_or(from);
-                        if let Some(problem) = state.problem(place, from, kept.mark) {
-                            self.stuck.insert(place.clone(), problem);
+                        if let Some(problem) = state.problem(topic_partition, from, kept.mark) {
+                            self.stuck.insert(topic_partition.clone(), problem);
                         }
-                        self.generations.insert(place.clone(), kept.generation);
-                        self.next.insert(place.clone(), from);
+                        self.generations
+                            .insert(topic_partition.clone(), kept.generation);
+                        self.next.insert(topic_partition.clone(), from);
                     }
                 }
             }
@@ -115,7 +118,7 @@ impl MemoryMember {
         if self.reads && self.stuck.is_empty() {
             let most = state.poll_size(most);
             let held = &self.held;
-            let skip = |place: &Place| held.contains(place);
+            let skip = |topic_partition: &TopicPartition| held.contains(topic_partition);
             super::reader::take(&state, &mut self.next, skip, most, &mut records);
         }
         Ok(Polled {
@@ -139,28 +142,32 @@ impl Member for MemoryMember {
         self.take(most)
     }
 
-    async fn commit(&mut self, positions: &[(Place, Offset, String)]) -> Result<(), Error> {
+    async fn commit(
+        &mut self,
+        positions: &[(TopicPartition, Offset, String)],
+    ) -> Result<(), Error> {
         let mut state = self.shared.lock();
         let group = state.groups.entry(self.group.clone()).or_default();
-        for (place, next, metadata) in positions {
-            if self.next.contains_key(place) {
+        for (topic_partition, next, metadata) in positions {
+            if self.next.contains_key(topic_partition) {
                 let commit = Commit {
                     next: *next,
                     metadata: metadata.clone(),
                 };
-                group
-                    .committed
-                    .insert((place.topic.to_string(), place.partition), commit);
+                group.committed.insert(
+                    (topic_partition.topic.to_string(), topic_partition.partition),
+                    commit,
+                );
             }
         }
         Ok(())
     }
 
-    async fn hold(&mut self, place: &Place, held: bool) -> Result<(), Error> {
+    async fn hold(&mut self, topic_partition: &TopicPartition, held: bool) -> Result<(), Error> {
         if held {
-            self.held.insert(place.clone());
+            self.held.insert(topic_partition.clone());
         } else {
-            self.held.remove(place);
+            self.held.remove(topic_partition);
         }
         Ok(())
     }
@@ -169,8 +176,8 @@ impl Member for MemoryMember {
         self.reads = false;
     }
 
-    fn generation(&self, place: &Place) -> u32 {
-        self.generations.get(place).copied().unwrap_or(0)
+    fn generation(&self, topic_partition: &TopicPartition) -> u32 {
+        self.generations.get(topic_partition).copied().unwrap_or(0)
     }
 }
 

@@ -18,7 +18,7 @@ use winback_contract::{Offset, Partition, Timestamp};
 use winback_service::Clock;
 
 use crate::error::Error;
-use crate::log::{Commit, Log, Member, Place, Reader};
+use crate::log::{Commit, Log, Member, Reader, TopicPartition};
 use crate::mark::{Mark, Misfit};
 use crate::record::{Outgoing, Record, Stamp};
 use group::Group;
@@ -53,11 +53,11 @@ pub(crate) struct State {
     pub(crate) topics: BTreeMap<String, Vec<Vec<Record>>>,
     pub(crate) groups: BTreeMap<String, Group>,
     /// The first offset that is kept, where retention took some.
-    starts: BTreeMap<Place, Offset>,
+    starts: BTreeMap<TopicPartition, Offset>,
     /// Offsets that no reader is handed, as a broker's marks of transactions.
-    marks: BTreeSet<(Place, Offset)>,
+    marks: BTreeSet<(TopicPartition, Offset)>,
     /// Partitions without a leader: what is written there waits.
-    leaderless: BTreeSet<Place>,
+    leaderless: BTreeSet<TopicPartition>,
     faults: Option<Faults>,
     draws: u64,
 }
@@ -74,8 +74,8 @@ impl Shared {
                     let partition = record
                         .partition
                         .unwrap_or_else(|| by_key(&record.key, count));
-                    let place = Place::new(&record.topic, partition);
-                    state.leaderless.contains(&place)
+                    let topic_partition = TopicPartition::new(&record.topic, partition);
+                    state.leaderless.contains(&topic_partition)
                 };
                 state.leaderless.is_empty() || !records.iter().any(waits)
             };
@@ -102,36 +102,39 @@ impl State {
     }
 
     /// Whether a reader is handed this offset.
-    pub(crate) fn is_record(&self, place: &Place, offset: Offset) -> bool {
+    pub(crate) fn is_record(&self, topic_partition: &TopicPartition, offset: Offset) -> bool {
         let partition = self
             .topics
-            .get(place.topic.as_ref())
-            .and_then(|topic| topic.get(place.partition.0 as usize));
+            .get(topic_partition.topic.as_ref())
+            .and_then(|topic| topic.get(topic_partition.partition.0 as usize));
         let end = partition.map_or(0, Vec::len);
         usize::try_from(offset.0).is_ok_and(|offset| offset < end)
-            && (self.marks.is_empty() || !self.marks.contains(&(place.clone(), offset)))
+            && (self.marks.is_empty() || !self.marks.contains(&(topic_partition.clone(), offset)))
     }
 
     /// The first offset that is kept.
-    pub(crate) fn start(&self, place: &Place) -> Offset {
-        self.starts.get(place).copied().unwrap_or_default()
+    pub(crate) fn start(&self, topic_partition: &TopicPartition) -> Offset {
+        self.starts
+            .get(topic_partition)
+            .copied()
+            .unwrap_or_default()
     }
 
-    /// Why `place` can't be read from `from` on, if the record before it must be the marked one.
+    /// Why `topic_partition` can't be read from `from` on, if the record before it must be the marked one.
     pub(crate) fn problem(
         &self,
-        place: &Place,
+        topic_partition: &TopicPartition,
         from: Offset,
         mark: Option<Mark>,
     ) -> Option<String> {
         let before = || {
-            let topic = self.topics.get(place.topic.as_ref())?;
-            let records = topic.get(place.partition.0 as usize)?;
+            let topic = self.topics.get(topic_partition.topic.as_ref())?;
+            let records = topic.get(topic_partition.partition.0 as usize)?;
             let before = usize::try_from(from.before().0).ok()?;
             records.get(before).map(Mark::of)
         };
-        let misfit = Misfit::of(from, self.start(place), mark, before)?;
-        Some(misfit.problem(place, from))
+        let misfit = Misfit::of(from, self.start(topic_partition), mark, before)?;
+        Some(misfit.problem(topic_partition, from))
     }
 
     /// A seeded draw in `0..bound`.
@@ -185,17 +188,20 @@ impl MemoryLog {
     }
 
     /// Retention takes everything before `start`.
-    pub fn delete_before(&self, place: &Place, start: Offset) {
-        self.shared.lock().starts.insert(place.clone(), start);
+    pub fn delete_before(&self, topic_partition: &TopicPartition, start: Offset) {
+        self.shared
+            .lock()
+            .starts
+            .insert(topic_partition.clone(), start);
     }
 
     /// Takes the leader of a partition away, or gives it one: meanwhile nothing can be written there, and no write fails.
-    pub fn lead(&self, place: &Place, leads: bool) {
+    pub fn lead(&self, topic_partition: &TopicPartition, leads: bool) {
         let mut state = self.shared.lock();
         if leads {
-            state.leaderless.remove(place);
+            state.leaderless.remove(topic_partition);
         } else {
-            state.leaderless.insert(place.clone());
+            state.leaderless.insert(topic_partition.clone());
         }
         drop(state);
         self.shared.elected.notify_waiters();
@@ -206,7 +212,7 @@ impl MemoryLog {
         let mut state = self.shared.lock();
         state
             .starts
-            .retain(|place, _| place.topic.as_ref() != topic);
+            .retain(|topic_partition, _| topic_partition.topic.as_ref() != topic);
         for partition in state.topics.get_mut(topic).into_iter().flatten() {
             partition.clear();
         }
@@ -240,17 +246,17 @@ impl MemoryLog {
     ///
     /// # Errors
     /// [`Error::Fatal`] when the topic or partition does not exist.
-    pub fn mark(&self, place: &Place) -> Result<Offset, Error> {
+    pub fn mark(&self, topic_partition: &TopicPartition) -> Result<Offset, Error> {
         let mut state = self.shared.lock();
         let record = Outgoing {
-            topic: place.topic.clone(),
-            partition: Some(place.partition),
+            topic: topic_partition.topic.clone(),
+            partition: Some(topic_partition.partition),
             key: Vec::new(),
             value: Vec::new(),
             headers: Vec::new(),
         };
         let offset = append(&mut state, record, Vec::new(), Timestamp::default())?;
-        state.marks.insert((place.clone(), offset));
+        state.marks.insert((topic_partition.clone(), offset));
         Ok(offset)
     }
 
@@ -358,35 +364,44 @@ impl Log for MemoryLog {
     async fn starts(&self, topic: &str) -> Result<Vec<Offset>, Error> {
         let state = self.shared.lock();
         let partitions = state.topics.get(topic).ok_or_else(|| unknown(topic))?;
-        let place =
-            |index: usize| Place::new(topic, Partition(u32::try_from(index).unwrap_or(u32::MAX)));
+        let topic_partition = |index: usize| {
+            TopicPartition::new(topic, Partition(u32::try_from(index).unwrap_or(u32::MAX)))
+        };
         Ok((0..partitions.len())
-            .map(|index| state.start(&place(index)))
+            .map(|index| state.start(&topic_partition(index)))
             .collect())
     }
 
-    async fn edges(&self, places: &[Place]) -> Result<Vec<(Offset, Offset)>, Error> {
+    async fn edges(
+        &self,
+        topic_partitions: &[TopicPartition],
+    ) -> Result<Vec<(Offset, Offset)>, Error> {
         let state = self.shared.lock();
-        let edge = |place: &Place| {
-            if state.leaderless.contains(place) {
+        let edge = |topic_partition: &TopicPartition| {
+            if state.leaderless.contains(topic_partition) {
                 return Err(Error::Unavailable(format!(
                     "{}/{}: no leader",
-                    place.topic, place.partition
+                    topic_partition.topic, topic_partition.partition
                 )));
             }
-            let topic = state.topics.get(&*place.topic);
-            let records = topic.and_then(|topic| topic.get(place.partition.0 as usize));
-            let records = records.ok_or_else(|| unknown(&place.topic))?;
+            let topic = state.topics.get(&*topic_partition.topic);
+            let records = topic.and_then(|topic| topic.get(topic_partition.partition.0 as usize));
+            let records = records.ok_or_else(|| unknown(&topic_partition.topic))?;
             let end = Offset(i64::try_from(records.len()).unwrap_or(i64::MAX));
-            Ok((state.start(place), end))
+            Ok((state.start(topic_partition), end))
         };
-        places.iter().map(edge).collect()
+        topic_partitions.iter().map(edge).collect()
     }
 
-    async fn has_records(&self, place: &Place, from: Offset, to: Offset) -> Result<bool, Error> {
+    async fn has_records(
+        &self,
+        topic_partition: &TopicPartition,
+        from: Offset,
+        to: Offset,
+    ) -> Result<bool, Error> {
         let state = self.shared.lock();
-        let from = from.max(state.start(place));
-        Ok((from.0..to.0).any(|offset| state.is_record(place, Offset(offset))))
+        let from = from.max(state.start(topic_partition));
+        Ok((from.0..to.0).any(|offset| state.is_record(topic_partition, Offset(offset))))
     }
 
     async fn committed(&self, group: &str, topic: &str) -> Result<Vec<Option<Commit>>, Error> {
@@ -401,11 +416,16 @@ impl Log for MemoryLog {
             .collect())
     }
 
-    async fn commit_for(&self, group: &str, place: &Place, to: &Commit) -> Result<(), Error> {
+    async fn commit_for(
+        &self,
+        group: &str,
+        topic_partition: &TopicPartition,
+        to: &Commit,
+    ) -> Result<(), Error> {
         let mut state = self.shared.lock();
         let group = state.groups.entry(group.to_owned()).or_default();
-        let place = (place.topic.to_string(), place.partition);
-        group.committed.insert(place, to.clone());
+        let topic_partition = (topic_partition.topic.to_string(), topic_partition.partition);
+        group.committed.insert(topic_partition, to.clone());
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use winback_contract::Offset;
 
 use super::{Shared, State};
 use crate::error::Error;
-use crate::log::{Place, Reader};
+use crate::log::{Reader, TopicPartition};
 use crate::mark::Mark;
 use crate::record::Record;
 
@@ -17,8 +17,8 @@ use crate::record::Record;
 #[derive(Debug)]
 pub(crate) struct MemoryReader {
     shared: Arc<Shared>,
-    next: BTreeMap<Place, Offset>,
-    held: BTreeSet<Place>,
+    next: BTreeMap<TopicPartition, Offset>,
+    held: BTreeSet<TopicPartition>,
 }
 
 impl MemoryReader {
@@ -33,16 +33,16 @@ impl MemoryReader {
     fn take(&mut self, most: usize) -> Result<Vec<Record>, Error> {
         let mut state = self.shared.lock();
         state.may_fail()?;
-        for (place, position) in &self.next {
-            let topic = state.topics.get(place.topic.as_ref());
+        for (topic_partition, position) in &self.next {
+            let topic = state.topics.get(topic_partition.topic.as_ref());
             let end = topic
-                .and_then(|topic| topic.get(place.partition.0 as usize))
+                .and_then(|topic| topic.get(topic_partition.partition.0 as usize))
                 .map_or(0, Vec::len);
             let is_beyond = usize::try_from(position.0).map_or(true, |position| position > end);
-            if is_beyond || *position < state.start(place) {
+            if is_beyond || *position < state.start(topic_partition) {
                 return Err(Error::Fatal(format!(
                     "topic {} does not hold position {}",
-                    place.topic, position.0
+                    topic_partition.topic, position.0
                 )));
             }
         }
@@ -52,7 +52,7 @@ impl MemoryReader {
         take(
             &state,
             &mut self.next,
-            |place| held.contains(place),
+            |topic_partition| held.contains(topic_partition),
             most,
             &mut records,
         );
@@ -63,22 +63,22 @@ impl MemoryReader {
 /// Moves up to `most` records from the topics to `out` and the positions past them.
 pub(crate) fn take(
     state: &State,
-    next: &mut BTreeMap<Place, Offset>,
-    skip: impl Fn(&Place) -> bool,
+    next: &mut BTreeMap<TopicPartition, Offset>,
+    skip: impl Fn(&TopicPartition) -> bool,
     most: usize,
     out: &mut Vec<Record>,
 ) {
-    for (place, position) in next.iter_mut() {
+    for (topic_partition, position) in next.iter_mut() {
         if out.len() >= most {
             break;
         }
-        if skip(place) {
+        if skip(topic_partition) {
             continue;
         }
         let Some(records) = state
             .topics
-            .get(place.topic.as_ref())
-            .and_then(|topic| topic.get(place.partition.0 as usize))
+            .get(topic_partition.topic.as_ref())
+            .and_then(|topic| topic.get(topic_partition.partition.0 as usize))
         else {
             continue;
         };
@@ -88,7 +88,7 @@ pub(crate) fn take(
         let until = records.len().min(from.saturating_add(most - out.len()));
         let handed = records[from..until]
             .iter()
-            .filter(|record| state.is_record(place, record.offset));
+            .filter(|record| state.is_record(topic_partition, record.offset));
         out.extend(handed.cloned());
         *position = Offset(i64::try_from(until).unwrap_or(i64::MAX));
     }
@@ -98,30 +98,30 @@ pub(crate) fn take(
 impl Reader for MemoryReader {
     async fn start(
         &mut self,
-        place: &Place,
+        topic_partition: &TopicPartition,
         from: Offset,
         mark: Option<Mark>,
     ) -> Result<(), Error> {
         // Without a mark it is taken at its word.
-        let problem = mark.and_then(|_| self.shared.lock().problem(place, from, mark));
+        let problem = mark.and_then(|_| self.shared.lock().problem(topic_partition, from, mark));
         if let Some(problem) = problem {
             return Err(Error::Fatal(problem));
         }
-        self.held.remove(place);
-        self.next.insert(place.clone(), from);
+        self.held.remove(topic_partition);
+        self.next.insert(topic_partition.clone(), from);
         Ok(())
     }
 
-    async fn stop(&mut self, place: &Place) -> Result<(), Error> {
-        self.next.remove(place);
+    async fn stop(&mut self, topic_partition: &TopicPartition) -> Result<(), Error> {
+        self.next.remove(topic_partition);
         Ok(())
     }
 
-    async fn hold(&mut self, place: &Place, held: bool) -> Result<(), Error> {
+    async fn hold(&mut self, topic_partition: &TopicPartition, held: bool) -> Result<(), Error> {
         if held {
-            self.held.insert(place.clone());
+            self.held.insert(topic_partition.clone());
         } else {
-            self.held.remove(place);
+            self.held.remove(topic_partition);
         }
         Ok(())
     }

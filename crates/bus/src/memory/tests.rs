@@ -6,7 +6,7 @@ use winback_contract::{Offset, Partition};
 use winback_service::Clock;
 
 use super::{Faults, MemoryLog};
-use crate::log::{Assignment, Log, Place};
+use crate::log::{Assignment, Log, TopicPartition};
 use crate::record::Outgoing;
 
 fn record(partition: u32, value: &str) -> Outgoing {
@@ -37,14 +37,21 @@ async fn a_second_member_takes_half_and_goes_on_where_the_first_committed() {
     let polled = first.poll(100, Duration::ZERO).await.unwrap();
     assert_eq!(polled.records.len(), 8);
     first
-        .commit(&[(Place::new("t", Partition(1)), Offset(3), "m".into())])
+        .commit(&[(
+            TopicPartition::new("t", Partition(1)),
+            Offset(3),
+            "m".into(),
+        )])
         .await
         .unwrap();
     let mut second = log.join("g", &["t".into()]).await.unwrap();
     let polled = second.poll(100, Duration::ZERO).await.unwrap();
     assert_eq!(
         polled.assignments,
-        vec![Assignment::Assigned(vec![Place::new("t", Partition(1))])]
+        vec![Assignment::Assigned(vec![TopicPartition::new(
+            "t",
+            Partition(1)
+        )])]
     );
     assert_eq!(
         polled.records.iter().map(|r| r.offset).collect::<Vec<_>>(),
@@ -53,7 +60,10 @@ async fn a_second_member_takes_half_and_goes_on_where_the_first_committed() {
     let polled = first.poll(100, Duration::ZERO).await.unwrap();
     assert_eq!(
         polled.assignments,
-        vec![Assignment::Revoked(vec![Place::new("t", Partition(1))])]
+        vec![Assignment::Revoked(vec![TopicPartition::new(
+            "t",
+            Partition(1)
+        )])]
     );
     drop(second);
     let polled = first.poll(100, Duration::ZERO).await.unwrap();
@@ -66,12 +76,15 @@ async fn a_held_partition_keeps_its_position() {
     log.produce(vec![record(0, "a"), record(0, "b")])
         .await
         .unwrap();
-    let place = Place::new("t", Partition(0));
+    let topic_partition = TopicPartition::new("t", Partition(0));
     let mut reader = log.read("g").await.unwrap();
-    reader.start(&place, Offset(1), None).await.unwrap();
-    reader.hold(&place, true).await.unwrap();
+    reader
+        .start(&topic_partition, Offset(1), None)
+        .await
+        .unwrap();
+    reader.hold(&topic_partition, true).await.unwrap();
     assert!(reader.poll(10, Duration::ZERO).await.unwrap().is_empty());
-    reader.hold(&place, false).await.unwrap();
+    reader.hold(&topic_partition, false).await.unwrap();
     let read = reader.poll(10, Duration::ZERO).await.unwrap();
     assert_eq!(read[0].value.as_deref(), Some(b"b".as_slice()));
     assert_eq!(log.ends("t").await.unwrap(), vec![Offset(2), Offset(0)]);

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use winback_bus::{Commit as Position, Kept, Log, Mark, Misfit, Place, misfit};
+use winback_bus::{Commit as Position, Kept, Log, Mark, Misfit, TopicPartition, misfit};
 use winback_contract::{BundleHash, Offset, Partition, Timestamp, Topic};
 use winback_store::{Meta, Standing, Store};
 
@@ -45,7 +45,7 @@ pub enum Loss {
     /// Somebody's position does not fit the topic.
     Position {
         /// Where.
-        place: Place,
+        topic_partition: TopicPartition,
         /// Up to where it was applied.
         from: Offset,
         /// The first offset that is kept.
@@ -72,7 +72,7 @@ impl fmt::Display for Loss {
                 known.sequence
             ),
             Self::Position {
-                place,
+                topic_partition,
                 from,
                 start,
                 misfit,
@@ -81,8 +81,8 @@ impl fmt::Display for Loss {
                 Misfit::Deleted { .. } => write!(
                     f,
                     "{}, partition {}: {} positions are given up ({from} to {}); no timer and no grant is",
-                    place.topic,
-                    place.partition,
+                    topic_partition.topic,
+                    topic_partition.partition,
                     start.0 - from.0,
                     start.0 - 1
                 ),
@@ -90,7 +90,7 @@ impl fmt::Display for Loss {
                     f,
                     "{}, partition {}: the topic was made anew. What the old one had from position {from} on is given up, how many is \
                      not known any more; no timer and no grant is. The new one is read from its start",
-                    place.topic, place.partition
+                    topic_partition.topic, topic_partition.partition
                 ),
             },
         }
@@ -128,10 +128,10 @@ pub async fn losses(
             continue;
         }
         for (topic, from, mark) in meta.inputs() {
-            let place = Place::new(&config.names.name(topic), *partition);
+            let topic_partition = TopicPartition::new(&config.names.name(topic), *partition);
             let who = PositionOf(Who::Sessions(topic, known.unwrap_or_default()));
             let mark = mark_at(from, mark);
-            losses.extend(judge(config, log, place, (from, mark), who).await?);
+            losses.extend(judge(config, log, topic_partition, (from, mark), who).await?);
         }
     }
     for group in groups {
@@ -147,12 +147,12 @@ pub async fn losses(
         {
             let Some(commit) = commit else { continue };
             let partition = Partition(u32::try_from(index).unwrap_or(u32::MAX));
-            let place = Place::new(&group.topic, partition);
+            let topic_partition = TopicPartition::new(&group.topic, partition);
             let kept = Kept::read(&commit.metadata);
             let start = partition.among(&starts);
             let from = kept.go_on(commit.next, start).unwrap_or(commit.next);
             let who = PositionOf(Who::Group(group.name.clone(), kept.generation));
-            losses.extend(judge(config, log, place, (from, kept.mark), who).await?);
+            losses.extend(judge(config, log, topic_partition, (from, kept.mark), who).await?);
         }
     }
     Ok(losses)
@@ -161,13 +161,13 @@ pub async fn losses(
 async fn judge(
     config: &Config,
     log: &dyn Log,
-    place: Place,
+    topic_partition: TopicPartition,
     (from, mark): (Offset, Option<Mark>),
     who: PositionOf,
 ) -> Result<Option<Loss>, Error> {
-    let (found, start) = misfit(log, &config.group(), &place, from, mark).await?;
+    let (found, start) = misfit(log, &config.group(), &topic_partition, from, mark).await?;
     Ok(found.map(|misfit| Loss::Position {
-        place,
+        topic_partition,
         from,
         start,
         misfit,
@@ -192,18 +192,18 @@ pub async fn give_up(
                 begin_anew(config, *partition, *known, (now, active), log, store).await?
             }
             Loss::Position {
-                place,
+                topic_partition,
                 start,
                 misfit,
                 who: PositionOf(who),
                 ..
             } => match who {
                 Who::Sessions(topic, known) => {
-                    let base = store.acquire(place.partition, *known).await?;
+                    let base = store.acquire(topic_partition.partition, *known).await?;
                     let mut meta = base.clone();
                     move_to(&mut meta, *topic, *start);
                     note(&mut meta, now, loss);
-                    commit_meta(place.partition, store, base, meta, Vec::new()).await?;
+                    commit_meta(topic_partition.partition, store, base, meta, Vec::new()).await?;
                 }
                 Who::Group(group, generation) => {
                     let seconds = u32::try_from(now.as_millis() / 1_000).unwrap_or(u32::MAX);
@@ -220,7 +220,7 @@ pub async fn give_up(
                         next: *start,
                         metadata: kept.to_string(),
                     };
-                    log.commit_for(group, place, &to).await?;
+                    log.commit_for(group, topic_partition, &to).await?;
                 }
             },
         }

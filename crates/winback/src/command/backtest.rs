@@ -8,7 +8,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use winback_bus::{Log, Place, Record, Stamp, between};
+use winback_bus::{Log, Record, Stamp, TopicPartition, between};
 use winback_campaign::{Bundle, Files};
 use winback_contract::{Offset, Partition, SourceKind, Span, Timestamp, Topic, TopicNames};
 use winback_ingest::SourceConfig;
@@ -169,12 +169,14 @@ const TOLD: usize = 20;
 /// Says what could not be read, and on which line; how many records were refused.
 fn tell(found: &[Unread], events: &[Line]) -> usize {
     for one in found.iter().take(TOLD) {
-        let line = one.place.and_then(|place| events.get(place));
-        let place = line.map_or_else(
+        let line = one
+            .place
+            .and_then(|topic_partition| events.get(topic_partition));
+        let topic_partition = line.map_or_else(
             || "a record".to_owned(),
             |line| format!("line {}", line.number),
         );
-        output::note(&format!("{place}: {}", one.text));
+        output::note(&format!("{topic_partition}: {}", one.text));
     }
     if found.len() > TOLD {
         output::note(&format!("and {} more", found.len() - TOLD));
@@ -233,8 +235,8 @@ pub(super) async fn retained(log: &dyn Log, topic: &str) -> Result<Vec<Line>, Er
     let span = starts.zip(log.ends(topic).await?);
     let mut events = Vec::new();
     for (partition, span) in (0..).map(Partition).zip(span) {
-        let place = Place::new(topic, partition);
-        between(log, "backtest", &place, span, |record| {
+        let topic_partition = TopicPartition::new(topic, partition);
+        between(log, "backtest", &topic_partition, span, |record| {
             let key = String::from_utf8_lossy(&record.key);
             events.push(Line {
                 at: record.time,

@@ -1,7 +1,7 @@
 //! `winback failed list|show|redrive`: what could not be applied, with the reason and the payload as it came; and the way
 //! back, once the cause is mended (INV-8).
 
-use winback_bus::{Log as _, Place, Record, between};
+use winback_bus::{Log as _, Record, TopicPartition, between};
 use winback_contract::{Failed, Offset, Partition, Topic};
 
 mod redrive;
@@ -109,10 +109,10 @@ async fn read(
     from: Offset,
     end: Offset,
 ) -> Result<Vec<Record>, Error> {
-    let place = Place::new(topic, Partition(0));
+    let topic_partition = TopicPartition::new(topic, Partition(0));
     let group = format!("{}failed", config.kafka.groups);
     let mut records = Vec::new();
-    between(log, &group, &place, (from, end), |record| {
+    between(log, &group, &topic_partition, (from, end), |record| {
         records.push(record)
     })
     .await?;

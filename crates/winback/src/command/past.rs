@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use winback_bus::{Log, Place, between};
+use winback_bus::{Log, TopicPartition, between};
 use winback_contract::{
     CustomerId, Decision, JourneyRecord, Offset, PartitionCount, SourcePosition, Timestamp, Topic,
     TopicNames, Transition, Verdict,
@@ -28,9 +28,9 @@ pub(crate) async fn of(
     for profile in profiles {
         let partition = partitions.of(*profile);
         for topic in [Topic::Journeys, Topic::Decisions] {
-            let place = Place::new(&names.name(topic), partition);
+            let topic_partition = TopicPartition::new(&names.name(topic), partition);
             let mut seen = BTreeSet::new();
-            for bytes in whole(log, &place, *profile).await? {
+            for bytes in whole(log, &topic_partition, *profile).await? {
                 // What is delivered twice is the same to the byte.
                 if !seen.insert(bytes.clone()) {
                     continue;
@@ -48,14 +48,18 @@ pub(crate) async fn of(
 }
 
 /// Values of a place that speak of somebody; the others are not kept.
-async fn whole(log: &dyn Log, place: &Place, who: CustomerId) -> Result<Vec<Vec<u8>>, Error> {
+async fn whole(
+    log: &dyn Log,
+    topic_partition: &TopicPartition,
+    who: CustomerId,
+) -> Result<Vec<Vec<u8>>, Error> {
     let name = who.to_string();
     let speaks = |bytes: &Vec<u8>| {
         bytes
             .windows(name.len())
             .any(|window| window == name.as_bytes())
     };
-    let index = place.partition.0 as usize;
+    let index = topic_partition.partition.0 as usize;
     let at = |offsets: &[Offset]| {
         offsets
             .get(index)
@@ -63,10 +67,10 @@ async fn whole(log: &dyn Log, place: &Place, who: CustomerId) -> Result<Vec<Vec<
             .unwrap_or(Offset(0))
             .max(Offset(0))
     };
-    let start = at(&log.starts(&place.topic).await?);
-    let end = at(&log.ends(&place.topic).await?);
+    let start = at(&log.starts(&topic_partition.topic).await?);
+    let end = at(&log.ends(&topic_partition.topic).await?);
     let mut values = Vec::new();
-    between(log, "why", place, (start, end), |record| {
+    between(log, "why", topic_partition, (start, end), |record| {
         values.extend(record.value.filter(speaks));
     })
     .await?;
