@@ -19,8 +19,8 @@ pub(crate) fn activate(scene: &mut Scene<'_>, now: Timestamp) -> bool {
         return false;
     }
     scene.customer.activated = Some(bundle.hash);
-    let mut place = 0;
-    while let Some(journey) = scene.customer.journeys.get(place) {
+    let mut index = 0;
+    while let Some(journey) = scene.customer.journeys.get(index) {
         let id = journey.id;
         if scene.world.bundles.get(journey.bundle).is_none() {
             // Its texts and rules can't be read by this release: it can't go on, and says so.
@@ -47,7 +47,7 @@ pub(crate) fn activate(scene: &mut Scene<'_>, now: Timestamp) -> bool {
                 && start.is_some_and(|start| !start.kind.answers().is_silence)
         });
         if journey.station == Station::Armed && renewed {
-            let journey = &mut scene.customer.journeys[place];
+            let journey = &mut scene.customer.journeys[index];
             journey.bundle = bundle.hash;
             // Places in the old cascade mean nothing in the new one.
             journey.answers.clear();
@@ -56,7 +56,7 @@ pub(crate) fn activate(scene: &mut Scene<'_>, now: Timestamp) -> bool {
             journey.over_at = None;
             note_end(scene, id);
         }
-        place += 1;
+        index += 1;
     }
     arm_silence(scene, now);
     arm_dates(scene, now);

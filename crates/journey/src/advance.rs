@@ -19,8 +19,8 @@ use crate::state::Station;
 
 /// Lets time pass up to and including `now`.
 pub(crate) fn advance(scene: &mut Scene<'_>, now: Timestamp) {
-    let mut place = 0;
-    while let Some(journey) = scene.customer.journeys.get(place) {
+    let mut index = 0;
+    while let Some(journey) = scene.customer.journeys.get(index) {
         let id = journey.id;
         let over = journey.over_at.filter(|over| *over <= now);
         let due = matches!(
@@ -28,7 +28,7 @@ pub(crate) fn advance(scene: &mut Scene<'_>, now: Timestamp) {
             Station::Armed | Station::Wait | Station::Await
         ) && journey.due <= now;
         if !due && over.is_none() {
-            place += 1;
+            index += 1;
             continue;
         }
         let known = scene
@@ -45,7 +45,7 @@ pub(crate) fn advance(scene: &mut Scene<'_>, now: Timestamp) {
             _ => {}
         }
         if !due || !known {
-            place += 1;
+            index += 1;
             continue;
         }
         let (at, next) = (journey.due, journey.at.saturating_add(1));

@@ -22,8 +22,8 @@ pub(crate) fn fold(scene: &mut Scene<'_>, happening: &Happening<'_>, named: &Nam
             .journey(id)
             .and_then(|journey| world.bundles.campaign(journey.bundle, &journey.campaign));
         let Some(campaign) = campaign else { continue };
-        for (place, entry) in campaign.entries.iter().enumerate() {
-            let place = u16::try_from(place).unwrap_or(u16::MAX);
+        for (entry_index, entry) in campaign.entries.iter().enumerate() {
+            let entry_index = u16::try_from(entry_index).unwrap_or(u16::MAX);
             let Some(journey) = scene.journey(id) else {
                 break;
             };
@@ -49,9 +49,9 @@ pub(crate) fn fold(scene: &mut Scene<'_>, happening: &Happening<'_>, named: &Nam
                     let Some(journey) = scene.journey_mut(id) else {
                         break;
                     };
-                    journey.answers.retain(|(known, _)| *known != place);
-                    journey.answers.push((place, answer.clone()));
-                    if journey.station == Station::Await && journey.at == place {
+                    journey.answers.retain(|(known, _)| *known != entry_index);
+                    journey.answers.push((entry_index, answer.clone()));
+                    if journey.station == Station::Await && journey.at == entry_index {
                         journey.answer = Some(Box::new(answer));
                         settle(scene, id, came, happening.arrival);
                         break;
@@ -60,9 +60,9 @@ pub(crate) fn fold(scene: &mut Scene<'_>, happening: &Happening<'_>, named: &Nam
                 // An error never sends: what can't be judged excuses from what follows.
                 None if asked != Asked::No => {
                     if let Some(journey) = scene.journey_mut(id)
-                        && !journey.met.contains(&place)
+                        && !journey.met.contains(&entry_index)
                     {
-                        journey.met.push(place);
+                        journey.met.push(entry_index);
                     }
                 }
                 Some(_) | None => {}

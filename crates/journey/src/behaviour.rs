@@ -201,8 +201,8 @@ pub struct OrderFacts {
 /// Only the newest orders of the last [`LINES_FOR`] keep their lines: what one writes about is one of them, and a customer
 /// who is silent stays small.
 pub(crate) fn keep_lines(orders: &mut [OrderFacts], now: Timestamp) {
-    for (place, order) in orders.iter_mut().rev().enumerate() {
-        if place >= limit::ORDERS_WITH_LINES || now.since(order.placed_at) > LINES_FOR {
+    for (index, order) in orders.iter_mut().rev().enumerate() {
+        if index >= limit::ORDERS_WITH_LINES || now.since(order.placed_at) > LINES_FOR {
             order.lines = Vec::new();
         }
     }

@@ -77,7 +77,7 @@ fn order_lines(customer: &Customer) -> Vec<(u32, &[Line])> {
     (0..)
         .zip(&customer.orders.list)
         .filter(|(_, order)| !order.lines.is_empty())
-        .map(|(place, order)| (place, order.lines.as_slice()))
+        .map(|(index, order)| (index, order.lines.as_slice()))
         .collect()
 }
 
@@ -94,7 +94,7 @@ pub fn order_lines_of(customer: &Customer) -> Vec<(&str, &[Line])> {
 fn details(customer: &Customer) -> Vec<(u32, &Details)> {
     (0..)
         .zip(lines_of(customer))
-        .filter_map(|(place, line)| Some((place, line.details.as_deref()?)))
+        .filter_map(|(index, line)| Some((index, line.details.as_deref()?)))
         .collect()
 }
 
@@ -208,16 +208,16 @@ fn read(bytes: &[u8]) -> Result<Customer, Error> {
     if !rest.is_empty() {
         return Err(Error::Damaged);
     }
-    for (place, lines) in of_orders {
-        let order = usize::try_from(place).ok();
-        let order = order.and_then(|place| customer.orders.list.get_mut(place));
+    for (index, lines) in of_orders {
+        let order = usize::try_from(index).ok();
+        let order = order.and_then(|index| customer.orders.list.get_mut(index));
         order.ok_or(Error::Damaged)?.lines = lines;
     }
     customer.profile.typed = typed;
     let mut details = details.into_iter().peekable();
     if details.peek().is_some() {
-        for (place, line) in (0..).zip(lines(&mut customer)) {
-            if let Some((_, details)) = details.next_if(|(known, _)| *known == place) {
+        for (index, line) in (0..).zip(lines(&mut customer)) {
+            if let Some((_, details)) = details.next_if(|(known, _)| *known == index) {
                 line.details = Some(Box::new(details));
             }
         }

@@ -59,8 +59,8 @@ impl Coupons {
         let Some(pool) = self.pools.get_mut(pool) else {
             return;
         };
-        if let Some(place) = pool.front.iter().position(|free| free == code) {
-            pool.front.remove(place);
+        if let Some(index) = pool.front.iter().position(|free| free == code) {
+            pool.front.remove(index);
             pool.left = pool.left.saturating_sub(1);
         }
     }

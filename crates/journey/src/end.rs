@@ -38,22 +38,22 @@ pub(crate) fn end_each(
     at: Timestamp,
     ends: impl Fn(&Scene<'_>, &Journey) -> bool,
 ) {
-    let mut place = 0;
-    while let Some(journey) = scene.customer.journeys.get(place) {
+    let mut index = 0;
+    while let Some(journey) = scene.customer.journeys.get(index) {
         if ends(scene, journey) {
             end(scene, journey.id, outcome, at);
         } else {
-            place += 1;
+            index += 1;
         }
     }
 }
 
 /// Ends a journey; what begins with its end is armed.
 pub(crate) fn end_as(scene: &mut Scene<'_>, id: JourneyId, ending: Ending<'_>, at: Timestamp) {
-    let Some(place) = scene.place_of(id) else {
+    let Some(index) = scene.index_of(id) else {
         return;
     };
-    let journey = scene.customer.journeys.remove(place);
+    let journey = scene.customer.journeys.remove(index);
     let entered = journey.entered_at.is_some();
     let outcome = ending.outcome;
     scene.out.journeys.push(record(

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use winback_contract::{Body, EventRecord, Reason, SourceKind, Timestamp};
 
-use crate::address::{Place, desk};
+use crate::address::{Destination, desk};
 use crate::customer::Customer;
 use crate::effects::{Count, Forward, GrantChange};
 use crate::end::end_each;
@@ -44,10 +44,10 @@ pub(crate) fn erase(scene: &mut Scene<'_>, record: &EventRecord) {
     let known = [profile.email.as_deref(), profile.phone.as_deref()]
         .into_iter()
         .flatten();
-    let places = known.filter_map(|text| Place::named(profile, text, scene.world.shop));
+    let destinations = known.filter_map(|text| Destination::named(profile, text, scene.world.shop));
     let former = scene.customer.addresses.former.iter();
-    let desks: BTreeSet<_> = places
-        .filter_map(|place| place.desk)
+    let desks: BTreeSet<_> = destinations
+        .filter_map(|destination| destination.desk)
         .chain(former.filter_map(|former| former.desk))
         .filter(|desk| *desk != scene.world.customer)
         .collect();

@@ -138,12 +138,12 @@ fn goals(scene: &mut Scene<'_>, happening: &Happening<'_>) {
         return;
     };
     let mut won = Vec::new();
-    for place in 0..scene.customer.history.len() {
-        let history = &scene.customer.history[place];
+    for index in 0..scene.customer.history.len() {
+        let history = &scene.customer.history[index];
         if history.goal.is_none() || !is_success(scene, &history.campaign, happening, active) {
             continue;
         }
-        let history = &mut scene.customer.history[place];
+        let history = &mut scene.customer.history[index];
         let open = history
             .goal
             .take_if(|(_, until)| *until >= happening.arrival);

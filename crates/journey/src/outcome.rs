@@ -88,7 +88,7 @@ fn deny(scene: &mut Scene<'_>, outcome: &Outcome) {
 }
 
 fn hand_over(scene: &mut Scene<'_>, outcome: &Outcome) {
-    let Some(place) = scene
+    let Some(index) = scene
         .customer
         .messages
         .iter()
@@ -100,7 +100,7 @@ fn hand_over(scene: &mut Scene<'_>, outcome: &Outcome) {
         }
         return;
     };
-    let pending = scene.customer.messages[place].clone();
+    let pending = scene.customer.messages[index].clone();
     // What an older attempt could not do says nothing about the newer one. If it was sent, it was sent.
     if outcome.attempt != 0
         && outcome.attempt < pending.attempt
@@ -109,7 +109,7 @@ fn hand_over(scene: &mut Scene<'_>, outcome: &Outcome) {
         scene.out.count(Count::Stale);
         return;
     }
-    scene.customer.messages.remove(place);
+    scene.customer.messages.remove(index);
     if reached_somebody(outcome) {
         book::offer::shown(scene, pending.journey);
     }

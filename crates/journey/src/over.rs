@@ -26,8 +26,8 @@ pub(crate) fn note_end(scene: &mut Scene<'_>, id: JourneyId) {
         journey: Some(journey),
         ..world.facts(&bundle.policy, customer, journey.due)
     };
-    let place = zone(customer, &bundle.policy);
-    let at = moment::at(moment, &facts, &place, journey.due);
+    let zone = zone(customer, &bundle.policy);
+    let at = moment::at(moment, &facts, &zone, journey.due);
     if let Some(journey) = scene.journey_mut(id) {
         journey.over_at = at;
     }

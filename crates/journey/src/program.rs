@@ -18,7 +18,7 @@ use crate::scene::Scene;
 use crate::state::{Journey, Station};
 
 /// Where a journey stands after it has gone on.
-enum Place {
+enum Stop {
     At(u16, Station, Timestamp),
     End,
     Named(String),
@@ -27,14 +27,14 @@ enum Place {
 
 /// Puts a journey on entry `to` at `base`, and lets it go on as far as it can.
 pub(crate) fn settle(scene: &mut Scene<'_>, id: JourneyId, to: u16, base: Timestamp) {
-    let Some(place) = run(scene, id, to, base) else {
+    let Some(stop) = run(scene, id, to, base) else {
         return;
     };
     let Some(journey) = scene.journey_mut(id) else {
         return;
     };
-    match place {
-        Place::At(at, station, due) => {
+    match stop {
+        Stop::At(at, station, due) => {
             journey.at = at;
             journey.station = station;
             journey.due = due;
@@ -42,11 +42,11 @@ pub(crate) fn settle(scene: &mut Scene<'_>, id: JourneyId, to: u16, base: Timest
             journey.refused.clear();
         }
         // Whoever was kept out has not seen it to its end, and is not followed as one who did not react.
-        Place::End | Place::Named(_) if is_held_out(journey) => {
+        Stop::End | Stop::Named(_) if is_held_out(journey) => {
             end(scene, id, Reason::Holdout, base);
         }
-        Place::End => end(scene, id, Reason::Finished, base),
-        Place::Named(name) => {
+        Stop::End => end(scene, id, Reason::Finished, base),
+        Stop::Named(name) => {
             let ending = Ending {
                 outcome: Reason::Finished,
                 name: Some(&name),
@@ -54,7 +54,7 @@ pub(crate) fn settle(scene: &mut Scene<'_>, id: JourneyId, to: u16, base: Timest
             };
             end_as(scene, id, ending, base);
         }
-        Place::Failed => {
+        Stop::Failed => {
             scene.out.count(Count::ConditionFailed);
             end(scene, id, Reason::Error, base);
         }
@@ -89,13 +89,13 @@ fn drawn<'c>(
 /// What an entry of the cascade does with a journey that reaches it.
 enum Move {
     /// It stays there, or is through.
-    Stays(Place),
+    Stays(Stop),
     /// It goes on to another entry, reached at a time.
     Goes(u16, Timestamp),
 }
 
 /// The way of a journey through its cascade; none where its rules can't be read here.
-fn run(scene: &mut Scene<'_>, id: JourneyId, mut to: u16, mut base: Timestamp) -> Option<Place> {
+fn run(scene: &mut Scene<'_>, id: JourneyId, mut to: u16, mut base: Timestamp) -> Option<Stop> {
     let world = scene.world;
     let journey = scene.journey(id)?;
     let bundle = world.bundles.get(journey.bundle)?;
@@ -103,11 +103,11 @@ fn run(scene: &mut Scene<'_>, id: JourneyId, mut to: u16, mut base: Timestamp) -
     // Jumps only go forward: a cascade ends within its own length.
     for _ in 0..=campaign.entries.len() {
         match reach(scene, id, (bundle, campaign), (to, base))? {
-            Move::Stays(place) => return Some(place),
+            Move::Stays(stop) => return Some(stop),
             Move::Goes(next, at) => (to, base) = (next, at),
         }
     }
-    Some(Place::End)
+    Some(Stop::End)
 }
 
 /// A journey reaches entry `to` at `base`.
@@ -126,20 +126,20 @@ fn reach(
     };
     let ask = Ask {
         journey,
-        place: to,
+        entry: to,
         base,
         zone,
         facts: &facts,
     };
     let next = to.saturating_add(1);
     let Some(entry) = campaign.entries.get(usize::from(to)) else {
-        return Some(Move::Stays(Place::End));
+        return Some(Move::Stays(Stop::End));
     };
     let to = match entry {
         Entry::Step(step) => {
             let at = clock(campaign, step, journey);
             let due = at.map_or(base, |at| calendar::next_local(at, zone, base));
-            return Some(Move::Stays(Place::At(to, Station::Step, due)));
+            return Some(Move::Stays(Stop::At(to, Station::Step, due)));
         }
         Entry::Wait { delay, until, .. } => {
             let clock = match campaign.entries.get(usize::from(next)) {
@@ -147,18 +147,18 @@ fn reach(
                 _ => None,
             };
             return Some(match ask.wait(delay, clock, *until) {
-                None => Move::Stays(Place::Failed),
+                None => Move::Stays(Stop::Failed),
                 // In the past it does not wait, and what follows was due then.
                 Some(due) if *until && due <= base => Move::Goes(next, due),
-                Some(due) => Move::Stays(Place::At(to, Station::Wait, due)),
+                Some(due) => Move::Stays(Stop::At(to, Station::Wait, due)),
             });
         }
         Entry::Await { within, came, .. } => {
-            let answer = journey.answers.iter().find(|(place, _)| *place == to);
+            let answer = journey.answers.iter().find(|(entry, _)| *entry == to);
             let Some(answer) = answer.map(|(_, answer)| answer.clone()) else {
                 let due = ask.wait(within, None, false);
-                let place = due.map_or(Place::Failed, |due| Place::At(to, Station::Await, due));
-                return Some(Move::Stays(place));
+                let stop = due.map_or(Stop::Failed, |due| Stop::At(to, Station::Await, due));
+                return Some(Move::Stays(stop));
             };
             scene.journey_mut(id)?.answer = Some(Box::new(answer));
             *came
@@ -189,7 +189,7 @@ fn reach(
             drawn.map_or(*rest, |(_, target)| target)
         }
         Entry::Jump(target) => *target,
-        Entry::End(name) => return Some(Move::Stays(Place::Named(name.clone()))),
+        Entry::End(name) => return Some(Move::Stays(Stop::Named(name.clone()))),
     };
     Some(Move::Goes(to, base))
 }
@@ -205,7 +205,7 @@ fn clock(campaign: &Campaign, step: &Step, journey: &Journey) -> Option<jiff::ci
 /// A wait at a place of the cascade, reached at a time.
 struct Ask<'a> {
     journey: &'a Journey,
-    place: u16,
+    entry: u16,
     base: Timestamp,
     zone: &'a TimeZone,
     facts: &'a Facts<'a>,
@@ -221,8 +221,8 @@ impl Ask<'_> {
     ) -> Option<Timestamp> {
         match delay {
             Delay::Fixed(range) => {
-                let place = self.place.to_be_bytes();
-                let span = range.value(&[self.journey.id.as_bytes(), &place]);
+                let entry = self.entry.to_be_bytes();
+                let span = range.value(&[self.journey.id.as_bytes(), &entry]);
                 Some(wait_until(self.base, span, clock, self.zone))
             }
             Delay::Computed(expression) => {

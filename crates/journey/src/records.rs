@@ -29,8 +29,8 @@ pub(crate) fn bound(decisions: &mut Vec<Kept>) {
     while decisions.len() > limit::DECISIONS {
         let lost = decisions.iter().filter(|kept| is_lost(kept)).count();
         let goes = |kept: &Kept| is_lost(kept) == (lost > limit::DECISIONS / 2);
-        let place = decisions.iter().position(goes);
-        decisions.remove(place.unwrap_or(0));
+        let index = decisions.iter().position(goes);
+        decisions.remove(index.unwrap_or(0));
     }
 }
 

@@ -37,7 +37,7 @@ impl<'a> Scene<'a> {
     }
 
     /// Where a journey stands among the customer's, if it still runs.
-    pub(crate) fn place_of(&self, id: JourneyId) -> Option<usize> {
+    pub(crate) fn index_of(&self, id: JourneyId) -> Option<usize> {
         let mut journeys = self.customer.journeys.iter();
         journeys.position(|journey| journey.id == id)
     }

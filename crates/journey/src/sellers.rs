@@ -36,9 +36,9 @@ impl Sellers {
     /// Takes in an order.
     pub fn sold(&mut self, products: &[Touch], at: Timestamp) {
         self.fade(at);
-        for (place, touch) in products.iter().enumerate() {
+        for (index, touch) in products.iter().enumerate() {
             // Each product once, however many lines it has.
-            if products[..place]
+            if products[..index]
                 .iter()
                 .any(|before| before.product_id == touch.product_id)
             {
@@ -59,7 +59,7 @@ impl Sellers {
             .list
             .iter()
             .position(|seller| seller.id == touch.product_id);
-        let place = known.unwrap_or_else(|| {
+        let index = known.unwrap_or_else(|| {
             let fresh = Seller {
                 id: touch.product_id.clone(),
                 category: touch.category.clone(),
@@ -71,7 +71,7 @@ impl Sellers {
                 return self.list.len() - 1;
             }
             let least = (0..self.list.len())
-                .min_by_key(|place| self.list[*place].count)
+                .min_by_key(|index| self.list[*index].count)
                 .unwrap_or(0);
             // It starts from the count of the one it replaces: none that sells well can be missed for long.
             self.list[least] = Seller {
@@ -80,7 +80,7 @@ impl Sellers {
             };
             least
         });
-        &mut self.list[place]
+        &mut self.list[index]
     }
 
     fn fade(&mut self, at: Timestamp) {

@@ -87,8 +87,8 @@ fn put_off(scene: &mut Scene<'_>, now: Timestamp) {
 
 /// Re-entry is between first messages: a journey that has sent none when another of its campaign has is left out.
 fn left_out(scene: &mut Scene<'_>, now: Timestamp) {
-    let mut place = 0;
-    while let Some(journey) = scene.customer.journeys.get(place) {
+    let mut index = 0;
+    while let Some(journey) = scene.customer.journeys.get(index) {
         let id = journey.id;
         let is_due = journey.station == Station::Step && ready_at(journey) <= now;
         let is_first = journey.first_message_at.is_none() && journey.attempts == 0;
@@ -115,7 +115,7 @@ fn left_out(scene: &mut Scene<'_>, now: Timestamp) {
             scene.out.count(Count::Reentry);
             end(scene, id, Reason::Reentry, now);
         } else {
-            place += 1;
+            index += 1;
         }
     }
 }
@@ -148,7 +148,7 @@ fn look_after(
             | GrantState::Gone
             | GrantState::NotAsked => None,
         };
-        let Some(place) = scene
+        let Some(index) = scene
             .customer
             .messages
             .iter()
@@ -158,7 +158,7 @@ fn look_after(
         };
         match verdict {
             Some(status) => {
-                scene.customer.messages.remove(place);
+                scene.customer.messages.remove(index);
                 if status == OutcomeStatus::Unknown {
                     book::offer::shown(scene, pending.journey);
                 }
@@ -170,7 +170,7 @@ fn look_after(
                 settle_message(scene, &pending, said, now);
             }
             None => {
-                let pending = &mut scene.customer.messages[place];
+                let pending = &mut scene.customer.messages[index];
                 pending.checks = pending.checks.saturating_add(1);
                 pending.check_at =
                     now + look_again(scene.world.limits.claim_timeout, pending.checks);

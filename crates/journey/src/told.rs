@@ -97,19 +97,19 @@ pub(crate) fn join(scene: &mut Scene<'_>, other: &[Told], arrival: Timestamp) {
             id: winback_contract::EventId([0; 16]),
             fresh: false,
         };
-        let mut place = 0;
-        while let Some(journey) = scene.customer.journeys.get(place) {
+        let mut index = 0;
+        while let Some(journey) = scene.customer.journeys.get(index) {
             let id = journey.id;
             // What began it is not what ends it.
             let entry = &journey.entry;
             if (entry.name.as_str(), entry.at, entry.arrived)
                 == (told.name.as_str(), told.at, told.arrived)
             {
-                place += 1;
+                index += 1;
                 continue;
             }
             let Some(outcome) = verdict(scene, id, &happening) else {
-                place += 1;
+                index += 1;
                 continue;
             };
             let ending = Ending {

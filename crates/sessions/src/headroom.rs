@@ -57,15 +57,15 @@ impl Found {
 
     /// As it was found.
     pub fn get(&self) -> Headroom {
-        let place = usize::from(self.0.load(Ordering::Relaxed));
-        Self::ALL.get(place).copied().unwrap_or_default()
+        let index = usize::from(self.0.load(Ordering::Relaxed));
+        Self::ALL.get(index).copied().unwrap_or_default()
     }
 
     /// It is found so; what it was before.
     pub(crate) fn replace(&self, now: Headroom) -> Headroom {
-        let place = self.0.swap(now as u8, Ordering::Relaxed);
+        let index = self.0.swap(now as u8, Ordering::Relaxed);
         Self::ALL
-            .get(usize::from(place))
+            .get(usize::from(index))
             .copied()
             .unwrap_or_default()
     }

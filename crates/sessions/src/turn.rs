@@ -149,7 +149,7 @@ impl Owned {
             };
             self.cache.put(id, customer);
         }
-        let mut places = Vec::new();
+        let mut waiting_grants = Vec::new();
         for (id, _) in &taken.due {
             // Asking the cache would make an empty customer of one that can't be read.
             if self.damaged.contains(id) {
@@ -160,10 +160,10 @@ impl Owned {
                 .messages
                 .iter()
                 .filter(|pending| pending.check_at <= frontier);
-            places.extend(waiting.map(|pending| (pending.partition, pending.message)));
+            waiting_grants.extend(waiting.map(|pending| (pending.partition, pending.message)));
         }
-        let grants = shared.store.grants(&places).await?;
-        Ok(places
+        let grants = shared.store.grants(&waiting_grants).await?;
+        Ok(waiting_grants
             .into_iter()
             .zip(grants)
             .map(|((_, message), grant)| (message, state(grant)))

@@ -208,8 +208,8 @@ fn apply_coupons(state: &mut Partitioned, writes: &[CouponWrite]) {
                 pool.free.extend(new.cloned());
             }
             CouponChange::Take(code) => {
-                if let Some(place) = pool.free.iter().position(|free| free == code) {
-                    pool.free.remove(place);
+                if let Some(index) = pool.free.iter().position(|free| free == code) {
+                    pool.free.remove(index);
                 }
             }
             CouponChange::Return(code) => pool.free.push_back(code.clone()),
@@ -388,7 +388,10 @@ impl Store for MemoryStore {
             .unwrap_or_default())
     }
 
-    async fn grants(&self, places: &[(Partition, MessageId)]) -> Result<Vec<Option<Grant>>, Error> {
+    async fn grants(
+        &self,
+        indexes: &[(Partition, MessageId)],
+    ) -> Result<Vec<Option<Grant>>, Error> {
         let mut inner = self.lock();
         let now = self.now(&mut inner);
         let grant = |(partition, message): &(Partition, MessageId)| {
@@ -403,7 +406,7 @@ impl Store for MemoryStore {
                 None => Grant::Granted,
             })
         };
-        Ok(places.iter().map(grant).collect())
+        Ok(indexes.iter().map(grant).collect())
     }
 
     async fn renew(&self, leases: &[Lease]) -> Result<Vec<Standing>, Error> {

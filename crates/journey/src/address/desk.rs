@@ -21,8 +21,8 @@ pub(crate) fn is_desk(kind: IdentityKind) -> bool {
 /// Somebody holds the address from now on. Who is known already is the newest again.
 pub(crate) fn hold(scene: &mut Scene<'_>, holder: CustomerId) {
     let holders = &mut scene.customer.addresses.holders;
-    if let Some(place) = holders.iter().position(|known| *known == holder) {
-        holders.remove(place);
+    if let Some(index) = holders.iter().position(|known| *known == holder) {
+        holders.remove(index);
     }
     if Customer::push_bounded(holders, holder, limit::HOLDERS) {
         scene.out.count(Count::Unheld);

@@ -67,12 +67,12 @@ pub struct Former {
 
 /// An address as far as it is needed to speak of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Place {
+pub(crate) struct Destination {
     pub(crate) address: AddressId,
     pub(crate) desk: Option<CustomerId>,
 }
 
-impl Place {
+impl Destination {
     /// Where a channel reaches the person now.
     pub(crate) fn of(profile: &Profile, channel: Channel, shop: &str) -> Option<Self> {
         Self::named(profile, profile.address(channel)?, shop)

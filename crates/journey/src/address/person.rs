@@ -6,7 +6,7 @@ use winback_contract::{
 };
 
 use crate::address::words::{careful, closes, remember};
-use crate::address::{Former, Place, Word, limit};
+use crate::address::{Destination, Former, Word, limit};
 use crate::consent::withdraw;
 use crate::customer::{Customer, Profile};
 use crate::effects::Forward;
@@ -53,23 +53,28 @@ pub(crate) fn report(scene: &mut Scene<'_>, report: Report) {
     let went = report
         .message
         .and_then(|message| went_to(scene.customer, message));
-    let place =
-        went.or_else(|| Place::of(&scene.customer.profile, report.channel, scene.world.shop));
-    let Some(place) = place else { return };
+    let destination =
+        went.or_else(|| Destination::of(&scene.customer.profile, report.channel, scene.world.shop));
+    let Some(destination) = destination else {
+        return;
+    };
     let word = Word {
-        address: place.address,
+        address: destination.address,
         channel: report.channel,
         topic: report.topic.clone(),
         standing: report.standing,
         at: careful(report.standing, report.clocks),
     };
     note(scene, word);
-    let Some(desk) = place.desk.filter(|desk| *desk != scene.world.customer) else {
+    let Some(desk) = destination
+        .desk
+        .filter(|desk| *desk != scene.world.customer)
+    else {
         return;
     };
     let news = AddressNews {
         desk,
-        address: place.address,
+        address: destination.address,
         channel: report.channel,
         topic: report.topic,
         standing: report.standing,
@@ -102,12 +107,12 @@ fn short(message: MessageId) -> u64 {
 }
 
 /// Where a message went, if that is no address of now.
-fn went_to(customer: &Customer, message: MessageId) -> Option<Place> {
+fn went_to(customer: &Customer, message: MessageId) -> Option<Destination> {
     let former = customer.addresses.former.iter();
     former
         .rev()
         .find(|former| former.messages.contains(&short(message)))
-        .map(|former| Place {
+        .map(|former| Destination {
             address: former.address,
             desk: former.desk,
         })
@@ -120,7 +125,8 @@ pub(crate) fn changed(customer: &mut Customer, before: &Profile, world: &World<'
             before.address(booking.channel),
             customer.profile.address(booking.channel),
         );
-        let Some(place) = Place::of(before, booking.channel, world.shop).filter(|_| was != is)
+        let Some(destination) =
+            Destination::of(before, booking.channel, world.shop).filter(|_| was != is)
         else {
             continue;
         };
@@ -131,7 +137,7 @@ pub(crate) fn changed(customer: &mut Customer, before: &Profile, world: &World<'
         }
         match former
             .iter_mut()
-            .find(|known| known.address == place.address)
+            .find(|known| known.address == destination.address)
         {
             Some(known) => {
                 Customer::push_bounded(
@@ -142,8 +148,8 @@ pub(crate) fn changed(customer: &mut Customer, before: &Profile, world: &World<'
             }
             None => {
                 let fresh = Former {
-                    address: place.address,
-                    desk: place.desk,
+                    address: destination.address,
+                    desk: destination.desk,
                     messages: vec![message],
                 };
                 Customer::push_bounded(former, fresh, limit::FORMER);

@@ -32,9 +32,9 @@ pub(crate) fn remember(customer: &mut Customer, word: Word) -> bool {
             && known.topic == word.topic
             && is_broken(known.standing) == is_broken(word.standing)
     };
-    let place = words.iter().position(same);
+    let index = words.iter().position(same);
     let mut word = word;
-    if let Some(known) = place {
+    if let Some(known) = index {
         let older = words[known].at > word.at
             || words[known].at == word.at
                 && (closes(words[known].standing) || words[known].standing == word.standing);
@@ -60,12 +60,12 @@ fn make_room(customer: &mut Customer) {
     let words = &mut customer.addresses.words;
     let yes = |word: &Word| !closes(word.standing);
     let foreign = |word: &Word| !current.is_empty() && !current.contains(&word.address);
-    if let Some(place) = words
+    if let Some(index) = words
         .iter()
         .position(yes)
         .or_else(|| words.iter().position(foreign))
     {
-        words.remove(place);
+        words.remove(index);
         return;
     }
     let Some(first) = words.iter().find(|word| word.topic.is_some()).cloned() else {

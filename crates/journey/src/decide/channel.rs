@@ -52,6 +52,6 @@ fn closeness(reason: Reason) -> usize {
         &[Reason::Suppressed],
         &[Reason::Refused, Reason::Converted],
     ];
-    let place = nearest.iter().position(|reasons| reasons.contains(&reason));
-    place.map_or(0, |place| place + 1)
+    let index = nearest.iter().position(|reasons| reasons.contains(&reason));
+    index.map_or(0, |index| index + 1)
 }

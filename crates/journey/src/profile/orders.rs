@@ -119,7 +119,7 @@ fn changed(customer: &mut Customer, happening: &Happening<'_>) {
     let status = text(event, "status");
     let is_off = event.name == "Order Cancelled" || status.as_deref().is_some_and(is_cancelled);
     let orders = &mut customer.orders;
-    let Some(place) = orders.list.iter().position(|order| order.id == id) else {
+    let Some(index) = orders.list.iter().position(|order| order.id == id) else {
         if is_off {
             // Told before the order itself: that one is not counted then.
             let hash = EventId::of_message_id(id).short();
@@ -129,7 +129,7 @@ fn changed(customer: &mut Customer, happening: &Happening<'_>) {
         }
         return;
     };
-    let order = &mut orders.list[place];
+    let order = &mut orders.list[index];
     let was_off = is_none(order);
     match event.name.as_str() {
         // What is under way after all is not counted anew: only the shop's word for it opens an order again.
@@ -139,20 +139,20 @@ fn changed(customer: &mut Customer, happening: &Happening<'_>) {
             order.status = Some("delivered".into());
         }
         "Order Shipped" => order.status = Some("shipped".into()),
-        "Order Refunded" if !was_off => refund(customer, place, happening),
+        "Order Refunded" if !was_off => refund(customer, index, happening),
         "Order Updated" | "Order Cancelled" => {
             order.promised_at = moment(event, "promised_at").or(order.promised_at);
             match (was_off, is_off) {
-                (false, true) => cancel(customer, place),
-                (true, false) if status.is_some() => reopen(customer, place),
+                (false, true) => cancel(customer, index),
+                (true, false) if status.is_some() => reopen(customer, index),
                 _ => {}
             }
-            let order = &mut customer.orders.list[place];
+            let order = &mut customer.orders.list[index];
             if is_off {
                 order.status = Some("cancelled".into());
             } else {
                 order.status = status.or_else(|| order.status.take());
-                edit(customer, place, happening);
+                edit(customer, index, happening);
             }
         }
         _ => {}
@@ -171,31 +171,31 @@ fn is_cancelled(status: &str) -> bool {
 }
 
 /// What an order adds to the sum: nothing in another currency.
-fn counted(customer: &Customer, place: usize) -> i64 {
+fn counted(customer: &Customer, index: usize) -> i64 {
     let orders = &customer.orders;
-    let total = orders.list[place].total;
+    let total = orders.list[index].total;
     total
         .filter(|total| orders.currency == Some(total.currency))
         .map_or(0, |total| total.minor)
 }
 
 /// Other goods, another sum.
-fn edit(customer: &mut Customer, place: usize, happening: &Happening<'_>) {
+fn edit(customer: &mut Customer, index: usize, happening: &Happening<'_>) {
     let event = happening.event;
-    let status = customer.orders.list[place].status.as_deref();
+    let status = customer.orders.list[index].status.as_deref();
     // What went back stays back: most shops go on telling the first sum.
     let is_refunded = status.is_some_and(|status| status.ends_with("refunded"));
     if event.total.is_some() && !is_refunded {
-        let before = counted(customer, place);
-        customer.orders.list[place].total = event.total;
-        let after = counted(customer, place);
+        let before = counted(customer, index);
+        customer.orders.list[index].total = event.total;
+        let after = counted(customer, index);
         customer.orders.total_minor = customer.orders.total_minor.saturating_add(after - before);
     }
     if !event.products.is_empty() {
-        let at = customer.orders.list[place].placed_at;
+        let at = customer.orders.list[index].placed_at;
         let products = touches(event, at);
         // The lines of an order are known once: those of before go, and the others stay in the order of their time.
-        let before = std::mem::take(&mut customer.orders.list[place].products);
+        let before = std::mem::take(&mut customer.orders.list[index].products);
         let bought = &mut customer.behaviour.bought;
         bought.retain(|touch| {
             touch.at != at || !before.iter().any(|old| old.product_id == touch.product_id)
@@ -204,15 +204,15 @@ fn edit(customer: &mut Customer, place: usize, happening: &Happening<'_>) {
             push(bought, touch.clone(), behaviour::limit::BOUGHT);
         }
         bought.sort_by_key(|touch| touch.at);
-        customer.orders.list[place].products = products;
-        customer.orders.list[place].lines = lines(event);
+        customer.orders.list[index].products = products;
+        customer.orders.list[index].lines = lines(event);
         keep_lines(&mut customer.orders.list, happening.arrival);
     }
 }
 
 /// A part or all of the money went back: what the event says, else all that is left.
-fn refund(customer: &mut Customer, place: usize, happening: &Happening<'_>) {
-    let order = &mut customer.orders.list[place];
+fn refund(customer: &mut Customer, index: usize, happening: &Happening<'_>) {
+    let order = &mut customer.orders.list[index];
     let Some(left) = order.total else {
         order.status = Some("refunded".into());
         return;
@@ -223,8 +223,8 @@ fn refund(customer: &mut Customer, place: usize, happening: &Happening<'_>) {
         .filter(|back| back.currency == left.currency && back.minor != 0)
         .map(|back| back.minor.saturating_abs());
     let minor = back.map_or(left.minor, |back| back.min(left.minor));
-    let before = counted(customer, place);
-    let order = &mut customer.orders.list[place];
+    let before = counted(customer, index);
+    let order = &mut customer.orders.list[index];
     order.total = Some(winback_contract::Money {
         minor: left.minor - minor,
         ..left
@@ -237,18 +237,18 @@ fn refund(customer: &mut Customer, place: usize, happening: &Happening<'_>) {
         }
         .into(),
     );
-    let after = counted(customer, place);
+    let after = counted(customer, index);
     customer.orders.total_minor = customer.orders.total_minor.saturating_add(after - before);
 }
 
 /// The order was none: the one before it is the newest again, and silence counts from there.
-fn cancel(customer: &mut Customer, place: usize) {
-    let sum = counted(customer, place);
+fn cancel(customer: &mut Customer, index: usize) {
+    let sum = counted(customer, index);
     let orders = &mut customer.orders;
     orders.total_minor = orders.total_minor.saturating_sub(sum);
     orders.count = orders.count.saturating_sub(1);
-    let id = orders.list[place].id.clone();
-    orders.list[place].status = Some("cancelled".into());
+    let id = orders.list[index].id.clone();
+    orders.list[index].status = Some("cancelled".into());
     if orders.last_id.as_deref() != Some(&id) {
         return;
     }
@@ -262,9 +262,9 @@ fn cancel(customer: &mut Customer, place: usize) {
     customer.journeys.retain(|journey| !of_order(journey));
 }
 
-fn reopen(customer: &mut Customer, place: usize) {
-    customer.orders.list[place].status = None;
-    let sum = counted(customer, place);
+fn reopen(customer: &mut Customer, index: usize) {
+    customer.orders.list[index].status = None;
+    let sum = counted(customer, index);
     let orders = &mut customer.orders;
     orders.total_minor = orders.total_minor.saturating_add(sum);
     orders.count = orders.count.saturating_add(1);

@@ -42,8 +42,8 @@ pub(crate) fn is_counted_out(
     };
     let of = counter(campaign, index);
     let counters = &mut customer.behaviour.counters;
-    let place = match counters.iter().position(|known| known.of == of) {
-        Some(place) => place,
+    let index = match counters.iter().position(|known| known.of == of) {
+        Some(index) => index,
         None => {
             let fresh = Counter {
                 of,
@@ -53,7 +53,7 @@ pub(crate) fn is_counted_out(
             counters.len() - 1
         }
     };
-    let matches = &mut counters[place].times;
+    let matches = &mut counters[index].times;
     matches.retain(|at| *at + times.within > happening.arrival);
     matches.push(happening.arrival);
     if matches.len() < times.count as usize {

@@ -42,14 +42,14 @@ fn arm_one(
     let is_armed = |journey: &Journey| {
         of_start(journey) && journey.station == Station::Armed && journey.due > now
     };
-    let place = zone(scene.customer, &bundle.policy);
+    let zone = zone(scene.customer, &bundle.policy);
     let facts = scene.world.facts(&bundle.policy, scene.customer, now);
     let found = match (moment.moment(&facts).ok(), yearly) {
-        (Some(Moment::Day(day)), true) => next_year_day(day, *before, &place, now),
-        (Some(Moment::Day(day)), false) => Some(calendar::start_of(day, &place)),
+        (Some(Moment::Day(day)), true) => next_year_day(day, *before, &zone, now),
+        (Some(Moment::Day(day)), false) => Some(calendar::start_of(day, &zone)),
         (Some(Moment::At(at)), false) => Some(at),
         (Some(Moment::At(at)), true) => {
-            next_year_day(calendar::local(at, &place).date(), *before, &place, now)
+            next_year_day(calendar::local(at, &zone).date(), *before, &zone, now)
         }
         (Some(Moment::After(_)) | None, _) => None,
     };
@@ -58,7 +58,7 @@ fn arm_one(
         scene.customer.journeys.retain(|journey| !is_armed(journey));
         return;
     };
-    let key = calendar::local(at, &place).date().to_string();
+    let key = calendar::local(at, &zone).date().to_string();
     let due = (at + Span::from_millis(-before.as_millis())).max(now);
     // The value moved: what was armed for the old one moves with it.
     let journeys = &mut scene.customer.journeys;
@@ -141,15 +141,15 @@ pub(crate) fn set_date(entry: &mut EntryFacts, at: Timestamp) {
 fn next_year_day(
     day: Date,
     before: Span,
-    place: &jiff::tz::TimeZone,
+    zone: &jiff::tz::TimeZone,
     now: Timestamp,
 ) -> Option<Timestamp> {
-    let this_year = calendar::local(now, place).date().year();
+    let this_year = calendar::local(now, zone).date().year();
     for year in this_year..=this_year + 2 {
         let date = Date::new(year, day.month(), day.day())
             .or_else(|_| Date::new(year, day.month(), 28))
             .ok()?;
-        let at = calendar::start_of(date, place);
+        let at = calendar::start_of(date, zone);
         if at + Span::from_millis(-before.as_millis()) > now {
             return Some(at);
         }

@@ -25,8 +25,8 @@ pub(crate) fn call_out(
     let Some(bundle) = scene.world.active else {
         return;
     };
-    let place = zone(scene.customer, &bundle.policy);
-    let at = calendar::start_of(day, &place);
+    let zone = zone(scene.customer, &bundle.policy);
+    let at = calendar::start_of(day, &zone);
     let key = day.to_string();
     if !may_fit(scene.customer, campaign, now, scene.world) || has(scene.customer, campaign, &key) {
         return;

@@ -352,8 +352,8 @@ fn details_of_lines_are_written_as_before() {
     assert!(decode(&encode(&life.customer)).unwrap() == life.customer);
     // Details of a line that is not there.
     let mut odd = blob;
-    let place = odd.len() - DETAILS.len() / 2 + 1;
-    odd[place] = 9;
+    let index = odd.len() - DETAILS.len() / 2 + 1;
+    odd[index] = 9;
     assert_eq!(decode(&odd), Err(Error::Damaged));
 }
 

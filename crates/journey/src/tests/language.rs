@@ -54,8 +54,8 @@ fn endings(life: &Life) -> Vec<(String, Reason, Option<String>)> {
         .collect()
 }
 
-fn click(life: &mut Life, place: usize) {
-    let message = life.sent[place].1.clone();
+fn click(life: &mut Life, index: usize) {
+    let message = life.sent[index].1.clone();
     let outcome = Outcome {
         v: 1,
         message: message.id,

@@ -202,13 +202,13 @@ impl Sim {
             now,
         );
         self.queues[owner].push_back(own);
-        for (place, weaker) in who[1..].iter().enumerate() {
-            let place = u32::try_from(place).unwrap();
+        for (index, weaker) in who[1..].iter().enumerate() {
+            let index = u32::try_from(index).unwrap();
             if event.name == "Order Completed" {
                 let copy = record(
                     offset,
                     *weaker,
-                    1 + 2 * place,
+                    1 + 2 * index,
                     Body::Copy(Box::new(event.clone())),
                     now,
                 );
@@ -220,7 +220,7 @@ impl Sim {
                     owner_kind: KINDS[owner],
                     kind: KINDS[*weaker],
                 };
-                self.queues[*weaker].push_back(record(offset, *weaker, 2 + 2 * place, link, now));
+                self.queues[*weaker].push_back(record(offset, *weaker, 2 + 2 * index, link, now));
             }
         }
     }

@@ -108,12 +108,12 @@ impl Batch<'_> {
 
     /// The same inputs make the same commit, known again by its id.
     fn id(&self) -> [u8; 16] {
-        let place = [
+        let id_parts = [
             &self.ground.partition.0.to_be_bytes()[..],
             &self.base.epoch.to_be_bytes(),
             &self.base.sequence.to_be_bytes(),
         ];
-        digest("commit", &place)
+        digest("commit", &id_parts)
     }
 
     fn watched(&mut self) -> Vec<Watch> {

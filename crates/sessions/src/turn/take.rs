@@ -140,10 +140,15 @@ impl Owned {
                 Job::Activate
             });
             let most = self.most(shared.config.sweep_batch);
-            let place = self.partition;
+            let partition = self.partition;
             let (ids, next) = match &job {
-                Job::Goods(product) => shared.store.watchers(place, product, cursor, most).await?,
-                _ => shared.store.roll(place, cursor, most).await?,
+                Job::Goods(product) => {
+                    shared
+                        .store
+                        .watchers(partition, product, cursor, most)
+                        .await?
+                }
+                _ => shared.store.roll(partition, cursor, most).await?,
             };
             // A sweep looks at everybody: at a stated rate, so that it never fills the store's log.
             let rate = i64::from(shared.config.sweep_rate.max(1));
