@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use winback_bus::kafka::{KafkaLog, Options, TopicSpec};
 use winback_bus::memory::{Faults, MemoryLog};
-use winback_bus::{Assignment, Error, Log, Member, Outgoing, Reader, Record, TopicPartition};
+use winback_bus::{
+    AssignedReader, Assignment, Error, GroupConsumer, Log, Outgoing, Record, TopicPartition,
+};
 use winback_contract::{Offset, Partition};
 use winback_scenario::Random;
 use winback_service::Clock;
@@ -51,7 +53,7 @@ fn total(seen: &Seen) -> usize {
     seen.values().map(Vec::len).sum()
 }
 
-async fn drain(reader: &mut dyn Reader, least: usize) -> Seen {
+async fn drain(reader: &mut dyn AssignedReader, least: usize) -> Seen {
     let mut seen = Seen::new();
     let mut empty = 0;
     // Everything that is expected, within ten seconds, and then nothing more.
@@ -63,7 +65,7 @@ async fn drain(reader: &mut dyn Reader, least: usize) -> Seen {
     seen
 }
 
-async fn polled(member: &mut dyn Member, least: usize) -> Seen {
+async fn polled(member: &mut dyn GroupConsumer, least: usize) -> Seen {
     let mut seen = Seen::new();
     let mut empty = 0;
     while empty < 100 && (total(&seen) < least || empty < 2) {
@@ -79,7 +81,7 @@ async fn polled(member: &mut dyn Member, least: usize) -> Seen {
 }
 
 /// Joins and waits until all partitions are its own.
-async fn joined(log: &dyn Log, group: &str, topic: &str) -> Box<dyn Member> {
+async fn joined(log: &dyn Log, group: &str, topic: &str) -> Box<dyn GroupConsumer> {
     let mut member = log.join(group, &[topic.to_owned()]).await.unwrap();
     member.own_only();
     let mut owned = 0;

@@ -11,7 +11,9 @@ use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use winback_bus::kafka::{KafkaLog, Options, TopicSpec};
 use winback_bus::memory::MemoryLog;
-use winback_bus::{Commit, Error, Kept, Ledger, Log, Mark, Member, Outgoing, TopicPartition};
+use winback_bus::{
+    Commit, Error, GroupConsumer, Kept, Ledger, Log, Mark, Outgoing, TopicPartition,
+};
 use winback_contract::{Offset, Partition};
 use winback_service::Clock;
 use winback_testkit::{Kafka, until};
@@ -54,7 +56,7 @@ async fn fill(log: &dyn Log, topic: &str, text: &str, count: usize) {
 }
 
 /// What the group is handed next, or why it is handed nothing.
-async fn next(member: &mut dyn Member) -> Result<Vec<(i64, String)>, String> {
+async fn next(member: &mut dyn GroupConsumer) -> Result<Vec<(i64, String)>, String> {
     for _ in 0..200 {
         match member.poll(1_000, Duration::from_millis(100)).await {
             Ok(polled) if polled.records.is_empty() => {}

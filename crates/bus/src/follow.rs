@@ -7,12 +7,12 @@ use winback_contract::{Offset, Partition};
 use winback_service::outage::Outage;
 
 use crate::error::Error;
-use crate::log::{Log, Reader, TopicPartition};
+use crate::log::{AssignedReader, Log, TopicPartition};
 use crate::record::Record;
 
 /// See the module.
 pub struct Follower {
-    reader: Box<dyn Reader>,
+    reader: Box<dyn AssignedReader>,
     /// The ends when it started, by partition; gone when reached.
     ahead: BTreeMap<Partition, Offset>,
     topic: String,
@@ -114,7 +114,7 @@ mod tests {
     struct Away;
 
     #[async_trait::async_trait]
-    impl Reader for Away {
+    impl AssignedReader for Away {
         async fn start(
             &mut self,
             _: &TopicPartition,

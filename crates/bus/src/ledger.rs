@@ -12,7 +12,7 @@ use winback_service::outage::Outage;
 
 use crate::error::Error;
 use crate::lanes::Lanes;
-use crate::log::{Assignment, Log, Member, Polled, TopicPartition};
+use crate::log::{Assignment, GroupConsumer, Log, Polled, TopicPartition};
 use crate::mark::{Kept, Mark};
 use crate::record::{Outgoing, Record};
 
@@ -96,7 +96,7 @@ impl Ledger {
     /// Those of the log.
     pub async fn poll(
         &mut self,
-        member: &mut dyn Member,
+        member: &mut dyn GroupConsumer,
         most: usize,
         wait: Duration,
     ) -> Result<Polled, Error> {
@@ -130,7 +130,7 @@ impl Ledger {
     pub async fn settle(
         &mut self,
         log: &Arc<dyn Log>,
-        member: &mut dyn Member,
+        member: &mut dyn GroupConsumer,
     ) -> Result<(), Error> {
         let (acknowledged, written) = self.lanes.send(log).await;
         for number in acknowledged {
@@ -147,7 +147,7 @@ impl Ledger {
         written.and(committed)
     }
 
-    async fn commit(&mut self, member: &mut dyn Member) -> Result<(), Error> {
+    async fn commit(&mut self, member: &mut dyn GroupConsumer) -> Result<(), Error> {
         let may = |passed: &Passed| {
             let first = passed.owed.first().copied().unwrap_or(u64::MAX);
             passed
@@ -217,7 +217,7 @@ impl Waiting {
     ///
     /// # Errors
     /// Those of the member.
-    pub async fn hold(&mut self, member: &mut dyn Member) -> Result<(), Error> {
+    pub async fn hold(&mut self, member: &mut dyn GroupConsumer) -> Result<(), Error> {
         let waiting: BTreeSet<TopicPartition> = self.records.keys().cloned().collect();
         for topic_partition in waiting.difference(&self.held) {
             member.hold(topic_partition, true).await?;

@@ -24,7 +24,7 @@ pub use error::Error;
 pub use follow::Follower;
 pub use lanes::Lanes;
 pub use ledger::{Ledger, Waiting};
-pub use log::{Assignment, Commit, Log, Member, Polled, Reader, TopicPartition};
+pub use log::{AssignedReader, Assignment, Commit, GroupConsumer, Log, Polled, TopicPartition};
 pub use mark::{Kept, Mark, Misfit};
 pub use misfit::misfit;
 pub use progress::{Progress, Ticket};

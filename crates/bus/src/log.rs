@@ -79,10 +79,10 @@ pub trait Log: Send + Sync {
     ) -> Result<(), Error>;
 
     /// A member of a consumer group on these topics.
-    async fn join(&self, group: &str, topics: &[String]) -> Result<Box<dyn Member>, Error>;
+    async fn join(&self, group: &str, topics: &[String]) -> Result<Box<dyn GroupConsumer>, Error>;
 
     /// A reader without a group; `group` only names it to the broker's access rules.
-    async fn read(&self, group: &str) -> Result<Box<dyn Reader>, Error>;
+    async fn read(&self, group: &str) -> Result<Box<dyn AssignedReader>, Error>;
 
     /// An id of the cluster, to notice when it is another one.
     async fn cluster_id(&self) -> Result<String, Error>;
@@ -117,7 +117,7 @@ pub struct Polled {
 
 /// A member of a consumer group. Dropping it leaves the group.
 #[async_trait]
-pub trait Member: Send + Sync {
+pub trait GroupConsumer: Send + Sync {
     /// What is there now, or within `wait`; at most `most` records.
     async fn poll(&mut self, most: usize, wait: Duration) -> Result<Polled, Error>;
 
@@ -138,7 +138,7 @@ pub trait Member: Send + Sync {
 
 /// Reads partitions from positions that the caller keeps.
 #[async_trait]
-pub trait Reader: Send + Sync {
+pub trait AssignedReader: Send + Sync {
     /// Reads `topic_partition` from `from` on, if the record before it is the marked one: else [`Error::Fatal`] now or with the
     /// first records, and says how to go on (INV-8). Without a mark it is taken at its word.
     async fn start(

@@ -12,7 +12,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use winback_bus::{Error, Follower, Ledger, Log, Member, Outgoing, Progress, Ticket, Waiting};
+use winback_bus::{
+    Error, Follower, GroupConsumer, Ledger, Log, Outgoing, Progress, Ticket, Waiting,
+};
 use winback_contract::{Channel, FailedReason, Outcome, PartitionCount, Span, Topic, TopicNames};
 use winback_journey::{Bundles, Offered};
 use winback_service::outage::Outage;
@@ -70,7 +72,7 @@ use sender::Sender;
 /// See the module.
 pub struct Service {
     log: Arc<dyn Log>,
-    member: Box<dyn Member>,
+    member: Box<dyn GroupConsumer>,
     campaigns: Follower,
     bundles: Bundles,
     catalogue: Arc<Catalogue>,

@@ -4,7 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use winback_bus::{Error, Follower, Ledger, Log, Member, Outgoing, Record, Waiting, dead_letter};
+use winback_bus::{
+    Error, Follower, GroupConsumer, Ledger, Log, Outgoing, Record, Waiting, dead_letter,
+};
 use winback_contract::version::{self, Unread};
 use winback_contract::{
     Decision, FailedReason, FailedStage, PartitionCount, Reason, StepDecision, Topic, TopicNames,
@@ -34,7 +36,7 @@ pub struct Config {
 pub struct Service {
     config: Config,
     log: Arc<dyn Log>,
-    member: Box<dyn Member>,
+    member: Box<dyn GroupConsumer>,
     campaigns: Follower,
     bundles: Bundles,
     metrics: Metrics,

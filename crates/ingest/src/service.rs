@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use winback_bus::{Error, Ledger, Log, Member, Outgoing, Record, Stamp, dead_letter};
+use winback_bus::{Error, GroupConsumer, Ledger, Log, Outgoing, Record, Stamp, dead_letter};
 use winback_contract::{
     Body, Currency, Failed, FailedReason, FailedStage, Partition, PartitionCount, Timestamp, Topic,
     TopicNames, failed::KEPT_BYTES,
@@ -45,7 +45,7 @@ pub struct Service {
     config: Config,
     shop: Shop,
     log: Arc<dyn Log>,
-    member: Box<dyn Member>,
+    member: Box<dyn GroupConsumer>,
     partitions: PartitionCount,
     events: Arc<str>,
     failed: Arc<str>,

@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use winback_bus::{Assignment, Follower, Log, Member, Reader, Record, TopicPartition};
+use winback_bus::{
+    AssignedReader, Assignment, Follower, GroupConsumer, Log, Record, TopicPartition,
+};
 use winback_contract::{Offset, Partition, Timestamp, Topic};
 use winback_journey::{Bundles, Offered};
 use winback_service::outage::Outage;
@@ -29,9 +31,9 @@ use timers::Asked;
 pub struct Service {
     shared: Arc<Shared>,
     /// Owns partitions of `events`; fetches nothing.
-    member: Box<dyn Member>,
+    member: Box<dyn GroupConsumer>,
     /// Reads what is owned, from the store's positions.
-    reader: Box<dyn Reader>,
+    reader: Box<dyn AssignedReader>,
     campaigns: Follower,
     owned: BTreeMap<Partition, Owned>,
     /// Assigned, not acquired yet.

@@ -12,7 +12,8 @@ use async_trait::async_trait;
 use winback_bus::frontier::Source;
 use winback_bus::memory::MemoryLog;
 use winback_bus::{
-    Commit as Committed_, Error as BusError, Log, Member, Outgoing, Reader, TopicPartition,
+    AssignedReader, Commit as Committed_, Error as BusError, GroupConsumer, Log, Outgoing,
+    TopicPartition,
 };
 use winback_contract::*;
 use winback_journey::Limits;
@@ -79,10 +80,14 @@ impl Log for Sick {
     ) -> Result<(), BusError> {
         self.log.commit_for(group, topic_partition, to).await
     }
-    async fn join(&self, group: &str, topics: &[String]) -> Result<Box<dyn Member>, BusError> {
+    async fn join(
+        &self,
+        group: &str,
+        topics: &[String],
+    ) -> Result<Box<dyn GroupConsumer>, BusError> {
         self.log.join(group, topics).await
     }
-    async fn read(&self, group: &str) -> Result<Box<dyn Reader>, BusError> {
+    async fn read(&self, group: &str) -> Result<Box<dyn AssignedReader>, BusError> {
         self.log.read(group).await
     }
     async fn cluster_id(&self) -> Result<String, BusError> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::types::RDKafkaErrorCode;
 
-use super::{KafkaLog, Quiet, fatal, unavailable};
+use super::{KafkaLog, QuietClient, fatal, unavailable};
 use crate::error::Error;
 use crate::log::Log as _;
 
@@ -54,10 +54,10 @@ pub enum Planned {
 }
 
 impl KafkaLog {
-    pub(super) fn admin(&self) -> Result<AdminClient<Quiet>, Error> {
+    pub(super) fn admin(&self) -> Result<AdminClient<QuietClient>, Error> {
         self.options
             .client(&[])
-            .create_with_context(Quiet::default())
+            .create_with_context(QuietClient::default())
             .map_err(|error| fatal(&error))
     }
 

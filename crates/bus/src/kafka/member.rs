@@ -23,11 +23,11 @@ use winback_service::clock::Stopwatch;
 use super::proof::{self, Anchors, Seen};
 use super::reader::KafkaReader;
 use super::{
-    Options, PATIENCE, Told, Weather, begin_blocking, blocking, commit_of, fatal, list_offsets,
-    log_line, number, unavailable,
+    ErrorLog, Options, PATIENCE, Reachability, begin_blocking, blocking, commit_of, fatal,
+    list_offsets, log_line, number, unavailable,
 };
 use crate::error::Error;
-use crate::log::{Assignment, Member, Polled, Reader as _, TopicPartition};
+use crate::log::{AssignedReader as _, Assignment, GroupConsumer, Polled, TopicPartition};
 use crate::mark::{Kept, Misfit};
 use crate::record::Record;
 
@@ -36,7 +36,7 @@ type News = Arc<Mutex<VecDeque<Assignment>>>;
 struct Context {
     news: News,
     commit_failed: Arc<AtomicBool>,
-    told: Told,
+    errors: ErrorLog,
 }
 
 impl ClientContext for Context {
@@ -44,7 +44,7 @@ impl ClientContext for Context {
         log_line(level, facility, message);
     }
     fn error(&self, error: KafkaError, reason: &str) {
-        self.told.tell("consumer", &error, reason);
+        self.errors.tell("consumer", &error, reason);
     }
     fn stats_raw(&self, _json: &[u8]) {}
 }
@@ -133,7 +133,7 @@ impl KafkaMember {
         let context = Context {
             news: news.clone(),
             commit_failed: commit_failed.clone(),
-            told: Told::default(),
+            errors: ErrorLog::default(),
         };
         let owner: BaseConsumer<Context> = options
             .consumer(group)
@@ -211,13 +211,13 @@ impl KafkaMember {
                 None => empty += 1,
                 // What is paused hands out nothing; a record that slipped through before the pause is read by the reader.
                 Some(Ok(_)) => empty = 0,
-                Some(Err(error)) => match Weather::of(&error) {
-                    Weather::Passing => empty = 0,
-                    Weather::Away => {
+                Some(Err(error)) => match Reachability::of(&error) {
+                    Reachability::Passing => empty = 0,
+                    Reachability::Away => {
                         empty = 0;
                         away = Some(unavailable(&error));
                     }
-                    Weather::Other => return Err(self.explain(&error)),
+                    Reachability::Other => return Err(self.explain(&error)),
                 },
             }
         }
@@ -458,7 +458,7 @@ fn positions(
 }
 
 #[async_trait]
-impl Member for KafkaMember {
+impl GroupConsumer for KafkaMember {
     async fn poll(&mut self, most: usize, wait: Duration) -> Result<Polled, Error> {
         let watch = Stopwatch::start();
         let mut nap = Duration::from_millis(1);

@@ -3,6 +3,7 @@
 //! While the brokers are away a produce waits. Blocking calls run on threads made for them.
 
 mod admin;
+mod client;
 mod member;
 mod producer;
 mod proof;
@@ -15,8 +16,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rdkafka::ClientConfig;
-use rdkafka::client::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
@@ -25,12 +24,12 @@ use rdkafka::{Timestamp as KafkaTime, TopicPartitionList};
 use tokio::task::JoinHandle;
 use winback_contract::{Offset, Partition, Timestamp};
 use winback_service::clock::Stopwatch;
-use winback_service::outage::Outage;
 
 pub use admin::{Planned, Setting, TopicSpec};
+pub(crate) use client::{ErrorLog, QuietClient, Reachability, log_line};
 
 use crate::error::Error;
-use crate::log::{Commit, Log, Member, Reader, TopicPartition};
+use crate::log::{AssignedReader, Commit, GroupConsumer, Log, TopicPartition};
 use crate::record::{Outgoing, Record, Stamp};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -62,11 +61,11 @@ pub struct KafkaLog {
     options: Options,
     producer: producer::Producer,
     /// Asks for metadata and ends; never joins a group.
-    asking: Arc<BaseConsumer<Quiet>>,
+    asking: Arc<BaseConsumer<QuietClient>>,
     /// The same, but it sees what lies in open transactions, and behind them.
-    uncommitted: Arc<BaseConsumer<Quiet>>,
+    uncommitted: Arc<BaseConsumer<QuietClient>>,
     /// One for each group whose commits are asked for.
-    groups: Mutex<BTreeMap<String, Arc<BaseConsumer<Quiet>>>>,
+    groups: Mutex<BTreeMap<String, Arc<BaseConsumer<QuietClient>>>>,
     /// Counts of partitions, and when they were asked for.
     counts: Mutex<BTreeMap<String, (u32, Stopwatch)>>,
 }
@@ -74,91 +73,6 @@ pub struct KafkaLog {
 impl std::fmt::Debug for KafkaLog {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "KafkaLog({:?})", self.options)
-    }
-}
-
-/// Sends librdkafka's own words to the log at a level that fits who must act.
-#[derive(Debug, Default)]
-pub(crate) struct Quiet {
-    told: Told,
-}
-
-/// Errors of a client: each try to reach a broker that is away is one, so they are told once a minute.
-#[derive(Debug, Default)]
-pub(crate) struct Told(Mutex<Outage>);
-
-impl Told {
-    pub(crate) fn tell(&self, who: &str, error: &KafkaError, reason: &str) {
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(untold) = told.failed() {
-            tracing::warn!(%error, reason, untold, "kafka {who}");
-        }
-    }
-}
-
-impl ClientContext for Quiet {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log_line(level, facility, message);
-    }
-    fn error(&self, error: KafkaError, reason: &str) {
-        let is_end =
-            error.rdkafka_error_code() == Some(rdkafka::types::RDKafkaErrorCode::PartitionEOF);
-        if !is_end && !matches!(error, KafkaError::PartitionEOF(_)) {
-            self.told.tell("client", &error, reason);
-        }
-    }
-    fn stats_raw(&self, _json: &[u8]) {}
-}
-
-impl ConsumerContext for Quiet {}
-
-/// What an error of a consumer says of the cluster.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Weather {
-    /// One connection of many broke: the client mends it by itself.
-    Passing,
-    /// No broker can be reached.
-    Away,
-    /// It is about something else.
-    Other,
-}
-
-impl Weather {
-    pub(crate) fn of(error: &KafkaError) -> Self {
-        use rdkafka::types::RDKafkaErrorCode as Code;
-        match error.rdkafka_error_code() {
-            Some(Code::AllBrokersDown) => Self::Away,
-            Some(
-                Code::BrokerTransportFailure
-                | Code::Resolve
-                | Code::OperationTimedOut
-                | Code::RequestTimedOut
-                | Code::NetworkException,
-            ) => Self::Passing,
-            _ => Self::Other,
-        }
-    }
-}
-
-pub(crate) fn log_line(level: RDKafkaLogLevel, facility: &str, message: &str) {
-    if facility == "CONFWARN" {
-        // One set of properties serves producers and consumers; each ignores what is the other's.
-        tracing::debug!(facility, message, "kafka client");
-        return;
-    }
-    match level {
-        RDKafkaLogLevel::Emerg
-        | RDKafkaLogLevel::Alert
-        | RDKafkaLogLevel::Critical
-        | RDKafkaLogLevel::Error => {
-            tracing::warn!(facility, message, "kafka client");
-        }
-        RDKafkaLogLevel::Warning | RDKafkaLogLevel::Notice => {
-            tracing::info!(facility, message, "kafka client")
-        }
-        RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
-            tracing::debug!(facility, message, "kafka client")
-        }
     }
 }
 
@@ -215,7 +129,8 @@ impl KafkaLog {
         let client = |isolation: &str| {
             let mut config = options.consumer("winback-asking");
             config.set("isolation.level", isolation);
-            let made: Result<BaseConsumer<Quiet>, _> = config.create_with_context(Quiet::default());
+            let made: Result<BaseConsumer<QuietClient>, _> =
+                config.create_with_context(QuietClient::default());
             made.map(Arc::new).map_err(|error| fatal(&error))
         };
         let (asking, uncommitted) = (client("read_committed")?, client("read_uncommitted")?);
@@ -231,7 +146,7 @@ impl KafkaLog {
 
     async fn ask<T: Send + 'static>(
         &self,
-        question: impl FnOnce(&BaseConsumer<Quiet>) -> Result<T, KafkaError> + Send + 'static,
+        question: impl FnOnce(&BaseConsumer<QuietClient>) -> Result<T, KafkaError> + Send + 'static,
     ) -> Result<T, Error> {
         let asking = self.asking.clone();
         blocking(move || question(&asking)).await
@@ -266,7 +181,7 @@ impl KafkaLog {
     /// How many partitions a topic has, asked by this client: only then does it know all of them.
     async fn partitions_of(
         &self,
-        asking: &Arc<BaseConsumer<Quiet>>,
+        asking: &Arc<BaseConsumer<QuietClient>>,
         topic: &str,
     ) -> Result<Option<u32>, Error> {
         let (asking, name) = (asking.clone(), topic.to_owned());
@@ -286,7 +201,7 @@ impl KafkaLog {
     /// The offsets of so many partitions of a topic, as this client sees them.
     async fn offsets(
         &self,
-        asking: &Arc<BaseConsumer<Quiet>>,
+        asking: &Arc<BaseConsumer<QuietClient>>,
         topic: &str,
         count: u32,
         which: rdkafka::Offset,
@@ -310,7 +225,8 @@ impl KafkaLog {
             .set("queued.max.messages.kbytes", "1024");
         let topic_partition = topic_partition.clone();
         blocking(move || {
-            let reader: BaseConsumer<Quiet> = config.create_with_context(Quiet::default())?;
+            let reader: BaseConsumer<QuietClient> =
+                config.create_with_context(QuietClient::default())?;
             let mut list = TopicPartitionList::new();
             let offset = rdkafka::Offset::Offset(from.0);
             list.add_partition_offset(
@@ -336,15 +252,15 @@ impl KafkaLog {
         .await
     }
 
-    fn group(&self, group: &str) -> Result<Arc<BaseConsumer<Quiet>>, Error> {
+    fn group(&self, group: &str) -> Result<Arc<BaseConsumer<QuietClient>>, Error> {
         let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(asking) = groups.get(group) {
             return Ok(asking.clone());
         }
-        let made: BaseConsumer<Quiet> = self
+        let made: BaseConsumer<QuietClient> = self
             .options
             .consumer(group)
-            .create_with_context(Quiet::default())
+            .create_with_context(QuietClient::default())
             .map_err(|error| fatal(&error))?;
         let made = Arc::new(made);
         groups.insert(group.to_owned(), made.clone());
@@ -581,7 +497,7 @@ impl Log for KafkaLog {
         .await
     }
 
-    async fn join(&self, group: &str, topics: &[String]) -> Result<Box<dyn Member>, Error> {
+    async fn join(&self, group: &str, topics: &[String]) -> Result<Box<dyn GroupConsumer>, Error> {
         Ok(Box::new(member::KafkaMember::join(
             &self.options,
             group,
@@ -589,7 +505,7 @@ impl Log for KafkaLog {
         )?))
     }
 
-    async fn read(&self, group: &str) -> Result<Box<dyn Reader>, Error> {
+    async fn read(&self, group: &str) -> Result<Box<dyn AssignedReader>, Error> {
         Ok(Box::new(reader::KafkaReader::new(&self.options, group)?))
     }
 

@@ -15,7 +15,7 @@ use rdkafka::producer::{
 use rdkafka::types::RDKafkaErrorCode;
 use tokio::sync::Notify;
 
-use super::{Options, Told, fatal, log_line, number};
+use super::{ErrorLog, Options, fatal, log_line, number};
 use crate::error::Error;
 use crate::record::Outgoing;
 
@@ -28,7 +28,7 @@ struct Batch {
 
 #[derive(Debug, Default)]
 struct Context {
-    told: Told,
+    errors: ErrorLog,
 }
 
 impl ClientContext for Context {
@@ -36,7 +36,7 @@ impl ClientContext for Context {
         log_line(level, facility, message);
     }
     fn error(&self, error: KafkaError, reason: &str) {
-        self.told.tell("producer", &error, reason);
+        self.errors.tell("producer", &error, reason);
     }
     fn stats_raw(&self, _json: &[u8]) {}
 }

@@ -13,7 +13,7 @@ use rdkafka::error::KafkaError;
 use winback_contract::Offset;
 use winback_service::clock::Stopwatch;
 
-use super::{Names, Options, PATIENCE, Quiet, list_offsets, number, record};
+use super::{Names, Options, PATIENCE, QuietClient, list_offsets, number, record};
 use crate::log::TopicPartition;
 use crate::mark::Mark;
 
@@ -47,7 +47,7 @@ pub(super) fn look(options: &Options, group: &str, anchors: &Anchors) -> Result<
         .set("enable.partition.eof", "true")
         .set("auto.offset.reset", "error")
         .set("queued.max.messages.kbytes", "1024");
-    let reader: BaseConsumer<Quiet> = config.create_with_context(Quiet::default())?;
+    let reader: BaseConsumer<QuietClient> = config.create_with_context(QuietClient::default())?;
     let (mut asked, mut seen) = (HashMap::new(), Seen::default());
     let mut list = TopicPartitionList::new();
     let ask = |which| list_offsets(&reader, anchors.keys(), which);

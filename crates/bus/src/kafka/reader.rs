@@ -13,15 +13,16 @@ use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 use winback_contract::Offset;
 
 use super::{
-    Names, Options, Quiet, Weather, blocking, fatal, list_offsets, number, record, unavailable,
+    Names, Options, QuietClient, Reachability, blocking, fatal, list_offsets, number, record,
+    unavailable,
 };
 use crate::error::Error;
-use crate::log::{Reader, TopicPartition};
+use crate::log::{AssignedReader, TopicPartition};
 use crate::mark::{Mark, Misfit};
 use crate::record::Record;
 
 pub(super) struct KafkaReader {
-    consumer: Arc<BaseConsumer<Quiet>>,
+    consumer: Arc<BaseConsumer<QuietClient>>,
     /// An error that came behind records: they are handed out first.
     later: Option<Error>,
     reading: HashSet<TopicPartition>,
@@ -38,7 +39,7 @@ impl KafkaReader {
         Ok(Self {
             consumer: Arc::new(
                 config
-                    .create_with_context(Quiet::default())
+                    .create_with_context(QuietClient::default())
                     .map_err(|error| fatal(&error))?,
             ),
             later: None,
@@ -136,8 +137,8 @@ impl KafkaReader {
                         }
                     }
                 }
-                Some(Err(error)) if Weather::of(&error) == Weather::Passing => empty = 0,
-                Some(Err(error)) if Weather::of(&error) == Weather::Away => {
+                Some(Err(error)) if Reachability::of(&error) == Reachability::Passing => empty = 0,
+                Some(Err(error)) if Reachability::of(&error) == Reachability::Away => {
                     empty = 0;
                     away = Some(unavailable(&error));
                 }
@@ -174,7 +175,7 @@ fn one(topic_partition: &TopicPartition) -> TopicPartitionList {
 }
 
 #[async_trait]
-impl Reader for KafkaReader {
+impl AssignedReader for KafkaReader {
     async fn start(
         &mut self,
         topic_partition: &TopicPartition,

@@ -9,7 +9,7 @@ use winback_contract::Offset;
 
 use super::{Shared, State};
 use crate::error::Error;
-use crate::log::{Assignment, Commit, Member, Polled, TopicPartition};
+use crate::log::{Assignment, Commit, GroupConsumer, Polled, TopicPartition};
 use crate::mark::Kept;
 
 /// See the module.
@@ -129,7 +129,7 @@ impl MemoryMember {
 }
 
 #[async_trait]
-impl Member for MemoryMember {
+impl GroupConsumer for MemoryMember {
     async fn poll(&mut self, most: usize, wait: Duration) -> Result<Polled, Error> {
         let shared = self.shared.clone();
         let mut notified = std::pin::pin!(shared.arrived.notified());

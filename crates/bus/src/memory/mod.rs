@@ -18,7 +18,7 @@ use winback_contract::{Offset, Partition, Timestamp};
 use winback_service::Clock;
 
 use crate::error::Error;
-use crate::log::{Commit, Log, Member, Reader, TopicPartition};
+use crate::log::{AssignedReader, Commit, GroupConsumer, Log, TopicPartition};
 use crate::mark::{Mark, Misfit};
 use crate::record::{Outgoing, Record, Stamp};
 use group::Group;
@@ -429,7 +429,7 @@ impl Log for MemoryLog {
         Ok(())
     }
 
-    async fn join(&self, group: &str, topics: &[String]) -> Result<Box<dyn Member>, Error> {
+    async fn join(&self, group: &str, topics: &[String]) -> Result<Box<dyn GroupConsumer>, Error> {
         Ok(Box::new(member::MemoryMember::join(
             self.shared.clone(),
             group,
@@ -437,7 +437,7 @@ impl Log for MemoryLog {
         )))
     }
 
-    async fn read(&self, _group: &str) -> Result<Box<dyn Reader>, Error> {
+    async fn read(&self, _group: &str) -> Result<Box<dyn AssignedReader>, Error> {
         Ok(Box::new(reader::MemoryReader::new(self.shared.clone())))
     }
 

@@ -9,7 +9,7 @@ use winback_contract::Offset;
 
 use super::{Shared, State};
 use crate::error::Error;
-use crate::log::{Reader, TopicPartition};
+use crate::log::{AssignedReader, TopicPartition};
 use crate::mark::Mark;
 use crate::record::Record;
 
@@ -95,7 +95,7 @@ pub(crate) fn take(
 }
 
 #[async_trait]
-impl Reader for MemoryReader {
+impl AssignedReader for MemoryReader {
     async fn start(
         &mut self,
         topic_partition: &TopicPartition,
