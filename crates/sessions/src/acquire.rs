@@ -10,7 +10,7 @@ use winback_store::{Meta, Standing, Store};
 use crate::config::Config;
 use crate::entry::Entry;
 use crate::error::Error;
-use crate::partition::Owned;
+use crate::partition::OwnedPartition;
 use crate::recover::{Recovered, recover};
 
 /// Acquires a partition. `known` is the newest commit that Kafka or this process know of. With it comes what a recovery found, if the store went back in time.
@@ -23,7 +23,7 @@ pub async fn acquire(
     (log, store): (&dyn Log, &dyn Store),
     known: Standing,
     here: i64,
-) -> Result<(Owned, Option<Recovered>), Error> {
+) -> Result<(OwnedPartition, Option<Recovered>), Error> {
     let before = store.metas(&[partition]).await?;
     let is_empty = before.first().is_none_or(Option::is_none);
     if is_empty && known.sequence > 0 {
@@ -65,7 +65,7 @@ pub async fn acquire(
         }
     })?;
     let earliest = store.earliest(partition).await?;
-    let mut owned = Owned::new(partition, meta, earliest);
+    let mut owned = OwnedPartition::new(partition, meta, earliest);
     let standing = owned.standing();
     owned.outbox.put(entries, (&config.names, standing), here);
     Ok((owned, recovered))

@@ -25,7 +25,7 @@ use crate::cache::{Cache, IdHash};
 use crate::entry::Entry;
 use crate::headroom::Headroom;
 use crate::sweep::{self, Job};
-pub use finish::Finished;
+pub use finish::Folded;
 
 /// The name of our own stream in source positions.
 pub const STREAM: &str = "sessions";
@@ -35,7 +35,7 @@ const CROWDED: Span = Span::from_secs(2);
 
 /// What a batch is folded against.
 #[derive(Clone, Copy, Debug)]
-pub struct Ground<'a> {
+pub struct FoldContext<'a> {
     /// Which partition.
     pub partition: Partition,
     /// Of how many.
@@ -64,7 +64,7 @@ struct Watching {
 /// A batch being folded.
 #[derive(Debug)]
 pub struct Batch<'a> {
-    ground: Ground<'a>,
+    context: FoldContext<'a>,
     cache: &'a mut Cache,
     /// The meta after this batch.
     pub meta: Meta,
@@ -100,7 +100,7 @@ pub struct Batch<'a> {
 impl<'a> Batch<'a> {
     /// Nothing folded yet.
     pub fn new(
-        ground: Ground<'a>,
+        context: FoldContext<'a>,
         cache: &'a mut Cache,
         meta: &Meta,
         news: &[Announcement],
@@ -108,7 +108,7 @@ impl<'a> Batch<'a> {
         coupons: &'a mut Coupons,
     ) -> Self {
         Self {
-            ground,
+            context,
             cache,
             base: meta.clone(),
             meta: Meta {
@@ -118,7 +118,7 @@ impl<'a> Batch<'a> {
             news: news.to_vec(),
             restarted: false,
             touched: HashMap::default(),
-            room: Room::of(meta.open_triggers, &meta.flights, ground.most_open),
+            room: Room::of(meta.open_triggers, &meta.flights, context.most_open),
             woken: BTreeSet::new(),
             deleted: BTreeSet::new(),
             put_off: Vec::new(),
@@ -145,17 +145,17 @@ impl<'a> Batch<'a> {
         let active = self
             .meta
             .bundle
-            .and_then(|hash| self.ground.bundles.get(hash));
+            .and_then(|hash| self.context.bundles.get(hash));
         let world = World {
             customer: id,
-            partition: self.ground.partition,
-            bundles: self.ground.bundles,
+            partition: self.context.partition,
+            bundles: self.context.bundles,
             active: active.map(AsRef::as_ref),
-            limits: self.ground.limits,
+            limits: self.context.limits,
             news: &self.news,
             sellers: &self.sellers,
             coupons: self.coupons,
-            shop: self.ground.shop,
+            shop: self.context.shop,
         };
         let customer = self.cache.get(id);
         self.touched
@@ -167,7 +167,7 @@ impl<'a> Batch<'a> {
 
     /// The shop switched to a bundle: it decides from here on, and everybody is told.
     fn activated(&mut self, bundle: BundleHash) {
-        let bundles = self.ground.bundles;
+        let bundles = self.context.bundles;
         let is_usable = bundles.get(bundle).is_some() && !bundles.is_refused(bundle);
         if !is_usable || self.meta.bundle == Some(bundle) {
             return;
@@ -227,7 +227,7 @@ impl<'a> Batch<'a> {
             let listens = self
                 .meta
                 .bundle
-                .and_then(|hash| self.ground.bundles.get(hash))
+                .and_then(|hash| self.context.bundles.get(hash))
                 .is_some_and(|bundle| !bundle.watched().is_empty());
             if listens && event.kind == SourceKind::Live {
                 let told = Told {
@@ -242,14 +242,14 @@ impl<'a> Batch<'a> {
             }
             return;
         }
-        if self.ground.partitions.of(event.to) != self.ground.partition {
+        if self.context.partitions.of(event.to) != self.context.partition {
             return self.fail(
                 record,
                 FailedReason::WrongPartition,
                 "the customer belongs to another partition".into(),
             );
         }
-        if self.ground.headroom.gives_up(&event.body) && !self.cache.has(event.to) {
+        if self.context.headroom.gives_up(&event.body) && !self.cache.has(event.to) {
             self.counts.add(Count::NoMemory);
             return;
         }
@@ -386,7 +386,7 @@ impl<'a> Batch<'a> {
         id: CustomerId,
         grants: &dyn Fn(winback_contract::MessageId) -> GrantState,
     ) {
-        let frontier = self.ground.frontier;
+        let frontier = self.context.frontier;
         let room = self.room.clone();
         self.woken.insert(id);
         self.with(id, |customer, world| {
@@ -396,7 +396,7 @@ impl<'a> Batch<'a> {
 
     /// The customers whom a sweep reaches.
     pub(crate) fn sweep(&mut self, ids: &[CustomerId], job: &Job) {
-        let now = self.ground.frontier;
+        let now = self.context.frontier;
         let product = match job {
             Job::Goods(product) => Some(product),
             _ => None,

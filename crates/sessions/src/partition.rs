@@ -14,7 +14,7 @@ use crate::sweep;
 
 /// See the module. The service owns it; nobody else has a handle.
 #[derive(Debug)]
-pub struct Owned {
+pub struct OwnedPartition {
     /// Which.
     pub partition: Partition,
     /// As of the last durable commit.
@@ -73,7 +73,7 @@ pub enum Waits {
     Newer(u64),
 }
 
-impl Owned {
+impl OwnedPartition {
     /// Just acquired.
     pub fn new(partition: Partition, meta: Meta, earliest: Option<Timestamp>) -> Self {
         let news = sweep::news(&meta);

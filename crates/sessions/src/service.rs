@@ -21,7 +21,7 @@ use crate::acquire::acquire;
 use crate::config::Config;
 use crate::error::Error;
 use crate::metrics::Metrics;
-use crate::partition::Owned;
+use crate::partition::OwnedPartition;
 use crate::recover;
 use crate::turn::Shared;
 use newcomers::Newcomers;
@@ -35,7 +35,7 @@ pub struct Service {
     /// Reads what is owned, from the store's positions.
     reader: Box<dyn AssignedReader>,
     campaigns: Follower,
-    owned: BTreeMap<Partition, Owned>,
+    owned: BTreeMap<Partition, OwnedPartition>,
     /// Assigned, not acquired yet.
     wanted: Vec<Partition>,
     /// The newest commits of partitions whose store went back while they were owned.

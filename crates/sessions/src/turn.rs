@@ -13,19 +13,19 @@ use winback_service::outage::Outage;
 use winback_service::{Clock, Health, Shutdown, clock};
 use winback_store::{Commit, Committed, Grant, Meta, Store};
 
-use crate::batch::{Batch, Finished, Ground};
+use crate::batch::{Batch, FoldContext, Folded};
 use crate::config::Config;
 use crate::entry::Entry;
 use crate::error::Error;
 use crate::headroom::Found;
 use crate::metrics::Metrics;
-use crate::partition::Owned;
+use crate::partition::OwnedPartition;
 use crate::sweep;
 
 mod aside;
 mod take;
 
-use take::Taken;
+use take::Inputs;
 
 /// Most decisions in one commit: each may need a code of a pool, and so many codes are kept at hand.
 pub(super) const DECISIONS: usize = 2_000;
@@ -59,7 +59,7 @@ impl std::fmt::Debug for Shared {
     }
 }
 
-impl Owned {
+impl OwnedPartition {
     /// Does one step. Returns how much it did; zero means idle.
     ///
     /// # Errors
@@ -102,7 +102,7 @@ impl Owned {
     async fn load(
         &mut self,
         shared: &Shared,
-        taken: &Taken,
+        taken: &Inputs,
         frontier: Timestamp,
     ) -> Result<HashMap<MessageId, GrantState>, Error> {
         let mut missing: BTreeSet<CustomerId> = BTreeSet::new();
@@ -189,7 +189,7 @@ impl Owned {
 
     /// A batch on what is committed.
     fn batch<'b>(&'b mut self, shared: &'b Shared, frontier: Timestamp) -> Batch<'b> {
-        let ground = Ground {
+        let context = FoldContext {
             partition: self.partition,
             partitions: shared.config.partitions,
             bundles: &shared.bundles,
@@ -201,7 +201,7 @@ impl Owned {
         };
         let (cache, coupons) = (&mut self.cache, &mut self.coupons);
         Batch::new(
-            ground,
+            context,
             cache,
             &self.meta,
             &self.news,
@@ -213,10 +213,10 @@ impl Owned {
     fn fold(
         &mut self,
         shared: &Shared,
-        taken: Taken,
+        taken: Inputs,
         grants: &HashMap<MessageId, GrantState>,
         frontier: Timestamp,
-    ) -> (Commit, Vec<Entry>, Finished) {
+    ) -> (Commit, Vec<Entry>, Folded) {
         let (known_jobs, sent, last) = (self.meta.jobs.len(), self.outbox.sent(), taken.last());
         let damaged = std::mem::take(&mut self.damaged);
         let mut batch = self.batch(shared, frontier);
@@ -344,7 +344,7 @@ impl Owned {
     }
 
     /// The commit is durable: its state is the state now.
-    fn done(&mut self, shared: &Shared, commit: Commit, entries: Vec<Entry>, finished: &Finished) {
+    fn done(&mut self, shared: &Shared, commit: Commit, entries: Vec<Entry>, finished: &Folded) {
         let metrics = &shared.metrics;
         self.outbox.trimmed(commit.trim);
         self.meta = Meta {

@@ -23,7 +23,7 @@ impl Batch<'_> {
             list.gone.insert(id);
         }
         for (product, since) in effects.watches.drain(..) {
-            if self.ground.headroom != Headroom::Enough {
+            if self.context.headroom != Headroom::Enough {
                 continue;
             }
             let list = self.watches.entry(product).or_default();
@@ -34,7 +34,7 @@ impl Batch<'_> {
 
     /// What goes to other profiles.
     fn pass_on(&mut self, forwards: &[Forward]) {
-        let newest = EventRecord::newest_in(self.ground.bundles.format());
+        let newest = EventRecord::newest_in(self.context.bundles.format());
         for forward in forwards {
             let body = match &forward.body {
                 // The release before knows no word at an address, and must hear of the order all the same (INV-5).
@@ -56,7 +56,7 @@ impl Batch<'_> {
                 id: forward.id,
                 source: SourcePosition {
                     stream: STREAM.into(),
-                    partition: self.ground.partition,
+                    partition: self.context.partition,
                     offset: Offset(i64::try_from(self.base.sequence).unwrap_or(i64::MAX)),
                     index: self.forwards,
                 },
@@ -65,7 +65,7 @@ impl Batch<'_> {
                 at: forward.at,
                 body: body.clone(),
             };
-            let partition = self.ground.partitions.of(forward.to);
+            let partition = self.context.partitions.of(forward.to);
             self.put(
                 Topic::Events,
                 Some(partition),
@@ -85,7 +85,7 @@ impl Batch<'_> {
         if effects.is_quiet() {
             return;
         }
-        let here = Some(self.ground.partition);
+        let here = Some(self.context.partition);
         let key = id.to_string();
         for record in &effects.journeys {
             self.put(

@@ -30,7 +30,7 @@ impl Batch<'_> {
     }
 
     /// The commit, and the entries it puts into the outbox. `trim` entries of the outbox are acknowledged.
-    pub fn finish(mut self, trim: u64) -> (Commit, Vec<Entry>, Finished) {
+    pub fn finish(mut self, trim: u64) -> (Commit, Vec<Entry>, Folded) {
         let mut customers = Vec::new();
         let mut timers = Vec::new();
         let mut earliest: Option<Timestamp> = None;
@@ -49,10 +49,10 @@ impl Batch<'_> {
             }
             let customer = self.cache.get(*id);
             difference.add(&Tally::of(customer), 1);
-            let mut due = next_due(customer, self.ground.limits);
-            if due <= self.ground.frontier && self.woken.contains(id) {
+            let mut due = next_due(customer, self.context.limits);
+            if due <= self.context.frontier && self.woken.contains(id) {
                 // It is due and can't be judged now, as when too many triggers are open: those behind it have their turn.
-                due = self.ground.frontier + CROWDED;
+                due = self.context.frontier + CROWDED;
             }
             // Lazy timers: an entry that is too early wakes up once in vain; one that is too late must never be.
             let moves = match customer.scheduled {
@@ -64,11 +64,11 @@ impl Batch<'_> {
                 timers.push((*id, Some(due)));
                 earliest = Some(earliest.map_or(due, |known| known.min(due)));
             }
-            let blob = encode_within(customer, self.ground.bundles.format(), &mut self.counts);
+            let blob = encode_within(customer, self.context.bundles.format(), &mut self.counts);
             customers.push((*id, Some(blob)));
         }
         for id in &self.put_off {
-            let due = self.ground.frontier + PUT_OFF;
+            let due = self.context.frontier + PUT_OFF;
             timers.push((*id, Some(due)));
             earliest = Some(earliest.map_or(due, |known| known.min(due)));
         }
@@ -93,7 +93,7 @@ impl Batch<'_> {
             watches,
             coupons: self.coupon_writes,
         };
-        let finished = Finished {
+        let finished = Folded {
             effects: self.effects,
             counts: self.counts,
             failures: self.failures,
@@ -109,7 +109,7 @@ impl Batch<'_> {
     /// The same inputs make the same commit, known again by its id.
     fn id(&self) -> [u8; 16] {
         let id_parts = [
-            &self.ground.partition.0.to_be_bytes()[..],
+            &self.context.partition.0.to_be_bytes()[..],
             &self.base.epoch.to_be_bytes(),
             &self.base.sequence.to_be_bytes(),
         ];
@@ -132,7 +132,7 @@ impl Batch<'_> {
 
 /// What a finished batch leaves for after the commit.
 #[derive(Debug)]
-pub struct Finished {
+pub struct Folded {
     /// For metrics.
     pub effects: Vec<Effects>,
     /// For metrics.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use winback_contract::{Reason, Span, Timestamp};
 
 use super::{Service, lasts};
-use crate::partition::Owned;
+use crate::partition::OwnedPartition;
 
 /// Reasons for which steps are held day by day.
 const HOLD: [Reason; 5] = [
@@ -33,7 +33,8 @@ impl Service {
         }
         self.shown = here;
         let now = Timestamp::from_millis(here);
-        let is_due = |owned: &Owned| owned.earliest.is_some_and(|earliest| earliest <= now);
+        let is_due =
+            |owned: &OwnedPartition| owned.earliest.is_some_and(|earliest| earliest <= now);
         let metrics = &self.shared.metrics;
         let gauges = &metrics.gauges;
         let waiting = self.owned.values().filter(|owned| is_due(owned));
@@ -70,7 +71,7 @@ impl Service {
     }
 
     /// What one partition holds, and how old the oldest of it is.
-    fn show_one(&self, owned: &Owned, (here, now): (i64, Timestamp)) {
+    fn show_one(&self, owned: &OwnedPartition, (here, now): (i64, Timestamp)) {
         let (label, metrics) = (owned.partition.to_string(), &self.shared.metrics);
         let (label, gauges) = (&[label.as_str()], &metrics.gauges);
         let due = owned.earliest;

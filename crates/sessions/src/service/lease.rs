@@ -8,14 +8,14 @@ use winback_store::Lease;
 
 use super::{Service, lasts};
 use crate::error::Error;
-use crate::partition::Owned;
+use crate::partition::OwnedPartition;
 
 impl Service {
     /// Renews the leases of the partitions, under which messages may be claimed, and sees on the way whether the store
     /// still is where it was: also while nothing else is asked of it (INV-1, INV-5).
     pub(super) async fn vouch(&mut self) -> Result<(), Error> {
         let here = self.shared.clock.now_millis();
-        let vouched = |owned: &Owned| {
+        let vouched = |owned: &OwnedPartition| {
             let frontier = self.frontier.of(owned.partition);
             (frontier > Timestamp::from_millis(i64::MIN)).then_some(frontier)
         };

@@ -3,7 +3,7 @@
 use winback_contract::Partition;
 
 use super::{Service, lasts};
-use crate::partition::{Owned, Waits};
+use crate::partition::{OwnedPartition, Waits};
 
 /// So long a partition stands before it is tried again, in milliseconds: it may have been mended meanwhile.
 const AGAIN: i64 = 30_000;
@@ -42,7 +42,7 @@ impl Service {
 
     /// The partitions that stand now.
     pub(super) fn standing(&self) -> Vec<Partition> {
-        let newer = |owned: &&Owned| newer(owned).is_some();
+        let newer = |owned: &&OwnedPartition| newer(owned).is_some();
         let waiting = self
             .owned
             .values()
@@ -80,7 +80,7 @@ impl Service {
                 "what partition {first} and {more} more have to say waits: {why}"
             ));
         }
-        let waits = |owned: &&Owned| owned.waits_for_bundle(&self.shared.bundles);
+        let waits = |owned: &&OwnedPartition| owned.waits_for_bundle(&self.shared.bundles);
         let mut waiting = self.owned.values().filter(waits);
         let first = waiting.next()?.partition;
         let more = waiting.count();
@@ -92,7 +92,7 @@ impl Service {
 }
 
 /// What it waits for, where that is a newer release.
-fn newer(owned: &Owned) -> Option<String> {
+fn newer(owned: &OwnedPartition) -> Option<String> {
     owned.waits.iter().find_map(|(topic, waits)| match waits {
         Waits::Newer(version) => Some(format!(
             "a record of {topic:?} has version {version}, of a newer release: run that release"

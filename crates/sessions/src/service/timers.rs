@@ -11,7 +11,7 @@ use winback_service::tasks::InFlight;
 use super::{Service, lasts};
 use crate::config::Config;
 use crate::error::Error;
-use crate::partition::Owned;
+use crate::partition::OwnedPartition;
 use crate::probe::probe;
 use crate::turn::Shared;
 
@@ -137,7 +137,7 @@ impl Service {
             return Ok(());
         }
         let now = self.shared.store.time().await?;
-        let due = |owned: &Owned| {
+        let due = |owned: &OwnedPartition| {
             owned.meta.sweep.is_some()
                 || is_sending(owned)
                 || owned.earliest.is_some_and(|earliest| earliest <= now)
@@ -165,6 +165,6 @@ fn unknown(config: &Config) -> Frontier {
 }
 
 /// Whether a message may be claimed soon: its partition's lease must be fresh then.
-fn is_sending(owned: &Owned) -> bool {
+fn is_sending(owned: &OwnedPartition) -> bool {
     owned.meta.in_flight > 0 || owned.meta.open_triggers > 0
 }

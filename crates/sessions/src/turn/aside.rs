@@ -8,22 +8,22 @@ use winback_contract::{FailedReason, MessageId, Timestamp, Topic};
 use winback_journey::{Coupons, GrantState};
 use winback_store::Commit;
 
-use super::{Shared, Taken};
-use crate::batch::Finished;
+use super::{Inputs, Shared};
+use crate::batch::Folded;
 use crate::cache::Cache;
 use crate::entry::Entry;
 use crate::error::Error;
-use crate::partition::Owned;
+use crate::partition::OwnedPartition;
 
-impl Owned {
+impl OwnedPartition {
     /// Folds, or puts the one input aside whose fold panics.
     pub(super) fn fold_or_aside(
         &mut self,
         shared: &Shared,
-        taken: Taken,
+        taken: Inputs,
         grants: &HashMap<MessageId, GrantState>,
         frontier: Timestamp,
-    ) -> Result<(Commit, Vec<Entry>, Finished), Error> {
+    ) -> Result<(Commit, Vec<Entry>, Folded), Error> {
         let spare = (self.careful > 0).then(|| taken.clone());
         // What was half done lies in the cache and the batch alone, and both are thrown away.
         let folded = catch_unwind(AssertUnwindSafe(|| {
@@ -51,9 +51,9 @@ impl Owned {
     fn put_aside(
         &mut self,
         shared: &Shared,
-        taken: &Taken,
+        taken: &Inputs,
         frontier: Timestamp,
-    ) -> (Commit, Vec<Entry>, Finished) {
+    ) -> (Commit, Vec<Entry>, Folded) {
         let sent = self.outbox.sent();
         let mut batch = self.batch(shared, frontier);
         for (record, _) in &taken.decisions {

@@ -14,13 +14,13 @@ use winback_store::Meta;
 
 use super::{DECISIONS, Shared};
 use crate::error::Error;
-use crate::partition::{Owned, Waits};
+use crate::partition::{OwnedPartition, Waits};
 use crate::service::lasts;
 use crate::sweep::{self, Job};
 
 /// The inputs of one batch, decoded.
 #[derive(Clone, Default)]
-pub(super) struct Taken {
+pub(super) struct Inputs {
     pub(super) events: Vec<(Record, Result<EventRecord, String>)>,
     pub(super) decisions: Vec<(Record, Result<Decision, String>)>,
     pub(super) outcomes: Vec<(Record, Result<Outcome, String>)>,
@@ -32,7 +32,7 @@ pub(super) struct Taken {
     pub(super) called: Option<Meta>,
 }
 
-impl Taken {
+impl Inputs {
     /// The marks of the last records of each topic, where there is any.
     pub(super) fn last(&self) -> Vec<(Topic, Mark)> {
         let last = [
@@ -60,14 +60,14 @@ impl Taken {
     }
 }
 
-impl Owned {
+impl OwnedPartition {
     /// Takes what is there, bounded. Live input goes first, then timers, then the sweep.
     pub(super) async fn take(
         &mut self,
         shared: &Shared,
         frontier: Timestamp,
-    ) -> Result<Taken, Error> {
-        let mut taken = Taken::default();
+    ) -> Result<Inputs, Error> {
+        let mut taken = Inputs::default();
         self.waits.clear();
         if !self.can_go_on(&shared.bundles) {
             return Ok(taken);
@@ -82,7 +82,7 @@ impl Owned {
         if self.careful > 0 { 1 } else { usually }
     }
 
-    fn take_inputs(&mut self, shared: &Shared, taken: &mut Taken) {
+    fn take_inputs(&mut self, shared: &Shared, taken: &mut Inputs) {
         let most = self.most(shared.config.batch);
         let (from, waits) = (self.meta.positions, &mut self.waits);
         while taken.decisions.len() < most.min(DECISIONS) {
@@ -118,7 +118,7 @@ impl Owned {
         &mut self,
         shared: &Shared,
         frontier: Timestamp,
-        taken: &mut Taken,
+        taken: &mut Inputs,
     ) -> Result<(), Error> {
         let may_fire = self.earliest.is_some_and(|earliest| earliest <= frontier);
         if may_fire && has_room(self.careful > 0, taken) {
@@ -172,7 +172,7 @@ impl Owned {
 }
 
 /// Whether another input may join: after a panic each goes alone.
-fn has_room(careful: bool, taken: &Taken) -> bool {
+fn has_room(careful: bool, taken: &Inputs) -> bool {
     !careful || taken.count() == 0
 }
 
