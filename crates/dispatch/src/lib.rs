@@ -5,10 +5,10 @@
 
 pub mod catalogue;
 pub mod compose;
-pub mod fuse;
 pub mod links;
 pub mod metrics;
 pub mod provider;
+pub mod send_limit;
 pub mod service;
 
 pub use catalogue::Catalogue;

@@ -23,9 +23,9 @@ use winback_service::{Clock, Health, Shutdown, clock};
 use winback_store::Store;
 
 use crate::catalogue::Catalogue;
-use crate::fuse::Fuse;
 use crate::metrics::Metrics;
 use crate::provider::Provider;
+use crate::send_limit::SendLimit;
 
 /// Config of dispatch.
 #[derive(Clone, Debug)]
@@ -51,7 +51,7 @@ pub struct Config {
     /// Everything goes to files.
     pub shadow: bool,
     /// More messages than this in an hour stop the channel.
-    pub fuse: Option<u32>,
+    pub send_limit: Option<u32>,
 }
 
 impl Config {
@@ -128,7 +128,7 @@ impl Service {
         let campaigns =
             Follower::start(log.as_ref(), &config.names.name(Topic::Campaigns), &group).await?;
         let sender = Sender {
-            fuse: Mutex::new(Fuse::new(config.fuse)),
+            send_limit: Mutex::new(SendLimit::new(config.send_limit)),
             paused: Mutex::default(),
             config,
             store,
@@ -229,7 +229,7 @@ impl Service {
                     "a switch was thrown"
                 );
                 if !switch.paused && switch.scope == self.sender.scope() {
-                    self.sender.fuse().mend(switch.at);
+                    self.sender.send_limit().reset(switch.at);
                 }
             }
         }

@@ -71,18 +71,23 @@ struct Stage {
 
 impl Stage {
     /// A channel with one message on its topic and a grant for it.
-    async fn new(fuse: Option<u32>) -> Self {
-        Self::behind(fuse, &[]).await
+    async fn new(send_limit: Option<u32>) -> Self {
+        Self::behind(send_limit, &[]).await
     }
 
     /// The same where switches lie behind the bundle when the service starts.
-    async fn behind(fuse: Option<u32>, switches: &[bool]) -> Self {
-        Self::on(Clock::at(1_000_000), fuse, switches, &[ID]).await
+    async fn behind(send_limit: Option<u32>, switches: &[bool]) -> Self {
+        Self::on(Clock::at(1_000_000), send_limit, switches, &[ID]).await
     }
 
     /// The same on this clock, with these messages, all of which may be in flight at once.
     #[allow(clippy::too_many_lines, reason = "a table, or a story told in order")]
-    async fn on(clock: Clock, fuse: Option<u32>, switches: &[bool], ids: &[MessageId]) -> Self {
+    async fn on(
+        clock: Clock,
+        send_limit: Option<u32>,
+        switches: &[bool],
+        ids: &[MessageId],
+    ) -> Self {
         let not_after = Timestamp::from_millis(clock.now_millis() + 8_000_000);
         let (log, store) = (
             MemoryLog::new(clock.clone()),
@@ -144,7 +149,7 @@ impl Stage {
             most_lag: Span::from_days(100_000),
             only_to: BTreeSet::new(),
             shadow: false,
-            fuse,
+            send_limit,
         };
         let catalogue = Catalogue::start(&log, &names.name(Topic::Catalogue), "t")
             .await
@@ -341,7 +346,7 @@ async fn a_fuse_of_nothing_lets_nothing_through() {
 async fn all_processes_of_a_channel_blow_one_fuse() {
     let mut stage = Stage::new(Some(2)).await;
     // Another process has sent two in this hour.
-    let (name, most) = Fuse::new(Some(2)).counts(Channel::Sms).unwrap();
+    let (name, most) = SendLimit::new(Some(2)).counts(Channel::Sms).unwrap();
     for _ in 0..2 {
         assert!(stage.store.count(&name, most).await.unwrap());
     }
@@ -353,12 +358,22 @@ async fn all_processes_of_a_channel_blow_one_fuse() {
     // Whoever resumes begins a new count, the same for all who hear of it.
     stage.pause(false).await;
     stage.run().await;
-    assert!(!stage.service.sender.fuse().is_blown());
-    let (mended, _) = stage.service.sender.fuse().counts(Channel::Sms).unwrap();
+    assert!(!stage.service.sender.send_limit().is_tripped());
+    let (mended, _) = stage
+        .service
+        .sender
+        .send_limit()
+        .counts(Channel::Sms)
+        .unwrap();
     assert_ne!(mended, name);
     let mut other = Stage::behind(Some(2), &[true, false]).await;
     other.run().await;
-    let (also, _) = other.service.sender.fuse().counts(Channel::Sms).unwrap();
+    let (also, _) = other
+        .service
+        .sender
+        .send_limit()
+        .counts(Channel::Sms)
+        .unwrap();
     assert_eq!((other.sent(), also), (1, mended));
 }
 
@@ -368,7 +383,7 @@ async fn what_did_not_go_out_is_not_counted() {
     stage.provider.refuse();
     let outcomes = stage.run().await;
     assert_eq!(outcomes[0].status, OutcomeStatus::Deferred);
-    let (name, most) = Fuse::new(Some(1)).counts(Channel::Sms).unwrap();
+    let (name, most) = SendLimit::new(Some(1)).counts(Channel::Sms).unwrap();
     assert!(stage.store.count(&name, most).await.unwrap());
 }
 

@@ -9,7 +9,7 @@ use winback_contract::{Scope, Switch, SwitchRecord, ThrownBy, Timestamp, Topic};
 
 use super::Service;
 use super::sender::Sender;
-use crate::fuse::Fuse;
+use crate::send_limit::SendLimit;
 
 /// Whether one more message of the channel may go.
 pub(super) enum Room {
@@ -24,8 +24,10 @@ impl Sender {
         Scope::Channel(self.config.channel)
     }
 
-    pub(super) fn fuse(&self) -> MutexGuard<'_, Fuse> {
-        self.fuse.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn send_limit(&self) -> MutexGuard<'_, SendLimit> {
+        self.send_limit
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn is_allowed(&self, address: &str) -> bool {
@@ -40,16 +42,16 @@ impl Sender {
 
     /// Counts one more message of the channel, where its fuse lets it through.
     pub(super) async fn room(&self) -> Result<Room, Error> {
-        if self.fuse().is_blown() {
+        if self.send_limit().is_tripped() {
             return Ok(Room::None);
         }
-        let Some((name, most)) = self.fuse().counts(self.config.channel) else {
+        let Some((name, most)) = self.send_limit().counts(self.config.channel) else {
             return Ok(Room::Free);
         };
         match self.store.count(&name, most).await {
             Ok(true) => Ok(Room::Free),
             Ok(false) => {
-                self.fuse().blow();
+                self.send_limit().trip();
                 Ok(Room::None)
             }
             // What can't be counted does not go: its step is judged again.
@@ -63,7 +65,7 @@ impl Sender {
 
     /// What was counted did not go out.
     pub(super) async fn make_room(&self) {
-        let counted = self.fuse().counts(self.config.channel);
+        let counted = self.send_limit().counts(self.config.channel);
         let Some((name, _)) = counted else { return };
         if let Err(error) = self.store.uncount(&name).await {
             // Then the fuse is one message more careful for an hour.
@@ -75,7 +77,7 @@ impl Sender {
 impl Service {
     /// A fuse that has blown stops the channel everywhere, as a person would.
     pub(super) fn tell_of_fuse(&mut self) -> Result<(), Error> {
-        if !self.sender.fuse().has_just_blown() {
+        if !self.sender.send_limit().has_just_tripped() {
             return Ok(());
         }
         let channel = self.sender.config.channel;
@@ -86,7 +88,7 @@ impl Service {
             .inc();
         tracing::error!(
             %channel,
-            most = self.sender.config.fuse,
+            most = self.sender.config.send_limit,
             "more messages in an hour than dispatch allows: the channel is paused until `winback resume --channel {channel}`"
         );
         let switch = Switch {

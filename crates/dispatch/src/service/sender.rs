@@ -18,9 +18,9 @@ use super::Config;
 use super::gate::Room;
 use super::prepare::Ready;
 use crate::compose::Mail;
-use crate::fuse::Fuse;
 use crate::metrics::Metrics;
 use crate::provider::{Deadline, Provider, Sent};
+use crate::send_limit::SendLimit;
 
 /// See the module.
 pub(super) struct Sender {
@@ -32,7 +32,7 @@ pub(super) struct Sender {
     pub(super) metrics: Metrics,
     pub(super) shutdown: Shutdown,
     pub(super) token: AtomicU64,
-    pub(super) fuse: Mutex<Fuse>,
+    pub(super) send_limit: Mutex<SendLimit>,
     /// What is paused now.
     pub(super) paused: Mutex<BTreeSet<Scope>>,
     /// What providers refuse, put off and leave open: told when it begins, and then once a minute.

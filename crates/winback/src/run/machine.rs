@@ -357,7 +357,7 @@ pub(crate) fn dispatch(config: &Config, channel: Channel) -> winback_dispatch::C
         most_lag: crate::config::span(config.dispatch.most_lag),
         only_to: config.dispatch.only_to.clone(),
         shadow: config.dispatch.shadow,
-        fuse: own.and_then(|own| own.fuse).or(config.dispatch.fuse),
+        send_limit: own.and_then(|own| own.fuse).or(config.dispatch.fuse),
     }
 }
 

@@ -1,4 +1,5 @@
-//! The fuse of a channel: more messages in an hour than the shop allows stop it, until a person resumes it.
+//! The send limit of a channel: more messages in an hour than the shop allows stop it, until a person resumes it. In the
+//! config, in metrics and on topics it is called the fuse.
 //!
 //! All processes of a channel count together, in the store, so a restart forgets nothing. Whoever resumes the channel
 //! begins a new count: its name says when that was. What is not here: who is told; see the service.
@@ -7,15 +8,15 @@ use winback_contract::{Channel, Timestamp};
 
 /// See the module.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Fuse {
+pub struct SendLimit {
     most: Option<u32>,
     resumed_at: Timestamp,
-    blown: bool,
-    told: bool,
+    tripped: bool,
+    warned: bool,
 }
 
-impl Fuse {
-    /// A fuse for so many messages an hour; `None` never blows.
+impl SendLimit {
+    /// So many messages an hour; `None` never stops.
     pub fn new(most: Option<u32>) -> Self {
         Self {
             most,
@@ -32,25 +33,25 @@ impl Fuse {
         ))
     }
 
-    /// Whether it has blown: nothing may go then, and nothing is counted.
-    pub fn is_blown(&self) -> bool {
-        self.blown
+    /// Whether it has tripped: nothing may go then, and nothing is counted.
+    pub fn is_tripped(&self) -> bool {
+        self.tripped
     }
 
     /// There is no room left.
-    pub fn blow(&mut self) {
-        self.blown = true;
+    pub fn trip(&mut self) {
+        self.tripped = true;
     }
 
-    /// True once after it has blown.
-    pub fn has_just_blown(&mut self) -> bool {
-        let news = self.blown && !self.told;
-        self.told |= news;
+    /// True once after it has tripped.
+    pub fn has_just_tripped(&mut self) -> bool {
+        let news = self.tripped && !self.warned;
+        self.warned |= news;
         news
     }
 
     /// A person resumed the channel: a new count begins, the same for all processes.
-    pub fn mend(&mut self, at: Timestamp) {
+    pub fn reset(&mut self, at: Timestamp) {
         *self = Self {
             resumed_at: at,
             ..Self::new(self.most)
@@ -60,22 +61,22 @@ impl Fuse {
 
 #[cfg(test)]
 mod tests {
-    use super::{Channel, Fuse, Timestamp};
+    use super::{Channel, SendLimit, Timestamp};
 
     #[test]
     fn it_blows_once_and_stays_open_until_it_is_mended() {
-        let mut fuse = Fuse::new(Some(3));
+        let mut fuse = SendLimit::new(Some(3));
         let first = fuse.counts(Channel::Sms);
         assert_eq!(first, Some(("fuse:sms:0".to_owned(), 3)));
-        assert!(!fuse.has_just_blown());
-        fuse.blow();
-        assert!(fuse.is_blown() && fuse.has_just_blown());
-        assert!(!fuse.has_just_blown(), "it is told once");
-        fuse.mend(Timestamp::from_millis(9));
-        assert!(!fuse.is_blown());
+        assert!(!fuse.has_just_tripped());
+        fuse.trip();
+        assert!(fuse.is_tripped() && fuse.has_just_tripped());
+        assert!(!fuse.has_just_tripped(), "it is told once");
+        fuse.reset(Timestamp::from_millis(9));
+        assert!(!fuse.is_tripped());
         assert_ne!(fuse.counts(Channel::Sms), first, "a new count");
-        fuse.blow();
-        assert!(fuse.has_just_blown());
-        assert_eq!(Fuse::new(None).counts(Channel::Sms), None);
+        fuse.trip();
+        assert!(fuse.has_just_tripped());
+        assert_eq!(SendLimit::new(None).counts(Channel::Sms), None);
     }
 }
