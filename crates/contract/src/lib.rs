@@ -50,7 +50,7 @@ pub use message::{Message, OfferText};
 pub use money::{Currency, Money};
 pub use outcome::{Outcome, OutcomeStatus};
 pub use partition::{Offset, Partition, PartitionCount};
-pub use pause::{Scope, Switch, SwitchRecord, ThrownBy, is_paused};
+pub use pause::{Pause, PauseRecord, PausedBy, Scope, is_paused};
 pub use reason::Reason;
 pub use record::{Body, EventRecord, SourceKind, SourcePosition};
 pub use time::{Span, Timestamp};

@@ -80,7 +80,7 @@ pub fn is_paused<'s>(
 /// Who threw a switch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum ThrownBy {
+pub enum PausedBy {
     /// A person, by command.
     Person,
     /// Too many messages went out on a channel in an hour.
@@ -89,7 +89,7 @@ pub enum ThrownBy {
 
 /// A record of `campaigns` beside the bundles; the newest of a scope holds.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
-pub struct Switch {
+pub struct Pause {
     /// Version of this shape.
     pub v: u8,
     /// `all`, `campaign:NAME` or `channel:NAME`.
@@ -98,7 +98,7 @@ pub struct Switch {
     /// Whether it is paused from now on.
     pub paused: bool,
     /// By whom.
-    pub by: ThrownBy,
+    pub by: PausedBy,
     /// When, in milliseconds since the epoch.
     #[serde(with = "millis")]
     #[schemars(with = "i64")]
@@ -107,12 +107,12 @@ pub struct Switch {
 
 /// How a switch lies in the topic: its one name tells it from a bundle.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct SwitchRecord {
+pub struct PauseRecord {
     /// The switch.
-    pub switch: Switch,
+    pub switch: Pause,
 }
 
-impl Switch {
+impl Pause {
     /// Version written now.
     pub const VERSION: u8 = 1;
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use winback_campaign::{Bundle, Campaign, Files};
 use winback_contract::{
-    Activations, BundleHash, Format, FormatRecord, Scope, Switch, SwitchRecord, Timestamp,
+    Activations, BundleHash, Format, FormatRecord, Pause, PauseRecord, Scope, Timestamp,
 };
 
 /// One that was published; it is compiled once, by whoever needs it first.
@@ -88,7 +88,7 @@ pub struct Bundles {
     /// Coupon pools of single-use codes, of all of them.
     pools: BTreeSet<String>,
     /// The kill switches, by scope.
-    switches: BTreeMap<Scope, Switch>,
+    switches: BTreeMap<Scope, Pause>,
     /// None was said yet.
     format: Option<Format>,
     /// Those that were taken out, or will be, since when: nobody waits for them.
@@ -121,7 +121,7 @@ pub enum Offered {
     /// It was here already.
     Known,
     /// It is no bundle but a switch.
-    Switched(Switch),
+    Switched(Pause),
     /// It is no bundle but the list of those that were active.
     Activated(Activations),
     /// It is no bundle but the format that the shop is on.
@@ -153,7 +153,7 @@ impl Bundles {
     /// Takes what a record of the `campaigns` topic says.
     pub fn offer(&mut self, value: &[u8]) -> Offered {
         let Ok(files) = serde_json::from_slice::<Files>(value) else {
-            if let Ok(SwitchRecord { switch }) = serde_json::from_slice(value) {
+            if let Ok(PauseRecord { switch }) = serde_json::from_slice(value) {
                 self.switches.insert(switch.scope.clone(), switch.clone());
                 return Offered::Switched(switch);
             }
@@ -264,7 +264,7 @@ impl Bundles {
     }
 
     /// All switches that were ever thrown, in the order of scopes.
-    pub fn switches(&self) -> impl Iterator<Item = &Switch> {
+    pub fn switches(&self) -> impl Iterator<Item = &Pause> {
         self.switches.values()
     }
 

@@ -5,7 +5,7 @@
 use std::sync::{MutexGuard, PoisonError};
 
 use winback_bus::Error;
-use winback_contract::{Scope, Switch, SwitchRecord, ThrownBy, Timestamp, Topic};
+use winback_contract::{Pause, PauseRecord, PausedBy, Scope, Timestamp, Topic};
 
 use super::Service;
 use super::sender::Sender;
@@ -91,16 +91,16 @@ impl Service {
             most = self.sender.config.send_limit,
             "more messages in an hour than dispatch allows: the channel is paused until `winback resume --channel {channel}`"
         );
-        let switch = Switch {
-            v: Switch::VERSION,
+        let switch = Pause {
+            v: Pause::VERSION,
             scope: self.sender.scope(),
             paused: true,
-            by: ThrownBy::Fuse,
+            by: PausedBy::Fuse,
             at: Timestamp::from_millis(self.sender.clock.now_millis()),
         };
         let topic = self.sender.config.names.name(Topic::Campaigns);
         let key = switch.key();
-        let value = serde_json::to_vec(&SwitchRecord { switch });
+        let value = serde_json::to_vec(&PauseRecord { switch });
         self.put(&topic, None, key, value)
     }
 }

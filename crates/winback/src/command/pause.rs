@@ -2,7 +2,7 @@
 //! a publication; held steps wait until it is over or until they expire.
 
 use winback_bus::Log as _;
-use winback_contract::{Channel, Scope, Switch, SwitchRecord, ThrownBy, Timestamp};
+use winback_contract::{Channel, Pause, PauseRecord, PausedBy, Scope, Timestamp};
 use winback_service::Clock;
 
 use super::connect;
@@ -44,15 +44,15 @@ pub(crate) async fn run(arguments: Arguments, pauses: bool, config: &Config) -> 
             return Ok(());
         }
     };
-    let switch = Switch {
-        v: Switch::VERSION,
+    let switch = Pause {
+        v: Pause::VERSION,
         scope: scope.clone(),
         paused: pauses,
-        by: ThrownBy::Person,
+        by: PausedBy::Person,
         at: Timestamp::from_millis(Clock::real().now_millis()),
     };
     let key = switch.key();
-    let value = serde_json::to_vec(&SwitchRecord { switch })?;
+    let value = serde_json::to_vec(&PauseRecord { switch })?;
     log.produce(vec![lying(&config.names(), key, value)])
         .await?;
     output::print(&if pauses {
@@ -95,7 +95,7 @@ fn campaign(found: &Published, name: String, pauses: bool) -> Result<Scope, Erro
 }
 
 fn tell(found: &Published) {
-    let paused: Vec<&Switch> = found
+    let paused: Vec<&Pause> = found
         .bundles
         .switches()
         .filter(|switch| switch.paused)
@@ -107,8 +107,8 @@ fn tell(found: &Published) {
     }
     for switch in paused {
         let by = match switch.by {
-            ThrownBy::Person => "by hand",
-            ThrownBy::Fuse => "by its fuse",
+            PausedBy::Person => "by hand",
+            PausedBy::Fuse => "by its fuse",
         };
         output::print(&format!("{:<32} paused {} {by}", switch.scope, switch.at));
     }
