@@ -4,8 +4,8 @@
 
 use serde_json::json;
 use std::time::Duration;
-use winback_dispatch::compose::Mail;
-use winback_dispatch::{Deadline, HttpConfig, HttpProvider, Provider as _, Sent};
+use winback_dispatch::compose::RenderedMessage;
+use winback_dispatch::{Deadline, HttpConfig, HttpProvider, Provider as _, SendResult};
 use winback_testkit::http::{Answer, HttpFake};
 use winback_testkit::ports;
 
@@ -21,8 +21,8 @@ fn config(port: u16) -> HttpConfig {
     .unwrap()
 }
 
-fn mail() -> Mail {
-    Mail {
+fn mail() -> RenderedMessage {
+    RenderedMessage {
         message_id: "m1".into(),
         to: "+380501234567".into(),
         from: "SHOP".into(),
@@ -37,7 +37,7 @@ fn mail() -> Mail {
     }
 }
 
-async fn answered(answer: Answer) -> (Sent, HttpFake) {
+async fn answered(answer: Answer) -> (SendResult, HttpFake) {
     let fake = HttpFake::start(vec![answer]).unwrap();
     let sent = HttpProvider::new(config(fake.port()))
         .unwrap()
@@ -56,7 +56,7 @@ async fn the_body_is_json_whatever_the_values_hold() {
     let (sent, fake) = answered(answer).await;
     assert_eq!(
         sent,
-        Sent::Accepted {
+        SendResult::Accepted {
             provider_id: Some("77".into())
         }
     );
@@ -86,7 +86,7 @@ async fn answers_are_sorted_by_what_is_sure() {
     assert!(
         matches!(
             bad,
-            Sent::Refused {
+            SendResult::Refused {
                 address_is_bad: true,
                 ..
             }

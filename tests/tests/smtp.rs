@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use winback_dispatch::compose::Mail;
-use winback_dispatch::{Deadline, Provider, Sent, SmtpConfig, SmtpProvider, TlsMode};
+use winback_dispatch::compose::RenderedMessage;
+use winback_dispatch::{Deadline, Provider, SendResult, SmtpConfig, SmtpProvider, TlsMode};
 use winback_service::secret::Secret;
 use winback_testkit::{Behaviour, Smtp};
 
@@ -21,8 +21,8 @@ fn provider(port: u16) -> SmtpProvider {
     })
 }
 
-fn mail(number: u32) -> Mail {
-    Mail {
+fn mail(number: u32) -> RenderedMessage {
+    RenderedMessage {
         message_id: format!("<{number}@shop.example>"),
         to: format!("c{number}@example.com"),
         from: "Shop <hello@shop.example>".into(),
@@ -72,7 +72,7 @@ async fn a_bad_address_is_told_from_a_bad_day() {
     let server = Smtp::start().unwrap();
     let provider = provider(server.port());
     server.behave(Behaviour::NoSuchUser);
-    let Sent::Refused {
+    let SendResult::Refused {
         address_is_bad,
         detail,
     } = provider.send(&mail(1), deadline()).await
@@ -86,7 +86,7 @@ async fn a_bad_address_is_told_from_a_bad_day() {
     server.behave(Behaviour::RelayDenied);
     let sent = provider.send(&mail(1), deadline()).await;
     assert!(
-        matches!(sent, Sent::NotNow { .. }),
+        matches!(sent, SendResult::NotNow { .. }),
         "a relay's refusal of us is nothing against the customer: {sent:?}"
     );
 }

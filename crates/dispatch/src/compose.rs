@@ -9,7 +9,7 @@ use crate::links::Hosts;
 
 /// A mail, ready for a provider. `Debug` shows neither address nor content.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Mail {
+pub struct RenderedMessage {
     /// Stable over attempts: `<message id@sender's domain>`.
     pub message_id: String,
     /// To whom.
@@ -34,13 +34,13 @@ pub struct Mail {
     pub facts: Value,
 }
 
-impl std::fmt::Debug for Mail {
+impl std::fmt::Debug for RenderedMessage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Mail({}, {})", self.message_id, self.label)
     }
 }
 
-impl Mail {
+impl RenderedMessage {
     /// For providers that look at no text.
     pub fn without_texts(message: &Message) -> Self {
         Self {
@@ -63,7 +63,7 @@ impl Mail {
 ///
 /// # Errors
 /// [`Failure`] when the text can't be made; it names the template, never the person.
-pub fn compose(bundle: &Bundle, message: &Message) -> Result<Mail, Failure> {
+pub fn compose(bundle: &Bundle, message: &Message) -> Result<RenderedMessage, Failure> {
     if message.channel != Channel::Email {
         return plain(bundle, message);
     }
@@ -102,7 +102,7 @@ pub fn compose(bundle: &Bundle, message: &Message) -> Result<Mail, Failure> {
         .unwrap_or("localhost")
         .trim_end_matches('>')
         .trim();
-    Ok(Mail {
+    Ok(RenderedMessage {
         message_id: format!("<{}@{domain}>", message.id),
         to: message.address.clone(),
         from: sender.from.clone(),
@@ -121,7 +121,7 @@ pub fn compose(bundle: &Bundle, message: &Message) -> Result<Mail, Failure> {
 }
 
 /// A message of any other channel: a text, or none where the channel carries none.
-fn plain(bundle: &Bundle, message: &Message) -> Result<Mail, Failure> {
+fn plain(bundle: &Bundle, message: &Message) -> Result<RenderedMessage, Failure> {
     let facts = facts(bundle, message, None);
     let own = message.facts.customer.locale.as_deref();
     let locales: Vec<&str> = own
@@ -139,11 +139,11 @@ fn plain(bundle: &Bundle, message: &Message) -> Result<Mail, Failure> {
         )?,
     };
     let from = bundle.policy.senders.get(&message.channel).cloned();
-    Ok(Mail {
+    Ok(RenderedMessage {
         from: from.unwrap_or_default(),
         text,
         facts,
-        ..Mail::without_texts(message)
+        ..RenderedMessage::without_texts(message)
     })
 }
 

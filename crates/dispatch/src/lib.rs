@@ -12,9 +12,9 @@ pub mod send_limit;
 pub mod service;
 
 pub use catalogue::Catalogue;
-pub use compose::Mail;
+pub use compose::RenderedMessage;
 pub use provider::{
-    Deadline, FileProvider, HttpConfig, HttpProvider, Provider, Sent, SmtpConfig, SmtpProvider,
-    TlsMode, file_name,
+    Deadline, FileProvider, HttpConfig, HttpProvider, Provider, SendResult, SmtpConfig,
+    SmtpProvider, TlsMode, file_name,
 };
 pub use service::{Config, Service};

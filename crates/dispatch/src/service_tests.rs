@@ -11,8 +11,8 @@ use winback_contract::*;
 use winback_store::{Claim, ClaimTerms, Commit, GrantWrite, Lease, MemoryStore, Meta};
 
 use super::*;
-use crate::compose::Mail;
-use crate::provider::{Deadline, Sent};
+use crate::compose::RenderedMessage;
+use crate::provider::{Deadline, SendResult};
 
 const P: Partition = Partition(0);
 const ID: MessageId = MessageId([5; 16]);
@@ -45,7 +45,7 @@ impl Provider for Counting {
     fn name(&self) -> &'static str {
         "counting"
     }
-    async fn send(&self, mail: &Mail, _: Deadline) -> Sent {
+    async fn send(&self, mail: &RenderedMessage, _: Deadline) -> SendResult {
         assert!(!mail.message_id.contains(&PANICS.to_string()), "planted");
         let stuck = self.2.lock().unwrap().clone();
         if let Some((id, free)) = stuck
@@ -54,10 +54,10 @@ impl Provider for Counting {
             free.notified().await;
         }
         if self.1.load(Ordering::SeqCst) {
-            return Sent::not_now("not now");
+            return SendResult::not_now("not now");
         }
         self.0.fetch_add(1, Ordering::SeqCst);
-        Sent::Accepted { provider_id: None }
+        SendResult::Accepted { provider_id: None }
     }
 }
 

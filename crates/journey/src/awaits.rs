@@ -5,7 +5,7 @@ use winback_campaign::model::{Entry, Pattern};
 
 use crate::customer::Customer;
 use crate::effects::Count;
-use crate::happening::Happening;
+use crate::incoming::IncomingEvent;
 use crate::matching::{Named, matches};
 use crate::program::settle;
 use crate::reacted::excuse;
@@ -14,8 +14,8 @@ use crate::state::{Journey, Station};
 use crate::world::World;
 
 /// Remembers what came, and lets those go on that waited for it.
-pub(crate) fn fold(scene: &mut Scene<'_>, happening: &Happening<'_>, named: &Named<'_>) {
-    let happening = &happening.named(named.name);
+pub(crate) fn fold(scene: &mut Scene<'_>, incoming: &IncomingEvent<'_>, named: &Named<'_>) {
+    let incoming = &incoming.named(named.name);
     for id in named.journeys(scene.customer, scene.world, Concerns::listens) {
         let world = scene.world;
         let campaign = scene
@@ -29,7 +29,7 @@ pub(crate) fn fold(scene: &mut Scene<'_>, happening: &Happening<'_>, named: &Nam
             };
             let has_begun = journey.first_message_at.is_some();
             let ask =
-                |patterns: &[Pattern]| ask(patterns, scene.customer, journey, happening, world);
+                |patterns: &[Pattern]| ask(patterns, scene.customer, journey, incoming, world);
             let (asked, came) = match entry {
                 Entry::Await { patterns, came, .. } => (ask(patterns), Some(*came)),
                 Entry::Wait { unless, .. } if has_begun => (ask(&unless.patterns), None),
@@ -45,7 +45,7 @@ pub(crate) fn fold(scene: &mut Scene<'_>, happening: &Happening<'_>, named: &Nam
             }
             match came {
                 Some(came) if asked == Asked::Yes => {
-                    let answer = crate::start::arm::entry(happening, campaign);
+                    let answer = crate::start::arm::entry(incoming, campaign);
                     let Some(journey) = scene.journey_mut(id) else {
                         break;
                     };
@@ -53,7 +53,7 @@ pub(crate) fn fold(scene: &mut Scene<'_>, happening: &Happening<'_>, named: &Nam
                     journey.answers.push((entry_index, answer.clone()));
                     if journey.station == Station::Await && journey.at == entry_index {
                         journey.answer = Some(Box::new(answer));
-                        settle(scene, id, came, happening.arrival);
+                        settle(scene, id, came, incoming.arrival);
                         break;
                     }
                 }
@@ -69,7 +69,7 @@ pub(crate) fn fold(scene: &mut Scene<'_>, happening: &Happening<'_>, named: &Nam
             }
         }
     }
-    excuse(scene, happening.arrival);
+    excuse(scene, incoming.arrival);
 }
 
 /// What an event says to a list of patterns.
@@ -85,12 +85,12 @@ fn ask(
     patterns: &[Pattern],
     customer: &Customer,
     journey: &Journey,
-    happening: &Happening<'_>,
+    incoming: &IncomingEvent<'_>,
     world: &World<'_>,
 ) -> Asked {
     let mut asked = Asked::No;
     for pattern in patterns {
-        match matches(pattern, customer, journey, happening, world) {
+        match matches(pattern, customer, journey, incoming, world) {
             Ok(true) => return Asked::Yes,
             Ok(false) => {}
             Err(()) => asked = Asked::Unclear,

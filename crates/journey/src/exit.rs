@@ -8,33 +8,33 @@ use crate::effects::Count;
 use crate::eligibility::is_measured;
 use crate::end::{Ending, end_as};
 use crate::facts::Facts;
-use crate::happening::Happening;
+use crate::incoming::IncomingEvent;
 use crate::matching::{Named, matches};
 use crate::records::record;
 use crate::scene::Scene;
 use crate::start::ended::{Ended, after_end};
 
 /// Ends the journeys that an event of this name ends. The name differs from the event's own for derived events.
-pub(crate) fn fold(scene: &mut Scene<'_>, happening: &Happening<'_>, named: &Named<'_>) {
-    let happening = &happening.named(named.name);
-    goals(scene, happening);
+pub(crate) fn fold(scene: &mut Scene<'_>, incoming: &IncomingEvent<'_>, named: &Named<'_>) {
+    let incoming = &incoming.named(named.name);
+    goals(scene, incoming);
     // What begins because something ends here is not ended by the same event.
     for id in named.journeys(scene.customer, scene.world, Concerns::ends) {
-        if let Some(outcome) = verdict(scene, id, happening) {
+        if let Some(outcome) = verdict(scene, id, incoming) {
             let ending = Ending {
                 outcome,
                 name: None,
-                order_id: happening.event.order_id.as_deref(),
+                order_id: incoming.event.order_id.as_deref(),
             };
-            end_as(scene, id, ending, happening.arrival);
+            end_as(scene, id, ending, incoming.arrival);
             continue;
         }
-        reached(scene, id, happening);
+        reached(scene, id, incoming);
     }
 }
 
 /// A goal that ends nothing: it is recorded once.
-fn reached(scene: &mut Scene<'_>, id: JourneyId, happening: &Happening<'_>) {
+fn reached(scene: &mut Scene<'_>, id: JourneyId, incoming: &IncomingEvent<'_>) {
     let Some(journey) = scene.journey(id) else {
         return;
     };
@@ -49,9 +49,9 @@ fn reached(scene: &mut Scene<'_>, id: JourneyId, happening: &Happening<'_>) {
     };
     let (customer, world) = (&*scene.customer, scene.world);
     let mut goals = campaign.goals.iter();
-    let hit = goals.any(|goal| matches(goal, customer, journey, happening, world) == Ok(true));
+    let hit = goals.any(|goal| matches(goal, customer, journey, incoming, world) == Ok(true));
     if hit {
-        let goal = record(journey, scene.world, happening.arrival, Transition::Goal);
+        let goal = record(journey, scene.world, incoming.arrival, Transition::Goal);
         scene.out.journeys.push(goal);
         if let Some(journey) = scene.journey_mut(id) {
             journey.goal = true;
@@ -62,9 +62,9 @@ fn reached(scene: &mut Scene<'_>, id: JourneyId, happening: &Happening<'_>) {
 pub(crate) fn verdict(
     scene: &mut Scene<'_>,
     id: JourneyId,
-    happening: &Happening<'_>,
+    incoming: &IncomingEvent<'_>,
 ) -> Option<Reason> {
-    let (journey, name) = (scene.journey(id)?, happening.name);
+    let (journey, name) = (scene.journey(id)?, incoming.name);
     let bundle = scene.world.bundles.get(journey.bundle)?;
     let campaign = bundle.campaign(&journey.campaign)?;
     // Silence and dates are measured by the state itself: an armed one is armed anew, not ended.
@@ -73,15 +73,15 @@ pub(crate) fn verdict(
         return None;
     }
     // What began by this very event is not ended by it under another name.
-    if journey.entry.name == spec::JOURNEY_ENDED && journey.entry.arrived == happening.arrival {
+    if journey.entry.name == spec::JOURNEY_ENDED && journey.entry.arrived == incoming.arrival {
         return None;
     }
     // What is older than the journey by both clocks can't be its end.
-    if happening.at < journey.entry.at && happening.arrival < journey.entry.arrived {
+    if incoming.at < journey.entry.at && incoming.arrival < journey.entry.arrived {
         return None;
     }
     // What a cart event ends concerns its own cart, if the journey is about one.
-    let event_cart = happening.event.cart_id.as_ref();
+    let event_cart = incoming.event.cart_id.as_ref();
     let other_cart = name == spec::CART_EMPTIED
         && journey.entry.cart_id.is_some()
         && journey.entry.cart_id.as_ref() != event_cart;
@@ -96,7 +96,7 @@ pub(crate) fn verdict(
     let began_it = (journey.entry.name == name
         || journey.entry.name == spec::JOURNEY_ENDED && name == spec::ORDER_COMPLETED)
         && journey.entry.order_id.is_some()
-        && journey.entry.order_id == happening.event.order_id;
+        && journey.entry.order_id == incoming.event.order_id;
     if began_it {
         return None;
     }
@@ -108,7 +108,7 @@ pub(crate) fn verdict(
             &exit.pattern,
             scene.customer,
             journey,
-            happening,
+            incoming,
             scene.world,
         ) {
             Ok(true) => {
@@ -130,8 +130,8 @@ pub(crate) fn verdict(
 }
 
 /// A conversion within the window after a journey's end still counts for it, and may begin another journey.
-fn goals(scene: &mut Scene<'_>, happening: &Happening<'_>) {
-    if !happening.live {
+fn goals(scene: &mut Scene<'_>, incoming: &IncomingEvent<'_>) {
+    if !incoming.live {
         return;
     }
     let Some(active) = scene.world.active else {
@@ -140,23 +140,23 @@ fn goals(scene: &mut Scene<'_>, happening: &Happening<'_>) {
     let mut won = Vec::new();
     for index in 0..scene.customer.history.len() {
         let history = &scene.customer.history[index];
-        if history.goal.is_none() || !is_success(scene, &history.campaign, happening, active) {
+        if history.goal.is_none() || !is_success(scene, &history.campaign, incoming, active) {
             continue;
         }
         let history = &mut scene.customer.history[index];
         let open = history
             .goal
-            .take_if(|(_, until)| *until >= happening.arrival);
+            .take_if(|(_, until)| *until >= incoming.arrival);
         let Some((journey, _)) = open else { continue };
         history.outcome = Some(Reason::Converted.as_str().to_owned());
-        history.converted_at = Some(happening.arrival);
+        history.converted_at = Some(incoming.arrival);
         scene.out.journeys.push(winback_contract::JourneyRecord {
             v: winback_contract::JourneyRecord::VERSION,
             journey,
             customer: scene.world.customer,
             campaign: history.campaign.clone(),
             bundle: active.hash,
-            at: happening.arrival,
+            at: incoming.arrival,
             transition: Transition::Goal,
             input: None,
         });
@@ -167,11 +167,11 @@ fn goals(scene: &mut Scene<'_>, happening: &Happening<'_>) {
             journey,
             campaign: &campaign,
             outcome: Reason::Converted.as_str(),
-            order_id: happening.event.order_id.as_deref(),
+            order_id: incoming.event.order_id.as_deref(),
             cart_id: cart_id.as_deref(),
             checkout_id: None,
             product_id: None,
-            at: happening.arrival,
+            at: incoming.arrival,
         };
         after_end(scene, &ended);
     }
@@ -182,10 +182,10 @@ fn goals(scene: &mut Scene<'_>, happening: &Happening<'_>) {
 fn is_success(
     scene: &Scene<'_>,
     campaign: &str,
-    happening: &Happening<'_>,
+    incoming: &IncomingEvent<'_>,
     active: &winback_campaign::Bundle,
 ) -> bool {
-    let name = happening.name;
+    let name = incoming.name;
     let Some(campaign) = active.campaign(campaign) else {
         return name == spec::ORDER_COMPLETED;
     };
@@ -197,10 +197,10 @@ fn is_success(
             return true;
         };
         let facts = Facts {
-            event: Some((happening.event, happening.at, happening.arrival)),
+            event: Some((incoming.event, incoming.at, incoming.arrival)),
             ..scene
                 .world
-                .facts(&active.policy, scene.customer, happening.arrival)
+                .facts(&active.policy, scene.customer, incoming.arrival)
         };
         condition.holds(&facts).unwrap_or(false)
     };

@@ -14,7 +14,7 @@ use crate::advance::advance;
 use crate::consent::consent;
 use crate::customer::{Customer, ForwardMark, limit};
 use crate::effects::{Count, Effects, Forward};
-use crate::happening::Happening;
+use crate::incoming::IncomingEvent;
 use crate::matching::Named;
 use crate::profile::{carts, identity, loyalty, orders, session};
 use crate::scene::Scene;
@@ -204,7 +204,7 @@ fn storefront(scene: &mut Scene<'_>, record: &EventRecord, event: &Event, role: 
     }
     let addressed = carts::addressed(scene.customer, event);
     let event = addressed.as_ref();
-    let mut happening = Happening {
+    let mut incoming = IncomingEvent {
         event,
         name: &event.name,
         at: record.at,
@@ -214,29 +214,29 @@ fn storefront(scene: &mut Scene<'_>, record: &EventRecord, event: &Event, role: 
         id: record.id,
         fresh: live && !late,
     };
-    orders::put_back(scene.customer, &mut happening, own);
+    orders::put_back(scene.customer, &mut incoming, own);
     consented(scene, record, event, role);
     match Reach::of(scene.customer, event, role) {
         Reach::All => {}
-        Reach::Numbers => return numbers::ordered(scene, &happening),
+        Reach::Numbers => return numbers::ordered(scene, &incoming),
         Reach::Nothing => return,
     }
     let mut begins = false;
     if own {
         identity::identify(scene.customer, event, record.at, scene.world);
-        if happening.fresh && is_visit(event, scene.world) {
-            begins = session::session(scene.customer, &happening);
+        if incoming.fresh && is_visit(event, scene.world) {
+            begins = session::session(scene.customer, &incoming);
             identity::activity(scene, record.arrival);
         }
     }
     // What an order has just settled is no new wish: it changes nothing, and begins nothing.
-    let is_echo = carts::is_echo(scene.customer, &happening);
-    let emptied = !is_echo && carts::fold(scene, &happening);
-    let counts = orders::fold(scene.customer, &happening, own);
+    let is_echo = carts::is_echo(scene.customer, &incoming);
+    let emptied = !is_echo && carts::fold(scene, &incoming);
+    let counts = orders::fold(scene.customer, &incoming, own);
     // An order that is told again begins nothing again, however late.
     let is_told_again = event.name == spec::ORDER_COMPLETED && !counts;
     if is_echo || is_told_again {
-        happening.fresh = false;
+        incoming.fresh = false;
     }
     if counts {
         counted(scene, event, record);
@@ -245,16 +245,16 @@ fn storefront(scene: &mut Scene<'_>, record: &EventRecord, event: &Event, role: 
         bounced(scene, record);
     }
     if own {
-        loyalty::fold(scene.customer, &happening);
-        product::note(scene, &happening);
+        loyalty::fold(scene.customer, &incoming);
+        product::note(scene, &incoming);
     }
     let names = [
         Some(event.name.as_str()),
         emptied.then_some(spec::CART_EMPTIED),
         begins.then_some(spec::SESSION_STARTED),
     ];
-    journeys(scene, &happening, &names, own);
-    if own && (event.name.starts_with("Order ") || happening.fresh) {
+    journeys(scene, &incoming, &names, own);
+    if own && (event.name.starts_with("Order ") || incoming.fresh) {
         silence::silence_after(scene, &event.name, record.arrival);
     }
     if own && moves_dates(event) {
@@ -263,18 +263,23 @@ fn storefront(scene: &mut Scene<'_>, record: &EventRecord, event: &Event, role: 
 }
 
 /// What the event, and what follows from it, ends, answers and begins: in this order for all names.
-fn journeys(scene: &mut Scene<'_>, happening: &Happening<'_>, names: &[Option<&str>], own: bool) {
+fn journeys(
+    scene: &mut Scene<'_>,
+    incoming: &IncomingEvent<'_>,
+    names: &[Option<&str>],
+    own: bool,
+) {
     let names = names.iter().flatten();
     let names: Vec<_> = names.map(|name| Named::new(name, scene.world)).collect();
     for named in &names {
-        told::keep(scene.customer, happening, named);
-        exit::fold(scene, happening, named);
-        awaits::fold(scene, happening, named);
+        told::keep(scene.customer, incoming, named);
+        exit::fold(scene, incoming, named);
+        awaits::fold(scene, incoming, named);
         counting::recount(scene.customer, named);
     }
-    if own && happening.fresh {
+    if own && incoming.fresh {
         for named in &names {
-            on_event::fold(scene, happening, named);
+            on_event::fold(scene, incoming, named);
         }
     }
 }

@@ -28,7 +28,7 @@ pub mod end;
 pub mod erase;
 mod exit;
 pub mod facts;
-mod happening;
+mod incoming;
 pub mod input;
 mod matching;
 pub mod merge;

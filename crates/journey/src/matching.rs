@@ -8,7 +8,7 @@ use winback_contract::JourneyId;
 
 use crate::customer::Customer;
 use crate::facts::Facts;
-use crate::happening::Happening;
+use crate::incoming::IncomingEvent;
 use crate::state::Journey;
 use crate::world::World;
 
@@ -55,10 +55,10 @@ pub(crate) fn matches(
     pattern: &Pattern,
     customer: &Customer,
     journey: &Journey,
-    happening: &Happening<'_>,
+    incoming: &IncomingEvent<'_>,
     world: &World<'_>,
 ) -> Result<bool, ()> {
-    if !pattern.on.iter().any(|on| on == happening.name) {
+    if !pattern.on.iter().any(|on| on == incoming.name) {
         return Ok(false);
     }
     let Some(condition) = &pattern.when else {
@@ -67,8 +67,8 @@ pub(crate) fn matches(
     let bundle = world.bundle(journey.bundle).ok_or(())?;
     let facts = Facts {
         journey: Some(journey),
-        event: Some((happening.event, happening.at, happening.arrival)),
-        ..world.facts(&bundle.policy, customer, happening.arrival)
+        event: Some((incoming.event, incoming.at, incoming.arrival)),
+        ..world.facts(&bundle.policy, customer, incoming.arrival)
     };
     condition.holds(&facts).map_err(|_| ())
 }

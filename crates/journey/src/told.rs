@@ -9,7 +9,7 @@ use winback_contract::{Event, Timestamp, spec};
 use crate::customer::Customer;
 use crate::end::{Ending, end_as};
 use crate::exit::verdict;
-use crate::happening::Happening;
+use crate::incoming::IncomingEvent;
 use crate::matching::Named;
 use crate::scene::Scene;
 
@@ -35,16 +35,16 @@ pub struct Told {
 }
 
 /// Keeps a live event whose name ends journeys of the active bundle.
-pub(crate) fn keep(customer: &mut Customer, happening: &Happening<'_>, named: &Named<'_>) {
+pub(crate) fn keep(customer: &mut Customer, incoming: &IncomingEvent<'_>, named: &Named<'_>) {
     let ends = named
         .active()
         .is_some_and(|(_, concerns)| concerns.ends_any());
-    if !happening.live || !ends || named.name == spec::ORDER_COMPLETED {
+    if !incoming.live || !ends || named.name == spec::ORDER_COMPLETED {
         return;
     }
-    let mut event = serde_json::to_string(happening.event).unwrap_or_default();
+    let mut event = serde_json::to_string(incoming.event).unwrap_or_default();
     if event.len() > BYTES {
-        let told = happening.event;
+        let told = incoming.event;
         let short = Event {
             name: told.name.clone(),
             cart_id: told.cart_id.clone(),
@@ -55,9 +55,9 @@ pub(crate) fn keep(customer: &mut Customer, happening: &Happening<'_>, named: &N
     }
     let told = Told {
         name: named.name.to_owned(),
-        cart: happening.event.cart_id.clone(),
-        at: happening.at,
-        arrived: happening.arrival,
+        cart: incoming.event.cart_id.clone(),
+        at: incoming.at,
+        arrived: incoming.arrival,
         event,
     };
     put(&mut customer.told, told);
@@ -88,7 +88,7 @@ pub(crate) fn join(scene: &mut Scene<'_>, other: &[Told], arrival: Timestamp) {
         let Ok(event) = serde_json::from_str::<Event>(&told.event) else {
             continue;
         };
-        let happening = Happening {
+        let incoming = IncomingEvent {
             event: &event,
             name: &told.name,
             at: told.at,
@@ -108,7 +108,7 @@ pub(crate) fn join(scene: &mut Scene<'_>, other: &[Told], arrival: Timestamp) {
                 index += 1;
                 continue;
             }
-            let Some(outcome) = verdict(scene, id, &happening) else {
+            let Some(outcome) = verdict(scene, id, &incoming) else {
                 index += 1;
                 continue;
             };

@@ -8,9 +8,9 @@ use std::time::Duration;
 use winback_contract::Span;
 
 use super::{
-    Deadline, HttpConfig, HttpProvider, Provider, Sent, SmtpConfig, SmtpProvider, TlsMode,
+    Deadline, HttpConfig, HttpProvider, Provider, SendResult, SmtpConfig, SmtpProvider, TlsMode,
 };
-use crate::compose::Mail;
+use crate::compose::RenderedMessage;
 
 /// An SMTP server that answers RCPT with one line.
 fn smtp(answer: &'static str) -> u16 {
@@ -36,8 +36,8 @@ fn smtp(answer: &'static str) -> u16 {
     port
 }
 
-fn mail() -> Mail {
-    Mail {
+fn mail() -> RenderedMessage {
+    RenderedMessage {
         message_id: "<1@shop.example>".into(),
         to: "ann@example.com".into(),
         from: "Shop <hello@shop.example>".into(),
@@ -67,8 +67,8 @@ fn provider_of(answer: &'static str) -> SmtpProvider {
 async fn is_bad(answer: &'static str) -> bool {
     let provider = provider_of(answer);
     match provider.send(&mail(), deadline()).await {
-        Sent::Refused { address_is_bad, .. } => address_is_bad,
-        Sent::NotNow { .. } => false,
+        SendResult::Refused { address_is_bad, .. } => address_is_bad,
+        SendResult::NotNow { .. } => false,
         other => panic!("{other:?}"),
     }
 }
@@ -141,7 +141,10 @@ async fn an_expired_key_burns_no_message() {
         })
         .unwrap();
         let sent = provider.send(&mail(), deadline()).await;
-        assert!(!matches!(sent, Sent::Refused { .. }), "{status}: {sent:?}");
+        assert!(
+            !matches!(sent, SendResult::Refused { .. }),
+            "{status}: {sent:?}"
+        );
     }
 }
 
@@ -191,7 +194,7 @@ async fn a_provider_says_when_to_come_back() {
     let port = answering(
         "HTTP/1.1 429 Too Many\r\nretry-after: 90\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".into(),
     );
-    let wanted = Sent::NotNow {
+    let wanted = SendResult::NotNow {
         detail: "status 429".into(),
         retry_after: Some(Span::from_secs(90)),
     };
@@ -204,7 +207,7 @@ async fn a_status_that_the_config_names_is_a_refusal() {
     assert!(
         matches!(
             sent,
-            Sent::Refused {
+            SendResult::Refused {
                 address_is_bad: false,
                 ..
             }
@@ -237,7 +240,7 @@ async fn a_huge_answer_is_read_only_in_part() {
         }
     });
     let sent = at(port).send(&mail(), deadline()).await;
-    assert_eq!(sent, Sent::Accepted { provider_id: None });
+    assert_eq!(sent, SendResult::Accepted { provider_id: None });
     // What the sockets hold is taken by nobody.
     let taken = taken.load(Ordering::SeqCst);
     assert!(taken < OFFERED / 4, "{taken} bytes were taken");
@@ -261,19 +264,19 @@ fn deadline() -> Deadline {
 async fn a_wrong_sender_is_no_fault_of_the_customer() {
     let provider = provider_of("550 5.1.1 no such user");
     for wrong in [
-        Mail {
+        RenderedMessage {
             from: "not an address".into(),
             ..mail()
         },
-        Mail {
+        RenderedMessage {
             reply_to: Some("nor this".into()),
             ..mail()
         },
     ] {
         let sent = provider.send(&wrong, deadline()).await;
-        assert!(matches!(sent, Sent::NotNow { .. }), "{sent:?}");
+        assert!(matches!(sent, SendResult::NotNow { .. }), "{sent:?}");
     }
-    let nobody = Mail {
+    let nobody = RenderedMessage {
         to: "nobody".into(),
         ..mail()
     };
@@ -281,7 +284,7 @@ async fn a_wrong_sender_is_no_fault_of_the_customer() {
     assert!(
         matches!(
             sent,
-            Sent::Refused {
+            SendResult::Refused {
                 address_is_bad: true,
                 ..
             }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 
-use super::{Deadline, Provider, Sent};
-use crate::compose::Mail;
+use super::{Deadline, Provider, SendResult};
+use crate::compose::RenderedMessage;
 
 /// Writes one `.html` and one `.txt` file per message into a folder of its campaign.
 #[derive(Debug, Clone)]
@@ -23,7 +23,7 @@ impl FileProvider {
 }
 
 /// The name of a message's files: its id.
-pub fn file_name(mail: &Mail) -> &str {
+pub fn file_name(mail: &RenderedMessage) -> &str {
     let id = mail.message_id.trim_start_matches('<');
     id.split('@').next().unwrap_or_default()
 }
@@ -41,7 +41,7 @@ impl Provider for FileProvider {
         "file"
     }
 
-    async fn send(&self, mail: &Mail, _: Deadline) -> Sent {
+    async fn send(&self, mail: &RenderedMessage, _: Deadline) -> SendResult {
         let base = self.folder.join(&mail.label).join(file_name(mail));
         let head = format!(
             "<!-- Message-ID: {} --><div style=\"font:13px monospace;padding:12px;background:#eee;color:#222\">To: {}<br>From: {}<br>Subject: {}</div>\n",
@@ -61,8 +61,8 @@ impl Provider for FileProvider {
             tokio::fs::write(base.with_extension("txt"), &mail.text).await
         };
         match write.await {
-            Ok(()) => Sent::Accepted { provider_id: None },
-            Err(error) => Sent::not_now(format!("file: {}", error.kind())),
+            Ok(()) => SendResult::Accepted { provider_id: None },
+            Err(error) => SendResult::not_now(format!("file: {}", error.kind())),
         }
     }
 }

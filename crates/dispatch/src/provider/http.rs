@@ -13,8 +13,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::json;
 
-use super::{Deadline, Provider, Sent, retry_after};
-use crate::compose::Mail;
+use super::{Deadline, Provider, SendResult, retry_after};
+use crate::compose::RenderedMessage;
 
 /// How to reach a provider over HTTP.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -114,8 +114,12 @@ impl HttpProvider {
         })
     }
 
-    fn request(&self, mail: &Mail, deadline: Deadline) -> Result<reqwest::Request, Sent> {
-        let refused = |detail: &str| Sent::Refused {
+    fn request(
+        &self,
+        mail: &RenderedMessage,
+        deadline: Deadline,
+    ) -> Result<reqwest::Request, SendResult> {
+        let refused = |detail: &str| SendResult::Refused {
             detail: detail.into(),
             address_is_bad: false,
         };
@@ -187,7 +191,7 @@ impl Provider for HttpProvider {
         "http"
     }
 
-    async fn send(&self, mail: &Mail, deadline: Deadline) -> Sent {
+    async fn send(&self, mail: &RenderedMessage, deadline: Deadline) -> SendResult {
         let request = match self.request(mail, deadline) {
             Ok(request) => request,
             Err(refused) => return refused,
@@ -196,7 +200,7 @@ impl Provider for HttpProvider {
             Ok(answer) => answer,
             // Nothing was sent before there was a connection.
             Err(error) if error.is_connect() => {
-                return Sent::not_now("no connection");
+                return SendResult::not_now("no connection");
             }
             Err(error) => {
                 let what = if error.is_timeout() {
@@ -204,7 +208,7 @@ impl Provider for HttpProvider {
                 } else {
                     "connection lost"
                 };
-                return Sent::Unknown {
+                return SendResult::Unknown {
                     detail: what.into(),
                 };
             }
@@ -220,7 +224,7 @@ impl Provider for HttpProvider {
                     _ => None,
                 }
             });
-            return Sent::Accepted { provider_id: id };
+            return SendResult::Accepted { provider_id: id };
         }
         let detail = format!("status {status}");
         let header = |name: &str| answer.headers().get(name)?.to_str().ok();
@@ -230,18 +234,18 @@ impl Provider for HttpProvider {
         let address_is_bad = self.config.bad_address.contains(&status);
         match status {
             // The config knows this provider better than the list below.
-            _ if address_is_bad || self.config.refused.contains(&status) => Sent::Refused {
+            _ if address_is_bad || self.config.refused.contains(&status) => SendResult::Refused {
                 detail,
                 address_is_bad,
             },
             // Too many, not ready, not for us (an expired key, an unpaid bill, a moved address): it says itself that it took nothing, and
             // none of it is about this message (INV-4).
-            300..=399 | 401..=405 | 407..=409 | 421 | 425 | 429 | 503 => Sent::NotNow {
+            300..=399 | 401..=405 | 407..=409 | 421 | 425 | 429 | 503 => SendResult::NotNow {
                 detail,
                 retry_after,
             },
-            500..=599 => Sent::Unknown { detail },
-            _ => Sent::Refused {
+            500..=599 => SendResult::Unknown { detail },
+            _ => SendResult::Refused {
                 detail,
                 address_is_bad,
             },

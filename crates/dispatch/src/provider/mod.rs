@@ -12,7 +12,7 @@ use std::time::Duration;
 use winback_contract::Span;
 use winback_service::clock::Stopwatch;
 
-use crate::compose::Mail;
+use crate::compose::RenderedMessage;
 
 pub use file::{FileProvider, file_name};
 pub use http::{HttpConfig, HttpProvider};
@@ -20,7 +20,7 @@ pub use smtp::{SmtpConfig, SmtpProvider, TlsMode};
 
 /// What became of an attempt (INV-4).
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Sent {
+pub enum SendResult {
     /// The provider has it.
     Accepted {
         /// The provider's own id.
@@ -47,7 +47,7 @@ pub enum Sent {
     },
 }
 
-impl Sent {
+impl SendResult {
     /// It may be taken later; the provider did not say when.
     pub fn not_now(detail: impl Into<String>) -> Self {
         Self::NotNow {
@@ -102,7 +102,7 @@ pub trait Provider: Send + Sync {
 
     /// Tries once, and answers by the deadline: before the content went out that it can't be sent now, after it that
     /// nobody knows.
-    async fn send(&self, mail: &Mail, deadline: Deadline) -> Sent;
+    async fn send(&self, mail: &RenderedMessage, deadline: Deadline) -> SendResult;
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! or of its place on a blocklist says nothing about the customer, and is tried again. The words of a reply are never
 //! searched: they may quote anything.
 
-use super::Sent;
+use super::SendResult;
 
 /// Which command was answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,17 +34,17 @@ pub(super) fn enhanced(text: &str) -> Option<Enhanced> {
 }
 
 /// The meaning of a permanent reply (5yz) with this basic code and text.
-pub(super) fn permanent(stage: Stage, code: u16, text: &str) -> Sent {
+pub(super) fn permanent(stage: Stage, code: u16, text: &str) -> SendResult {
     let said = enhanced(text);
     let detail = match said {
         Some((class, subject, number)) => format!("answer {code} {class}.{subject}.{number}"),
         None => format!("answer {code}"),
     };
-    let refused = |address_is_bad| Sent::Refused {
+    let refused = |address_is_bad| SendResult::Refused {
         detail: detail.clone(),
         address_is_bad,
     };
-    let not_now = || Sent::not_now(detail.clone());
+    let not_now = || SendResult::not_now(detail.clone());
     match (stage, said) {
         // The server contradicts itself; the careful reading is that it may still take it.
         (_, Some((4, ..))) => not_now(),
@@ -66,15 +66,15 @@ pub(super) fn permanent(stage: Stage, code: u16, text: &str) -> Sent {
 mod tests {
     use super::*;
 
-    fn word(sent: &Sent) -> &'static str {
+    fn word(sent: &SendResult) -> &'static str {
         match sent {
-            Sent::Refused {
+            SendResult::Refused {
                 address_is_bad: true,
                 ..
             } => "bad address",
-            Sent::Refused { .. } => "refused",
-            Sent::NotNow { .. } => "not now",
-            Sent::Accepted { .. } | Sent::Unknown { .. } => "other",
+            SendResult::Refused { .. } => "refused",
+            SendResult::NotNow { .. } => "not now",
+            SendResult::Accepted { .. } | SendResult::Unknown { .. } => "other",
         }
     }
 

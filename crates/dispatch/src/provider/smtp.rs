@@ -21,8 +21,8 @@ use winback_service::clock::within;
 use winback_service::secret::Secret;
 
 use super::reply::{Stage, permanent};
-use super::{Deadline, Provider, Sent};
-use crate::compose::Mail;
+use super::{Deadline, Provider, SendResult};
+use crate::compose::RenderedMessage;
 
 /// How the connection is protected.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize, Default)]
@@ -74,7 +74,7 @@ impl std::fmt::Debug for SmtpProvider {
 enum Failed {
     /// The connection was no good before anything was said on it: another one may be.
     Stale,
-    Verdict(Sent),
+    Verdict(SendResult),
 }
 
 impl SmtpProvider {
@@ -86,7 +86,7 @@ impl SmtpProvider {
         }
     }
 
-    async fn connect(&self, deadline: Deadline) -> Result<AsyncSmtpConnection, Sent> {
+    async fn connect(&self, deadline: Deadline) -> Result<AsyncSmtpConnection, SendResult> {
         let config = &self.config;
         let hello = ClientId::default();
         let parameters = || {
@@ -121,7 +121,7 @@ impl SmtpProvider {
         &self,
         step: impl Future<Output = Result<T, SmtpError>>,
         deadline: Deadline,
-    ) -> Result<T, Sent> {
+    ) -> Result<T, SendResult> {
         match within(deadline.left(self.config.timeout), step).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(not_now(describe(&error))),
@@ -149,7 +149,7 @@ impl SmtpProvider {
         reused: bool,
         message: &Message,
         deadline: Deadline,
-    ) -> Result<Sent, Failed> {
+    ) -> Result<SendResult, Failed> {
         let envelope = message.envelope();
         if reused {
             let alive = within(deadline.left(self.config.timeout), connection.command(Noop)).await;
@@ -187,19 +187,19 @@ impl SmtpProvider {
                 let first = response
                     .first_line()
                     .map(|line| line.chars().take(120).collect());
-                Ok(Sent::Accepted { provider_id: first })
+                Ok(SendResult::Accepted { provider_id: first })
             }
-            Ok(Ok(response)) => Err(Failed::Verdict(Sent::Unknown {
+            Ok(Ok(response)) => Err(Failed::Verdict(SendResult::Unknown {
                 detail: format!("answer {}", response.code()),
             })),
             Ok(Err(error)) if error.is_permanent() => Err(refused(&error, Stage::Content)),
             Ok(Err(error)) if error.is_transient() => {
                 Err(Failed::Verdict(not_now(describe(&error))))
             }
-            Ok(Err(_)) => Err(Failed::Verdict(Sent::Unknown {
+            Ok(Err(_)) => Err(Failed::Verdict(SendResult::Unknown {
                 detail: "connection lost after the content".into(),
             })),
-            Err(_) => Err(Failed::Verdict(Sent::Unknown {
+            Err(_) => Err(Failed::Verdict(SendResult::Unknown {
                 detail: "timeout after the content".into(),
             })),
         }
@@ -222,8 +222,8 @@ impl SmtpProvider {
     }
 }
 
-fn not_now(detail: String) -> Sent {
-    Sent::not_now(detail)
+fn not_now(detail: String) -> SendResult {
+    SendResult::not_now(detail)
 }
 
 /// A permanent reply, judged by its codes; its text is passed on to nobody.
@@ -255,7 +255,7 @@ enum Unfit {
     Content,
 }
 
-impl From<Unfit> for Sent {
+impl From<Unfit> for SendResult {
     fn from(unfit: Unfit) -> Self {
         let refused = |detail: &str, address_is_bad| Self::Refused {
             detail: detail.into(),
@@ -269,7 +269,7 @@ impl From<Unfit> for Sent {
     }
 }
 
-fn message(mail: &Mail) -> Result<Message, Unfit> {
+fn message(mail: &RenderedMessage) -> Result<Message, Unfit> {
     let header = |name: &'static str, value: String| {
         HeaderValue::new(HeaderName::new_from_ascii_str(name), value)
     };
@@ -320,7 +320,7 @@ impl Provider for SmtpProvider {
         "smtp"
     }
 
-    async fn send(&self, mail: &Mail, deadline: Deadline) -> Sent {
+    async fn send(&self, mail: &RenderedMessage, deadline: Deadline) -> SendResult {
         let message = match message(mail) {
             Ok(message) => message,
             Err(unfit) => return unfit.into(),

@@ -13,11 +13,11 @@ use winback_contract::{
 };
 
 use super::Service;
-use crate::compose::{Mail, compose};
+use crate::compose::{RenderedMessage, compose};
 
 /// A message, ready to be sent, or what to report instead.
 pub(super) enum Ready {
-    Mail(Box<(Message, Mail, bool)>),
+    RenderedMessage(Box<(Message, RenderedMessage, bool)>),
     Report(Box<Message>, OutcomeStatus, Reason),
 }
 
@@ -97,10 +97,10 @@ impl Service {
                 })
             })
         } else {
-            Ok(Mail::without_texts(&message))
+            Ok(RenderedMessage::without_texts(&message))
         };
         Ok(Prepared::Ready(match composed {
-            Ok(mail) => Ready::Mail(Box::new((message, mail, shadow))),
+            Ok(mail) => Ready::RenderedMessage(Box::new((message, mail, shadow))),
             Err(failure) => {
                 let channel = self.sender.config.channel;
                 let errors = &self.sender.metrics.template_errors;

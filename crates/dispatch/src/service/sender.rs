@@ -17,9 +17,9 @@ use winback_store::{Claim, ClaimTerms, Store};
 use super::Config;
 use super::gate::Room;
 use super::prepare::Ready;
-use crate::compose::Mail;
+use crate::compose::RenderedMessage;
 use crate::metrics::Metrics;
-use crate::provider::{Deadline, Provider, Sent};
+use crate::provider::{Deadline, Provider, SendResult};
 use crate::send_limit::SendLimit;
 
 /// See the module.
@@ -68,13 +68,13 @@ impl Sender {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell(&self, sent: &Sent, message: &Message) {
+    fn tell(&self, sent: &SendResult, message: &Message) {
         let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
         let (place, detail, what) = match sent {
-            Sent::Accepted { .. } => return,
-            Sent::Refused { detail, .. } => (0, detail, "messages are refused"),
-            Sent::NotNow { detail, .. } => (1, detail, "messages can't be sent now"),
-            Sent::Unknown { detail } => (2, detail, "nobody knows whether messages went out"),
+            SendResult::Accepted { .. } => return,
+            SendResult::Refused { detail, .. } => (0, detail, "messages are refused"),
+            SendResult::NotNow { detail, .. } => (1, detail, "messages can't be sent now"),
+            SendResult::Unknown { detail } => (2, detail, "nobody knows whether messages went out"),
         };
         if let Some(untold) = troubles[place].failed() {
             tracing::warn!(message = %message.id, detail, untold, "{what}");
@@ -84,7 +84,7 @@ impl Sender {
     pub(super) async fn handle(&self, ready: Ready) -> Result<Option<Outcome>, Error> {
         let message = match &ready {
             Ready::Report(message, ..) => message.as_ref(),
-            Ready::Mail(parts) => &parts.0,
+            Ready::RenderedMessage(parts) => &parts.0,
         };
         // Whatever is to be said of a message is said under its claim: a copy that is read again after it went out
         // must not say that it did not (INV-4).
@@ -140,7 +140,7 @@ impl Sender {
             Ready::Report(message, status, reason) => {
                 return Ok(self.outcome(&message, status, Some(reason), None));
             }
-            Ready::Mail(parts) => *parts,
+            Ready::RenderedMessage(parts) => *parts,
         };
         let channel = Some(self.config.channel);
         let paused = is_paused(self.paused().iter(), &message.campaign, channel);
@@ -203,7 +203,7 @@ impl Sender {
     async fn deliver(
         &self,
         message: &Message,
-        mail: &Mail,
+        mail: &RenderedMessage,
         shadow: bool,
         deadline: Deadline,
     ) -> Outcome {
@@ -221,7 +221,7 @@ impl Sender {
             .inc();
         self.tell(&sent, message);
         match sent {
-            Sent::Accepted { provider_id } => {
+            SendResult::Accepted { provider_id } => {
                 let taken = self.clock.now_millis() - message.not_before.as_millis();
                 self.metrics
                     .end_to_end
@@ -232,7 +232,7 @@ impl Sender {
                     ..self.outcome(message, OutcomeStatus::Sent, None, provider_id)
                 }
             }
-            Sent::Refused { address_is_bad, .. } => {
+            SendResult::Refused { address_is_bad, .. } => {
                 let reason = if address_is_bad {
                     Reason::Suppressed
                 } else {
@@ -240,7 +240,7 @@ impl Sender {
                 };
                 self.outcome(message, OutcomeStatus::Refused, Some(reason), None)
             }
-            Sent::NotNow { retry_after, .. } => {
+            SendResult::NotNow { retry_after, .. } => {
                 // The claim stays: the step is granted anew as another attempt, so a second copy finds it taken.
                 let reason = Some(Reason::ProviderDown);
                 let deferred = self.outcome(message, OutcomeStatus::Deferred, reason, None);
@@ -249,7 +249,7 @@ impl Sender {
                     ..deferred
                 }
             }
-            Sent::Unknown { .. } => {
+            SendResult::Unknown { .. } => {
                 self.outcome(message, OutcomeStatus::Unknown, Some(Reason::Unknown), None)
             }
         }

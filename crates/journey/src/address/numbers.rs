@@ -6,17 +6,17 @@ use winback_contract::{Channel, IdentityKind, spec};
 use crate::address::kind_of;
 use crate::consent::withdraw;
 use crate::customer::Customer;
-use crate::happening::Happening;
+use crate::incoming::IncomingEvent;
 use crate::scene::Scene;
 use crate::state::Journey;
 
 /// Another's order reached a number of this person.
-pub(crate) fn ordered(scene: &mut Scene<'_>, happening: &Happening<'_>) {
-    if happening.event.name != spec::ORDER_COMPLETED {
+pub(crate) fn ordered(scene: &mut Scene<'_>, incoming: &IncomingEvent<'_>) {
+    if incoming.event.name != spec::ORDER_COMPLETED {
         return;
     }
     let last = &mut scene.customer.addresses.number_ordered;
-    *last = (*last).max(Some(happening.arrival));
+    *last = (*last).max(Some(incoming.arrival));
     // A message of a journey that goes on is judged again, and granted anew.
     for channel in Channel::ALL {
         if by_number(channel) {

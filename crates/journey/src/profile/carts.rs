@@ -7,7 +7,7 @@ use winback_contract::{Event, EventId, Product, Span, spec};
 
 use crate::customer::{BoughtCart, Cart, Customer, Line, limit};
 use crate::effects::Count;
-use crate::happening::Happening;
+use crate::incoming::IncomingEvent;
 use crate::scene::Scene;
 
 /// The cart events that may come without a cart's id: they speak of the person's own cart then.
@@ -37,8 +37,8 @@ pub(crate) fn addressed<'e>(customer: &Customer, event: &'e Event) -> Cow<'e, Ev
 
 /// Whether an event tells of a cart what an order has just settled: the same goods once more, or none. Asked before the
 /// event is applied.
-pub(crate) fn is_echo(customer: &Customer, happening: &Happening<'_>) -> bool {
-    let event = happening.event;
+pub(crate) fn is_echo(customer: &Customer, incoming: &IncomingEvent<'_>) -> bool {
+    let event = incoming.event;
     let Some(id) = event.cart_id.as_deref() else {
         return false;
     };
@@ -51,7 +51,7 @@ pub(crate) fn is_echo(customer: &Customer, happening: &Happening<'_>) -> bool {
     let id = short(id);
     customer.bought.iter().any(|bought| {
         bought.id == id
-            && happening.arrival.since(bought.at) < ECHO
+            && incoming.arrival.since(bought.at) < ECHO
             && (event.products.is_empty() || content(of(&event.products)) == bought.content)
     })
 }
@@ -82,12 +82,12 @@ fn content<'g>(goods: impl Iterator<Item = (&'g str, u32)>) -> u64 {
 }
 
 /// Applies a cart event. True when a cart lost its last line.
-pub(crate) fn fold(scene: &mut Scene<'_>, happening: &Happening<'_>) -> bool {
-    let event = happening.event;
+pub(crate) fn fold(scene: &mut Scene<'_>, incoming: &IncomingEvent<'_>) -> bool {
+    let event = incoming.event;
     match event.name.as_str() {
         "Product Added" | "Cart Updated" | "Product Removed" | "Checkout Started" => {}
         spec::ORDER_COMPLETED => {
-            close(scene.customer, happening);
+            close(scene.customer, incoming);
             return false;
         }
         _ => return false,
@@ -97,15 +97,15 @@ pub(crate) fn fold(scene: &mut Scene<'_>, happening: &Happening<'_>) -> bool {
     };
     // A cart counts only if it is newer than the last order by both clocks.
     let orders = &scene.customer.orders;
-    let bought = orders.last_at.is_some_and(|at| happening.at <= at)
+    let bought = orders.last_at.is_some_and(|at| incoming.at <= at)
         || orders
             .last_arrived
-            .is_some_and(|arrived| happening.arrival <= arrived);
+            .is_some_and(|arrived| incoming.arrival <= arrived);
     if bought {
         return false;
     }
     let known = scene.customer.carts.iter().position(|cart| cart.id == id);
-    if known.is_some_and(|index| scene.customer.carts[index].updated_at > happening.at)
+    if known.is_some_and(|index| scene.customer.carts[index].updated_at > incoming.at)
         && event.name == "Cart Updated"
     {
         // An older snapshot that came late says nothing new.
@@ -122,8 +122,8 @@ pub(crate) fn fold(scene: &mut Scene<'_>, happening: &Happening<'_>) -> bool {
             url: None,
             checkout_started: false,
             snapshot: false,
-            updated_at: happening.at,
-            arrived: happening.arrival,
+            updated_at: incoming.at,
+            arrived: incoming.arrival,
         },
     };
     let had_lines = !cart.lines.is_empty();
@@ -147,8 +147,8 @@ pub(crate) fn fold(scene: &mut Scene<'_>, happening: &Happening<'_>) -> bool {
     if event.url.is_some() && event.name != "Product Added" && event.name != "Product Removed" {
         cart.url.clone_from(&event.url);
     }
-    cart.updated_at = cart.updated_at.max(happening.at);
-    cart.arrived = cart.arrived.max(happening.arrival);
+    cart.updated_at = cart.updated_at.max(incoming.at);
+    cart.arrived = cart.arrived.max(incoming.arrival);
     if bound(&mut cart) {
         scene.out.count(Count::Truncated);
     }
@@ -164,13 +164,11 @@ pub(crate) fn fold(scene: &mut Scene<'_>, happening: &Happening<'_>) -> bool {
 }
 
 /// An order closes the cart it names and every cart older than it by either clock.
-fn close(customer: &mut Customer, happening: &Happening<'_>) {
-    let event = happening.event;
+fn close(customer: &mut Customer, incoming: &IncomingEvent<'_>) {
+    let event = incoming.event;
     let named = event.cart_id.as_ref();
     let stays = |cart: &Cart| {
-        Some(&cart.id) != named
-            && cart.updated_at > happening.at
-            && cart.arrived > happening.arrival
+        Some(&cart.id) != named && cart.updated_at > incoming.at && cart.arrived > incoming.arrival
     };
     let mut closed: Vec<(u64, u64)> = customer
         .carts
@@ -189,7 +187,7 @@ fn close(customer: &mut Customer, happening: &Happening<'_>) {
         closed.push((short(named), content(of(&event.products))));
     }
     for (id, content) in closed {
-        let at = happening.arrival;
+        let at = incoming.arrival;
         remember_bought(customer, BoughtCart { id, content, at });
     }
     customer.carts.retain(stays);

@@ -5,14 +5,14 @@ use winback_contract::{Event, EventId, Timestamp};
 use crate::behaviour::{Points, limit, push};
 use crate::customer::Customer;
 use crate::facts::property::{moment, number, text};
-use crate::happening::Happening;
+use crate::incoming::IncomingEvent;
 
 /// Everything else an event says about the person.
-pub(crate) fn fold(customer: &mut Customer, happening: &Happening<'_>) {
-    let event = happening.event;
+pub(crate) fn fold(customer: &mut Customer, incoming: &IncomingEvent<'_>) {
+    let event = incoming.event;
     match event.name.as_str() {
         "Points Credited" | "Points Spent" | "Points Burnt" => {
-            points(customer, event, happening.at);
+            points(customer, event, incoming.at);
         }
         "Level Reached" => {
             customer.profile.level = text(event, "level").or_else(|| customer.profile.level.take());

@@ -6,50 +6,50 @@ use crate::behaviour;
 use crate::behaviour::{OrderFacts, Touch, keep_lines, push};
 use crate::customer::{Customer, Line, limit};
 use crate::facts::property::{moment, text};
-use crate::happening::Happening;
+use crate::incoming::IncomingEvent;
 
 /// An order that is told again with the time of then ended then what was open: what began since is of another wish. Told
 /// with a later time it may be another purchase, by a shop that uses its ids anew, and stops what is open. `mine` is
 /// false for a copy: that order may be new to this profile.
-pub(crate) fn put_back(customer: &Customer, happening: &mut Happening<'_>, mine: bool) {
-    if !mine || happening.event.name != spec::ORDER_COMPLETED {
+pub(crate) fn put_back(customer: &Customer, incoming: &mut IncomingEvent<'_>, mine: bool) {
+    if !mine || incoming.event.name != spec::ORDER_COMPLETED {
         return;
     }
-    let Some(id) = happening.event.order_id.as_deref() else {
+    let Some(id) = incoming.event.order_id.as_deref() else {
         return;
     };
     let orders = &customer.orders;
     let known = orders.list.iter().find(|order| order.id == id);
     let is_of_then = match known {
-        Some(order) => happening.at <= order.placed_at,
+        Some(order) => incoming.at <= order.placed_at,
         // Counted, and older than those that are kept: its own time says when it was.
         None => orders.recent.contains(&EventId::of_message_id(id).short()),
     };
     if is_of_then {
-        happening.arrival = happening.arrival.min(happening.at);
+        incoming.arrival = incoming.arrival.min(incoming.at);
     }
 }
 
 /// Applies an order event; true when it is an order that counts. `mine` is false for a copy that another known person caused: it stops, and is not counted.
-pub(crate) fn fold(customer: &mut Customer, happening: &Happening<'_>, mine: bool) -> bool {
-    match happening.event.name.as_str() {
-        spec::ORDER_COMPLETED => return completed(customer, happening, mine),
+pub(crate) fn fold(customer: &mut Customer, incoming: &IncomingEvent<'_>, mine: bool) -> bool {
+    match incoming.event.name.as_str() {
+        spec::ORDER_COMPLETED => return completed(customer, incoming, mine),
         "Order Updated" | "Order Shipped" | "Order Delivered" | "Order Cancelled"
-        | "Order Refunded" => changed(customer, happening),
+        | "Order Refunded" => changed(customer, incoming),
         _ => {}
     }
     false
 }
 
-fn completed(customer: &mut Customer, happening: &Happening<'_>, mine: bool) -> bool {
-    let event = happening.event;
+fn completed(customer: &mut Customer, incoming: &IncomingEvent<'_>, mine: bool) -> bool {
+    let event = incoming.event;
     let orders = &mut customer.orders;
     let order_id = event.order_id.as_deref().unwrap_or_default();
     let hash = EventId::of_message_id(order_id).short();
     orders.last_arrived = Some(
         orders
             .last_arrived
-            .map_or(happening.arrival, |last| last.max(happening.arrival)),
+            .map_or(incoming.arrival, |last| last.max(incoming.arrival)),
     );
     if !mine || orders.recent.contains(&hash) {
         return false;
@@ -65,14 +65,14 @@ fn completed(customer: &mut Customer, happening: &Happening<'_>, mine: bool) -> 
     orders.first_at = Some(
         orders
             .first_at
-            .map_or(happening.at, |first| first.min(happening.at)),
+            .map_or(incoming.at, |first| first.min(incoming.at)),
     );
     let short: String = order_id.chars().take(64).collect();
-    if orders.last_at.is_none_or(|last| last <= happening.at) {
-        orders.last_at = Some(happening.at);
+    if orders.last_at.is_none_or(|last| last <= incoming.at) {
+        orders.last_at = Some(incoming.at);
         orders.last_id = Some(short.clone());
     }
-    let products = touches(event, happening.at);
+    let products = touches(event, incoming.at);
     for touch in &products {
         push(
             &mut customer.behaviour.bought,
@@ -82,12 +82,12 @@ fn completed(customer: &mut Customer, happening: &Happening<'_>, mine: bool) -> 
     }
     customer.behaviour.unanswered = 0;
     let held = |given: &behaviour::Given| {
-        given.counts && given.at <= happening.at && given.until >= happening.at
+        given.counts && given.at <= incoming.at && given.until >= incoming.at
     };
     let with_offer = customer.behaviour.offers.iter().any(held);
     let facts = OrderFacts {
         id: short,
-        placed_at: happening.at,
+        placed_at: incoming.at,
         total: event.total,
         status: None,
         coupon: text(event, "coupon"),
@@ -96,7 +96,7 @@ fn completed(customer: &mut Customer, happening: &Happening<'_>, mine: bool) -> 
         products,
         with_offer,
         // What is told of the past is written about no more.
-        lines: if happening.live {
+        lines: if incoming.live {
             lines(event)
         } else {
             Vec::new()
@@ -105,14 +105,14 @@ fn completed(customer: &mut Customer, happening: &Happening<'_>, mine: bool) -> 
     let list = &mut customer.orders.list;
     push(list, facts, behaviour::limit::ORDERS);
     list.sort_by_key(|order| order.placed_at);
-    keep_lines(list, happening.arrival);
+    keep_lines(list, incoming.arrival);
     true
 }
 
 /// Later news of an order. One ledger with one rule: what was taken back was not spent, an order that is cancelled was
 /// none, and one that is opened again counts again.
-fn changed(customer: &mut Customer, happening: &Happening<'_>) {
-    let event = happening.event;
+fn changed(customer: &mut Customer, incoming: &IncomingEvent<'_>) {
+    let event = incoming.event;
     let Some(id) = event.order_id.as_deref() else {
         return;
     };
@@ -135,11 +135,11 @@ fn changed(customer: &mut Customer, happening: &Happening<'_>) {
         // What is under way after all is not counted anew: only the shop's word for it opens an order again.
         "Order Delivered" | "Order Shipped" if was_off => {}
         "Order Delivered" => {
-            order.delivered_at = moment(event, "delivered_at").or(Some(happening.at));
+            order.delivered_at = moment(event, "delivered_at").or(Some(incoming.at));
             order.status = Some("delivered".into());
         }
         "Order Shipped" => order.status = Some("shipped".into()),
-        "Order Refunded" if !was_off => refund(customer, index, happening),
+        "Order Refunded" if !was_off => refund(customer, index, incoming),
         "Order Updated" | "Order Cancelled" => {
             order.promised_at = moment(event, "promised_at").or(order.promised_at);
             match (was_off, is_off) {
@@ -152,7 +152,7 @@ fn changed(customer: &mut Customer, happening: &Happening<'_>) {
                 order.status = Some("cancelled".into());
             } else {
                 order.status = status.or_else(|| order.status.take());
-                edit(customer, index, happening);
+                edit(customer, index, incoming);
             }
         }
         _ => {}
@@ -180,8 +180,8 @@ fn counted(customer: &Customer, index: usize) -> i64 {
 }
 
 /// Other goods, another sum.
-fn edit(customer: &mut Customer, index: usize, happening: &Happening<'_>) {
-    let event = happening.event;
+fn edit(customer: &mut Customer, index: usize, incoming: &IncomingEvent<'_>) {
+    let event = incoming.event;
     let status = customer.orders.list[index].status.as_deref();
     // What went back stays back: most shops go on telling the first sum.
     let is_refunded = status.is_some_and(|status| status.ends_with("refunded"));
@@ -206,19 +206,19 @@ fn edit(customer: &mut Customer, index: usize, happening: &Happening<'_>) {
         bought.sort_by_key(|touch| touch.at);
         customer.orders.list[index].products = products;
         customer.orders.list[index].lines = lines(event);
-        keep_lines(&mut customer.orders.list, happening.arrival);
+        keep_lines(&mut customer.orders.list, incoming.arrival);
     }
 }
 
 /// A part or all of the money went back: what the event says, else all that is left.
-fn refund(customer: &mut Customer, index: usize, happening: &Happening<'_>) {
+fn refund(customer: &mut Customer, index: usize, incoming: &IncomingEvent<'_>) {
     let order = &mut customer.orders.list[index];
     let Some(left) = order.total else {
         order.status = Some("refunded".into());
         return;
     };
     // Some write what went back as a negative sum.
-    let said = happening.event.total;
+    let said = incoming.event.total;
     let back = said
         .filter(|back| back.currency == left.currency && back.minor != 0)
         .map(|back| back.minor.saturating_abs());

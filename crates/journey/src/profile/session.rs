@@ -3,29 +3,29 @@
 use crate::behaviour::{SESSION_GAP, Session, Touch, limit, push};
 use crate::customer::{Customer, Line};
 use crate::facts::property::text;
-use crate::happening::Happening;
+use crate::incoming::IncomingEvent;
 
 /// A visit goes on or begins. True when a session began. Called before the activity itself is noted.
-pub(crate) fn session(customer: &mut Customer, happening: &Happening<'_>) -> bool {
+pub(crate) fn session(customer: &mut Customer, incoming: &IncomingEvent<'_>) -> bool {
     let last = customer.last_activity;
     let behaviour = &mut customer.behaviour;
     let begins = behaviour.session.is_none()
-        || last.is_none_or(|last| happening.arrival.since(last) >= SESSION_GAP);
+        || last.is_none_or(|last| incoming.arrival.since(last) >= SESSION_GAP);
     if begins {
         behaviour.session = Some(Session {
-            started_at: happening.arrival,
+            started_at: incoming.arrival,
             viewed: Vec::new(),
             categories: Vec::new(),
             searches: Vec::new(),
             pages: 0,
         });
-        push(&mut behaviour.sessions, happening.arrival, limit::SESSIONS);
+        push(&mut behaviour.sessions, incoming.arrival, limit::SESSIONS);
     }
     let Some(session) = &mut behaviour.session else {
         return begins;
     };
     session.pages = session.pages.saturating_add(1);
-    let event = happening.event;
+    let event = incoming.event;
     match event.name.as_str() {
         "Product Viewed" | "Product Clicked" => {
             for product in &event.products {
@@ -45,7 +45,7 @@ pub(crate) fn session(customer: &mut Customer, happening: &Happening<'_>) -> boo
                 let touch = Touch {
                     product_id: product.product_id.clone(),
                     category: product.category.clone(),
-                    at: happening.at,
+                    at: incoming.at,
                 };
                 push(&mut behaviour.views, touch, limit::VIEWS);
             }

@@ -9,7 +9,7 @@ use crate::customer::{limit, zone};
 use crate::effects::{Count, Why};
 use crate::eligibility::{limit_allows, reentry_allows};
 use crate::facts::Facts;
-use crate::happening::Happening;
+use crate::incoming::IncomingEvent;
 use crate::over::note_end;
 use crate::scene::Scene;
 use crate::start::item::values;
@@ -40,14 +40,14 @@ pub(crate) fn due_after(
 pub(crate) fn judge(
     scene: &mut Scene<'_>,
     (campaign, start): (&Campaign, &Start),
-    happening: &Happening<'_>,
+    incoming: &IncomingEvent<'_>,
 ) -> Option<String> {
     let bundle = scene.world.active?;
     let facts = Facts {
-        event: Some((happening.event, happening.at, happening.arrival)),
+        event: Some((incoming.event, incoming.at, incoming.arrival)),
         ..scene
             .world
-            .facts(&bundle.policy, scene.customer, happening.arrival)
+            .facts(&bundle.policy, scene.customer, incoming.arrival)
     };
     if let Some(when) = &start.when {
         let judged = when.holds(&facts);
@@ -56,13 +56,13 @@ pub(crate) fn judge(
         }
         if judged != Ok(true) {
             if scene.world.limits.explain {
-                let id = happening.id.0.as_slice();
+                let id = incoming.id.0.as_slice();
                 let id = JourneyId::of(&campaign.name, scene.world.customer, id, "");
                 let why = Why {
                     reason: Reason::Condition,
                     because: when.because(&facts),
                 };
-                not_begun(scene, campaign, id, happening.arrival, why);
+                not_begun(scene, campaign, id, incoming.arrival, why);
             }
             return None;
         }
@@ -77,12 +77,12 @@ pub(crate) fn judge(
 }
 
 /// What a campaign keeps of an event.
-pub(crate) fn entry(happening: &Happening<'_>, campaign: &Campaign) -> EntryFacts {
-    let event = happening.event;
+pub(crate) fn entry(incoming: &IncomingEvent<'_>, campaign: &Campaign) -> EntryFacts {
+    let event = incoming.event;
     EntryFacts {
         name: event.name.clone(),
-        at: happening.at,
-        arrived: happening.arrival,
+        at: incoming.at,
+        arrived: incoming.arrival,
         cart_id: event.cart_id.clone(),
         order_id: event.order_id.clone(),
         checkout_id: event.checkout_id.clone(),

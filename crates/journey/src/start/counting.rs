@@ -6,7 +6,7 @@ use winback_contract::ids::digest;
 use crate::behaviour;
 use crate::behaviour::{Counter, push};
 use crate::customer::Customer;
-use crate::happening::Happening;
+use crate::incoming::IncomingEvent;
 use crate::matching::Named;
 
 /// Starts that count anew when this event comes.
@@ -35,7 +35,7 @@ pub(crate) fn is_counted_out(
     customer: &mut Customer,
     campaign: &Campaign,
     index: usize,
-    happening: &Happening<'_>,
+    incoming: &IncomingEvent<'_>,
 ) -> bool {
     let Some(times) = &campaign.starts[index].times else {
         return true;
@@ -54,8 +54,8 @@ pub(crate) fn is_counted_out(
         }
     };
     let matches = &mut counters[index].times;
-    matches.retain(|at| *at + times.within > happening.arrival);
-    matches.push(happening.arrival);
+    matches.retain(|at| *at + times.within > incoming.arrival);
+    matches.push(incoming.arrival);
     if matches.len() < times.count as usize {
         return false;
     }

@@ -5,7 +5,7 @@ use winback_contract::{Event, EventId, JourneyId, Reason, Timestamp, spec};
 
 use crate::effects::Count;
 use crate::facts::Facts;
-use crate::happening::Happening;
+use crate::incoming::IncomingEvent;
 use crate::scene::Scene;
 use crate::start::arm::{Arming, arm, due_after, entry, judge};
 use crate::state::EntryFacts;
@@ -44,7 +44,7 @@ pub(crate) fn after_end(scene: &mut Scene<'_>, ended: &Ended<'_>) {
             .into(),
             ..Event::default()
         };
-        let happening = Happening {
+        let incoming = IncomingEvent {
             event: &event,
             name: &event.name,
             at: ended.at,
@@ -53,7 +53,7 @@ pub(crate) fn after_end(scene: &mut Scene<'_>, ended: &Ended<'_>) {
             id: EventId(ended.journey.0),
             fresh: true,
         };
-        let Some(key) = judge(scene, (campaign, start), &happening) else {
+        let Some(key) = judge(scene, (campaign, start), &incoming) else {
             continue;
         };
         let key = if key.is_empty() {
@@ -72,7 +72,7 @@ pub(crate) fn after_end(scene: &mut Scene<'_>, ended: &Ended<'_>) {
         };
         let entry = EntryFacts {
             product_id: ended.product_id.map(str::to_owned),
-            ..entry(&happening, campaign)
+            ..entry(&incoming, campaign)
         };
         let arming = Arming {
             campaign,

@@ -7,7 +7,7 @@ use winback_contract::{Announcement, JourneyId, Timestamp};
 
 use crate::customer::{Customer, zone};
 use crate::facts::Facts;
-use crate::happening::Happening;
+use crate::incoming::IncomingEvent;
 use crate::scene::Scene;
 use crate::start::arm::{Arming, arm, entry, spread};
 use crate::start::date::set_date;
@@ -58,7 +58,7 @@ pub(crate) fn announce(
     start: usize,
     news: &Announcement,
 ) {
-    let happening = Happening {
+    let incoming = IncomingEvent {
         event: &news.event,
         name: &news.event.name,
         at: news.at,
@@ -69,7 +69,7 @@ pub(crate) fn announce(
     };
     let key = news.id.to_string();
     let rules = &campaign.starts[start];
-    let fits = crate::start::arm::judge(scene, (campaign, rules), &happening).is_some();
+    let fits = crate::start::arm::judge(scene, (campaign, rules), &incoming).is_some();
     if !fits
         || !may_fit(scene.customer, campaign, news.at, scene.world)
         || has(scene.customer, campaign, &key)
@@ -82,7 +82,7 @@ pub(crate) fn announce(
         campaign,
         start,
         key,
-        entry: entry(&happening, campaign),
+        entry: entry(&incoming, campaign),
         id,
         due,
     };

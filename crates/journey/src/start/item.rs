@@ -9,7 +9,7 @@ use crate::customer::Line;
 use crate::effects::Count;
 use crate::facts::property::line;
 use crate::facts::{Facts, field};
-use crate::happening::Happening;
+use crate::incoming::IncomingEvent;
 use crate::scene::Scene;
 use crate::state::Field;
 
@@ -23,16 +23,16 @@ const TEXT: usize = 256;
 pub(crate) fn items(
     scene: &mut Scene<'_>,
     start: &Start,
-    happening: &Happening<'_>,
+    incoming: &IncomingEvent<'_>,
 ) -> Vec<Option<Line>> {
     let (Some(each), Some(bundle)) = (&start.each, scene.world.active) else {
         return vec![None];
     };
     let facts = Facts {
-        event: Some((happening.event, happening.at, happening.arrival)),
+        event: Some((incoming.event, incoming.at, incoming.arrival)),
         ..scene
             .world
-            .facts(&bundle.policy, scene.customer, happening.arrival)
+            .facts(&bundle.policy, scene.customer, incoming.arrival)
     };
     match each.list(&facts) {
         Ok(list) => {

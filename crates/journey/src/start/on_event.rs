@@ -7,7 +7,7 @@ use crate::customer::Customer;
 use crate::effects::Count;
 use crate::eligibility::ends_by_order;
 use crate::facts::Facts;
-use crate::happening::Happening;
+use crate::incoming::IncomingEvent;
 use crate::matching::Named;
 use crate::scene::Scene;
 use crate::start::arm::{Arming, arm, due_after, entry, judge, not_begun};
@@ -17,7 +17,7 @@ use crate::state::EntryFacts;
 use crate::world::World;
 
 /// Arms what the event begins; the name differs from the event's own for derived events.
-pub(crate) fn fold(scene: &mut Scene<'_>, happening: &Happening<'_>, named: &Named<'_>) {
+pub(crate) fn fold(scene: &mut Scene<'_>, incoming: &IncomingEvent<'_>, named: &Named<'_>) {
     let Some((bundle, concerns)) = named.active() else {
         return;
     };
@@ -25,49 +25,49 @@ pub(crate) fn fold(scene: &mut Scene<'_>, happening: &Happening<'_>, named: &Nam
     let told = scene.out.journeys.len();
     for (campaign, index) in bundle.starts(&concerns.begins) {
         let start = &campaign.starts[index];
-        let Some(key) = judge(scene, (campaign, start), happening) else {
+        let Some(key) = judge(scene, (campaign, start), incoming) else {
             continue;
         };
         fits.push(&campaign.name);
-        if !is_about_something(scene.customer, happening)
-            || is_bought(scene.customer, campaign, happening, scene.world)
-            || !is_counted_out(scene.customer, campaign, index, happening)
+        if !is_about_something(scene.customer, incoming)
+            || is_bought(scene.customer, campaign, incoming, scene.world)
+            || !is_counted_out(scene.customer, campaign, index, incoming)
         {
             continue;
         }
-        let elements = items(scene, start, happening);
+        let elements = items(scene, start, incoming);
         for item in elements {
             let key = match (&start.key, &item) {
-                (None, Some(item)) => format!("{}:{}", happening.id, item.product_id),
+                (None, Some(item)) => format!("{}:{}", incoming.id, item.product_id),
                 _ => key.clone(),
             };
             let facts = Facts {
-                event: Some((happening.event, happening.at, happening.arrival)),
+                event: Some((incoming.event, incoming.at, incoming.arrival)),
                 item: item.as_ref(),
                 ..scene
                     .world
-                    .facts(&bundle.policy, scene.customer, happening.arrival)
+                    .facts(&bundle.policy, scene.customer, incoming.arrival)
             };
             let id = JourneyId::of(
                 &campaign.name,
                 scene.world.customer,
-                happening.id.0.as_slice(),
+                incoming.id.0.as_slice(),
                 &key,
             );
             let due = match (start.kind.answers().idle, start.kind.answers().delay) {
-                (Some(span), _) => Some(happening.arrival + span.value(&[id.as_bytes()])),
-                (None, Some(delay)) => due_after(delay, happening.arrival, id, &facts),
+                (Some(span), _) => Some(incoming.arrival + span.value(&[id.as_bytes()])),
+                (None, Some(delay)) => due_after(delay, incoming.arrival, id, &facts),
                 (None, None) => None,
             };
             let Some(due) = due else {
                 scene.out.count(Count::ConditionFailed);
-                let (at, why) = (happening.arrival, Reason::Error.into());
+                let (at, why) = (incoming.arrival, Reason::Error.into());
                 not_begun(scene, campaign, id, at, why);
                 continue;
             };
             let entry = EntryFacts {
                 item: item.map(Box::new),
-                ..entry(happening, campaign)
+                ..entry(incoming, campaign)
             };
             let arming = Arming {
                 campaign,
@@ -99,16 +99,16 @@ pub(crate) fn fold(scene: &mut Scene<'_>, happening: &Happening<'_>, named: &Nam
 fn is_bought(
     customer: &Customer,
     campaign: &Campaign,
-    happening: &Happening<'_>,
+    incoming: &IncomingEvent<'_>,
     world: &World<'_>,
 ) -> bool {
     let orders = &customer.orders;
     let is_that_order =
-        happening.event.order_id.is_some() && happening.event.order_id == orders.last_id;
-    let older = orders.last_at.is_some_and(|at| happening.at <= at)
+        incoming.event.order_id.is_some() && incoming.event.order_id == orders.last_id;
+    let older = orders.last_at.is_some_and(|at| incoming.at <= at)
         || orders
             .last_arrived
-            .is_some_and(|arrived| happening.arrival <= arrived);
+            .is_some_and(|arrived| incoming.arrival <= arrived);
     older
         && !is_that_order
         && world
@@ -117,9 +117,9 @@ fn is_bought(
 }
 
 /// A cart event arms only while its cart is there: an order may already have closed it (either clock).
-fn is_about_something(customer: &Customer, happening: &Happening<'_>) -> bool {
-    match happening.event.name.as_str() {
-        "Product Added" | "Cart Updated" => happening
+fn is_about_something(customer: &Customer, incoming: &IncomingEvent<'_>) -> bool {
+    match incoming.event.name.as_str() {
+        "Product Added" | "Cart Updated" => incoming
             .event
             .cart_id
             .as_ref()

@@ -13,7 +13,7 @@ use crate::behaviour::{Wanted, limit, push};
 use crate::customer::{Customer, Line};
 use crate::effects::Count;
 use crate::facts::Facts;
-use crate::happening::Happening;
+use crate::incoming::IncomingEvent;
 use crate::matching::Named;
 use crate::scene::Scene;
 use crate::start::arm::{Arming, arm, due_after, entry, judge};
@@ -24,8 +24,8 @@ use crate::{awaits, exit};
 const RENEWED: Span = Span::from_days(1);
 
 /// Notes which goods an event shows interest in.
-pub(crate) fn note(scene: &mut Scene<'_>, happening: &Happening<'_>) {
-    let event = happening.event;
+pub(crate) fn note(scene: &mut Scene<'_>, incoming: &IncomingEvent<'_>) {
+    let event = incoming.event;
     let mut forget = |seen: Option<Seen>| {
         scene.customer.behaviour.wanted.retain(|wanted| {
             let named = |product: &Product| product.product_id == wanted.product_id;
@@ -61,7 +61,7 @@ pub(crate) fn note(scene: &mut Scene<'_>, happening: &Happening<'_>) {
             if wanted.product_id != product.product_id {
                 return true;
             }
-            fresh |= wanted.at + RENEWED > happening.at;
+            fresh |= wanted.at + RENEWED > incoming.at;
             wanted.seen != seen
         });
         let wanted = Wanted {
@@ -69,7 +69,7 @@ pub(crate) fn note(scene: &mut Scene<'_>, happening: &Happening<'_>) {
             seen,
             price: product.price,
             absent: seen == Seen::Asked || product.in_stock == Some(false),
-            at: happening.at,
+            at: incoming.at,
         };
         if lists.len() >= limit::WANTED {
             given_up.extend(lists.first().map(|oldest| oldest.product_id.clone()));
@@ -79,7 +79,7 @@ pub(crate) fn note(scene: &mut Scene<'_>, happening: &Happening<'_>) {
             scene
                 .out
                 .watches
-                .push((product.product_id.clone(), happening.arrival));
+                .push((product.product_id.clone(), incoming.arrival));
         }
     }
     unwatch(scene, given_up);
@@ -130,7 +130,7 @@ pub(crate) fn hear(scene: &mut Scene<'_>, told: &Told, now: Timestamp) {
     advance(scene, now);
     for name in told.news.names() {
         let event = event(name, &told.news);
-        let happening = Happening {
+        let incoming = IncomingEvent {
             event: &event,
             name,
             at: told.at,
@@ -140,9 +140,9 @@ pub(crate) fn hear(scene: &mut Scene<'_>, told: &Told, now: Timestamp) {
             fresh: true,
         };
         let named = Named::new(name, scene.world);
-        exit::fold(scene, &happening, &named);
-        awaits::fold(scene, &happening, &named);
-        begin(scene, &happening, &told.news);
+        exit::fold(scene, &incoming, &named);
+        awaits::fold(scene, &incoming, &named);
+        begin(scene, &incoming, &told.news);
     }
 }
 
@@ -177,7 +177,7 @@ fn event(name: &str, news: &GoodsNews) -> Event {
     }
 }
 
-fn begin(scene: &mut Scene<'_>, happening: &Happening<'_>, news: &GoodsNews) {
+fn begin(scene: &mut Scene<'_>, incoming: &IncomingEvent<'_>, news: &GoodsNews) {
     let Some(bundle) = scene.world.active.filter(|_| news.sold) else {
         return;
     };
@@ -195,16 +195,16 @@ fn begin(scene: &mut Scene<'_>, happening: &Happening<'_>, news: &GoodsNews) {
         let fits = |wanted: &&Wanted| {
             wanted.product_id == news.product.product_id
                 && seen.contains(&wanted.seen)
-                && wanted.at + *within > happening.at
+                && wanted.at + *within > incoming.at
         };
         let mut fitting = scene.customer.behaviour.wanted.iter().rev().filter(fits);
         let Some(wanted) = fitting
-            .find(|wanted| concerns(wanted, *change, news, happening))
+            .find(|wanted| concerns(wanted, *change, news, incoming))
             .cloned()
         else {
             continue;
         };
-        let Some(key) = judge(scene, (campaign, start), happening) else {
+        let Some(key) = judge(scene, (campaign, start), incoming) else {
             continue;
         };
         let key = if start.key.is_some() {
@@ -213,19 +213,19 @@ fn begin(scene: &mut Scene<'_>, happening: &Happening<'_>, news: &GoodsNews) {
             news.product.product_id.clone()
         };
         let item = Line::from(&news.product);
-        let id = JourneyId::of(&campaign.name, scene.world.customer, &happening.id.0, &key);
+        let id = JourneyId::of(&campaign.name, scene.world.customer, &incoming.id.0, &key);
         let facts = Facts {
-            event: Some((happening.event, happening.at, happening.arrival)),
+            event: Some((incoming.event, incoming.at, incoming.arrival)),
             item: Some(&item),
             ..scene
                 .world
-                .facts(&bundle.policy, scene.customer, happening.arrival)
+                .facts(&bundle.policy, scene.customer, incoming.arrival)
         };
-        let Some(due) = due_after(delay, happening.arrival, id, &facts) else {
+        let Some(due) = due_after(delay, incoming.arrival, id, &facts) else {
             scene.out.count(Count::ConditionFailed);
             continue;
         };
-        let mut entry = entry(happening, campaign);
+        let mut entry = entry(incoming, campaign);
         entry.item = Some(Box::new(item));
         let mut put = |name: &str, number: Option<f64>| {
             entry.fields.retain(|(known, _)| known != name);
@@ -253,11 +253,11 @@ fn concerns(
     wanted: &Wanted,
     change: GoodsChange,
     news: &GoodsNews,
-    happening: &Happening<'_>,
+    incoming: &IncomingEvent<'_>,
 ) -> bool {
     match change {
         GoodsChange::BackInStock => {
-            happening.event.name == spec::BACK_IN_STOCK
+            incoming.event.name == spec::BACK_IN_STOCK
                 && (wanted.absent || matches!(wanted.seen, Seen::Wished | Seen::Carted))
         }
         GoodsChange::PriceDrop { by } => {
@@ -266,7 +266,7 @@ fn concerns(
                 return false;
             };
             let fall = i128::from(was.minor) - i128::from(is.minor);
-            happening.event.name == spec::PRICE_DROPPED
+            incoming.event.name == spec::PRICE_DROPPED
                 && was.currency == is.currency
                 && fall > 0
                 && fall * 10_000 >= i128::from(was.minor) * i128::from(by)

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 use jiff::tz::TimeZone;
 use winback_contract::{JourneyRecord, Timestamp, Transition};
-use winback_dispatch::{Deadline, FileProvider, Mail, Provider, Sent};
+use winback_dispatch::{Deadline, FileProvider, Provider, RenderedMessage, SendResult};
 
 use super::page::escape;
 use super::report::moment;
@@ -93,7 +93,7 @@ impl Provider for Gallery {
         self.files.name()
     }
 
-    async fn send(&self, mail: &Mail, deadline: Deadline) -> Sent {
+    async fn send(&self, mail: &RenderedMessage, deadline: Deadline) -> SendResult {
         let sent = self.files.send(mail, deadline).await;
         let id = winback_dispatch::file_name(mail);
         let (title, extension) = if mail.html.is_empty() {

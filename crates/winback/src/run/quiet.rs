@@ -1,8 +1,8 @@
 //! The provider of runs that look at decisions and not at texts: it takes everything and keeps nothing.
 
 use async_trait::async_trait;
-use winback_dispatch::compose::Mail;
-use winback_dispatch::{Deadline, Provider, Sent};
+use winback_dispatch::compose::RenderedMessage;
+use winback_dispatch::{Deadline, Provider, SendResult};
 
 /// Accepts.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ impl Provider for Quiet {
         false
     }
 
-    async fn send(&self, _mail: &Mail, _: Deadline) -> Sent {
-        Sent::Accepted { provider_id: None }
+    async fn send(&self, _mail: &RenderedMessage, _: Deadline) -> SendResult {
+        SendResult::Accepted { provider_id: None }
     }
 }

@@ -4,7 +4,7 @@ use winback_contract::{Event, Timestamp};
 
 /// A storefront event with its times.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Happening<'a> {
+pub(crate) struct IncomingEvent<'a> {
     pub(crate) event: &'a Event,
     /// What it goes by: its own name, or that of what is derived from it.
     pub(crate) name: &'a str,
@@ -18,7 +18,7 @@ pub(crate) struct Happening<'a> {
     pub(crate) fresh: bool,
 }
 
-impl<'a> Happening<'a> {
+impl<'a> IncomingEvent<'a> {
     /// The same under the name of what is derived from it.
     pub(crate) fn named(self, name: &'a str) -> Self {
         Self { name, ..self }
