@@ -229,3 +229,56 @@ fn the_readme_and_the_invariants_are_whole() {
     let readme = read("README.md");
     assert!(readme.contains("make demo") && readme.contains("make test"));
 }
+
+/// Names that meant several things, or nothing to whoever knows the field, were given up; docs/glossary.md has those that
+/// stand for them.
+#[test]
+fn words_that_were_given_up_stay_away() {
+    let types = [
+        "Happening",
+        "Place",
+        "Owned",
+        "Ground",
+        "Taken",
+        "Finished",
+        "Fuse",
+        "Switch",
+        "ThrownBy",
+        "Mail",
+        "Sent",
+        "Station",
+        "Told",
+        "Weather",
+        "Member",
+        "Meta",
+    ];
+    let mut wrong = Vec::new();
+    let sources = files()
+        .into_iter()
+        .filter(|path| path.starts_with("crates/"));
+    for path in sources.filter(|path| path.ends_with(".rs")) {
+        for (number, line) in read(&path).lines().enumerate() {
+            let line = line.trim_start();
+            let declared = ["struct ", "enum ", "trait ", "type "]
+                .iter()
+                .find_map(|kind| {
+                    let rest = line.split_once(kind)?;
+                    let is_item = rest.0.is_empty() || rest.0.starts_with("pub");
+                    is_item.then_some(rest.1)
+                });
+            let name = declared.and_then(|rest| {
+                rest.split(|sign: char| !sign.is_ascii_alphanumeric())
+                    .next()
+            });
+            if name.is_some_and(|name| types.contains(&name)) {
+                wrong.push(format!("{path}:{}: {line}", number + 1));
+            }
+            let of_index = ["crates/journey/", "crates/bus/", "crates/sessions/"];
+            if of_index.iter().any(|home| path.starts_with(home)) && line.starts_with("let place ")
+            {
+                wrong.push(format!("{path}:{}: {line}", number + 1));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -44,7 +44,7 @@ impl CatalogueEntry {
     pub const VERSION: u8 = 1;
 
     /// Whether it can be bought now.
-    pub fn is_sold(&self) -> bool {
+    pub fn is_for_sale(&self) -> bool {
         !self.removed && self.product.in_stock != Some(false)
     }
 }

@@ -108,7 +108,7 @@ impl Shelf {
             }
             self.by_points.remove(&(points(&old), id.clone()));
         }
-        if entry.is_sold() {
+        if entry.is_for_sale() {
             if let Some(category) = &entry.product.category {
                 let ids = self.by_category.entry(category.clone()).or_default();
                 ids.insert(id.clone());
@@ -184,8 +184,8 @@ impl Shelf {
                 }
             }
             changed |= product.price != before.price;
-            changed |= !entry.is_sold();
-            entry.is_sold()
+            changed |= !entry.is_for_sale();
+            entry.is_for_sale()
         });
         changed
     }
@@ -206,7 +206,7 @@ impl Shelf {
             if found.len() >= wish.count as usize {
                 break;
             }
-            let entry = self.known.get(id).filter(|entry| entry.is_sold());
+            let entry = self.known.get(id).filter(|entry| entry.is_for_sale());
             let is_new =
                 !wish.not.contains(id) && found.iter().all(|known| known.product_id != *id);
             if let (Some(entry), true) = (entry, is_new) {

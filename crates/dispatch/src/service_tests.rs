@@ -8,7 +8,7 @@ use winback_bus::memory::MemoryLog;
 use winback_campaign::Files;
 use winback_contract::message::{CartFacts, Facts};
 use winback_contract::*;
-use winback_store::{Claim, ClaimTerms, Commit, GrantWrite, Lease, MemoryStore, Meta};
+use winback_store::{Claim, ClaimTerms, Commit, GrantWrite, Lease, MemoryStore, PartitionMeta};
 
 use super::*;
 use crate::compose::RenderedMessage;
@@ -115,7 +115,7 @@ impl Stage {
             epoch: meta.epoch,
             sequence: meta.sequence,
             id: [1; 16],
-            meta: Meta::default(),
+            meta: PartitionMeta::default(),
             base: None,
             grants: ids
                 .iter()

@@ -102,7 +102,7 @@ impl Catalogue {
             Some(known) if known.source == source => known.before.clone(),
             Some(known) => Before {
                 price: known.told,
-                sold: Some(known.is_sold()),
+                sold: Some(known.is_for_sale()),
             },
             None => Before::default(),
         };
@@ -150,7 +150,7 @@ impl Catalogue {
         }
         let mut news = GoodsNews {
             product: entry.product.clone(),
-            sold: entry.is_sold(),
+            sold: entry.is_for_sale(),
             available: entry.available,
             before: entry.before.clone(),
         };

@@ -8,7 +8,7 @@ use crate::over::note_end;
 use crate::scene::Scene;
 use crate::start::date::arm_dates;
 use crate::start::silence::arm_silence;
-use crate::state::Station;
+use crate::state::Stage;
 
 /// Applies the active bundle to an existing customer. True when it had not been applied before.
 pub(crate) fn activate(scene: &mut Scene<'_>, now: Timestamp) -> bool {
@@ -33,7 +33,7 @@ pub(crate) fn activate(scene: &mut Scene<'_>, now: Timestamp) -> bool {
             Some(campaign) => {
                 journey.bundle != bundle.hash
                     && campaign.in_flight == InFlight::Drop
-                    && journey.station != Station::Armed
+                    && journey.station != Stage::Armed
             }
         };
         if dropped {
@@ -46,7 +46,7 @@ pub(crate) fn activate(scene: &mut Scene<'_>, now: Timestamp) -> bool {
             campaign.mode != Mode::Paused
                 && start.is_some_and(|start| !start.kind.answers().is_silence)
         });
-        if journey.station == Station::Armed && renewed {
+        if journey.station == Stage::Armed && renewed {
             let journey = &mut scene.customer.journeys[index];
             journey.bundle = bundle.hash;
             // Places in the old cascade mean nothing in the new one.

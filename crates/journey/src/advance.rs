@@ -15,7 +15,7 @@ use crate::records::record;
 use crate::scene::Scene;
 use crate::start::arm::not_begun;
 use crate::start::date::arm_dates;
-use crate::state::Station;
+use crate::state::Stage;
 
 /// Lets time pass up to and including `now`.
 pub(crate) fn advance(scene: &mut Scene<'_>, now: Timestamp) {
@@ -23,10 +23,8 @@ pub(crate) fn advance(scene: &mut Scene<'_>, now: Timestamp) {
     while let Some(journey) = scene.customer.journeys.get(index) {
         let id = journey.id;
         let over = journey.over_at.filter(|over| *over <= now);
-        let due = matches!(
-            journey.station,
-            Station::Armed | Station::Wait | Station::Await
-        ) && journey.due <= now;
+        let due = matches!(journey.station, Stage::Armed | Stage::Wait | Stage::Await)
+            && journey.due <= now;
         if !due && over.is_none() {
             index += 1;
             continue;
@@ -50,10 +48,10 @@ pub(crate) fn advance(scene: &mut Scene<'_>, now: Timestamp) {
         }
         let (at, next) = (journey.due, journey.at.saturating_add(1));
         match journey.station {
-            Station::Armed => enter(scene, id, at),
-            Station::Await => settle(scene, id, next, at),
+            Stage::Armed => enter(scene, id, at),
+            Stage::Await => settle(scene, id, next, at),
             // Of the others nothing is due here; see above.
-            Station::Wait | Station::Step | Station::Sending => end_wait(scene, id, at),
+            Stage::Wait | Stage::Step | Stage::Sending => end_wait(scene, id, at),
         }
         // A journey that ended has left its place to the next one; one that went on may be due again.
     }

@@ -10,7 +10,7 @@ use crate::matching::{Named, matches};
 use crate::program::settle;
 use crate::reacted::excuse;
 use crate::scene::Scene;
-use crate::state::{Journey, Station};
+use crate::state::{Journey, Stage};
 use crate::world::World;
 
 /// Remembers what came, and lets those go on that waited for it.
@@ -51,7 +51,7 @@ pub(crate) fn fold(scene: &mut Scene<'_>, incoming: &IncomingEvent<'_>, named: &
                     };
                     journey.answers.retain(|(known, _)| *known != entry_index);
                     journey.answers.push((entry_index, answer.clone()));
-                    if journey.station == Station::Await && journey.at == entry_index {
+                    if journey.station == Stage::Await && journey.at == entry_index {
                         journey.answer = Some(Box::new(answer));
                         settle(scene, id, came, incoming.arrival);
                         break;

@@ -15,7 +15,7 @@ use crate::end::{end, end_each};
 use crate::program::settle;
 use crate::records::{keep, record};
 use crate::scene::Scene;
-use crate::state::{Hold, Journey, Pending, Station, What};
+use crate::state::{Hold, Journey, Pending, Stage, What};
 use crate::world::World;
 
 mod message;
@@ -46,7 +46,7 @@ fn apply_step(scene: &mut Scene<'_>, step: &StepDecision, now: Timestamp) {
     };
     let id = journey.id;
     let current = step_of(journey, scene.world).map(|step| step.name.as_str());
-    if journey.station != Station::Step || current != Some(step.step.as_str()) {
+    if journey.station != Stage::Step || current != Some(step.step.as_str()) {
         scene.out.count(Count::Stale);
         return;
     }
@@ -203,7 +203,7 @@ fn goes_out(scene: &mut Scene<'_>, id: JourneyId, step: &str, now: Timestamp) ->
     let message = MessageId::of(id, step);
     let journey = scene.journey_mut(id)?;
     journey.attempts = journey.attempts.saturating_add(1);
-    journey.station = Station::Sending;
+    journey.station = Stage::Sending;
     journey.hold = None;
     if !journey.messages.contains(&message) {
         journey.messages.push(message);

@@ -11,7 +11,7 @@ use winback_contract::{AddressId, Reason, Standing};
 
 use crate::address::{Addresses, Word};
 use crate::customer::{Customer, Details, Line};
-use crate::state::{Field, Journey, Kept, What};
+use crate::state::{DecisionTrace, Field, Journey, What};
 
 pub use first::encode_in;
 pub(crate) use first::known;
@@ -115,7 +115,7 @@ pub fn typed_traits(customer: &Customer) -> serde_json::Value {
 /// Whether version 3 can't say it: something was said of an address, a cart was bought, or a decision has a reason that is
 /// new.
 fn is_of_version_4(customer: &Customer) -> bool {
-    let is_new = |kept: &Kept| {
+    let is_new = |kept: &DecisionTrace| {
         matches!(
             kept.what,
             What::Skip(Reason::OtherCurrency) | What::Ended(Reason::OtherCurrency)

@@ -22,7 +22,7 @@ pub(crate) fn consent(
     };
     match remember(scene.customer, said) {
         Remembered::Older => return,
-        Remembered::Kept => {}
+        Remembered::DecisionTrace => {}
         Remembered::Truncated => scene.out.count(Count::Truncated),
     }
     if change.status == ConsentStatus::Denied {
@@ -36,7 +36,7 @@ pub(crate) enum Remembered {
     /// What is known is newer.
     Older,
     /// It holds now.
-    Kept,
+    DecisionTrace,
     /// A list was full: it holds and another gave way, or it was no "no" and found no room among them.
     Truncated,
 }
@@ -82,7 +82,7 @@ pub(crate) fn remember(customer: &mut Customer, said: Consent) -> Remembered {
     if full {
         Remembered::Truncated
     } else {
-        Remembered::Kept
+        Remembered::DecisionTrace
     }
 }
 

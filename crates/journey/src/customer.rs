@@ -11,8 +11,8 @@ use winback_contract::{
 
 use crate::address::Addresses;
 use crate::behaviour::{Behaviour, OrderFacts};
-use crate::state::{Field, Journey, Kept, OpenTrigger, Pending};
-use crate::told::Told;
+use crate::state::{DecisionTrace, Field, Journey, OpenTrigger, Pending};
+use crate::told::EndingEvent;
 
 /// Limits of the lists of a customer. What goes over is counted, and the oldest gives way.
 pub mod limit {
@@ -84,7 +84,7 @@ pub struct Customer {
     /// How many journeys were armed for dates: a date that goes and comes back makes another journey.
     pub dates_armed: u64,
     /// Recent decisions, the oldest first.
-    pub decisions: Vec<Kept>,
+    pub decisions: Vec<DecisionTrace>,
     /// Recent events, the oldest first.
     pub recent: Vec<u64>,
     /// The bundle this customer was last activated for.
@@ -94,7 +94,7 @@ pub struct Customer {
     /// The entry in the partition's sorted set of timers; later than needed never, earlier at times (lazy timers).
     pub scheduled: Option<Timestamp>,
     /// What ended journeys lately. Since version 3.
-    pub told: Vec<Told>,
+    pub told: Vec<EndingEvent>,
     /// When the person was erased, by arrival: what is of before is dropped. Since version 3.
     pub erased: Option<Timestamp>,
     /// What was said of addresses, and who holds them. Since version 4.

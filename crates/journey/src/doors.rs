@@ -11,7 +11,7 @@ use crate::customer::Customer;
 use crate::effects::Effects;
 use crate::scene::Scene;
 use crate::start::everybody;
-use crate::start::product::{self, Told};
+use crate::start::product::{self, PendingProductChange};
 use crate::world::World;
 
 /// The active bundle is applied to an existing customer, once.
@@ -22,7 +22,12 @@ pub fn activate(customer: &mut Customer, now: Timestamp, world: &World<'_>) -> E
 }
 
 /// News of a product comes to a customer.
-pub fn hear(customer: &mut Customer, told: &Told, now: Timestamp, world: &World<'_>) -> Effects {
+pub fn hear(
+    customer: &mut Customer,
+    told: &PendingProductChange,
+    now: Timestamp,
+    world: &World<'_>,
+) -> Effects {
     Scene::play(customer, world, |scene| product::hear(scene, told, now))
 }
 

@@ -5,7 +5,7 @@ use winback_contract::{Span, Timestamp};
 use crate::address::words::closes;
 use crate::behaviour::{LINES_FOR, OrderFacts};
 use crate::customer::Customer;
-use crate::state::{Journey, Station};
+use crate::state::{Journey, Stage};
 use crate::world::Limits;
 
 /// The moment from which a step may be judged.
@@ -26,10 +26,10 @@ pub fn next_due(customer: &Customer, limits: &Limits) -> Timestamp {
     };
     for journey in &customer.journeys {
         let at = match journey.station {
-            Station::Armed | Station::Wait | Station::Await => journey.due,
+            Stage::Armed | Stage::Wait | Stage::Await => journey.due,
             // While a trigger is open its deadline stands for all steps.
-            Station::Step if customer.trigger.is_none() => ready_at(journey),
-            Station::Step | Station::Sending => continue,
+            Stage::Step if customer.trigger.is_none() => ready_at(journey),
+            Stage::Step | Stage::Sending => continue,
         };
         due = due.min(at);
     }
@@ -60,7 +60,7 @@ fn lines_over(customer: &Customer) -> Timestamp {
 /// Whether nothing runs. A date of next year that is armed keeps nobody.
 pub(crate) fn is_idle(customer: &Customer) -> bool {
     let waits_for_date = |journey: &Journey| {
-        journey.station == Station::Armed && journey.entry.name == crate::state::DATE
+        journey.station == Stage::Armed && journey.entry.name == crate::state::DATE
     };
     customer.messages.is_empty() && customer.journeys.iter().all(waits_for_date)
 }

@@ -6,7 +6,7 @@ use winback_campaign::model::Campaign;
 use winback_contract::{Span, Timestamp, spec};
 
 use crate::customer::Customer;
-use crate::state::{Journey, Station};
+use crate::state::{Journey, Stage};
 use crate::world::World;
 
 /// Whether enough time has passed since the first message of the campaign's newest journey.
@@ -91,5 +91,5 @@ pub(crate) fn is_measured(journey: &Journey, world: &World<'_>) -> bool {
         .bundles
         .campaign(journey.bundle, &journey.campaign)
         .and_then(|campaign| campaign.starts.get(usize::from(journey.start)));
-    journey.station == Station::Armed && start.is_some_and(|start| start.kind.answers().is_measured)
+    journey.station == Stage::Armed && start.is_some_and(|start| start.kind.answers().is_measured)
 }

@@ -21,7 +21,7 @@ use crate::profile::{carts, orders as ledger};
 use crate::records;
 use crate::scene::Scene;
 use crate::start::product;
-use crate::state::{Journey, Station};
+use crate::state::{Journey, Stage};
 
 /// At the weaker profile: hand over and leave a mark, or point an existing mark to the newest owner.
 pub(crate) fn link(
@@ -524,7 +524,7 @@ fn drop_bought(scene: &mut Scene<'_>, arrival: Timestamp) {
                     .is_some_and(|campaign| ends_by_order(campaign, bundle))
             });
         let newer_order = journey.entry.order_id.is_some()
-            && journey.station != Station::Armed
+            && journey.station != Stage::Armed
             && orders.last_at.is_some_and(|at| at > journey.entry.at);
         about_order
             && (ordered_since || newer_order)

@@ -17,7 +17,7 @@ use crate::program::settle;
 use crate::reacted::excuse;
 use crate::records::record;
 use crate::scene::Scene;
-use crate::state::{Journey, Kept, Pending, Station, What};
+use crate::state::{DecisionTrace, Journey, Pending, Stage, What};
 use crate::world::World;
 
 pub(crate) mod attempt;
@@ -145,8 +145,7 @@ fn sent_after_all(scene: &mut Scene<'_>, outcome: &Outcome) {
     };
     let mut journeys = scene.customer.journeys.iter_mut();
     let found = journeys.find_map(|journey| step_of(journey).map(|step| (journey, step)));
-    let Some((journey, step)) = found.filter(|(journey, _)| journey.station == Station::Step)
-    else {
+    let Some((journey, step)) = found.filter(|(journey, _)| journey.station == Stage::Step) else {
         return;
     };
     let sent = Transition::Sent {
@@ -154,7 +153,7 @@ fn sent_after_all(scene: &mut Scene<'_>, outcome: &Outcome) {
         message: outcome.message,
     };
     let told = record(journey, world, outcome.at, sent);
-    journey.station = Station::Sending;
+    journey.station = Stage::Sending;
     journey.first_message_at = journey.first_message_at.or(Some(outcome.at));
     journey.last_message_at = Some(outcome.at);
     let id = journey.id;
@@ -183,7 +182,7 @@ fn told(
 ) -> Option<JourneyRecord> {
     let mut journeys = customer.journeys.iter();
     let running = journeys.find(|journey| journey.id == pending.journey);
-    let decided = |kept: &&Kept| {
+    let decided = |kept: &&DecisionTrace| {
         kept.campaign == pending.campaign
             && kept.step == pending.step
             && matches!(kept.what, What::Send(_))
@@ -206,7 +205,7 @@ fn told(
 }
 
 fn step_done(scene: &mut Scene<'_>, id: JourneyId, at: Timestamp) {
-    let is_sending = |journey: &&Journey| journey.station == Station::Sending;
+    let is_sending = |journey: &&Journey| journey.station == Stage::Sending;
     let Some(journey) = scene.journey(id).filter(is_sending) else {
         return;
     };
@@ -218,11 +217,11 @@ fn step_done(scene: &mut Scene<'_>, id: JourneyId, at: Timestamp) {
 
 /// The step is judged again; whether the journey stands at a step then.
 fn again(journey: &mut Journey) -> bool {
-    if journey.station == Station::Sending {
-        journey.station = Station::Step;
+    if journey.station == Stage::Sending {
+        journey.station = Stage::Step;
         journey.hold = None;
     }
-    journey.station == Station::Step
+    journey.station == Stage::Step
 }
 
 fn unbook(scene: &mut Scene<'_>, pending: &Pending) {

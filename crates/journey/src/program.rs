@@ -15,11 +15,11 @@ use crate::end::{Ending, end, end_as};
 use crate::facts::Facts;
 use crate::moment::at;
 use crate::scene::Scene;
-use crate::state::{Journey, Station};
+use crate::state::{Journey, Stage};
 
 /// Where a journey stands after it has gone on.
 enum Stop {
-    At(u16, Station, Timestamp),
+    At(u16, Stage, Timestamp),
     End,
     Named(String),
     Failed,
@@ -139,7 +139,7 @@ fn reach(
         Entry::Step(step) => {
             let at = clock(campaign, step, journey);
             let due = at.map_or(base, |at| calendar::next_local(at, zone, base));
-            return Some(Move::Stays(Stop::At(to, Station::Step, due)));
+            return Some(Move::Stays(Stop::At(to, Stage::Step, due)));
         }
         Entry::Wait { delay, until, .. } => {
             let clock = match campaign.entries.get(usize::from(next)) {
@@ -150,14 +150,14 @@ fn reach(
                 None => Move::Stays(Stop::Failed),
                 // In the past it does not wait, and what follows was due then.
                 Some(due) if *until && due <= base => Move::Goes(next, due),
-                Some(due) => Move::Stays(Stop::At(to, Station::Wait, due)),
+                Some(due) => Move::Stays(Stop::At(to, Stage::Wait, due)),
             });
         }
         Entry::Await { within, came, .. } => {
             let answer = journey.answers.iter().find(|(entry, _)| *entry == to);
             let Some(answer) = answer.map(|(_, answer)| answer.clone()) else {
                 let due = ask.wait(within, None, false);
-                let stop = due.map_or(Stop::Failed, |due| Stop::At(to, Station::Await, due));
+                let stop = due.map_or(Stop::Failed, |due| Stop::At(to, Stage::Await, due));
                 return Some(Move::Stays(stop));
             };
             scene.journey_mut(id)?.answer = Some(Box::new(answer));

@@ -5,14 +5,14 @@ use winback_contract::{Reason, Timestamp};
 
 use crate::end::end_each;
 use crate::scene::Scene;
-use crate::state::{Journey, Station};
+use crate::state::{Journey, Stage};
 use crate::world::World;
 
 /// Whoever reacts after a wait has ended and before the next step is sent is excused from it all the same.
 pub(crate) fn excuse(scene: &mut Scene<'_>, at: Timestamp) {
     end_each(scene, Reason::Reacted, at, |scene, journey| {
         let excuses = |waited| is_excused(journey, waited, scene.world);
-        journey.station == Station::Step && journey.waited.is_some_and(excuses)
+        journey.station == Stage::Step && journey.waited.is_some_and(excuses)
     });
 }
 

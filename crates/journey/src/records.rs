@@ -3,12 +3,12 @@
 use winback_contract::{JourneyRecord, Reason, Timestamp, Transition};
 
 use crate::customer::{Customer, limit};
-use crate::state::{Journey, Kept, What};
+use crate::state::{DecisionTrace, Journey, What};
 use crate::world::World;
 
 /// Remembers something for `why`.
 pub fn keep(customer: &mut Customer, journey: &Journey, step: String, what: What, at: Timestamp) {
-    let kept = Kept {
+    let kept = DecisionTrace {
         at,
         campaign: journey.campaign.clone(),
         step,
@@ -20,15 +20,15 @@ pub fn keep(customer: &mut Customer, journey: &Journey, step: String, what: What
 }
 
 /// Whether the answer of a message was lost: it is counted before one is sent again.
-pub(crate) fn is_lost(kept: &Kept) -> bool {
+pub(crate) fn is_lost(kept: &DecisionTrace) -> bool {
     kept.what == What::Skip(Reason::Unknown)
 }
 
 /// Forgets the oldest that are too many; lost answers stay longer, as long as they are not most of it.
-pub(crate) fn bound(decisions: &mut Vec<Kept>) {
+pub(crate) fn bound(decisions: &mut Vec<DecisionTrace>) {
     while decisions.len() > limit::DECISIONS {
         let lost = decisions.iter().filter(|kept| is_lost(kept)).count();
-        let goes = |kept: &Kept| is_lost(kept) == (lost > limit::DECISIONS / 2);
+        let goes = |kept: &DecisionTrace| is_lost(kept) == (lost > limit::DECISIONS / 2);
         let index = decisions.iter().position(goes);
         decisions.remove(index.unwrap_or(0));
     }

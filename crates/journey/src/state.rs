@@ -30,7 +30,7 @@ pub struct Journey {
     /// When the current station is due.
     pub due: Timestamp,
     /// Where it stands.
-    pub station: Station,
+    pub station: Stage,
     /// What holds a due step, and until when at least.
     pub hold: Option<Hold>,
     /// Channels that refused the current step for good.
@@ -82,7 +82,7 @@ pub struct KeptOffer {
 
 /// Where a journey stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum Station {
+pub enum Stage {
     /// The delay before the first step runs.
     Armed,
     /// The current entry is a step that is, or will be, due.
@@ -263,7 +263,7 @@ pub struct Pending {
 
 /// A decision, as `why` shows it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Kept {
+pub struct DecisionTrace {
     /// When it was judged.
     pub at: Timestamp,
     /// The campaign.

@@ -18,7 +18,7 @@ use crate::outcome::{Said, settle_message};
 use crate::room::Room;
 use crate::scene::Scene;
 use crate::start::product;
-use crate::state::{Journey, OpenTrigger, Station};
+use crate::state::{Journey, OpenTrigger, Stage};
 use crate::world::World;
 
 /// A grant as the store knows it.
@@ -79,7 +79,7 @@ fn ticked(
 }
 
 fn put_off(scene: &mut Scene<'_>, now: Timestamp) {
-    let is_due = |journey: &Journey| journey.station == Station::Step && ready_at(journey) <= now;
+    let is_due = |journey: &Journey| journey.station == Stage::Step && ready_at(journey) <= now;
     if scene.customer.journeys.iter().any(is_due) {
         scene.out.count(Count::PutOff);
     }
@@ -90,7 +90,7 @@ fn left_out(scene: &mut Scene<'_>, now: Timestamp) {
     let mut index = 0;
     while let Some(journey) = scene.customer.journeys.get(index) {
         let id = journey.id;
-        let is_due = journey.station == Station::Step && ready_at(journey) <= now;
+        let is_due = journey.station == Stage::Step && ready_at(journey) <= now;
         let is_first = journey.first_message_at.is_none() && journey.attempts == 0;
         let campaign = scene
             .world
@@ -191,7 +191,7 @@ fn open(scene: &mut Scene<'_>, now: Timestamp, room: &Room) {
     };
     let window = now + bundle.policy.arbitration;
     let steps = scene.customer.journeys.iter().filter(|journey| {
-        journey.station == Station::Step
+        journey.station == Stage::Step
             && scene
                 .world
                 .bundles
@@ -278,7 +278,7 @@ fn reemit(scene: &mut Scene<'_>, mut open: OpenTrigger, now: Timestamp) {
         let Some(step) = book::step_of(journey, scene.world) else {
             continue;
         };
-        if journey.due + step.expires < now && journey.station == Station::Step {
+        if journey.due + step.expires < now && journey.station == Stage::Step {
             let why = Reason::NoDecision.into();
             book::skip(scene, id, &step.name, why, now);
             open.journeys.retain(|other| *other != id);
@@ -289,7 +289,7 @@ fn reemit(scene: &mut Scene<'_>, mut open: OpenTrigger, now: Timestamp) {
             .customer
             .journeys
             .iter()
-            .any(|journey| journey.id == id && journey.station == Station::Step)
+            .any(|journey| journey.id == id && journey.station == Stage::Step)
     };
     open.journeys.retain(|id| waiting(scene.customer, *id));
     if open.journeys.is_empty() {

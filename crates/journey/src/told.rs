@@ -21,7 +21,7 @@ const BYTES: usize = 1_024;
 
 /// The newest event of a name that ends journeys, of each cart.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Told {
+pub struct EndingEvent {
     /// Its name, or that of what was derived from it.
     pub name: String,
     /// About which cart.
@@ -53,7 +53,7 @@ pub(crate) fn keep(customer: &mut Customer, incoming: &IncomingEvent<'_>, named:
         };
         event = serde_json::to_string(&short).unwrap_or_default();
     }
-    let told = Told {
+    let told = EndingEvent {
         name: named.name.to_owned(),
         cart: incoming.event.cart_id.clone(),
         at: incoming.at,
@@ -64,8 +64,8 @@ pub(crate) fn keep(customer: &mut Customer, incoming: &IncomingEvent<'_>, named:
 }
 
 /// The newest of each name stays; the oldest name gives way.
-fn put(kept: &mut Vec<Told>, told: Told) {
-    let is_same = |known: &&Told| (&known.name, &known.cart) == (&told.name, &told.cart);
+fn put(kept: &mut Vec<EndingEvent>, told: EndingEvent) {
+    let is_same = |known: &&EndingEvent| (&known.name, &known.cart) == (&told.name, &told.cart);
     if let Some(known) = kept.iter().find(is_same)
         && known.arrived > told.arrived
     {
@@ -80,7 +80,7 @@ fn put(kept: &mut Vec<Told>, told: Told) {
 }
 
 /// Joins what another profile was told, and judges all journeys by it: they may have come together only now.
-pub(crate) fn join(scene: &mut Scene<'_>, other: &[Told], arrival: Timestamp) {
+pub(crate) fn join(scene: &mut Scene<'_>, other: &[EndingEvent], arrival: Timestamp) {
     for told in other {
         put(&mut scene.customer.told, told.clone());
     }

@@ -5,7 +5,7 @@
 
 use winback_bus::Log;
 use winback_contract::{Offset, Partition, Topic};
-use winback_store::{Meta, Standing, Store};
+use winback_store::{PartitionMeta, Standing, Store};
 
 use crate::config::Config;
 use crate::entry::Entry;
@@ -76,12 +76,12 @@ pub async fn acquire(
 /// # Errors
 /// When the log does not answer.
 pub(crate) async fn begin(
-    meta: &mut Meta,
+    meta: &mut PartitionMeta,
     partition: Partition,
     config: &Config,
     log: &dyn Log,
 ) -> Result<(), Error> {
-    for (topic, ..) in Meta::default().inputs() {
+    for (topic, ..) in PartitionMeta::default().inputs() {
         let start = partition.among(&log.starts(&config.names.name(topic)).await?);
         move_to(meta, topic, start);
     }
@@ -89,7 +89,7 @@ pub(crate) async fn begin(
 }
 
 /// Sets a position of which nothing is known.
-pub(crate) fn move_to(meta: &mut Meta, topic: Topic, to: Offset) {
+pub(crate) fn move_to(meta: &mut PartitionMeta, topic: Topic, to: Offset) {
     if let Some((position, mark)) = meta.input(topic) {
         *position = to;
         mark.clear();

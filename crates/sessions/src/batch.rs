@@ -11,12 +11,12 @@ use winback_contract::{
     FailedReason, FailedStage, Outcome, Partition, PartitionCount, SourceKind, SourcePosition,
     Span, Timestamp, Topic,
 };
-use winback_journey::start::product::{self, Told};
+use winback_journey::start::product::{self, PendingProductChange};
 use winback_journey::{
     Bundles, Count, Counts, Coupons, Effects, GrantState, Limits, Room, Sellers, Tally, World,
     book, input, outcome, tick,
 };
-use winback_store::{CouponChange, CouponWrite, GrantWrite, Meta};
+use winback_store::{CouponChange, CouponWrite, GrantWrite, PartitionMeta};
 
 mod effects;
 mod finish;
@@ -67,12 +67,12 @@ pub struct Batch<'a> {
     context: FoldContext<'a>,
     cache: &'a mut Cache,
     /// The meta after this batch.
-    pub meta: Meta,
+    pub meta: PartitionMeta,
     /// The shop's announcements after it.
     pub news: Vec<Announcement>,
     /// Whether the sweep that ran at the beginning of this batch was replaced.
     pub restarted: bool,
-    base: Meta,
+    base: PartitionMeta,
     /// Each customer that was touched, as it counted before.
     touched: HashMap<CustomerId, Tally, IdHash>,
     room: Room,
@@ -102,7 +102,7 @@ impl<'a> Batch<'a> {
     pub fn new(
         context: FoldContext<'a>,
         cache: &'a mut Cache,
-        meta: &Meta,
+        meta: &PartitionMeta,
         news: &[Announcement],
         sellers: &Arc<Sellers>,
         coupons: &'a mut Coupons,
@@ -111,7 +111,7 @@ impl<'a> Batch<'a> {
             context,
             cache,
             base: meta.clone(),
-            meta: Meta {
+            meta: PartitionMeta {
                 goods_together: false,
                 ..meta.clone()
             },
@@ -230,7 +230,7 @@ impl<'a> Batch<'a> {
                 .and_then(|hash| self.context.bundles.get(hash))
                 .is_some_and(|bundle| !bundle.watched().is_empty());
             if listens && event.kind == SourceKind::Live {
-                let told = Told {
+                let told = PendingProductChange {
                     id: event.id,
                     at: event.arrival,
                     news: *news,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use winback_bus::{Mark, Record, TopicPartition};
 use winback_contract::{Announcement, CustomerId, Offset, Partition, Timestamp, Topic, TopicNames};
 use winback_journey::{Bundles, Coupons, Sellers};
-use winback_store::{Meta, Standing};
+use winback_store::{PartitionMeta, Standing};
 
 use crate::cache::Cache;
 use crate::outbox::Outbox;
@@ -18,7 +18,7 @@ pub struct OwnedPartition {
     /// Which.
     pub partition: Partition,
     /// As of the last durable commit.
-    pub meta: Meta,
+    pub meta: PartitionMeta,
     /// Read and not applied.
     pub events: VecDeque<Record>,
     /// Read and not applied.
@@ -75,7 +75,7 @@ pub enum Waits {
 
 impl OwnedPartition {
     /// Just acquired.
-    pub fn new(partition: Partition, meta: Meta, earliest: Option<Timestamp>) -> Self {
+    pub fn new(partition: Partition, meta: PartitionMeta, earliest: Option<Timestamp>) -> Self {
         let news = sweep::news(&meta);
         let sellers = Arc::new(serde_json::from_str(&meta.sellers).unwrap_or_default());
         Self {

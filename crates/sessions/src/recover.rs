@@ -12,7 +12,7 @@ use winback_bus::{Log, Record, TopicPartition, between};
 use winback_contract::ids::digest;
 use winback_contract::{Channel, MessageId, Offset, Outcome, Partition, Span, Timestamp, Topic};
 use winback_service::clock::{self, Stopwatch};
-use winback_store::{Commit, Committed, GrantWrite, Meta, Standing, Store};
+use winback_store::{Commit, Committed, GrantWrite, PartitionMeta, Standing, Store};
 
 use crate::config::Config;
 use crate::error::Error;
@@ -179,7 +179,7 @@ pub async fn recover(
     config: &Config,
     log: &dyn Log,
     store: &dyn Store,
-    meta: &mut Meta,
+    meta: &mut PartitionMeta,
 ) -> Result<Recovered, Error> {
     let outcomes = config.names.name(Topic::Outcomes);
     let end = partition.among(&log.ends(&outcomes).await?);
@@ -209,7 +209,7 @@ pub async fn recover(
 async fn remember(
     partition: Partition,
     store: &dyn Store,
-    meta: &mut Meta,
+    meta: &mut PartitionMeta,
     gone: &BTreeSet<MessageId>,
     until: Timestamp,
 ) -> Result<(), Error> {
@@ -238,10 +238,10 @@ async fn remember(
 async fn commit_meta(
     partition: Partition,
     store: &dyn Store,
-    base: Meta,
-    meta: Meta,
+    base: PartitionMeta,
+    meta: PartitionMeta,
     grants: Vec<GrantWrite>,
-) -> Result<Meta, Error> {
+) -> Result<PartitionMeta, Error> {
     let id = digest(
         "recover",
         &[
@@ -250,7 +250,7 @@ async fn commit_meta(
             &base.sequence.to_be_bytes(),
         ],
     );
-    let after = Meta {
+    let after = PartitionMeta {
         sequence: base.sequence + 1,
         last_commit: Some(id),
         ..meta.clone()

@@ -18,7 +18,7 @@ use winback_bus::{
 use winback_contract::*;
 use winback_journey::Limits;
 use winback_service::{Clock, Shutdown};
-use winback_store::{MemoryStore, Meta, Store};
+use winback_store::{MemoryStore, PartitionMeta, Store};
 
 use crate::{Config, Service};
 
@@ -189,7 +189,7 @@ async fn a_sick_raw_topic_does_not_hold_up_orders() {
     for _ in 0..10 {
         service.step(Duration::ZERO).await.unwrap();
     }
-    let applied = |metas: Vec<Option<Meta>>| metas[0].as_ref().unwrap().positions.events.0;
+    let applied = |metas: Vec<Option<PartitionMeta>>| metas[0].as_ref().unwrap().positions.events.0;
     assert_eq!(applied(store.metas(&[Partition(0)]).await.unwrap()), 1);
     // Something is due: the retention of the first customer.
     clock.advance_to(1_000_000 + 6 * 365 * 86_400_000);

@@ -172,7 +172,7 @@ impl Stage {
         assert_eq!(answer, Committed::Applied);
     }
 
-    pub(super) async fn acquired(&self, partition: Partition) -> winback_store::Meta {
+    pub(super) async fn acquired(&self, partition: Partition) -> winback_store::PartitionMeta {
         let standing = Standing::default();
         self.store.acquire(partition, standing).await.unwrap()
     }
@@ -185,7 +185,7 @@ impl Stage {
                 epoch: base.epoch,
                 sequence: base.sequence,
                 id: ids::digest("test", &[&base.epoch.to_be_bytes()]),
-                meta: winback_store::Meta {
+                meta: winback_store::PartitionMeta {
                     bundle: Some(bundle),
                     ..base.clone()
                 },

@@ -6,9 +6,9 @@ use jiff::tz::TimeZone;
 use winback_campaign::Bundle;
 use winback_campaign::calendar;
 use winback_contract::{Announcement, Span, Timestamp};
-use winback_journey::start::product::Told;
+use winback_journey::start::product::PendingProductChange;
 use winback_journey::{Customer, Effects, World, doors};
-use winback_store::Meta;
+use winback_store::PartitionMeta;
 
 /// Most jobs that wait when a day of the calendar joins them (INV-12). The others are few: announcements of one name
 /// replace each other, so do activations, and all news of goods is one job.
@@ -67,7 +67,7 @@ impl Job {
         customer: &mut Customer,
         now: Timestamp,
         world: &World<'_>,
-        told: Option<&Told>,
+        told: Option<&PendingProductChange>,
     ) -> Effects {
         let mut effects = Effects::default();
         match self {
@@ -95,7 +95,7 @@ impl Job {
 }
 
 /// Puts a job behind those that wait; one that waits already is not put twice.
-pub(crate) fn add(meta: &mut Meta, job: &Job) {
+pub(crate) fn add(meta: &mut PartitionMeta, job: &Job) {
     let text = job.text();
     let waiting = if meta.sweep.is_some() { 1 } else { 0 };
     if meta.jobs.iter().skip(waiting).any(|known| *known == text) {
@@ -108,7 +108,7 @@ pub(crate) fn add(meta: &mut Meta, job: &Job) {
 }
 
 /// The job that runs.
-pub(crate) fn running(meta: &Meta) -> Option<Job> {
+pub(crate) fn running(meta: &PartitionMeta) -> Option<Job> {
     meta.sweep.as_ref()?;
     // A sweep without a name is of an older release: it was an activation.
     meta.jobs
@@ -118,7 +118,7 @@ pub(crate) fn running(meta: &Meta) -> Option<Job> {
 
 /// Keeps news of a product for those who wait for it; what is not yet told of the same product is joined. True when
 /// the running sweep begins anew; `None` when too much waits, and it is left out.
-pub(crate) fn keep(meta: &mut Meta, told: &Told) -> Option<bool> {
+pub(crate) fn keep(meta: &mut PartitionMeta, told: &PendingProductChange) -> Option<bool> {
     let id = &told.news.product.product_id;
     let known = told_of(meta, id);
     if known.is_none() && meta.goods.len() >= UNTOLD {
@@ -126,7 +126,7 @@ pub(crate) fn keep(meta: &mut Meta, told: &Told) -> Option<bool> {
         return None;
     }
     let joined = match known {
-        Some(before) => Told {
+        Some(before) => PendingProductChange {
             news: before.news.then(&told.news),
             ..told.clone()
         },
@@ -147,12 +147,12 @@ pub(crate) fn keep(meta: &mut Meta, told: &Told) -> Option<bool> {
 }
 
 /// What is yet to be told of a product.
-pub(crate) fn told_of(meta: &Meta, product: &str) -> Option<Told> {
+pub(crate) fn told_of(meta: &PartitionMeta, product: &str) -> Option<PendingProductChange> {
     serde_json::from_str(meta.goods.get(product)?).ok()
 }
 
 /// The running job got on to this cursor; without one it is done, and the next begins.
-pub(crate) fn got_on(meta: &mut Meta, cursor: Option<String>) {
+pub(crate) fn got_on(meta: &mut PartitionMeta, cursor: Option<String>) {
     meta.sweep = cursor;
     if meta.sweep.is_none()
         && let Some(product) = meta.jobs.first().and_then(|job| job.strip_prefix(GOODS))
@@ -192,7 +192,7 @@ fn schedules(
 }
 
 /// Calls out the days that have come by `now`. True when there were any.
-pub(crate) fn call(meta: &mut Meta, bundle: &Bundle, now: Timestamp) -> bool {
+pub(crate) fn call(meta: &mut PartitionMeta, bundle: &Bundle, now: Timestamp) -> bool {
     let today = day_of(now + LEAD);
     let mut any = false;
     for (name, index, schedule) in schedules(bundle) {
@@ -230,7 +230,7 @@ pub(crate) fn call(meta: &mut Meta, bundle: &Bundle, now: Timestamp) -> bool {
 }
 
 /// When the next day has to be called out; `None` without schedules.
-pub(crate) fn next_call(meta: &Meta, bundle: &Bundle) -> Option<Timestamp> {
+pub(crate) fn next_call(meta: &PartitionMeta, bundle: &Bundle) -> Option<Timestamp> {
     schedules(bundle)
         .map(|(name, index, _)| {
             let called: Option<Date> = meta
@@ -250,7 +250,7 @@ pub(crate) fn next_call(meta: &Meta, bundle: &Bundle) -> Option<Timestamp> {
 }
 
 /// The announcements of a meta.
-pub(crate) fn news(meta: &Meta) -> Vec<Announcement> {
+pub(crate) fn news(meta: &PartitionMeta) -> Vec<Announcement> {
     meta.news
         .values()
         .filter_map(|json| serde_json::from_str(json).ok())
@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_feed_of_goods_lets_others_have_their_turn() {
-        let mut meta = Meta::default();
+        let mut meta = PartitionMeta::default();
         for product in ["a", "b"] {
             meta.goods.insert(product.to_owned(), String::new());
         }
@@ -286,9 +286,9 @@ mod tests {
         let (bundle, _) = Bundle::compile(&files)
             .map_err(|report| report.to_string())
             .unwrap();
-        let mut meta = Meta::default();
+        let mut meta = PartitionMeta::default();
         let now = Timestamp::parse("2026-03-01T09:00:00Z").unwrap();
-        let day = |meta: &Meta| {
+        let day = |meta: &PartitionMeta| {
             meta.jobs
                 .iter()
                 .filter(|job| job.starts_with("day:"))

@@ -11,7 +11,7 @@ use winback_contract::{CustomerId, FailedReason, MessageId, Timestamp, Topic};
 use winback_journey::{self as journey, Bundles, Coupons, GrantState, decode};
 use winback_service::outage::Outage;
 use winback_service::{Clock, Health, Shutdown, clock};
-use winback_store::{Commit, Committed, Grant, Meta, Store};
+use winback_store::{Commit, Committed, Grant, PartitionMeta, Store};
 
 use crate::batch::{Batch, FoldContext, Folded};
 use crate::config::Config;
@@ -347,7 +347,7 @@ impl OwnedPartition {
     fn done(&mut self, shared: &Shared, commit: Commit, entries: Vec<Entry>, finished: &Folded) {
         let metrics = &shared.metrics;
         self.outbox.trimmed(commit.trim);
-        self.meta = Meta {
+        self.meta = PartitionMeta {
             epoch: commit.epoch,
             sequence: commit.sequence + 1,
             last_commit: Some(commit.id),

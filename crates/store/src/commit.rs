@@ -2,7 +2,7 @@
 
 use winback_contract::{CustomerId, MessageId, Span, Timestamp};
 
-use crate::meta::Meta;
+use crate::meta::PartitionMeta;
 
 /// Everything that changes together (INV-2).
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -14,9 +14,9 @@ pub struct Commit {
     /// A retry has the same id and is applied once.
     pub id: [u8; 16],
     /// Positions, marks, bundle, sweep, counters. Epoch and sequence in it are not read.
-    pub meta: Meta,
+    pub meta: PartitionMeta,
     /// The meta at `sequence`, if it is known for sure: what is in it need not be written again.
-    pub base: Option<Meta>,
+    pub base: Option<PartitionMeta>,
     /// New blobs; `None` deletes.
     pub customers: Vec<(CustomerId, Option<Vec<u8>>)>,
     /// New due times; `None` removes.

@@ -14,5 +14,5 @@ pub use self::redis::RedisStore;
 pub use commit::{Commit, Committed, CouponChange, CouponWrite, GrantWrite, Watch};
 pub use error::Error;
 pub use memory::{MemoryStore, Snapshot};
-pub use meta::{Marks, Meta, Positions};
+pub use meta::{Marks, PartitionMeta, Positions};
 pub use port::{Claim, ClaimTerms, Grant, Lease, Progress, Standing, Store};

@@ -9,7 +9,7 @@ use winback_service::Clock;
 
 use crate::commit::{Commit, Committed, CouponChange, CouponWrite, GrantWrite, WATCHERS, Watch};
 use crate::error::Error;
-use crate::meta::Meta;
+use crate::meta::PartitionMeta;
 use crate::port::{Claim, ClaimTerms, Grant, Lease, Progress, Standing, Store};
 
 /// How long a grant outlives its window, so that a late claim still gets a true answer.
@@ -18,7 +18,7 @@ pub(crate) const GRANT_SLACK: Span = Span::from_days(1);
 #[derive(Clone, Debug, Default)]
 struct Partitioned {
     exists: bool,
-    meta: Meta,
+    meta: PartitionMeta,
     /// Up to when the owner vouched for its input, and in which run.
     /// Of which run of the store, up to when input is applied, and when that was said.
     lease: Option<(u64, Timestamp, Timestamp)>,
@@ -150,7 +150,7 @@ impl Inner {
 fn apply(state: &mut Partitioned, commit: &Commit) {
     let epoch = state.meta.epoch;
     state.exists = true;
-    state.meta = Meta {
+    state.meta = PartitionMeta {
         epoch,
         sequence: commit.sequence + 1,
         last_commit: Some(commit.id),
@@ -270,7 +270,7 @@ impl Store for MemoryStore {
         Ok(self.now(&mut inner))
     }
 
-    async fn acquire(&self, partition: Partition, known: Standing) -> Result<Meta, Error> {
+    async fn acquire(&self, partition: Partition, known: Standing) -> Result<PartitionMeta, Error> {
         let mut inner = self.lock();
         let micros = self.now(&mut inner).as_millis().saturating_mul(1_000);
         let state = inner.partitions.entry(partition).or_default();
@@ -288,7 +288,7 @@ impl Store for MemoryStore {
         Ok(meta.clone())
     }
 
-    async fn metas(&self, partitions: &[Partition]) -> Result<Vec<Option<Meta>>, Error> {
+    async fn metas(&self, partitions: &[Partition]) -> Result<Vec<Option<PartitionMeta>>, Error> {
         let inner = self.lock();
         let meta = |partition| {
             inner
@@ -302,13 +302,13 @@ impl Store for MemoryStore {
 
     async fn progress(&self, partitions: &[Partition]) -> Result<Vec<Option<Progress>>, Error> {
         let metas = self.metas(partitions).await?.into_iter();
-        let progress = |meta: Meta| Progress {
+        let progress = |meta: PartitionMeta| Progress {
             events: meta.positions.events,
             outcomes: meta.positions.outcomes,
             pushed: meta.pushed,
             trimmed: meta.trimmed,
         };
-        let applied = |meta: &Meta| meta.last_commit.is_some();
+        let applied = |meta: &PartitionMeta| meta.last_commit.is_some();
         Ok(metas
             .map(|meta| meta.filter(applied).map(progress))
             .collect())

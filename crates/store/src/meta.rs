@@ -28,7 +28,7 @@ pub struct Marks {
 
 /// What is kept of a partition beside its customers.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Meta {
+pub struct PartitionMeta {
     /// Grows with every owner.
     pub epoch: u64,
     /// Grows with every commit.
@@ -87,7 +87,7 @@ const GOODS: &str = "goods:";
 /// Prefix of the fields of messages without an outcome, by channel.
 const FLIGHT: &str = "flight:";
 
-impl Meta {
+impl PartitionMeta {
     /// The topics that a partition reads, with the next position and the mark of the record before it.
     pub fn inputs(&self) -> [(Topic, Offset, &str); 3] {
         let (positions, marks) = (self.positions, &self.marks);
@@ -353,7 +353,7 @@ mod tests {
 
     #[test]
     fn fields_round_trip() {
-        let mut meta = Meta {
+        let mut meta = PartitionMeta {
             pushed: 7,
             trimmed: 5,
             sweep: Some("0".into()),
@@ -366,7 +366,7 @@ mod tests {
             flights: [(Channel::Email, 3)].into(),
             sellers: "[]".into(),
             recovering: Some(4),
-            ..Meta::default()
+            ..PartitionMeta::default()
         };
         meta.positions.events = Offset(42);
         meta.marks.events = "0123456789abcdef".into();
@@ -374,7 +374,7 @@ mod tests {
             .insert(("raw:raw:x".into(), Partition(3)), (Offset(9), 2));
         let mut fields = BTreeMap::new();
         put(&mut fields, meta.to_fields(None));
-        assert_eq!(Meta::from_fields(&fields), meta);
+        assert_eq!(PartitionMeta::from_fields(&fields), meta);
 
         // What has not changed stays as it is there.
         let before = meta.clone();
@@ -393,17 +393,17 @@ mod tests {
                         && !["held:quiet_hours", "goods:p1"].contains(name))
         );
         put(&mut fields, changes);
-        assert_eq!(Meta::from_fields(&fields), meta);
+        assert_eq!(PartitionMeta::from_fields(&fields), meta);
 
         // The release before kept all news of goods in one field.
         fields.retain(|name, _| !name.starts_with("goods"));
         fields.insert("goods".into(), r#"{"p2":"[]"}"#.into());
-        let before = Meta::from_fields(&fields);
+        let before = PartitionMeta::from_fields(&fields);
         let mut meta = before.clone();
         assert!(meta.goods_together && meta.goods.contains_key("p2"));
         meta.goods_together = false;
         put(&mut fields, meta.to_fields(Some(&before)));
-        assert_eq!(Meta::from_fields(&fields), meta);
+        assert_eq!(PartitionMeta::from_fields(&fields), meta);
     }
 
     /// As a commit does.

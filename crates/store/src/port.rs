@@ -5,7 +5,7 @@ use winback_contract::{CustomerId, MessageId, Offset, Partition, Span, Timestamp
 
 use crate::commit::{Commit, Committed};
 use crate::error::Error;
-use crate::meta::Meta;
+use crate::meta::PartitionMeta;
 
 /// A grant as it stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -96,12 +96,12 @@ pub trait Store: Send + Sync {
     async fn time(&self) -> Result<Timestamp, Error>;
 
     /// Becomes the owner: raises the epoch and returns the meta. `known` is the newest commit that somebody else knows of:
-    /// a state that is behind it went back in time, and its meta says so from now on ([`Meta::recovering`]). The sequence
+    /// a state that is behind it went back in time, and its meta says so from now on ([`PartitionMeta::recovering`]). The sequence
     /// goes on above every one that was ever used, also in a time that was lost.
-    async fn acquire(&self, partition: Partition, known: Standing) -> Result<Meta, Error>;
+    async fn acquire(&self, partition: Partition, known: Standing) -> Result<PartitionMeta, Error>;
 
     /// Metas without owning; `None` where there is no state.
-    async fn metas(&self, partitions: &[Partition]) -> Result<Vec<Option<Meta>>, Error>;
+    async fn metas(&self, partitions: &[Partition]) -> Result<Vec<Option<PartitionMeta>>, Error>;
 
     /// How far partitions are, without the rest of their metas: asked several times a second. A partition that has
     /// applied nothing has none.

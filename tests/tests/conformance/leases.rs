@@ -3,14 +3,14 @@
 use winback_contract::{MessageId, Span, Timestamp};
 use winback_service::Clock;
 use winback_store::{
-    Claim, ClaimTerms, Commit, GrantWrite, Lease, MemoryStore, Meta, Standing, Store,
+    Claim, ClaimTerms, Commit, GrantWrite, Lease, MemoryStore, PartitionMeta, Standing, Store,
 };
 use winback_testkit::Redis;
 
 use crate::{P, TERMS, lease, real};
 
 /// Grants of the messages 1 and 2, by the partition's new owner; its meta, and the store's time.
-async fn granted(store: &dyn Store) -> (Meta, Timestamp) {
+async fn granted(store: &dyn Store) -> (PartitionMeta, Timestamp) {
     let meta = store.acquire(P, Standing::default()).await.unwrap();
     let now = store.time().await.unwrap();
     let grant = |id| GrantWrite::Grant {

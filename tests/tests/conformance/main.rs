@@ -10,8 +10,8 @@ use winback_contract::{CustomerId, MessageId, Offset, Partition, Span, Timestamp
 use winback_scenario::Random;
 use winback_service::Clock;
 use winback_store::{
-    ClaimTerms, Commit, Committed, CouponChange, CouponWrite, GrantWrite, Lease, MemoryStore, Meta,
-    RedisStore, Standing, Store, Watch,
+    ClaimTerms, Commit, Committed, CouponChange, CouponWrite, GrantWrite, Lease, MemoryStore,
+    PartitionMeta, RedisStore, Standing, Store, Watch,
 };
 use winback_testkit::Redis;
 
@@ -50,7 +50,7 @@ fn message(random: &mut Random) -> MessageId {
 }
 
 /// Fields that are written only where they changed.
-fn vary(random: &mut Random, meta: &mut Meta) {
+fn vary(random: &mut Random, meta: &mut PartitionMeta) {
     let text = |random: &mut Random| format!("{{{}}}", random.below(3));
     match random.below(8) {
         0 => drop(meta.goods.insert("p1".into(), text(random))),
@@ -75,7 +75,7 @@ fn vary(random: &mut Random, meta: &mut Meta) {
 
 /// A commit of random content on top of `meta`; now and then with a wrong fence.
 #[allow(clippy::too_many_lines, reason = "a table, or a story told in order")]
-fn commit(random: &mut Random, meta: &Meta, number: u64) -> Commit {
+fn commit(random: &mut Random, meta: &PartitionMeta, number: u64) -> Commit {
     let mut next = meta.clone();
     next.positions.events = Offset(random.between(0, 1_000));
     next.high_water.insert(
@@ -234,7 +234,7 @@ async fn seen(store: &dyn Store) -> String {
 }
 
 /// Both take the partition over, say the same, and vouch for its input.
-async fn acquire(stores: &[&dyn Store; 2], known: Standing) -> Meta {
+async fn acquire(stores: &[&dyn Store; 2], known: Standing) -> PartitionMeta {
     let mut metas = Vec::new();
     for store in stores {
         let meta = store.acquire(P, known).await.unwrap();

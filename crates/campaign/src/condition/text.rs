@@ -258,7 +258,7 @@ pub(super) fn words(source: &str) -> Vec<Range<usize>> {
 
 /// A call taken out of a condition.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Taken {
+pub(super) struct FoundText {
     /// The function; methods are named as functions (`orders.within(d)` is `orders_within`).
     pub(super) function: &'static str,
     /// The texts of its arguments.
@@ -276,7 +276,7 @@ const METHODS: &[(&str, &str)] = &[
 ///
 /// # Errors
 /// What is wrong with a call.
-pub(super) fn take_calls(source: &str) -> Result<(String, Vec<Taken>), String> {
+pub(super) fn take_calls(source: &str) -> Result<(String, Vec<FoundText>), String> {
     let mut out = String::new();
     let mut calls = Vec::new();
     let bytes = source.as_bytes();
@@ -321,7 +321,7 @@ pub(super) fn take_calls(source: &str) -> Result<(String, Vec<Taken>), String> {
                         ));
                     }
                     out.push_str(&format!("call_{}_", calls.len()));
-                    calls.push(Taken {
+                    calls.push(FoundText {
                         function,
                         arguments,
                     });

@@ -9,7 +9,7 @@ use winback_contract::{Channel, Span, Timestamp, ids::bucket};
 use super::{Facts, Map, span, time};
 use crate::behaviour::Touch;
 use crate::customer::zone;
-use crate::state::Station;
+use crate::state::Stage;
 
 impl Facts<'_> {
     pub(super) fn answer(&self, function: &str, arguments: &[Value]) -> Option<Value> {
@@ -101,7 +101,7 @@ impl Facts<'_> {
             .customer
             .journeys
             .iter()
-            .any(|journey| journey.campaign == name && journey.station != Station::Armed);
+            .any(|journey| journey.campaign == name && journey.station != Stage::Armed);
         map.flag("active", active);
         let count = history.map_or(0, |history| history.count);
         map.put("count", Value::Int(i64::from(count)));

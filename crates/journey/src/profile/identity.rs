@@ -6,7 +6,7 @@ use crate::address::person::changed;
 use crate::customer::{Customer, Profile, limit};
 use crate::reacted::excuse;
 use crate::scene::Scene;
-use crate::state::{Field, Station};
+use crate::state::{Field, Stage};
 use crate::world::World;
 
 /// Takes over what the event says about the person; absent fields leave things as they are.
@@ -93,11 +93,11 @@ pub(crate) fn activity(scene: &mut Scene<'_>, arrival: Timestamp) {
         }
         // Partitions of raw are read unevenly: what arrived before the delay ran out may be read after it. Nothing has
         // been fired yet then (INV-6), so the delay starts anew.
-        let read_late = journey.station == Station::Step
+        let read_late = journey.station == Stage::Step
             && journey.at == 0
             && journey.attempts == 0
             && journey.entered_at.is_some_and(|entered| arrival < entered);
-        if journey.station != Station::Armed && !read_late {
+        if journey.station != Stage::Armed && !read_late {
             continue;
         }
         let bundle = scene.world.bundle(journey.bundle);
@@ -109,7 +109,7 @@ pub(crate) fn activity(scene: &mut Scene<'_>, arrival: Timestamp) {
             .and_then(|campaign| campaign.starts.get(usize::from(journey.start)));
         if let Some(span) = start.and_then(|start| start.kind.answers().idle) {
             journey.due = journey.due.max(last + span.value(&[journey.id.as_bytes()]));
-            journey.station = Station::Armed;
+            journey.station = Stage::Armed;
             journey.entered_at = None;
             journey.hold = None;
         }

@@ -255,7 +255,7 @@ fn cancel(customer: &mut Customer, index: usize) {
     newest(customer);
     // The silence after it is none either.
     let of_order = |journey: &crate::state::Journey| {
-        journey.station == crate::state::Station::Armed
+        journey.station == crate::state::Stage::Armed
             && journey.key == id
             && journey.entry.name == spec::ORDER_COMPLETED
     };

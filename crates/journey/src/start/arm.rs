@@ -13,7 +13,7 @@ use crate::incoming::IncomingEvent;
 use crate::over::note_end;
 use crate::scene::Scene;
 use crate::start::item::values;
-use crate::state::{EntryFacts, Journey, Reactions, Station};
+use crate::state::{EntryFacts, Journey, Reactions, Stage};
 use crate::world::World;
 
 /// When a start with this delay is due; `None` when it can't be told. A moment in the past is now.
@@ -144,7 +144,7 @@ pub(crate) fn arm(scene: &mut Scene<'_>, arming: Arming<'_>) {
     } = arming;
     let same = |journey: &Journey| journey.campaign == campaign.name && journey.key == key;
     if let Some(journey) = scene.customer.journeys.iter_mut().find(|one| same(one)) {
-        if journey.station == Station::Armed {
+        if journey.station == Stage::Armed {
             journey.due = journey.due.max(due);
         }
         if journey.first_message_at.is_none() {
@@ -186,7 +186,7 @@ pub(crate) fn arm(scene: &mut Scene<'_>, arming: Arming<'_>) {
         entered_at: None,
         at: 0,
         due,
-        station: Station::Armed,
+        station: Stage::Armed,
         hold: None,
         refused: Vec::new(),
         first_message_at: None,

@@ -10,7 +10,7 @@ use winback_contract::{JourneyId, Reason, Span, Timestamp};
 use crate::customer::zone;
 use crate::scene::Scene;
 use crate::start::arm::{Arming, arm};
-use crate::state::{DATE, EntryFacts, Field, Journey, Station};
+use crate::state::{DATE, EntryFacts, Field, Journey, Stage};
 
 /// Arms, or moves, every campaign that counts to a date of the customer.
 pub(crate) fn arm_dates(scene: &mut Scene<'_>, now: Timestamp) {
@@ -40,7 +40,7 @@ fn arm_one(
     };
     // What is due already happens: it is not for a new value to take it away.
     let is_armed = |journey: &Journey| {
-        of_start(journey) && journey.station == Station::Armed && journey.due > now
+        of_start(journey) && journey.station == Stage::Armed && journey.due > now
     };
     let zone = zone(scene.customer, &bundle.policy);
     let facts = scene.world.facts(&bundle.policy, scene.customer, now);
@@ -105,7 +105,7 @@ fn moved(
     let Some(journey) = waiting else {
         return false;
     };
-    if journey.station == Station::Armed {
+    if journey.station == Stage::Armed {
         journey.due = due;
     }
     if journey.first_message_at.is_none() {
@@ -127,7 +127,7 @@ fn end_stale(
         of_start(journey)
             && journey.key != key
             && journey.first_message_at.is_none()
-            && !matches!(journey.station, Station::Armed | Station::Sending)
+            && !matches!(journey.station, Stage::Armed | Stage::Sending)
     });
 }
 

@@ -116,7 +116,7 @@ pub fn wants(customer: &Customer, product_id: &str) -> bool {
 
 /// News that a partition was told.
 #[derive(Clone, PartialEq, Debug, serde::Serialize, serde::Deserialize)]
-pub struct Told {
+pub struct PendingProductChange {
     /// Identity of the shop's word.
     pub id: EventId,
     /// Its arrival.
@@ -126,7 +126,7 @@ pub struct Told {
 }
 
 /// News of a product comes to this customer.
-pub(crate) fn hear(scene: &mut Scene<'_>, told: &Told, now: Timestamp) {
+pub(crate) fn hear(scene: &mut Scene<'_>, told: &PendingProductChange, now: Timestamp) {
     advance(scene, now);
     for name in told.news.names() {
         let event = event(name, &told.news);

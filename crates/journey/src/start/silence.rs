@@ -8,7 +8,7 @@ use winback_contract::{JourneyId, Timestamp, spec};
 
 use crate::scene::Scene;
 use crate::start::arm::{Arming, arm, spread};
-use crate::state::{EntryFacts, Journey, Station};
+use crate::state::{EntryFacts, Journey, Stage};
 
 /// After an event: an order renews the silence of orders, any activity that of visits.
 pub(crate) fn silence_after(scene: &mut Scene<'_>, name: &str, now: Timestamp) {
@@ -96,7 +96,7 @@ fn arm_one(
     let of_start = |journey: &Journey| {
         journey.campaign == campaign.name && usize::from(journey.start) == start
     };
-    let is_old = |journey: &Journey| of_start(journey) && journey.station == Station::Armed;
+    let is_old = |journey: &Journey| of_start(journey) && journey.station == Stage::Armed;
     let journeys = &mut scene.customer.journeys;
     // A newer order is the newer silence: what was armed by an older one is over.
     journeys.retain(|journey| !is_old(journey) || journey.key == last.occasion);

@@ -11,7 +11,7 @@ use crate::address::{Former, Word};
 use crate::behaviour::LINES_FOR;
 use crate::codec::{Error, VERSION, decode, encode, encode_in};
 use crate::customer::{Consent, Customer};
-use crate::told::Told;
+use crate::told::EndingEvent;
 
 /// A person with a cart, a message, an order and a no.
 fn life() -> Life {
@@ -108,7 +108,7 @@ fn a_state_of_the_release_before_is_read() {
 #[test]
 fn a_state_of_this_release_is_written_as_before() {
     let mut now = life().customer;
-    now.told.push(Told {
+    now.told.push(EndingEvent {
         name: "Points Spent".into(),
         cart: None,
         at: now.last_activity.unwrap(),

@@ -6,7 +6,7 @@ use winback_contract::{
 
 use super::world::{Life, POLICY, known, ordered, product};
 use crate::doors;
-use crate::start::product::{self, Told};
+use crate::start::product::{self, PendingProductChange};
 
 const MORNING: &str = "2026-01-05T10:00:00Z";
 
@@ -36,8 +36,8 @@ fn seen(name: &str, cents: i64) -> Event {
     }
 }
 
-fn told(life: &Life, number: u8, was: i64, is: i64, sold: (bool, bool)) -> Told {
-    Told {
+fn told(life: &Life, number: u8, was: i64, is: i64, sold: (bool, bool)) -> PendingProductChange {
+    PendingProductChange {
         id: EventId([number; 16]),
         at: life.now,
         news: GoodsNews {
@@ -52,7 +52,7 @@ fn told(life: &Life, number: u8, was: i64, is: i64, sold: (bool, bool)) -> Told 
     }
 }
 
-fn hear(life: &mut Life, told: &Told) {
+fn hear(life: &mut Life, told: &PendingProductChange) {
     assert!(product::wants(
         &life.customer,
         &told.news.product.product_id

@@ -9,7 +9,7 @@ use winback_contract::{
 use super::world::{CART, Life, POLICY, added, emptied, known, viewed};
 use crate::customer::limit;
 use crate::records::bound;
-use crate::state::{Kept, What};
+use crate::state::{DecisionTrace, What};
 
 const MORNING: &str = "2026-01-05T10:00:00Z";
 
@@ -256,7 +256,7 @@ fn a_journey_that_finds_no_room_after_a_merge_is_told() {
 
 #[test]
 fn lost_answers_are_forgotten_last() {
-    let kept = |what| Kept {
+    let kept = |what| DecisionTrace {
         at: Default::default(),
         campaign: "cart".into(),
         step: "come".into(),

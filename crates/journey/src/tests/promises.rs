@@ -281,7 +281,7 @@ fn repeats_of_a_lost_answer_are_few_and_far_between() {
     assert!(life.customer.messages.is_empty());
     assert_ne!(
         life.customer.journeys[0].station,
-        crate::state::Station::Step,
+        crate::state::Stage::Step,
         "the cascade goes on without it"
     );
 }

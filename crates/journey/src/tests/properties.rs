@@ -55,14 +55,14 @@ fn shared() -> Arc<Bundle> {
     Arc::new(bundle(&policy, &[CART, LOST, POINTS, BACK]))
 }
 
-struct Told {
+struct Lived {
     life: Life,
     orders: Vec<Timestamp>,
     denied: Vec<(Timestamp, bool)>,
 }
 
 /// A random life of thirty to two hundred days.
-fn live(seed: u64, active: &Arc<Bundle>) -> Told {
+fn live(seed: u64, active: &Arc<Bundle>) -> Lived {
     let mut random = Random::new(seed);
     let mut life = Life::on("2026-02-20T10:00:00Z", active.clone());
     life.thorough = seed.is_multiple_of(10);
@@ -133,7 +133,7 @@ fn live(seed: u64, active: &Arc<Bundle>) -> Told {
         life.wait(pause);
     }
     life.wait(Span::from_days(130));
-    Told {
+    Lived {
         life,
         orders,
         denied,

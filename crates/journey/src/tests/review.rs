@@ -186,7 +186,7 @@ fn what_was_sent_after_the_end_is_told_with_its_own_bundle() {
     life.active = std::sync::Arc::new(bundle(POLICY, &[&newer]));
     life.bundles.insert(life.active.clone());
     life.event(added("c2"));
-    life.customer.decisions.push(crate::state::Kept {
+    life.customer.decisions.push(crate::state::DecisionTrace {
         at: life.now,
         campaign: message.campaign.clone(),
         step: message.step.clone(),

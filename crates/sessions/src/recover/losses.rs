@@ -6,7 +6,7 @@ use std::fmt;
 
 use winback_bus::{Commit as Position, Kept, Log, Mark, Misfit, TopicPartition, misfit};
 use winback_contract::{BundleHash, Offset, Partition, Timestamp, Topic};
-use winback_store::{Meta, Standing, Store};
+use winback_store::{PartitionMeta, Standing, Store};
 
 use super::{commit_meta, recover};
 use crate::acquire::{begin, move_to};
@@ -248,7 +248,7 @@ async fn begin_anew(
     Ok(())
 }
 
-fn note(meta: &mut Meta, now: Timestamp, loss: &Loss) {
+fn note(meta: &mut PartitionMeta, now: Timestamp, loss: &Loss) {
     if !meta.given_up.is_empty() {
         meta.given_up.push('\n');
     }

@@ -10,7 +10,7 @@ use winback_contract::{
     Body, CustomerId, Decision, EventRecord, Offset, Outcome, Partition, Timestamp, Topic,
 };
 use winback_journey::codec;
-use winback_store::Meta;
+use winback_store::PartitionMeta;
 
 use super::{DECISIONS, Shared};
 use crate::error::Error;
@@ -29,7 +29,7 @@ pub(super) struct Inputs {
     /// Where the running sweep got to.
     pub(super) sweep: Option<(Job, Option<String>)>,
     /// The meta with the days that have come, if any have.
-    pub(super) called: Option<Meta>,
+    pub(super) called: Option<PartitionMeta>,
 }
 
 impl Inputs {
@@ -164,7 +164,7 @@ impl OwnedPartition {
     }
 
     /// The meta after the days that have come were called out.
-    fn call_days(&self, shared: &Shared, frontier: Timestamp) -> Option<Meta> {
+    fn call_days(&self, shared: &Shared, frontier: Timestamp) -> Option<PartitionMeta> {
         let bundle = shared.bundles.get(self.meta.bundle?)?;
         let mut meta = self.meta.clone();
         sweep::call(&mut meta, bundle, frontier).then_some(meta)

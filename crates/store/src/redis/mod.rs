@@ -18,7 +18,7 @@ use winback_contract::{CustomerId, MessageId, Offset, Partition, Timestamp};
 use crate::commit::{Commit, Committed, CouponChange, GrantWrite, WATCHERS};
 use crate::error::Error;
 use crate::memory::GRANT_SLACK;
-use crate::meta::Meta;
+use crate::meta::PartitionMeta;
 use crate::port::{Claim, ClaimTerms, Grant, Lease, Progress, Standing, Store};
 use connection::Connection;
 pub use connection::Options;
@@ -62,8 +62,8 @@ impl RedisStore {
         }
     }
 
-    fn meta(fields: BTreeMap<String, String>) -> Option<Meta> {
-        (!fields.is_empty()).then(|| Meta::from_fields(&fields))
+    fn meta(fields: BTreeMap<String, String>) -> Option<PartitionMeta> {
+        (!fields.is_empty()).then(|| PartitionMeta::from_fields(&fields))
     }
 }
 
@@ -122,7 +122,7 @@ impl Store for RedisStore {
         Ok(Timestamp::from_millis(high))
     }
 
-    async fn acquire(&self, partition: Partition, known: Standing) -> Result<Meta, Error> {
+    async fn acquire(&self, partition: Partition, known: Standing) -> Result<PartitionMeta, Error> {
         let fields: BTreeMap<String, String> = self
             .connection
             .call(Call::Acquire, 1, |command| {
@@ -132,10 +132,10 @@ impl Store for RedisStore {
                     .arg(known.sequence);
             })
             .await?;
-        Ok(Meta::from_fields(&fields))
+        Ok(PartitionMeta::from_fields(&fields))
     }
 
-    async fn metas(&self, partitions: &[Partition]) -> Result<Vec<Option<Meta>>, Error> {
+    async fn metas(&self, partitions: &[Partition]) -> Result<Vec<Option<PartitionMeta>>, Error> {
         if partitions.is_empty() {
             return Ok(Vec::new());
         }

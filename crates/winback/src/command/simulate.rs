@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
 const NAMELESS: &[&str] = &["identify", "page", "screen"];
 
 /// An event with its time and the number of its line.
-struct Told {
+struct LineOfTime {
     at: Timestamp,
     number: usize,
     /// As it was written.
@@ -50,7 +50,7 @@ struct Told {
 }
 
 /// The events. One whose time can't be read is of the moment of the one before it, as it would be for ingest.
-fn read(arguments: &Arguments, policy: &Policy) -> Result<Vec<Told>, Error> {
+fn read(arguments: &Arguments, policy: &Policy) -> Result<Vec<LineOfTime>, Error> {
     let text = std::fs::read_to_string(&arguments.events)
         .map_err(|error| Error::Usage(format!("{}: {error}", arguments.events.display())))?;
     let config = Config::embedded()?;
@@ -59,7 +59,7 @@ fn read(arguments: &Arguments, policy: &Policy) -> Result<Vec<Told>, Error> {
         customs: Customs::of(policy),
         max_bytes: config.ingest.max_bytes,
     };
-    let mut events: Vec<Told> = Vec::new();
+    let mut events: Vec<LineOfTime> = Vec::new();
     for (index, line) in text.lines().enumerate() {
         let number = index + 1;
         if line.trim().is_empty() {
@@ -89,7 +89,7 @@ fn read(arguments: &Arguments, policy: &Policy) -> Result<Vec<Told>, Error> {
             // An identify call has no name of its own.
             let kind = call.body.get("type").and_then(Value::as_str);
             let kind = kind.filter(|kind| NAMELESS.contains(kind));
-            events.push(Told {
+            events.push(LineOfTime {
                 at,
                 number,
                 name: kind.map_or(envelope.event, str::to_owned),
@@ -178,13 +178,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
     }
     let file = arguments.events.display();
     let mut told = BTreeSet::new();
-    for Told { number, name, .. } in &events {
+    for LineOfTime { number, name, .. } in &events {
         let text = unread::of_name(name).filter(|_| !NAMELESS.contains(&name.as_str()));
         if let Some(text) = text.filter(|text| told.insert(text.clone())) {
             output::print(&format!("{file}:{number}: {text}"));
         }
     }
-    for Told { number, faults, .. } in &events {
+    for LineOfTime { number, faults, .. } in &events {
         for field in faults {
             output::print(&format!("{file}:{number}: left out: `{field}` unreadable"));
         }

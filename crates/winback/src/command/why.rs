@@ -2,7 +2,7 @@
 
 use winback_contract::{CustomerId, Identity, IdentityKind, Partition, Reason, Timestamp};
 use winback_journey::customer::Customer;
-use winback_journey::state::{Station, What};
+use winback_journey::state::{Stage, What};
 use winback_journey::{decode, due};
 use winback_store::Store;
 
@@ -187,8 +187,8 @@ fn tell(customer: &Customer, only: Option<&str>) -> String {
         .filter(|journey| is_wanted(&journey.campaign))
     {
         let state = match journey.station {
-            Station::Armed => format!("armed, would begin at {}", moment(journey.due)),
-            Station::Step => match journey.hold {
+            Stage::Armed => format!("armed, would begin at {}", moment(journey.due)),
+            Stage::Step => match journey.hold {
                 Some(hold) => format!(
                     "a step is held until {} [{}]",
                     moment(due::ready_at(journey)),
@@ -196,9 +196,9 @@ fn tell(customer: &Customer, only: Option<&str>) -> String {
                 ),
                 None => format!("a step is due at {}", moment(journey.due)),
             },
-            Station::Sending => "a message is on its way".into(),
-            Station::Wait => format!("waits until {}", moment(journey.due)),
-            Station::Await => format!("awaits an event, until {}", moment(journey.due)),
+            Stage::Sending => "a message is on its way".into(),
+            Stage::Wait => format!("waits until {}", moment(journey.due)),
+            Stage::Await => format!("awaits an event, until {}", moment(journey.due)),
         };
         lines.push(format!("now: {} {state}", journey.campaign));
     }
