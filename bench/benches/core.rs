@@ -10,12 +10,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use winback_campaign::Bundles;
 use winback_campaign::{Bundle, Files};
 use winback_contract::{
     Body, CustomerId, Event, EventId, EventRecord, Identities, Offset, Partition, Product,
     SourceKind, SourcePosition, Span, Timestamp,
 };
-use winback_journey::{Bundles, Customer, GrantState, Limits, Room, World, decide, input, tick};
+use winback_journey::{Customer, GrantState, Limits, Room, World, decide, input, tick};
 
 /// As in the product.
 #[global_allocator]

@@ -9,9 +9,18 @@ pub enum Error {
     /// The log will never take this record; others it may.
     #[error("{0}")]
     Refused(String),
+    /// The user has not the right to: a person grants it.
+    #[error("{0}")]
+    Denied(String),
     /// It won't work however often it is tried: stop with this message.
     #[error("{0}")]
     Fatal(String),
+}
+
+impl winback_service::rounds::RoundError for Error {
+    fn is_transient(&self) -> bool {
+        Self::is_transient(self)
+    }
 }
 
 impl Error {

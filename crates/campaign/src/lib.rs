@@ -7,6 +7,7 @@
 #![cfg_attr(not(test), deny(clippy::wildcard_enum_match_arm))]
 
 pub mod bundle;
+mod bundles;
 pub mod calendar;
 pub mod compile;
 pub mod condition;
@@ -22,6 +23,7 @@ pub mod template;
 pub mod yaml;
 
 pub use bundle::{Bundle, Files};
+pub use bundles::{Bundles, Offered};
 pub use condition::{Condition, Moment, Variables};
 pub use diagnostic::{Diagnostic, Report, Severity};
 pub use index::Concerns;

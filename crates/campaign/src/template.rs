@@ -76,6 +76,8 @@ pub struct Failure {
     pub line: Option<usize>,
     /// What is wrong.
     pub message: String,
+    /// Whether a value that it asks for is not there.
+    pub is_missing: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -184,8 +186,7 @@ impl Templates {
                     };
                     if let Err(failure) = result {
                         let at = failure.line.map(|line| Position { line, column: 1 });
-                        let missing = failure.message.contains("undefined");
-                        let help = missing.then(|| {
+                        let help = failure.is_missing.then(|| {
                             "no such value, or it may be missing: ask first, as in {% if customer.first_name %}".to_owned()
                         });
                         report.error(&failure.template, at, failure.message, help);
@@ -358,6 +359,7 @@ impl Templates {
                 template: format!("{campaign}/templates/{name}.email"),
                 line: None,
                 message: "there is no such template in this bundle".into(),
+                is_missing: false,
             })?;
         self.email_at(path, &Value::from(Serde(facts)))
     }
@@ -380,6 +382,7 @@ impl Templates {
                 template: format!("{campaign}/templates/{name}.{channel}"),
                 line: None,
                 message: "there is no such template in this bundle".into(),
+                is_missing: false,
             })?;
         let text = self.text_at(path, &Value::from(Serde(facts)))?;
         Ok(text.trim().to_owned())
@@ -391,6 +394,7 @@ impl Templates {
             template: path.to_owned(),
             line: None,
             message,
+            is_missing: false,
         };
         let parsed =
             mrml::parse(&source).map_err(|error| fail(format!("the MJML is wrong: {error}")))?;
@@ -422,6 +426,7 @@ impl Templates {
             template: error.name().unwrap_or(path).to_owned(),
             line: error.line(),
             message: describe(error),
+            is_missing: error.kind() == minijinja::ErrorKind::UndefinedError,
         };
         let template = self
             .environment
@@ -433,6 +438,7 @@ impl Templates {
                 template: path.to_owned(),
                 line: None,
                 message: "the text is larger than 512 KiB".into(),
+                is_missing: false,
             });
         }
         Ok(text)

@@ -71,6 +71,7 @@ pub fn compose(bundle: &Bundle, message: &Message) -> Result<RenderedMessage, Fa
         template: message.template.clone(),
         line: None,
         message: text.into(),
+        is_missing: false,
     };
     let sender = bundle
         .policy

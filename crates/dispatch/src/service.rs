@@ -15,9 +15,9 @@ use futures::FutureExt as _;
 use winback_bus::{
     Error, Follower, GroupConsumer, Ledger, Log, Outgoing, Progress, Ticket, Waiting,
 };
+use winback_campaign::{Bundles, Offered};
 use winback_contract::{Channel, FailedReason, Outcome, PartitionCount, Span, Topic, TopicNames};
-use winback_journey::{Bundles, Offered};
-use winback_service::outage::Outage;
+use winback_service::rounds::{self, Rounds};
 use winback_service::tasks::{Died, InFlight};
 use winback_service::{Clock, Health, Shutdown, clock};
 use winback_store::Store;
@@ -323,33 +323,13 @@ impl Service {
     /// Only those that no waiting mends.
     pub async fn run(mut self, health: Health) -> Result<(), Error> {
         let part = format!("dispatch.{}", self.sender.config.channel);
-        health.goes_round(&part);
-        let mut outage = Outage::default();
-        while !self.sender.shutdown.is_raised() {
-            self.feel_pulse();
-            match self.step(Duration::from_millis(50)).await {
-                Ok(_) => {
-                    outage.over(&part);
-                    let stands = self.waiting.stands().or_else(|| self.ledger.stands());
-                    match stands.or_else(|| self.sender.stands()) {
-                        None => health.goes_round(&part),
-                        Some(why) => health.not_ready(&part, why),
-                    }
-                }
-                Err(error) if error.is_transient() => {
-                    outage.tell(&part, &error);
-                    health.not_ready(&part, error.to_string());
-                    clock::pause(Duration::from_millis(500)).await;
-                }
-                Err(error) => {
-                    if let Err(other) = self.drain().await {
-                        tracing::warn!(error = %other, "what was on its way could not be reported");
-                    }
-                    return Err(error);
-                }
-            }
+        let shutdown = self.sender.shutdown.clone();
+        let went = rounds::go(&mut self, &part, (&shutdown, &health)).await;
+        let drained = self.drain().await;
+        if let (Err(_), Err(other)) = (&went, &drained) {
+            tracing::warn!(error = %other, "what was on its way could not be reported");
         }
-        self.drain().await
+        went.and(drained)
     }
 
     /// Asks for the store's pulse beside the loop, one question at a time, every two seconds.
@@ -372,6 +352,17 @@ impl Service {
             first = first.and(landed).and(settled);
         }
         first.and(self.settle().await)
+    }
+}
+
+impl Rounds for Service {
+    type Error = Error;
+
+    async fn round(&mut self) -> Result<Option<String>, Error> {
+        self.feel_pulse();
+        self.step(Duration::from_millis(50)).await?;
+        let stands = self.waiting.stands().or_else(|| self.ledger.stands());
+        Ok(stands.or_else(|| self.sender.stands()))
     }
 }
 

@@ -7,15 +7,16 @@ use std::time::Duration;
 use winback_bus::{
     Error, Follower, GroupConsumer, Ledger, Log, Outgoing, Record, Waiting, dead_letter,
 };
+use winback_campaign::Bundles;
 use winback_contract::version::{self, Unread};
 use winback_contract::{
     Decision, FailedReason, FailedStage, PartitionCount, Reason, StepDecision, Topic, TopicNames,
     Trigger, Verdict,
 };
 use winback_journey::codec;
-use winback_journey::{Bundles, decide, decide::Error as Undecided};
-use winback_service::outage::Outage;
-use winback_service::{Health, Shutdown, clock};
+use winback_journey::{decide, decide::Error as Undecided};
+use winback_service::rounds::{self, Rounds};
+use winback_service::{Health, Shutdown};
 
 use crate::metrics::Metrics;
 
@@ -209,26 +210,17 @@ impl Service {
     /// # Errors
     /// Only those that no waiting mends.
     pub async fn run(mut self, shutdown: Shutdown, health: Health) -> Result<(), Error> {
-        health.goes_round("evaluator");
-        let mut outage = Outage::default();
-        while !shutdown.is_raised() {
-            match self.step(Duration::from_millis(50)).await {
-                Ok(_) => match self.waiting.stands().or_else(|| self.ledger.stands()) {
-                    None => {
-                        outage.over("evaluator");
-                        health.goes_round("evaluator");
-                    }
-                    Some(why) => health.not_ready("evaluator", why),
-                },
-                Err(error) if error.is_transient() => {
-                    outage.tell("evaluator", &error);
-                    health.not_ready("evaluator", error.to_string());
-                    clock::pause(Duration::from_millis(500)).await;
-                }
-                Err(error) => return Err(error),
-            }
-        }
+        rounds::go(&mut self, "evaluator", (&shutdown, &health)).await?;
         self.send().await
+    }
+}
+
+impl Rounds for Service {
+    type Error = Error;
+
+    async fn round(&mut self) -> Result<Option<String>, Error> {
+        self.step(Duration::from_millis(50)).await?;
+        Ok(self.waiting.stands().or_else(|| self.ledger.stands()))
     }
 }
 

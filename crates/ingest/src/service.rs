@@ -13,8 +13,8 @@ use winback_contract::{
     Body, Currency, Failed, FailedReason, FailedStage, Partition, PartitionCount, Timestamp, Topic,
     TopicNames, failed::KEPT_BYTES,
 };
-use winback_service::outage::Outage;
-use winback_service::{Health, Shutdown, clock};
+use winback_service::rounds::{self, Rounds};
+use winback_service::{Health, Shutdown};
 
 use crate::calls::again;
 use crate::catalogue::Catalogue;
@@ -328,32 +328,21 @@ impl Service {
     /// Only those that no waiting mends.
     pub async fn run(mut self, shutdown: Shutdown, health: Health) -> Result<(), Error> {
         let part = format!("ingest.{}", self.source.name);
-        health.goes_round(&part);
-        let mut outage = Outage::default();
-        while !shutdown.is_raised() {
-            match self.step(Duration::from_millis(50)).await {
-                Ok(_) if !self.published.has_caught_up() => {
-                    health.not_ready(
-                        &part,
-                        "it reads what is published: the campaigns topic says nothing yet",
-                    );
-                }
-                Ok(_) => match self.ledger.stands() {
-                    None => {
-                        outage.over(&part);
-                        health.goes_round(&part);
-                    }
-                    Some(why) => health.not_ready(&part, why),
-                },
-                Err(error) if error.is_transient() => {
-                    outage.tell(&part, &error);
-                    health.not_ready(&part, error.to_string());
-                    clock::pause(Duration::from_millis(500)).await;
-                }
-                Err(error) => return Err(error),
-            }
-        }
+        rounds::go(&mut self, &part, (&shutdown, &health)).await?;
         self.send().await
+    }
+}
+
+impl Rounds for Service {
+    type Error = Error;
+
+    async fn round(&mut self) -> Result<Option<String>, Error> {
+        self.step(Duration::from_millis(50)).await?;
+        if !self.published.has_caught_up() {
+            let why = "it reads what is published: the campaigns topic says nothing yet";
+            return Ok(Some(why.into()));
+        }
+        Ok(self.ledger.stands())
     }
 }
 

@@ -14,7 +14,6 @@ mod backoff;
 pub mod behaviour;
 pub mod book;
 pub mod bound;
-mod bundles;
 pub mod codec;
 mod consent;
 pub mod coupons;
@@ -50,7 +49,6 @@ pub mod tick;
 pub mod told;
 pub mod world;
 
-pub use bundles::{Bundles, Offered};
 pub use codec::{decode, encode};
 pub use coupons::Coupons;
 pub use customer::Customer;

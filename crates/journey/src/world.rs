@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use winback_campaign::Bundle;
 use winback_contract::{Announcement, BundleHash, Channel, CustomerId, Partition, Span, Timestamp};
 
-use crate::bundles::Bundles;
 use crate::coupons::Coupons;
 use crate::customer::Customer;
 use crate::facts::Facts;
 use crate::sellers::Sellers;
+use winback_campaign::Bundles;
 
 /// What to do about a message whose answer was lost (INV-4).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

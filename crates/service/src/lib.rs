@@ -9,6 +9,7 @@ pub mod http;
 pub mod logs;
 pub mod metrics;
 pub mod outage;
+pub mod rounds;
 pub mod secret;
 pub mod shutdown;
 pub mod tasks;

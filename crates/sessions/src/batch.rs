@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use winback_bus::{Record, Stamp, dead_letter};
+use winback_campaign::Bundles;
 use winback_contract::{
     Announcement, Body, BundleHash, CustomerId, Decision, Event, EventId, EventRecord,
     FailedReason, FailedStage, Outcome, Partition, PartitionCount, SourceKind, SourcePosition,
@@ -13,8 +14,8 @@ use winback_contract::{
 };
 use winback_journey::start::product::{self, PendingProductChange};
 use winback_journey::{
-    Bundles, Count, Counts, Coupons, Effects, GrantState, Limits, Room, Sellers, Tally, World,
-    book, input, outcome, tick,
+    Count, Counts, Coupons, Effects, GrantState, Limits, Room, Sellers, Tally, World, book, input,
+    outcome, tick,
 };
 use winback_store::{CouponChange, CouponWrite, GrantWrite, PartitionMeta};
 

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use winback_bus::{Mark, Record, TopicPartition};
+use winback_campaign::Bundles;
 use winback_contract::{Announcement, CustomerId, Offset, Partition, Timestamp, Topic, TopicNames};
-use winback_journey::{Bundles, Coupons, Sellers};
+use winback_journey::{Coupons, Sellers};
 use winback_store::{PartitionMeta, Standing};
 
 use crate::cache::Cache;

@@ -10,8 +10,8 @@ use std::time::Duration;
 use winback_bus::{
     AssignedReader, Assignment, Follower, GroupConsumer, Log, Record, TopicPartition,
 };
+use winback_campaign::{Bundles, Offered};
 use winback_contract::{Offset, Partition, Timestamp, Topic};
-use winback_journey::{Bundles, Offered};
 use winback_service::outage::Outage;
 use winback_service::tasks::{beside, side_by_side};
 use winback_service::{Clock, Health, Shutdown, clock};

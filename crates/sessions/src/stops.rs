@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use prometheus::{GaugeVec, IntCounterVec, IntGaugeVec};
+use winback_campaign::Bundles;
 use winback_contract::BundleHash;
-use winback_journey::Bundles;
 use winback_service::Metrics as Registry;
 use winback_service::metrics::Changing;
 

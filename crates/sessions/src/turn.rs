@@ -7,8 +7,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use winback_bus::Log;
+use winback_campaign::Bundles;
 use winback_contract::{CustomerId, FailedReason, MessageId, Timestamp, Topic};
-use winback_journey::{self as journey, Bundles, Coupons, GrantState, decode};
+use winback_journey::{self as journey, Coupons, GrantState, decode};
 use winback_service::outage::Outage;
 use winback_service::{Clock, Health, Shutdown, clock};
 use winback_store::{Commit, Committed, Grant, PartitionMeta, Store};

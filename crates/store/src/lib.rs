@@ -15,4 +15,4 @@ pub use commit::{Commit, Committed, CouponChange, CouponWrite, GrantWrite, Watch
 pub use error::Error;
 pub use memory::{MemoryStore, Snapshot};
 pub use meta::{Marks, PartitionMeta, Positions};
-pub use port::{Claim, ClaimTerms, Grant, Lease, Progress, Standing, Store};
+pub use port::{Claim, ClaimTerms, Grant, Lease, Problem, Progress, Standing, Store};

@@ -10,7 +10,7 @@ use winback_service::Clock;
 use crate::commit::{Commit, Committed, CouponChange, CouponWrite, GrantWrite, WATCHERS, Watch};
 use crate::error::Error;
 use crate::meta::PartitionMeta;
-use crate::port::{Claim, ClaimTerms, Grant, Lease, Progress, Standing, Store};
+use crate::port::{Claim, ClaimTerms, Grant, Lease, Problem, Progress, Standing, Store};
 
 /// How long a grant outlives its window, so that a late claim still gets a true answer.
 pub(crate) const GRANT_SLACK: Span = Span::from_days(1);
@@ -592,7 +592,7 @@ impl Store for MemoryStore {
         Ok(self.lock().fullness)
     }
 
-    async fn problems(&self) -> Result<Vec<String>, Error> {
+    async fn problems(&self) -> Result<Vec<Problem>, Error> {
         Ok(Vec::new())
     }
 }

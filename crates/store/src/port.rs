@@ -1,5 +1,7 @@
 //! The port: what winback needs of a store, and no more.
 
+use std::fmt;
+
 use async_trait::async_trait;
 use winback_contract::{CustomerId, MessageId, Offset, Partition, Span, Timestamp};
 
@@ -87,6 +89,23 @@ pub struct Progress {
     pub pushed: u64,
     /// Entries ever taken out after Kafka had them.
     pub trimmed: u64,
+}
+
+/// What is wrong with a server, and the way out.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Problem {
+    /// It must not be used.
+    Unfit(String),
+    /// It may lose what it acknowledged: fine where `store.durability` says so.
+    Durability(String),
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unfit(text) | Self::Durability(text) => f.write_str(text),
+        }
+    }
 }
 
 /// State, timers, outbox, positions and grants of partitions.
@@ -186,5 +205,5 @@ pub trait Store: Send + Sync {
     async fn fullness(&self) -> Result<f64, Error>;
 
     /// What the server's settings break of the promises; empty when all is well.
-    async fn problems(&self) -> Result<Vec<String>, Error>;
+    async fn problems(&self) -> Result<Vec<Problem>, Error>;
 }

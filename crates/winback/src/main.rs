@@ -10,6 +10,7 @@ mod providers;
 mod publish;
 mod pulse;
 mod run;
+mod wiring;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -11,7 +11,7 @@ use winback_dispatch::{FileProvider, HttpProvider, Provider, SmtpProvider};
 
 use crate::config::{Config, ProviderKind};
 use crate::error::Error;
-use crate::run::machine::dispatch;
+use crate::wiring::dispatch;
 
 /// For live messages, and for those that go to files.
 pub(crate) type Providers = (Arc<dyn Provider>, Arc<dyn Provider>);

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use winback_bus::{Follower, Log, Outgoing};
 use winback_campaign::{Bundle, Files};
+use winback_campaign::{Bundles, Offered};
 use winback_contract::{
     Activations, Body, BundleHash, CustomerId, EventId, EventRecord, Format, FormatRecord, Offset,
     PartitionCount, SourceKind, SourcePosition, Timestamp, Topic, TopicNames,
 };
-use winback_journey::{Bundles, Offered};
 
 use crate::config::Config;
 use crate::error::Error;

@@ -328,7 +328,8 @@ async fn a_server_that_may_evict_is_named() {
     ])
     .unwrap();
     let store = real(&redis, "x:", winback_store::redis::Mode::Function).await;
-    let problems = store.problems().await.unwrap().join("\n");
+    let problems = store.problems().await.unwrap();
+    let problems = Vec::from_iter(problems.iter().map(ToString::to_string)).join("\n");
     assert!(
         problems.contains("allkeys-lru") && problems.contains("appendfsync is everysec"),
         "{problems}"

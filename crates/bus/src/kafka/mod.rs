@@ -352,9 +352,9 @@ pub(crate) fn unavailable(error: &KafkaError) -> Error {
             Code::TopicAuthorizationFailed
             | Code::GroupAuthorizationFailed
             | Code::ClusterAuthorizationFailed
-            | Code::SaslAuthenticationFailed
-            | Code::Fatal,
-        ) => fatal(error),
+            | Code::TransactionalIdAuthorizationFailed,
+        ) => Error::Denied(format!("kafka: {error}")),
+        Some(Code::SaslAuthenticationFailed | Code::Fatal) => fatal(error),
         _ => Error::Unavailable(format!("kafka: {error}")),
     }
 }

@@ -94,6 +94,7 @@ impl Service {
                     template: message.template.clone(),
                     line: None,
                     message: "it panics: this is a fault of winback".into(),
+                    is_missing: false,
                 })
             })
         } else {

@@ -13,11 +13,11 @@ mod quiet;
 use winback_campaign::Bundle;
 use winback_contract::{Decision, DueStep, Format, Reason, StepDecision, Trigger, Verdict};
 
-use crate::bundles::Bundles;
 use crate::codec;
 use crate::customer::Customer;
 use crate::decide::arbitration::{Candidate, arbitrate, replace};
 use crate::decide::gates::{Question, judge};
+use winback_campaign::Bundles;
 
 /// Why no decision can be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -266,7 +266,7 @@ fn what_is_paused_waits_and_goes_on() {
         );
         assert!(matches!(
             life.bundles.offer(record.as_bytes()),
-            crate::Offered::Switched(_)
+            winback_campaign::Offered::Switched(_)
         ));
     };
     for scope in ["all", "campaign:cart", "channel:email"] {

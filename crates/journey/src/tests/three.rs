@@ -16,7 +16,6 @@ use winback_contract::{
 use super::world::{CART, LOST, POLICY, added, at, bundle, emptied, ordered, viewed};
 use winback_scenario::Random;
 
-use crate::bundles::Bundles;
 use crate::coupons::Coupons;
 use crate::customer::Customer;
 use crate::effects::{Effects, Forward, GrantChange};
@@ -24,6 +23,7 @@ use crate::sellers::Sellers;
 use crate::tick::GrantState;
 use crate::world::{Limits, World};
 use crate::{Room, book, decide, decode, encode, input, next_due, outcome, tick};
+use winback_campaign::Bundles;
 
 /// Lives, a seed each.
 const LIVES: u64 = 4_000;

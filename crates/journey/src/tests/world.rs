@@ -12,7 +12,6 @@ use winback_contract::{
     SourceKind, SourcePosition, Span, Timestamp, Trigger,
 };
 
-use crate::bundles::Bundles;
 use crate::coupons::Coupons;
 use crate::customer::Customer;
 use crate::effects::{CouponMove, Effects, GrantChange};
@@ -20,6 +19,7 @@ use crate::sellers::Sellers;
 use crate::tick::GrantState;
 use crate::world::{Limits, World};
 use crate::{book, decide, decode, encode, input, next_due, outcome, tick};
+use winback_campaign::Bundles;
 
 pub(super) const POLICY: &str = r#"apiVersion: winback/v1
 kind: Policy

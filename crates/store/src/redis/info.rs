@@ -4,6 +4,7 @@ use redis::{InfoDict, cmd};
 
 use super::connection::Connection;
 use crate::error::Error;
+use crate::port::Problem;
 
 pub(super) async fn run_id(connection: &Connection) -> Result<String, Error> {
     let mut command = cmd("INFO");
@@ -25,7 +26,7 @@ pub(super) async fn fullness(connection: &Connection) -> Result<f64, Error> {
     })
 }
 
-pub(super) async fn problems(connection: &Connection) -> Result<Vec<String>, Error> {
+pub(super) async fn problems(connection: &Connection) -> Result<Vec<Problem>, Error> {
     let info: InfoDict = connection.query(&cmd("INFO")).await?;
     let text = |name: &str| info.get::<String>(name).unwrap_or_default();
     let mut problems = Vec::new();
@@ -35,22 +36,22 @@ pub(super) async fn problems(connection: &Connection) -> Result<Vec<String>, Err
         .and_then(|major| major.parse::<u32>().ok())
         .unwrap_or(0);
     if major < 7 {
-        problems.push(format!(
+        problems.push(Problem::Unfit(format!(
             "Redis {} is too old: winback needs 7 or newer",
             text("redis_version")
-        ));
+        )));
     }
     let policy = text("maxmemory_policy");
     if policy != "noeviction" {
-        problems.push(format!(
+        problems.push(Problem::Unfit(format!(
             "maxmemory-policy is {policy}: Redis would silently delete customers and timers; set it to noeviction"
-        ));
+        )));
     }
     if text("aof_enabled") != "1" {
-        problems.push(
+        problems.push(Problem::Durability(
             "the append-only file is off: a restart would forget state; set appendonly yes and appendfsync always, or store.durability: best_effort"
                 .into(),
-        );
+        ));
         return Ok(problems);
     }
     let mut command = cmd("CONFIG");
@@ -60,9 +61,9 @@ pub(super) async fn problems(connection: &Connection) -> Result<Vec<String>, Err
     if let Ok([_, value]) = configured.as_deref()
         && value != "always"
     {
-        problems.push(format!(
+        problems.push(Problem::Durability(format!(
                 "appendfsync is {value}: a power cut may lose acknowledged commits; set it to always, or store.durability: best_effort"
-            ));
+            )));
     }
     if configured.is_err() {
         tracing::warn!(

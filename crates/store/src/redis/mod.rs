@@ -19,7 +19,7 @@ use crate::commit::{Commit, Committed, CouponChange, GrantWrite, WATCHERS};
 use crate::error::Error;
 use crate::memory::GRANT_SLACK;
 use crate::meta::PartitionMeta;
-use crate::port::{Claim, ClaimTerms, Grant, Lease, Progress, Standing, Store};
+use crate::port::{Claim, ClaimTerms, Grant, Lease, Problem, Progress, Standing, Store};
 use connection::Connection;
 pub use connection::Options;
 use keys::Keys;
@@ -468,7 +468,7 @@ impl Store for RedisStore {
         info::fullness(&self.connection).await
     }
 
-    async fn problems(&self) -> Result<Vec<String>, Error> {
+    async fn problems(&self) -> Result<Vec<Problem>, Error> {
         info::problems(&self.connection).await
     }
 }

@@ -10,7 +10,7 @@ use winback_contract::{SourceKind, Topic};
 use winback_service::outage::Outage;
 use winback_service::{Health, Shutdown, clock};
 use winback_store::redis::Mode;
-use winback_store::{RedisStore, Store as _};
+use winback_store::{Problem, RedisStore, Store as _};
 
 use crate::config::{Config, Durability, Scripts};
 use crate::error::Error;
@@ -175,12 +175,11 @@ pub(crate) async fn verify(
         }
     }
     for problem in store.problems().await? {
-        let weaker_is_fine =
-            config.store.durability == Durability::BestEffort && problem.contains("best_effort");
-        if weaker_is_fine {
-            tracing::warn!(problem, "durability is best effort, as configured");
-        } else {
-            return Err(Error::Environment(format!("Redis: {problem}")));
+        match problem {
+            Problem::Durability(problem) if config.store.durability == Durability::BestEffort => {
+                tracing::warn!(problem, "durability is best effort, as configured");
+            }
+            problem => return Err(Error::Environment(format!("Redis: {problem}"))),
         }
     }
     Ok(())

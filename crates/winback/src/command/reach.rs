@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use winback_campaign::Bundles;
 use winback_campaign::model::{Schedule, StartKind};
 use winback_campaign::{Bundle, Campaign, calendar};
 use winback_contract::{Announcement, Event, EventId, Partition, PartitionCount, Span, Timestamp};
-use winback_journey::{Bundles, Coupons, Customer, Limits, Sellers, World, decode, doors};
+use winback_journey::{Coupons, Customer, Limits, Sellers, World, decode, doors};
 use winback_store::Store;
 
 use crate::error::Error;

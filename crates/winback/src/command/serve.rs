@@ -20,7 +20,7 @@ use crate::providers::{self, Providers};
 use crate::publish::clear::clear;
 use crate::publish::{channels_are_there, country_stays, publish, published};
 use crate::pulse;
-use crate::run::machine::{dispatch, evaluator, start_ingest};
+use crate::wiring::{dispatch, evaluator, start_ingest};
 
 /// What can be served.
 #[derive(clap::ValueEnum, Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -13,13 +13,13 @@ use winback_contract::{
     Channel, Outcome, Partition, PartitionCount, SourceKind, Span, Timestamp, Topic,
 };
 use winback_dispatch::{Catalogue, Provider};
-use winback_ingest::SourceConfig;
 use winback_service::{Clock, Metrics, Shutdown};
 use winback_store::MemoryStore;
 
 use crate::config::Config;
 use crate::error::Error;
 use crate::publish::publish;
+use crate::wiring::{dispatch, evaluator, start_ingest};
 
 /// All services of one shop.
 pub(crate) struct Machine {
@@ -302,62 +302,6 @@ fn waited<E: Into<Error>>(
         Ok(done) => Ok(done),
         Err(error) if is_transient(&error) => Ok(1),
         Err(error) => Err(error.into()),
-    }
-}
-
-/// One source of ingest.
-pub(crate) async fn start_ingest(
-    config: &Config,
-    source: SourceConfig,
-    log: Arc<dyn winback_bus::Log>,
-    metrics: winback_ingest::metrics::Metrics,
-) -> Result<winback_ingest::Service, Error> {
-    let shop = winback_ingest::service::Shop {
-        id: config.shop.id.clone(),
-        currency: config.shop.currency,
-    };
-    let part = winback_ingest::Config {
-        sources: Vec::new(),
-        max_bytes: config.ingest.max_bytes,
-        batch: config.ingest.batch,
-        nobody: config.ingest.nobody.clone(),
-        price_change: config.ingest.price_change_percent.saturating_mul(100),
-    };
-    let place = (
-        &config.names(),
-        config.kafka.groups.as_str(),
-        config.kafka.partitions,
-    );
-    Ok(winback_ingest::Service::start(source, part, shop, log, place, metrics).await?)
-}
-
-/// The evaluator's part of the config.
-pub(crate) fn evaluator(config: &Config) -> winback_evaluator::Config {
-    winback_evaluator::Config {
-        names: config.names(),
-        groups: config.kafka.groups.clone(),
-        partitions: config.kafka.partitions,
-        batch: config.evaluator.batch,
-    }
-}
-
-/// Dispatch's part of the config.
-pub(crate) fn dispatch(config: &Config, channel: Channel) -> winback_dispatch::Config {
-    let own = config.dispatch.channels.get(&channel);
-    winback_dispatch::Config {
-        names: config.names(),
-        groups: config.kafka.groups.clone(),
-        partitions: config.kafka.partitions,
-        channel,
-        batch: config.dispatch.batch,
-        parallel: own
-            .and_then(|own| own.parallel)
-            .unwrap_or(config.dispatch.parallel),
-        claim_timeout: crate::config::span(config.sessions.claim_timeout),
-        most_lag: crate::config::span(config.dispatch.most_lag),
-        only_to: config.dispatch.only_to.clone(),
-        shadow: config.dispatch.shadow,
-        send_limit: own.and_then(|own| own.fuse).or(config.dispatch.fuse),
     }
 }
 

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use winback_campaign::{Bundle, Campaign, Files};
+use crate::{Bundle, Campaign, Files};
 use winback_contract::{
     Activations, BundleHash, Format, FormatRecord, Pause, PauseRecord, Scope, Timestamp,
 };
