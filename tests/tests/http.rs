@@ -102,8 +102,8 @@ async fn answers_are_sorted_by_what_is_sure() {
 #[tokio::test]
 async fn no_redirect_is_followed() {
     let other = HttpFake::start(vec![status(200)]).unwrap();
-    let topic_partition = format!("Location: http://127.0.0.1:{}/\r\n", other.port());
-    let (sent, _) = answered(Answer::Status(307, topic_partition, String::new())).await;
+    let location = format!("Location: http://127.0.0.1:{}/\r\n", other.port());
+    let (sent, _) = answered(Answer::Status(307, location, String::new())).await;
     // The provider has moved: that is about us, and nothing of the message is lost (INV-4).
     assert_eq!(sent.class(), "not_now");
     assert!(other.got().is_empty());

@@ -74,7 +74,10 @@ fn table() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("sessions", below),
         ("evaluator", below),
         // Sending knows bundles and grants, never a customer's state.
-        ("dispatch", &["contract", "campaign", "bus", "store", "service"]),
+        (
+            "dispatch",
+            &["contract", "campaign", "bus", "store", "service"],
+        ),
         ("testkit", below),
     ])
 }

@@ -5,18 +5,18 @@
 
 pub mod between;
 pub mod dead_letter;
-pub mod error;
-pub mod follow;
+mod error;
+mod follow;
 pub mod frontier;
 pub mod kafka;
-pub mod lanes;
-pub mod ledger;
-pub mod log;
-pub mod mark;
+mod lanes;
+mod ledger;
+mod log;
+mod mark;
 pub mod memory;
 pub mod misfit;
-pub mod progress;
-pub mod record;
+mod progress;
+mod record;
 
 pub use between::between;
 pub use dead_letter::{dead_letter, put_back};

@@ -5,13 +5,13 @@ use winback_contract::Span;
 use crate::model::SpanRange;
 
 /// Longest that any delay may be: ten years.
-pub const LONGEST: Span = Span::from_days(3_653);
+pub(crate) const LONGEST: Span = Span::from_days(3_653);
 
 /// Reads `20m`, `24h`, `3d`, `6w`, `10s`.
 ///
 /// # Errors
 /// A sentence that says what is wrong.
-pub fn parse(text: &str) -> Result<Span, String> {
+pub(crate) fn parse(text: &str) -> Result<Span, String> {
     let text = text.trim();
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
@@ -35,7 +35,7 @@ pub fn parse(text: &str) -> Result<Span, String> {
 ///
 /// # Errors
 /// A sentence that says what is wrong.
-pub fn parse_range(text: &str) -> Result<SpanRange, String> {
+pub(crate) fn parse_range(text: &str) -> Result<SpanRange, String> {
     match text.split_once(" to ") {
         None => parse(text).map(|span| SpanRange {
             from: span,

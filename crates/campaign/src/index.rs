@@ -10,7 +10,7 @@ use crate::model::{Campaign, Missed, Seen, Start, StartKind};
 use crate::policy::Policy;
 
 /// Starts, as campaign and index of the start.
-pub type Starts = Vec<(String, usize)>;
+pub(crate) type Starts = Vec<(String, usize)>;
 
 /// What an event of one name concerns.
 #[derive(Debug, Default)]
@@ -47,7 +47,7 @@ fn has(names: &BTreeSet<String>, name: &str) -> bool {
 
 /// See the module.
 #[derive(Debug, Default)]
-pub struct Index {
+pub(crate) struct Index {
     by_event: HashMap<String, Concerns>,
     /// Campaigns that begin after inactivity.
     pub(crate) idle: BTreeSet<String>,

@@ -6,18 +6,18 @@
 // A new variant of an enum of ours does not compile before every question about it is answered; tests pick what they look for.
 #![cfg_attr(not(test), deny(clippy::wildcard_enum_match_arm))]
 
-pub mod bundle;
+mod bundle;
 mod bundles;
 pub mod calendar;
-pub mod compile;
+mod compile;
 pub mod condition;
 pub mod diagnostic;
-pub mod duration;
+mod duration;
 pub mod explain;
-pub mod index;
+mod index;
 pub mod model;
 pub mod names;
-pub mod paths;
+mod paths;
 pub mod policy;
 pub mod template;
 pub mod yaml;

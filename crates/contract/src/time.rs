@@ -188,7 +188,7 @@ impl Add for Span {
 }
 
 /// Milliseconds as a plain number, for records of high volume.
-pub mod millis {
+pub(crate) mod millis {
     use super::Timestamp;
     use serde::{Deserialize, Deserializer, Serializer};
 
@@ -196,7 +196,10 @@ pub mod millis {
     ///
     /// # Errors
     /// Those of the serializer.
-    pub fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(
+        time: &Timestamp,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.serialize_i64(time.as_millis())
     }
 
@@ -204,7 +207,9 @@ pub mod millis {
     ///
     /// # Errors
     /// Those of the deserializer.
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Timestamp, D::Error> {
         i64::deserialize(deserializer).map(Timestamp::from_millis)
     }
 }

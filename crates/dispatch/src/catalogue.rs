@@ -30,7 +30,7 @@ struct Inner {
 
 /// Products by id, by category and by points.
 #[derive(Debug, Default)]
-pub struct Shelf {
+pub(crate) struct Shelf {
     known: HashMap<String, CatalogueEntry>,
     by_category: BTreeMap<String, BTreeSet<String>>,
     by_points: BTreeSet<(u64, String)>,
@@ -81,10 +81,10 @@ impl Catalogue {
         Ok(caught_up)
     }
 
-    /// See [`Shelf::refresh`].
+    /// See `Shelf::refresh`.
     ///
     /// # Errors
-    /// [`NothingLeft`].
+    /// `NothingLeft`.
     pub async fn refresh(&self, facts: &mut Facts) -> Result<(), NothingLeft> {
         self.inner.lock().await.shelf.refresh(facts)
     }
@@ -92,7 +92,7 @@ impl Catalogue {
 
 impl Shelf {
     /// Keeps the newest word about a product.
-    pub fn put(&mut self, entry: CatalogueEntry) {
+    pub(crate) fn put(&mut self, entry: CatalogueEntry) {
         let id = entry.product.product_id.clone();
         if self.known.len() >= PRODUCTS && !self.known.contains_key(&id) {
             return;
@@ -124,7 +124,7 @@ impl Shelf {
     ///
     /// # Errors
     /// [`NothingLeft`] when none of the products the step is about can be bought any more.
-    pub fn refresh(&self, facts: &mut Facts) -> Result<(), NothingLeft> {
+    pub(crate) fn refresh(&self, facts: &mut Facts) -> Result<(), NothingLeft> {
         let had_items = !facts.items.is_empty();
         self.freshen(&mut facts.items);
         if let Some(cart) = &mut facts.cart {

@@ -3,13 +3,13 @@
 //! Invariants: INV-4 and INV-5 (nothing is sent without a claim taken just before), INV-11 (the window of the claim).
 //! Absent on purpose: decisions about whether, when and to whom.
 
-pub mod catalogue;
+mod catalogue;
 pub mod compose;
-pub mod links;
+mod links;
 pub mod metrics;
 pub mod provider;
-pub mod send_limit;
-pub mod service;
+mod send_limit;
+mod service;
 
 pub use catalogue::Catalogue;
 pub use compose::RenderedMessage;

@@ -9,11 +9,11 @@ use winback_campaign::Policy;
 
 /// The hosts of a shop. A host stands for itself and everything under it.
 #[derive(Debug)]
-pub struct Hosts(Vec<String>);
+pub(crate) struct Hosts(Vec<String>);
 
 impl Hosts {
     /// Those that Policy names, else the domain of its sender and the hosts of its unsubscribe addresses.
-    pub fn of(policy: &Policy) -> Self {
+    pub(crate) fn of(policy: &Policy) -> Self {
         if !policy.links.is_empty() {
             return Self(policy.links.clone());
         }
@@ -33,7 +33,7 @@ impl Hosts {
     }
 
     /// Takes out of a value every address of another host. How many there were.
-    pub fn clean(&self, value: &mut Value) -> usize {
+    pub(crate) fn clean(&self, value: &mut Value) -> usize {
         match value {
             Value::String(text) => match self.cleaned(text) {
                 None => 0,

@@ -8,7 +8,7 @@ use winback_contract::{Channel, Timestamp};
 
 /// See the module.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct SendLimit {
+pub(crate) struct SendLimit {
     most: Option<u32>,
     resumed_at: Timestamp,
     tripped: bool,
@@ -17,7 +17,7 @@ pub struct SendLimit {
 
 impl SendLimit {
     /// So many messages an hour; `None` never stops.
-    pub fn new(most: Option<u32>) -> Self {
+    pub(crate) fn new(most: Option<u32>) -> Self {
         Self {
             most,
             ..Self::default()
@@ -25,7 +25,7 @@ impl SendLimit {
     }
 
     /// The name of the count and its limit; `None` where nothing has to be counted.
-    pub fn counts(&self, channel: Channel) -> Option<(String, u32)> {
+    pub(crate) fn counts(&self, channel: Channel) -> Option<(String, u32)> {
         let most = self.most?;
         Some((
             format!("fuse:{channel}:{}", self.resumed_at.as_millis()),
@@ -34,24 +34,24 @@ impl SendLimit {
     }
 
     /// Whether it has tripped: nothing may go then, and nothing is counted.
-    pub fn is_tripped(&self) -> bool {
+    pub(crate) fn is_tripped(&self) -> bool {
         self.tripped
     }
 
     /// There is no room left.
-    pub fn trip(&mut self) {
+    pub(crate) fn trip(&mut self) {
         self.tripped = true;
     }
 
     /// True once after it has tripped.
-    pub fn has_just_tripped(&mut self) -> bool {
+    pub(crate) fn has_just_tripped(&mut self) -> bool {
         let news = self.tripped && !self.warned;
         self.warned |= news;
         news
     }
 
     /// A person resumed the channel: a new count begins, the same for all processes.
-    pub fn reset(&mut self, at: Timestamp) {
+    pub(crate) fn reset(&mut self, at: Timestamp) {
         *self = Self {
             resumed_at: at,
             ..Self::new(self.most)

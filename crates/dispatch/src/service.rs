@@ -101,7 +101,7 @@ impl std::fmt::Debug for Service {
 }
 
 /// The provider of live messages, the one of all others, and the goods of the shop.
-pub type Sources = (Arc<dyn Provider>, Arc<dyn Provider>, Arc<Catalogue>);
+pub(crate) type Sources = (Arc<dyn Provider>, Arc<dyn Provider>, Arc<Catalogue>);
 
 impl Service {
     /// Joins the group of its channel. `token` tells this process's claims from all others'.

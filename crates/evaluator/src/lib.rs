@@ -4,6 +4,6 @@
 //! Invariants: INV-8, INV-9. A trigger that can't be decided goes to `failed` and is answered with `skip: error`.
 
 pub mod metrics;
-pub mod service;
+mod service;
 
 pub use service::{Config, Service};

@@ -14,7 +14,7 @@ use winback_contract::{
 const PRODUCTS: usize = 1_000_000;
 
 /// See the module.
-pub struct Catalogue {
+pub(crate) struct Catalogue {
     follower: Follower,
     known: HashMap<String, CatalogueEntry>,
     /// A price that changed by less than this, in hundredths of a percent, is no news.
@@ -32,7 +32,7 @@ impl Catalogue {
     ///
     /// # Errors
     /// When the log refuses.
-    pub async fn start(
+    pub(crate) async fn start(
         log: &dyn Log,
         topic: &str,
         group: &str,
@@ -53,7 +53,7 @@ impl Catalogue {
     ///
     /// # Errors
     /// When the log does not answer.
-    pub async fn follow(&mut self) -> Result<bool, Error> {
+    pub(crate) async fn follow(&mut self) -> Result<bool, Error> {
         for value in self.follower.poll(Duration::ZERO).await? {
             match serde_json::from_slice::<CatalogueEntry>(&value) {
                 Ok(entry) => self.keep(entry),
@@ -83,7 +83,7 @@ impl Catalogue {
     }
 
     /// What an update makes of the catalogue, and the news, if customers may wait for it. `None`: applied before.
-    pub fn update(
+    pub(crate) fn update(
         &mut self,
         event: &Event,
         source: SourcePosition,

@@ -14,7 +14,7 @@ use crate::notes::Notes;
 
 /// The attributes winback reads.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Attributes {
+pub(crate) struct Attributes {
     id: Option<Value>,
     kind: Option<String>,
     time: Option<Value>,
@@ -27,7 +27,7 @@ pub struct Attributes {
 ///
 /// # Errors
 /// `unsupported_cloudevent` for another version, and for data that is no JSON.
-pub fn attributes(
+pub(crate) fn attributes(
     record: &Record,
     body: &Map<String, Value>,
 ) -> Result<Option<Attributes>, Refusal> {
@@ -106,7 +106,7 @@ fn event_of(kind: &str) -> &str {
 ///
 /// # Errors
 /// Those of the data, and `missing_field` without a type.
-pub fn envelope(
+pub(crate) fn envelope(
     attributes: Attributes,
     body: Map<String, Value>,
     customs: &Customs,

@@ -17,7 +17,7 @@ const LONGEST: usize = 64;
 ///
 /// # Errors
 /// `wrong_type` when there is no list of codes, or one of them is no code.
-pub fn deal(
+pub(crate) fn deal(
     event: &Event,
     arrived: &Arrived<'_>,
     partitions: PartitionCount,
@@ -67,7 +67,7 @@ pub fn deal(
 }
 
 /// Where a record of [`deal`] belongs.
-pub fn partition(record: &EventRecord) -> Partition {
+pub(crate) fn partition(record: &EventRecord) -> Partition {
     Partition(index_in_call(&record.source))
 }
 

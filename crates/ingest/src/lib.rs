@@ -4,11 +4,11 @@
 //! Absent on purpose: customers, campaigns, Redis.
 
 pub mod calls;
-pub mod catalogue;
-pub mod cloudevents;
-pub mod config;
+mod catalogue;
+mod cloudevents;
+mod config;
 mod consent;
-pub mod coupons;
+mod coupons;
 pub mod customs;
 pub mod decode;
 mod extras;
@@ -17,14 +17,14 @@ pub mod formats;
 #[cfg(test)]
 mod fuzz;
 mod lines;
-pub mod links;
+mod links;
 pub mod metrics;
 pub mod normalise;
 pub mod notes;
 mod own;
 mod person;
 mod policy;
-pub mod route;
+mod route;
 pub mod service;
 #[cfg(test)]
 mod tests;

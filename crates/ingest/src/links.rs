@@ -8,7 +8,7 @@ use winback_contract::CustomerId;
 
 /// A bounded memory, the oldest forgotten first.
 #[derive(Debug)]
-pub struct Links {
+pub(crate) struct Links {
     owners: HashMap<CustomerId, CustomerId>,
     order: VecDeque<CustomerId>,
     most: usize,
@@ -16,7 +16,7 @@ pub struct Links {
 
 impl Links {
     /// Remembers the owners of up to `most` profiles.
-    pub fn new(most: usize) -> Self {
+    pub(crate) fn new(most: usize) -> Self {
         Self {
             owners: HashMap::new(),
             order: VecDeque::new(),
@@ -25,7 +25,7 @@ impl Links {
     }
 
     /// Whether this owner is news for the weaker profile. It is remembered either way.
-    pub fn is_new(&mut self, weaker: CustomerId, stronger: CustomerId) -> bool {
+    pub(crate) fn is_new(&mut self, weaker: CustomerId, stronger: CustomerId) -> bool {
         match self.owners.insert(weaker, stronger) {
             Some(known) => known != stronger,
             None => {
@@ -41,7 +41,7 @@ impl Links {
     }
 
     /// Forgets everything: what was produced may not have arrived.
-    pub fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.owners.clear();
         self.order.clear();
     }

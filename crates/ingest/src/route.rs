@@ -10,11 +10,11 @@ use winback_contract::{
 use crate::links::Links;
 
 /// Nobody's id: what is addressed to it goes to every partition.
-pub const EVERYBODY: CustomerId = CustomerId([0; 16]);
+pub(crate) const EVERYBODY: CustomerId = CustomerId([0; 16]);
 
 /// Where and when a raw record came in.
 #[derive(Debug, Clone)]
-pub struct Arrived<'a> {
+pub(crate) struct Arrived<'a> {
     /// `raw:<source>`.
     pub stream: &'a str,
     /// Live or history.
@@ -38,7 +38,7 @@ const OF_A_CALL: usize = 1 << 20;
 
 impl Arrived<'_> {
     /// The position of the record's part of this index.
-    pub fn position(&self, index: usize) -> SourcePosition {
+    pub(crate) fn position(&self, index: usize) -> SourcePosition {
         SourcePosition {
             stream: self.stream.to_owned(),
             partition: self.partition,
@@ -48,7 +48,7 @@ impl Arrived<'_> {
     }
 
     /// A record of `events` made of it.
-    pub fn record(&self, to: CustomerId, index: usize, body: Body) -> EventRecord {
+    pub(crate) fn record(&self, to: CustomerId, index: usize, body: Body) -> EventRecord {
         EventRecord {
             v: EventRecord::version_of(&body),
             to,
@@ -64,7 +64,12 @@ impl Arrived<'_> {
 
 /// The identity of an event: the storefront's message id together with the event's name, else its payload, and which of
 /// the payload's calls it is. An id that a shop uses for two things says nothing about either.
-pub fn event_id(message_id: Option<&str>, name: &str, payload: &[u8], call: usize) -> EventId {
+pub(crate) fn event_id(
+    message_id: Option<&str>,
+    name: &str,
+    payload: &[u8],
+    call: usize,
+) -> EventId {
     match (message_id, call) {
         (Some(id), _) => EventId(digest("message id", &[name.as_bytes(), id.as_bytes()])),
         (None, 0) => EventId::of_payload(payload),
@@ -76,12 +81,12 @@ pub fn event_id(message_id: Option<&str>, name: &str, payload: &[u8], call: usiz
 }
 
 /// Which of its call's indexes a position has.
-pub fn index_in_call(source: &SourcePosition) -> u32 {
+pub(crate) fn index_in_call(source: &SourcePosition) -> u32 {
     source.index % u32::try_from(OF_A_CALL).unwrap_or(u32::MAX)
 }
 
 /// The records of an event. It has at least one identity.
-pub fn route(
+pub(crate) fn route(
     event: Event,
     arrived: &Arrived<'_>,
     shop: &str,

@@ -9,42 +9,42 @@ use winback_contract::{Channel, JourneyId, Money, Span, Timestamp};
 use crate::customer::Line;
 
 /// Limits of the lists.
-pub mod limit {
+pub(crate) mod limit {
     /// Sessions whose beginning is remembered.
-    pub const SESSIONS: usize = 16;
+    pub(crate) const SESSIONS: usize = 16;
     /// Products viewed, over sessions.
-    pub const VIEWS: usize = 24;
+    pub(crate) const VIEWS: usize = 24;
     /// Products bought, over orders.
-    pub const BOUGHT: usize = 64;
+    pub(crate) const BOUGHT: usize = 64;
     /// Products of the session, with what a message shows of them.
-    pub const SESSION_PRODUCTS: usize = 8;
+    pub(crate) const SESSION_PRODUCTS: usize = 8;
     /// Categories of the session.
-    pub const CATEGORIES: usize = 8;
+    pub(crate) const CATEGORIES: usize = 8;
     /// Searches of the session.
-    pub const SEARCHES: usize = 4;
+    pub(crate) const SEARCHES: usize = 4;
     /// Products wished for.
-    pub const WISHED: usize = 16;
+    pub(crate) const WISHED: usize = 16;
     /// Complaints open at once.
-    pub const COMPLAINTS: usize = 8;
+    pub(crate) const COMPLAINTS: usize = 8;
     /// Offers remembered.
-    pub const OFFERS: usize = 12;
+    pub(crate) const OFFERS: usize = 12;
     /// Counters of `times`.
-    pub const COUNTERS: usize = 16;
+    pub(crate) const COUNTERS: usize = 16;
     /// Orders with their facts.
-    pub const ORDERS: usize = 8;
+    pub(crate) const ORDERS: usize = 8;
     /// The newest of them, whose lines are kept as they were told.
-    pub const ORDERS_WITH_LINES: usize = 2;
+    pub(crate) const ORDERS_WITH_LINES: usize = 2;
     /// Products of which news is awaited.
-    pub const WANTED: usize = 24;
+    pub(crate) const WANTED: usize = 24;
     /// Products of such an order.
-    pub const ORDER_PRODUCTS: usize = 32;
+    pub(crate) const ORDER_PRODUCTS: usize = 32;
 }
 
 /// Lines of an order are kept as they were told for so long.
-pub const LINES_FOR: Span = Span::from_days(60);
+pub(crate) const LINES_FOR: Span = Span::from_days(60);
 
 /// A session ends after so long without activity.
-pub const SESSION_GAP: Span = Span::from_mins(30);
+pub(crate) const SESSION_GAP: Span = Span::from_mins(30);
 
 /// See the module.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -209,7 +209,7 @@ pub(crate) fn keep_lines(orders: &mut [OrderFacts], now: Timestamp) {
 }
 
 /// Appends to a list and drops the oldest over the limit.
-pub fn push<T>(list: &mut Vec<T>, item: T, most: usize) {
+pub(crate) fn push<T>(list: &mut Vec<T>, item: T, most: usize) {
     // Room is made first: a full list does not grow to lose its oldest.
     if list.len() >= most {
         let over = list.len() + 1 - most;

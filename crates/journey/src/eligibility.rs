@@ -10,7 +10,7 @@ use crate::state::{Journey, Stage};
 use crate::world::World;
 
 /// Whether enough time has passed since the first message of the campaign's newest journey.
-pub fn reentry_allows(
+pub(crate) fn reentry_allows(
     customer: &Customer,
     campaign: &str,
     reentry: Option<Span>,
@@ -26,7 +26,7 @@ pub fn reentry_allows(
 }
 
 /// Whether the campaign may begin once more in its window.
-pub fn limit_allows(
+pub(crate) fn limit_allows(
     customer: &Customer,
     campaign: &str,
     limit: Option<(u32, Span)>,

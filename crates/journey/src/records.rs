@@ -7,7 +7,13 @@ use crate::state::{DecisionTrace, Journey, What};
 use crate::world::World;
 
 /// Remembers something for `why`.
-pub fn keep(customer: &mut Customer, journey: &Journey, step: String, what: What, at: Timestamp) {
+pub(crate) fn keep(
+    customer: &mut Customer,
+    journey: &Journey,
+    step: String,
+    what: What,
+    at: Timestamp,
+) {
     let kept = DecisionTrace {
         at,
         campaign: journey.campaign.clone(),
@@ -35,7 +41,7 @@ pub(crate) fn bound(decisions: &mut Vec<DecisionTrace>) {
 }
 
 /// A record of `journeys` for this journey. The input is filled in by the caller of the fold.
-pub fn record(
+pub(crate) fn record(
     journey: &Journey,
     world: &World<'_>,
     at: Timestamp,

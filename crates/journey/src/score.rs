@@ -7,7 +7,7 @@ use crate::facts::Facts;
 
 /// The score and its parts, each from 0 to 100.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Score {
+pub(crate) struct Score {
     /// The weighted mean.
     pub total: f64,
     /// What was spent (P48).
@@ -23,7 +23,7 @@ pub struct Score {
 }
 
 /// 1 to 5 each: recency, frequency, money; none for whoever never ordered.
-pub fn rfm(facts: &Facts<'_>) -> Option<(u8, u8, u8)> {
+pub(crate) fn rfm(facts: &Facts<'_>) -> Option<(u8, u8, u8)> {
     let orders = &facts.customer.orders;
     let last = orders.last_at?;
     let bounds = &facts.policy.scoring;
@@ -58,7 +58,7 @@ fn spent(facts: &Facts<'_>) -> f64 {
 }
 
 /// The score; all zero for whoever never ordered.
-pub fn score(facts: &Facts<'_>) -> Score {
+pub(crate) fn score(facts: &Facts<'_>) -> Score {
     let Some((recency, frequency, _)) = rfm(facts) else {
         return Score {
             total: 0.0,

@@ -3,9 +3,9 @@
 //! Same seed, same shop, to the byte. Times come from the script, chance from the seed; nothing here asks a clock.
 
 pub mod damage;
-pub mod people;
-pub mod random;
-pub mod shop;
+mod people;
+mod random;
+mod shop;
 
 pub use random::Random;
 pub use shop::{Options, Raw, generate};

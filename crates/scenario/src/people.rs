@@ -1,13 +1,13 @@
 //! Names and goods of the synthetic shop.
 
 /// Given names; addresses are made from them under a domain that can't exist.
-pub const NAMES: &[&str] = &[
+pub(crate) const NAMES: &[&str] = &[
     "Olha", "Andrii", "Sofia", "Maksym", "Daria", "Taras", "Iryna", "Bohdan", "Anna", "Petro",
     "Kateryna", "Ivan", "Yulia", "Mykola", "Oksana", "Roman", "Lesia", "Vasyl", "Nadia", "Hlib",
 ];
 
 /// Goods: id, name, category, price in cents.
-pub const GOODS: &[(&str, &str, &str, i64)] = &[
+pub(crate) const GOODS: &[(&str, &str, &str, i64)] = &[
     ("mug-blue", "Blue mug", "kitchen", 1_250),
     ("pan-28", "Frying pan, 28 cm", "kitchen", 3_490),
     ("kettle", "Kettle", "kitchen", 4_900),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::clock::Stopwatch;
 
 /// A loop that has not gone round for so long is not ready.
-pub const ROUND: Duration = Duration::from_secs(15);
+pub(crate) const ROUND: Duration = Duration::from_secs(15);
 
 #[derive(Debug)]
 struct Part {
@@ -45,7 +45,7 @@ impl Health {
         self.set(part, None, false);
     }
 
-    /// The loop `part` went round and works. If it does not say so again within [`ROUND`], it is not ready.
+    /// The loop `part` went round and works. If it does not say so again within `ROUND`, it is not ready.
     pub fn goes_round(&self, part: &str) {
         self.set(part, None, true);
     }

@@ -4,14 +4,14 @@
 
 pub mod clock;
 pub mod config;
-pub mod health;
+mod health;
 pub mod http;
 pub mod logs;
 pub mod metrics;
 pub mod outage;
 pub mod rounds;
 pub mod secret;
-pub mod shutdown;
+mod shutdown;
 pub mod tasks;
 
 pub use clock::Clock;

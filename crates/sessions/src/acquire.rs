@@ -17,7 +17,7 @@ use crate::recover::{Recovered, recover};
 ///
 /// # Errors
 /// [`Error::Fatal`] when the store is empty although Kafka knows of commits.
-pub async fn acquire(
+pub(crate) async fn acquire(
     partition: Partition,
     config: &Config,
     (log, store): (&dyn Log, &dyn Store),

@@ -26,17 +26,17 @@ use crate::cache::{Cache, IdHash};
 use crate::entry::Entry;
 use crate::headroom::Headroom;
 use crate::sweep::{self, Job};
-pub use finish::Folded;
+pub(crate) use finish::Folded;
 
 /// The name of our own stream in source positions.
-pub const STREAM: &str = "sessions";
+pub(crate) const STREAM: &str = "sessions";
 
 /// Whoever is due while too many triggers are open is looked at again so much later.
 const CROWDED: Span = Span::from_secs(2);
 
 /// What a batch is folded against.
 #[derive(Clone, Copy, Debug)]
-pub struct FoldContext<'a> {
+pub(crate) struct FoldContext<'a> {
     /// Which partition.
     pub partition: Partition,
     /// Of how many.
@@ -64,7 +64,7 @@ struct Watching {
 
 /// A batch being folded.
 #[derive(Debug)]
-pub struct Batch<'a> {
+pub(crate) struct Batch<'a> {
     context: FoldContext<'a>,
     cache: &'a mut Cache,
     /// The meta after this batch.
@@ -100,7 +100,7 @@ pub struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     /// Nothing folded yet.
-    pub fn new(
+    pub(crate) fn new(
         context: FoldContext<'a>,
         cache: &'a mut Cache,
         meta: &PartitionMeta,
@@ -189,7 +189,7 @@ impl<'a> Batch<'a> {
     }
 
     /// An event whose record was read already, or a failure.
-    pub fn event(&mut self, record: &Record, event: Result<EventRecord, String>) {
+    pub(crate) fn event(&mut self, record: &Record, event: Result<EventRecord, String>) {
         self.meta.positions.events = record.offset.next();
         let event = match event {
             Ok(event) => event,
@@ -337,7 +337,7 @@ impl<'a> Batch<'a> {
     }
 
     /// A decision.
-    pub fn decision(&mut self, record: &Record, decision: Result<Decision, String>) {
+    pub(crate) fn decision(&mut self, record: &Record, decision: Result<Decision, String>) {
         self.meta.positions.decisions = record.offset.next();
         match decision {
             Ok(decision) => {
@@ -350,7 +350,7 @@ impl<'a> Batch<'a> {
     }
 
     /// An outcome.
-    pub fn outcome(&mut self, record: &Record, outcome: Result<Outcome, String>) {
+    pub(crate) fn outcome(&mut self, record: &Record, outcome: Result<Outcome, String>) {
         self.meta.positions.outcomes = record.offset.next();
         match outcome {
             Ok(mut outcome) => {
@@ -369,7 +369,7 @@ impl<'a> Batch<'a> {
     }
 
     /// An input that can't be applied: it goes to `failed` as it is, and its position moves on (INV-8).
-    pub fn aside(&mut self, topic: Topic, record: &Record, reason: FailedReason) {
+    pub(crate) fn aside(&mut self, topic: Topic, record: &Record, reason: FailedReason) {
         if let Some((position, _)) = self.meta.input(topic) {
             *position = record.offset.next();
         }
@@ -377,12 +377,12 @@ impl<'a> Batch<'a> {
     }
 
     /// A timer that can't be judged: it is looked at again later.
-    pub fn put_off(&mut self, id: CustomerId) {
+    pub(crate) fn put_off(&mut self, id: CustomerId) {
         self.put_off.push(id);
     }
 
     /// A customer whose timer is due.
-    pub fn due(
+    pub(crate) fn due(
         &mut self,
         id: CustomerId,
         grants: &dyn Fn(winback_contract::MessageId) -> GrantState,

@@ -8,7 +8,7 @@ use winback_journey::Customer;
 
 /// A customer's id is the hash of an identifier already: eight bytes of it serve as they are.
 #[derive(Debug, Default, Clone, Copy)]
-pub struct IdHasher(u64);
+pub(crate) struct IdHasher(u64);
 
 impl Hasher for IdHasher {
     fn finish(&self) -> u64 {
@@ -23,28 +23,28 @@ impl Hasher for IdHasher {
 }
 
 /// For maps and sets of customers.
-pub type IdHash = BuildHasherDefault<IdHasher>;
+pub(crate) type IdHash = BuildHasherDefault<IdHasher>;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub struct Cache {
+pub(crate) struct Cache {
     customers: HashMap<CustomerId, (Customer, u64), IdHash>,
     turn: u64,
 }
 
 impl Cache {
     /// Whether a customer is here.
-    pub fn has(&self, id: CustomerId) -> bool {
+    pub(crate) fn has(&self, id: CustomerId) -> bool {
         self.customers.contains_key(&id)
     }
 
     /// Keeps a customer.
-    pub fn put(&mut self, id: CustomerId, customer: Customer) {
+    pub(crate) fn put(&mut self, id: CustomerId, customer: Customer) {
         self.customers.insert(id, (customer, self.turn));
     }
 
     /// The customer, made new where there is none.
-    pub fn get(&mut self, id: CustomerId) -> &mut Customer {
+    pub(crate) fn get(&mut self, id: CustomerId) -> &mut Customer {
         let turn = self.turn;
         let entry = self.customers.entry(id).or_default();
         entry.1 = turn;
@@ -52,17 +52,12 @@ impl Cache {
     }
 
     /// Forgets one.
-    pub fn remove(&mut self, id: CustomerId) {
+    pub(crate) fn remove(&mut self, id: CustomerId) {
         self.customers.remove(&id);
     }
 
-    /// Forgets all: what was folded is not what was committed.
-    pub fn clear(&mut self) {
-        self.customers.clear();
-    }
-
     /// The end of a batch: those not used for longest give way when there are more than `most`.
-    pub fn end_turn(&mut self, most: usize) {
+    pub(crate) fn end_turn(&mut self, most: usize) {
         self.turn += 1;
         if self.customers.len() > most {
             let mut turns: Vec<u64> = self.customers.values().map(|(_, turn)| *turn).collect();

@@ -11,7 +11,7 @@ use crate::recover;
 
 /// See the module.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Entry {
+pub(crate) struct Entry {
     target: Target,
     partition: Option<u32>,
     key: Vec<u8>,
@@ -29,7 +29,7 @@ enum Target {
 
 impl Entry {
     /// A record for one of the topics sessions writes; `None` for any other topic.
-    pub fn new(
+    pub(crate) fn new(
         topic: Topic,
         partition: Option<Partition>,
         key: String,
@@ -56,18 +56,18 @@ impl Entry {
     }
 
     /// As it lies in the store.
-    pub fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         // Serialising plain data to memory has no way to fail.
         postcard::to_stdvec(self).unwrap_or_default()
     }
 
     /// From the store; `None` when it is damaged.
-    pub fn decode(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         postcard::from_bytes(bytes).ok()
     }
 
     /// As it is produced while the store stands there: whoever reads it later knows that this much was durable.
-    pub fn outgoing(self, names: &TopicNames, standing: Standing) -> Outgoing {
+    pub(crate) fn outgoing(self, names: &TopicNames, standing: Standing) -> Outgoing {
         let topic = match self.target {
             Target::Events => Topic::Events,
             Target::Triggers => Topic::Triggers,

@@ -6,7 +6,7 @@ use winback_contract::{Body, spec};
 
 /// The room that is left.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
-pub enum Headroom {
+pub(crate) enum Headroom {
     /// Everybody is remembered.
     #[default]
     Enough,
@@ -50,13 +50,13 @@ impl Headroom {
 
 /// The room as it was found last, for all partitions of a process.
 #[derive(Debug, Default)]
-pub struct Found(AtomicU8);
+pub(crate) struct Found(AtomicU8);
 
 impl Found {
     const ALL: [Headroom; 3] = [Headroom::Enough, Headroom::Short, Headroom::Last];
 
     /// As it was found.
-    pub fn get(&self) -> Headroom {
+    pub(crate) fn get(&self) -> Headroom {
         let index = usize::from(self.0.load(Ordering::Relaxed));
         Self::ALL.get(index).copied().unwrap_or_default()
     }

@@ -3,22 +3,22 @@
 //! Invariants: INV-1, INV-2, INV-3 and INV-6 are kept here, in the step of a partition (ADR 0002). Absent on
 //! purpose: rules (journey has them), rendering, sending.
 
-pub mod acquire;
-pub mod batch;
-pub mod cache;
-pub mod config;
-pub mod entry;
-pub mod error;
-pub mod headroom;
+mod acquire;
+mod batch;
+mod cache;
+mod config;
+mod entry;
+mod error;
+mod headroom;
 pub mod metrics;
-pub mod outbox;
-pub mod partition;
-pub mod probe;
+mod outbox;
+mod partition;
+mod probe;
 pub mod recover;
-pub mod service;
-pub mod stops;
+mod service;
+mod stops;
 mod sweep;
-pub mod turn;
+mod turn;
 
 pub use config::Config;
 pub use error::Error;

@@ -14,7 +14,7 @@ use crate::entry::Entry;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub struct Outbox {
+pub(crate) struct Outbox {
     lanes: Lanes,
     /// The number of the entry at the front of the store's list.
     front: u64,
@@ -28,7 +28,7 @@ pub struct Outbox {
 
 impl Outbox {
     /// Entries at the end of the list, as committed while the store stood there.
-    pub fn put(
+    pub(crate) fn put(
         &mut self,
         entries: impl IntoIterator<Item = Entry>,
         (names, standing): (&TopicNames, Standing),
@@ -43,43 +43,43 @@ impl Outbox {
     }
 
     /// Entries of the store's list, also those that are acknowledged behind one that is not: they are trimmed after it.
-    pub fn held(&self) -> usize {
+    pub(crate) fn held(&self) -> usize {
         usize::try_from(self.lanes.next_number() - self.front).unwrap_or(usize::MAX)
     }
 
     /// Whether nothing more may be taken (INV-12): the log takes nothing somewhere, and so many entries are held.
-    pub fn is_full(&self, most: usize) -> bool {
+    pub(crate) fn is_full(&self, most: usize) -> bool {
         self.lanes.is_slow() && self.held() >= most
     }
 
     /// Whether all are acknowledged.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.lanes.is_empty()
     }
 
     /// Entries that the next commit may take off the list.
-    pub fn sent(&self) -> u64 {
+    pub(crate) fn sent(&self) -> u64 {
         self.sent
     }
 
     /// A commit took so many off the list.
-    pub fn trimmed(&mut self, count: u64) {
+    pub(crate) fn trimmed(&mut self, count: u64) {
         self.front += count;
         self.sent = self.sent.saturating_sub(count);
     }
 
     /// Since when something has been waiting, milliseconds; `None` while nothing is.
-    pub fn since(&self) -> Option<i64> {
+    pub(crate) fn since(&self) -> Option<i64> {
         self.since.filter(|_| !self.is_empty())
     }
 
     /// Where the log takes nothing.
-    pub fn slow(&self) -> Option<String> {
+    pub(crate) fn slow(&self) -> Option<String> {
         self.lanes.slow()
     }
 
     /// Whether sending once more may help.
-    pub fn can_go_on(&self) -> bool {
+    pub(crate) fn can_go_on(&self) -> bool {
         !self.is_empty() && !self.lanes.is_slow()
     }
 
@@ -87,7 +87,7 @@ impl Outbox {
     ///
     /// # Errors
     /// Those of the log: what could not be written goes first next time.
-    pub async fn send(&mut self, log: &Arc<dyn Log>) -> Result<(), winback_bus::Error> {
+    pub(crate) async fn send(&mut self, log: &Arc<dyn Log>) -> Result<(), winback_bus::Error> {
         if self.is_empty() {
             return Ok(());
         }

@@ -15,7 +15,7 @@ use crate::sweep;
 
 /// See the module. The service owns it; nobody else has a handle.
 #[derive(Debug)]
-pub struct OwnedPartition {
+pub(crate) struct OwnedPartition {
     /// Which.
     pub partition: Partition,
     /// As of the last durable commit.
@@ -67,7 +67,7 @@ pub(crate) fn mark_at(position: Offset, kept: &str) -> Option<Mark> {
 
 /// What the next input of a partition waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Waits {
+pub(crate) enum Waits {
     /// A bundle that has not come.
     Bundle,
     /// A release that reads this version of its topic's records.
@@ -76,7 +76,11 @@ pub enum Waits {
 
 impl OwnedPartition {
     /// Just acquired.
-    pub fn new(partition: Partition, meta: PartitionMeta, earliest: Option<Timestamp>) -> Self {
+    pub(crate) fn new(
+        partition: Partition,
+        meta: PartitionMeta,
+        earliest: Option<Timestamp>,
+    ) -> Self {
         let news = sweep::news(&meta);
         let sellers = Arc::new(serde_json::from_str(&meta.sellers).unwrap_or_default());
         Self {
@@ -104,7 +108,7 @@ impl OwnedPartition {
     }
 
     /// Where it stands: its last durable commit.
-    pub fn standing(&self) -> Standing {
+    pub(crate) fn standing(&self) -> Standing {
         Standing {
             epoch: self.meta.epoch,
             sequence: self.meta.sequence,
@@ -112,7 +116,7 @@ impl OwnedPartition {
     }
 
     /// The three partitions it reads, with the next offsets and the marks of the records before them.
-    pub fn topic_partitions(
+    pub(crate) fn topic_partitions(
         &self,
         names: &TopicNames,
     ) -> [(TopicPartition, Offset, Option<Mark>); 3] {
@@ -124,26 +128,26 @@ impl OwnedPartition {
 
     /// Whether the bundle that decides here is loaded: without it nothing is taken, unless it is gone for good (a store went
     /// back to before another was made active, and that word comes again).
-    pub fn can_go_on(&self, bundles: &Bundles) -> bool {
+    pub(crate) fn can_go_on(&self, bundles: &Bundles) -> bool {
         self.meta
             .bundle
             .is_none_or(|hash| bundles.get(hash).is_some() || bundles.is_gone(hash))
     }
 
     /// Whether it can't go on, or not past a switch, because a bundle has not come.
-    pub fn waits_for_bundle(&self, bundles: &Bundles) -> bool {
+    pub(crate) fn waits_for_bundle(&self, bundles: &Bundles) -> bool {
         self.waits.get(&Topic::Events) == Some(&Waits::Bundle) || !self.can_go_on(bundles)
     }
 
     /// Whether there is something to do that need not be waited for.
-    pub fn has_work(&self, bundles: &Bundles, most: usize) -> bool {
+    pub(crate) fn has_work(&self, bundles: &Bundles, most: usize) -> bool {
         let has_room = !self.outbox.is_full(most);
         self.outbox.can_go_on()
             || has_room && (self.outbox.sent() > 0 || self.can_go_on(bundles) && self.has_input())
     }
 
     /// Whether an input waits that could be applied now.
-    pub fn has_input(&self) -> bool {
+    pub(crate) fn has_input(&self) -> bool {
         let goes =
             |topic, queue: &VecDeque<Record>| !queue.is_empty() && !self.waits.contains_key(&topic);
         goes(Topic::Events, &self.events)

@@ -22,7 +22,7 @@ fn applied(progress: Progress) -> Applied {
 ///
 /// # Errors
 /// When the log or the store do not answer.
-pub async fn probe(
+pub(crate) async fn probe(
     frontier: &mut Frontier,
     config: &Config,
     log: &dyn Log,

@@ -33,7 +33,7 @@ pub(super) const DECISIONS: usize = 2_000;
 
 /// What all partitions of the process share.
 #[derive(Clone)]
-pub struct Shared {
+pub(crate) struct Shared {
     /// The log.
     pub log: Arc<dyn Log>,
     /// The store.
@@ -65,7 +65,11 @@ impl OwnedPartition {
     ///
     /// # Errors
     /// [`Error::Fenced`] when the partition is lost; the caller drops it.
-    pub async fn turn(&mut self, shared: &Shared, frontier: Timestamp) -> Result<usize, Error> {
+    pub(crate) async fn turn(
+        &mut self,
+        shared: &Shared,
+        frontier: Timestamp,
+    ) -> Result<usize, Error> {
         self.produce(shared).await?;
         if self.outbox.is_full(shared.config.batch) {
             return Ok(0);

@@ -35,9 +35,9 @@ pub struct Commit {
 
 /// Most customers of a partition who wait for news of one product: the newest stay (INV-12). A list may be longer for an
 /// hour before it is cut.
-pub const WATCHERS: usize = 10_000;
+pub(crate) const WATCHERS: usize = 10_000;
 /// A list of watchers to which nobody was added is forgotten after so long.
-pub const WATCHED_FOR: Span = Span::from_days(90);
+pub(crate) const WATCHED_FOR: Span = Span::from_days(90);
 
 /// Those who wait for news of a product from now on, and those who do no more.
 #[derive(Clone, PartialEq, Eq, Debug)]

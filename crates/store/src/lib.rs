@@ -3,11 +3,11 @@
 //! Invariants: INV-1 (epoch and sequence fence), INV-2 (one atomic commit), INV-5 (claims and commits are ordered in
 //! one slot), INV-7 (timers live beside the state). Absent on purpose: rules. Lua knows grants and claims only.
 
-pub mod commit;
-pub mod error;
-pub mod memory;
-pub mod meta;
-pub mod port;
+mod commit;
+mod error;
+mod memory;
+mod meta;
+mod port;
 pub mod redis;
 
 pub use self::redis::RedisStore;

@@ -7,9 +7,9 @@ pub mod http;
 pub mod kafka;
 pub mod ports;
 pub mod process;
-pub mod proxy;
-pub mod redis;
-pub mod smtp;
+mod proxy;
+mod redis;
+mod smtp;
 
 pub use kafka::Kafka;
 pub use process::{Child, until};

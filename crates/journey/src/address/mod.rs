@@ -17,13 +17,13 @@ use winback_contract::{
 use crate::customer::Profile;
 
 /// Limits of what is kept about addresses.
-pub mod limit {
+pub(crate) mod limit {
     /// Words about addresses. An address has few: a channel or two, some topics.
-    pub const WORDS: usize = 32;
+    pub(crate) const WORDS: usize = 32;
     /// Addresses of before with messages that may still come back.
-    pub const FORMER: usize = 4;
+    pub(crate) const FORMER: usize = 4;
     /// Those who are told of an address that they hold.
-    pub const HOLDERS: usize = 16;
+    pub(crate) const HOLDERS: usize = 16;
 }
 
 /// What a profile knows of addresses. Since version 4.

@@ -21,7 +21,7 @@ const PUT_OFF: Span = Span::from_mins(1);
 impl Batch<'_> {
     /// These were the last records of their topics: their marks are kept with the positions behind them, which tells a
     /// mark apart that was left by a release that knows none.
-    pub fn reached(&mut self, last: &[(Topic, Mark)]) {
+    pub(crate) fn reached(&mut self, last: &[(Topic, Mark)]) {
         for (topic, mark) in last {
             if let Some((position, kept)) = self.meta.input(*topic) {
                 *kept = format!("{position}:{mark}");
@@ -30,7 +30,7 @@ impl Batch<'_> {
     }
 
     /// The commit, and the entries it puts into the outbox. `trim` entries of the outbox are acknowledged.
-    pub fn finish(mut self, trim: u64) -> (Commit, Vec<Entry>, Folded) {
+    pub(crate) fn finish(mut self, trim: u64) -> (Commit, Vec<Entry>, Folded) {
         let mut customers = Vec::new();
         let mut timers = Vec::new();
         let mut earliest: Option<Timestamp> = None;
@@ -132,7 +132,7 @@ impl Batch<'_> {
 
 /// What a finished batch leaves for after the commit.
 #[derive(Debug)]
-pub struct Folded {
+pub(crate) struct Folded {
     /// For metrics.
     pub effects: Vec<Effects>,
     /// For metrics.
