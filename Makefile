@@ -14,7 +14,7 @@ help: ## what can be made
 
 demo: ## the main job in time-lapse, in one process, without a network
 	@./tests/announce.sh "building the demo: about four minutes the first time on two cores, half a minute after a change"
-	cargo build -p winback --locked
+	cargo build --workspace --bins --locked
 	@./tests/announce.sh "running it: a hundred days fast, then a week in a minute"
 	./target/debug/winback demo
 
@@ -49,6 +49,7 @@ lint: ## format, clippy, licences, deployment files
 	./deploy/validate.sh
 
 generate: ## schemas and tables from the types
+	cargo build --workspace --bins --locked
 	WINBACK_GENERATE=1 cargo test --workspace --test contract --test references --locked
 
 bench: setup build ## figures, never asserted: the drain of sessions, and from an order to its stop

@@ -80,7 +80,7 @@ fn campaigns_cover_rows_that_exist_and_have_cases_and_three_languages() {
         let covers = file
             .split("covers: [")
             .nth(1)
-            .unwrap()
+            .unwrap_or_else(|| panic!("{name} has no `covers: [rows of docs/playbook.md]`"))
             .split(']')
             .next()
             .unwrap();

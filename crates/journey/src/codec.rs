@@ -112,18 +112,34 @@ pub fn typed_traits(customer: &Customer) -> serde_json::Value {
     serde_json::Value::Object(named.collect())
 }
 
-/// Whether version 3 can't say it: something was said of an address, a cart was bought, or a decision has a reason that is
-/// new.
-fn is_of_version_4(customer: &Customer) -> bool {
-    let is_new = |kept: &DecisionTrace| {
-        matches!(
-            kept.what,
-            What::Skip(Reason::OtherCurrency) | What::Ended(Reason::OtherCurrency)
-        )
+/// The oldest version that can say a state, but for its reasons.
+fn version_of_facts(customer: &Customer, has_details: bool, has_tail: bool) -> u8 {
+    if has_tail || has_compounds(customer) {
+        6
+    } else if has_details {
+        5
+    } else if customer.addresses != Addresses::default() || !customer.bought.is_empty() {
+        4
+    } else {
+        3
+    }
+}
+
+/// Every reason that a state holds.
+fn reasons(customer: &Customer) -> impl Iterator<Item = Reason> {
+    let of_decision = |kept: &DecisionTrace| match kept.what {
+        What::Skip(reason)
+        | What::Ended(reason)
+        | What::Hold(reason, _)
+        | What::Without(reason) => Some(reason),
+        What::Send(_) => None,
     };
-    customer.addresses != Addresses::default()
-        || !customer.bought.is_empty()
-        || customer.decisions.iter().any(is_new)
+    let decided = customer.decisions.iter().filter_map(of_decision);
+    let held = customer.journeys.iter().filter_map(|journey| journey.hold);
+    let suppressed = customer.suppressed.iter().map(|(_, reason)| *reason);
+    decided
+        .chain(held.map(|hold| hold.reason))
+        .chain(suppressed)
 }
 
 /// Whether a list or a map is among the fields of its own: version 5 can't say it.
@@ -158,13 +174,15 @@ pub fn encode(customer: &Customer) -> Vec<u8> {
             .and_then(|()| postcard::serialize_with_flavor(&tail, Bytes(scratch)));
         match written {
             Ok(()) => {
-                let (version, rest) = match () {
-                    () if !(tail.0.is_empty() && tail.1.is_empty()) || has_compounds(customer) => {
-                        (VERSION, 0)
-                    }
-                    () if !details.is_empty() => (5, NO_TAIL.len()),
-                    () if is_of_version_4(customer) => (4, NO_DETAILS.len()),
-                    () => (3, NOTHING_NEW.len()),
+                let has_tail = !(tail.0.is_empty() && tail.1.is_empty());
+                let facts = version_of_facts(customer, !details.is_empty(), has_tail);
+                let said = reasons(customer).map(first::version_of).max();
+                let version = said.map_or(facts, |said| said.max(facts));
+                let rest = match version {
+                    ..=3 => NOTHING_NEW.len(),
+                    4 => NO_DETAILS.len(),
+                    5 => NO_TAIL.len(),
+                    6.. => 0,
                 };
                 scratch.truncate(scratch.len() - rest);
                 scratch[0] = version;

@@ -56,9 +56,23 @@ pub struct Forward {
     pub body: Body,
 }
 
-/// Things worth counting; the service turns them into metrics.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Count {
+/// Declares the enum and the list of all of it together: a count that is in one and not in the other can't be written.
+macro_rules! counts {
+    ($( $(#[$doc:meta])* $name:ident, )+) => {
+        /// Things worth counting; the service turns them into metrics.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub enum Count {
+            $( $(#[$doc])* $name, )+
+        }
+
+        impl Count {
+            /// All of them, in the order of their declaration.
+            pub const ALL: [Self; [$( stringify!($name) ),+].len()] = [$( Self::$name ),+];
+        }
+    };
+}
+
+counts! {
     /// An event that was applied.
     Applied,
     /// A repeat by message id.
@@ -99,32 +113,6 @@ pub enum Count {
     LaterFormat,
     /// Somebody who looks around is not remembered: the store is nearly full.
     NoMemory,
-}
-
-impl Count {
-    /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 20] = [
-        Self::Applied,
-        Self::Duplicate,
-        Self::Late,
-        Self::Stale,
-        Self::Truncated,
-        Self::ConditionFailed,
-        Self::Reentry,
-        Self::Forwarded,
-        Self::Reemitted,
-        Self::Unknown,
-        Self::Resent,
-        Self::PutOff,
-        Self::CouponReserved,
-        Self::CouponAttached,
-        Self::CouponRedeemed,
-        Self::CouponReturned,
-        Self::CouponMissing,
-        Self::Unheld,
-        Self::LaterFormat,
-        Self::NoMemory,
-    ];
 }
 
 /// How often each thing happened. It costs no allocation: every event counts something.

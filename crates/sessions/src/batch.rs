@@ -174,16 +174,7 @@ impl<'a> Batch<'a> {
             return;
         }
         self.meta.bundle = Some(bundle);
-        // The newest bundle is for everybody: whoever was reached by the one before is reached again.
-        let ran =
-            self.meta.sweep.is_some() && self.meta.jobs.first().is_none_or(|job| job == "activate");
-        self.meta.jobs.retain(|job| job != "activate");
-        if ran {
-            // The running sweep is over: what is next begins at the beginning.
-            self.meta.sweep = (!self.meta.jobs.is_empty()).then(String::new);
-            self.restarted = true;
-        }
-        sweep::add(&mut self.meta, &Job::Activate);
+        self.restarted |= sweep::begin_activation(&mut self.meta);
         // Which other bundles are needed is known anew once its sweep has seen everybody.
         (self.meta.named, self.meta.naming) = (None, Some(BTreeSet::new()));
     }

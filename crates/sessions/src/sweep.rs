@@ -94,6 +94,35 @@ impl Job {
     }
 }
 
+/// The jobs of a meta, the running one first; what a newer release put there is nothing here.
+fn jobs(meta: &PartitionMeta) -> impl Iterator<Item = Option<Job>> {
+    meta.jobs.iter().map(|text| Job::parse(text))
+}
+
+/// A new bundle is for everybody: whoever was reached by the one before is reached again. True when that ended the sweep
+/// that ran.
+pub(crate) fn begin_activation(meta: &mut PartitionMeta) -> bool {
+    let ran = running(meta) == Some(Job::Activate);
+    meta.jobs
+        .retain(|text| Job::parse(text) != Some(Job::Activate));
+    if ran {
+        // What is next begins at the beginning.
+        meta.sweep = (!meta.jobs.is_empty()).then(String::new);
+    }
+    add(meta, &Job::Activate);
+    ran
+}
+
+/// The days that were called out on a copy of this meta join what has come since.
+pub(crate) fn join_called(meta: &mut PartitionMeta, called: PartitionMeta) {
+    for job in jobs(&called).flatten() {
+        if matches!(job, Job::Day(..)) && !jobs(meta).any(|known| known.as_ref() == Some(&job)) {
+            add(meta, &job);
+        }
+    }
+    meta.called = called.called;
+}
+
 /// Puts a job behind those that wait; one that waits already is not put twice.
 pub(crate) fn add(meta: &mut PartitionMeta, job: &Job) {
     let text = job.text();
@@ -140,7 +169,7 @@ pub(crate) fn keep(meta: &mut PartitionMeta, told: &PendingProductChange) -> Opt
         meta.sweep = Some(String::new());
         return Some(true);
     }
-    if !meta.jobs.iter().any(|job| job.starts_with(GOODS)) {
+    if !jobs(meta).any(|job| matches!(job, Some(Job::Goods(_)))) {
         add(meta, &Job::Goods(id.clone()));
     }
     Some(false)
@@ -154,13 +183,14 @@ pub(crate) fn told_of(meta: &PartitionMeta, product: &str) -> Option<PendingProd
 /// The running job got on to this cursor; without one it is done, and the next begins.
 pub(crate) fn got_on(meta: &mut PartitionMeta, cursor: Option<String>) {
     meta.sweep = cursor;
+    let first = jobs(meta).next().flatten();
     if meta.sweep.is_none()
-        && let Some(product) = meta.jobs.first().and_then(|job| job.strip_prefix(GOODS))
+        && let Some(Job::Goods(product)) = first
     {
-        meta.goods.remove(product);
+        meta.goods.remove(&product);
         if let Some(next) = meta.goods.keys().next() {
             // Behind what waits: a feed of prices must not keep an activation from its turn.
-            let next = format!("{GOODS}{next}");
+            let next = Job::Goods(next.clone()).text();
             meta.jobs.remove(0);
             meta.jobs.push(next);
             meta.sweep = Some(String::new());
@@ -289,10 +319,8 @@ mod tests {
         let mut meta = PartitionMeta::default();
         let now = Timestamp::parse("2026-03-01T09:00:00Z").unwrap();
         let day = |meta: &PartitionMeta| {
-            meta.jobs
-                .iter()
-                .filter(|job| job.starts_with("day:"))
-                .count()
+            let days = jobs(meta).filter(|job| matches!(job, Some(Job::Day(..))));
+            days.count()
         };
         for number in 0..JOBS {
             add(&mut meta, &Job::News(number.to_string()));

@@ -222,7 +222,7 @@ impl OwnedPartition {
         grants: &HashMap<MessageId, GrantState>,
         frontier: Timestamp,
     ) -> (Commit, Vec<Entry>, Folded) {
-        let (known_jobs, sent, last) = (self.meta.jobs.len(), self.outbox.sent(), taken.last());
+        let (sent, last) = (self.outbox.sent(), taken.last());
         let damaged = std::mem::take(&mut self.damaged);
         let mut batch = self.batch(shared, frontier);
         for (record, decision) in taken.decisions {
@@ -278,15 +278,7 @@ impl OwnedPartition {
             }
         }
         if let Some(called) = taken.called {
-            for job in called.jobs.iter().skip(known_jobs) {
-                if !batch.meta.jobs.contains(job) {
-                    batch.meta.jobs.push(job.clone());
-                }
-            }
-            if batch.meta.sweep.is_none() && !batch.meta.jobs.is_empty() {
-                batch.meta.sweep = Some(String::new());
-            }
-            batch.meta.called = called.called;
+            sweep::join_called(&mut batch.meta, called);
         }
         batch.reached(&last);
         batch.finish(sent)

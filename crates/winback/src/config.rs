@@ -139,18 +139,76 @@ pub(crate) struct Dispatch {
 
 /// How one channel is sent.
 #[derive(Deserialize, Serialize, Debug, Clone)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "ChannelKeys", into = "ChannelKeys")]
 pub(crate) struct ChannelConfig {
-    pub(crate) provider: ProviderKind,
-    #[serde(default)]
-    pub(crate) http: Option<HttpConfig>,
-    #[serde(default)]
+    pub(crate) provider: ProviderConfig,
     pub(crate) parallel: Option<usize>,
-    #[serde(default)]
     pub(crate) on_ambiguous: Option<OnAmbiguous>,
     /// More messages than this in an hour stop the channel.
-    #[serde(default)]
     pub(crate) fuse: Option<u32>,
+}
+
+/// Who sends, with what that one needs: there is no http without its url.
+#[derive(Debug, Clone)]
+pub(crate) enum ProviderConfig {
+    File,
+    /// By `dispatch.smtp`.
+    Smtp,
+    Http(Box<HttpConfig>),
+}
+
+/// The same as it is written.
+#[derive(Deserialize, Serialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+struct ChannelKeys {
+    provider: ProviderKind,
+    #[serde(default)]
+    http: Option<HttpConfig>,
+    #[serde(default)]
+    parallel: Option<usize>,
+    #[serde(default)]
+    on_ambiguous: Option<OnAmbiguous>,
+    #[serde(default)]
+    fuse: Option<u32>,
+}
+
+impl TryFrom<ChannelKeys> for ChannelConfig {
+    type Error = &'static str;
+
+    fn try_from(keys: ChannelKeys) -> Result<Self, Self::Error> {
+        let provider = match (keys.provider, keys.http) {
+            (ProviderKind::Http, Some(http)) => ProviderConfig::Http(Box::new(http)),
+            (ProviderKind::Http, None) => {
+                return Err("provider http needs `http` with url and body");
+            }
+            // `http` may stay written down while files are looked at.
+            (ProviderKind::File, _) => ProviderConfig::File,
+            (ProviderKind::Smtp, _) => ProviderConfig::Smtp,
+        };
+        Ok(Self {
+            provider,
+            parallel: keys.parallel,
+            on_ambiguous: keys.on_ambiguous,
+            fuse: keys.fuse,
+        })
+    }
+}
+
+impl From<ChannelConfig> for ChannelKeys {
+    fn from(config: ChannelConfig) -> Self {
+        let (provider, http) = match config.provider {
+            ProviderConfig::File => (ProviderKind::File, None),
+            ProviderConfig::Smtp => (ProviderKind::Smtp, None),
+            ProviderConfig::Http(http) => (ProviderKind::Http, Some(*http)),
+        };
+        Self {
+            provider,
+            http,
+            parallel: config.parallel,
+            on_ambiguous: config.on_ambiguous,
+            fuse: config.fuse,
+        }
+    }
 }
 
 #[derive(Deserialize, Serialize, Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use url::Url;
 use winback_dispatch::provider::TlsMode;
 
-use crate::config::{Config, ProviderKind};
+use crate::config::{Config, ProviderConfig, ProviderKind};
 
 /// A line for each, without the secret.
 pub(crate) fn secrets(config: &Config) -> Vec<String> {
@@ -18,7 +18,11 @@ pub(crate) fn secrets(config: &Config) -> Vec<String> {
             .dispatch
             .channels
             .values()
-            .any(|channel| channel.provider == ProviderKind::Smtp);
+            .any(|channel| match channel.provider {
+                ProviderConfig::Smtp => true,
+                // It refuses what is not https itself.
+                ProviderConfig::Http(_) | ProviderConfig::File => false,
+            });
     if mails && smtp.tls == TlsMode::None && !smtp.user.is_empty() && !is_here(&smtp.host) {
         found.push(format!(
             "dispatch.smtp: the password goes to {} in the clear: set dispatch.smtp.tls to starttls or tls",

@@ -9,7 +9,7 @@ use std::time::Duration;
 use winback_contract::Channel;
 use winback_dispatch::{FileProvider, HttpProvider, Provider, SmtpProvider};
 
-use crate::config::{Config, ProviderKind};
+use crate::config::{Config, ProviderConfig, ProviderKind};
 use crate::error::Error;
 use crate::wiring::dispatch;
 
@@ -36,13 +36,11 @@ pub(crate) fn of_all(
 /// When the config of the channel can't work; the message names the key.
 pub(crate) fn of(config: &Config, channel: Channel) -> Result<Providers, Error> {
     let files: Arc<dyn Provider> = Arc::new(FileProvider::new(&config.dispatch.folder));
-    let own = config.dispatch.channels.get(&channel);
-    let kind = own.map_or(config.dispatch.provider, |own| own.provider);
-    let http = own.and_then(|own| own.http.as_ref());
-    let longest = match kind {
-        ProviderKind::File => Duration::ZERO,
-        ProviderKind::Smtp => config.dispatch.smtp.timeout,
-        ProviderKind::Http => Duration::from_millis(http.map_or(0, |http| http.timeout_ms)),
+    let provider = named(config, channel)?;
+    let longest = match &provider {
+        ProviderConfig::File => Duration::ZERO,
+        ProviderConfig::Smtp => config.dispatch.smtp.timeout,
+        ProviderConfig::Http(http) => Duration::from_millis(http.timeout_ms),
     };
     let within = dispatch(config, channel).answer_within();
     if longest > within {
@@ -51,27 +49,36 @@ pub(crate) fn of(config: &Config, channel: Channel) -> Result<Providers, Error> 
              them: raise sessions.claim_timeout, or lower the provider's timeout"
         )));
     }
-    let provider: Arc<dyn Provider> = match (kind, own.and_then(|own| own.http.clone())) {
-        (ProviderKind::File, _) => files.clone(),
-        (ProviderKind::Smtp, _) if channel == Channel::Email => {
+    let provider: Arc<dyn Provider> = match provider {
+        ProviderConfig::File => files.clone(),
+        ProviderConfig::Smtp if channel == Channel::Email => {
             Arc::new(SmtpProvider::new(config.dispatch.smtp.clone()))
         }
-        (ProviderKind::Smtp, _) => {
+        ProviderConfig::Smtp => {
             return Err(Error::Environment(format!(
                 "dispatch.channels.{channel}: smtp carries email only; use file or http"
             )));
         }
-        (ProviderKind::Http, Some(http)) => {
-            let made = HttpProvider::new(http).map_err(|why| {
+        ProviderConfig::Http(http) => {
+            let made = HttpProvider::new(*http).map_err(|why| {
                 Error::Environment(format!("dispatch.channels.{channel}.http: {why}"))
             })?;
             Arc::new(made)
         }
-        (ProviderKind::Http, None) => {
-            return Err(Error::Environment(format!(
-                "dispatch.channels.{channel}: provider http needs `http` with url and body"
-            )));
-        }
     };
     Ok((provider, files))
+}
+
+/// What the config says of a channel: its own entry, or what is said of all.
+fn named(config: &Config, channel: Channel) -> Result<ProviderConfig, Error> {
+    if let Some(own) = config.dispatch.channels.get(&channel) {
+        return Ok(own.provider.clone());
+    }
+    match config.dispatch.provider {
+        ProviderKind::File => Ok(ProviderConfig::File),
+        ProviderKind::Smtp => Ok(ProviderConfig::Smtp),
+        ProviderKind::Http => Err(Error::Environment(format!(
+            "dispatch.channels.{channel}: provider http needs `http` with url and body"
+        ))),
+    }
 }

@@ -57,13 +57,18 @@ impl Scope<'_> {
             "date" => self.date(part)?,
             "product" => self.product(part)?,
             "schedule" => StartKind::Schedule(self.schedule(part.schedule.as_ref()?)?),
-            _ => StartKind::Ended {
+            "ended" => StartKind::Ended {
                 of: self.campaigns(part.ended.as_ref()?),
                 delay: part
                     .after
                     .as_ref()
                     .map_or(Delay::NONE, |text| self.delay(text, ON_DELAY)),
             },
+            other => {
+                let message = format!("the start word `{other}` has no meaning yet");
+                self.error(at, message, None);
+                return None;
+            }
         };
         let each = part
             .each

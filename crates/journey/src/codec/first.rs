@@ -40,8 +40,14 @@ fn lowered(customer: &Customer) -> Customer {
         kept.what = match kept.what {
             What::Skip(reason) => What::Skip(known(reason)),
             What::Ended(reason) => What::Ended(known(reason)),
-            What::Send(_) | What::Hold(..) | What::Without(_) => kept.what,
+            What::Hold(reason, until) => What::Hold(known(reason), until),
+            What::Without(reason) => What::Without(known(reason)),
+            What::Send(channel) => What::Send(channel),
         };
+    }
+    let held = old.journeys.iter_mut();
+    for hold in held.filter_map(|journey| journey.hold.as_mut()) {
+        hold.reason = known(hold.reason);
     }
     let Addresses { words, .. } = std::mem::take(&mut old.addresses);
     for channel in Channel::ALL {
@@ -75,10 +81,22 @@ fn lowered(customer: &Customer) -> Customer {
     old
 }
 
-/// The reason as the release before says it.
+/// The reason as format one says it: one that it does not know has an older word for it, or is an error to it.
 pub(crate) fn known(reason: Reason) -> Reason {
+    if version_of(reason) == 3 {
+        reason
+    } else if reason == Reason::OtherCurrency {
+        Reason::Audience
+    } else {
+        Reason::Error
+    }
+}
+
+/// The state version that knows a reason first. A new reason is of a version after every one that was released: an older
+/// release can't read the word, and must say "newer", not "damaged".
+pub(super) fn version_of(reason: Reason) -> u8 {
     match reason {
-        Reason::OtherCurrency => Reason::Audience,
+        Reason::OtherCurrency => 4,
         Reason::NoAddress
         | Reason::NoConsent
         | Reason::Suppressed
@@ -110,6 +128,6 @@ pub(crate) fn known(reason: Reason) -> Reason {
         | Reason::Replaced
         | Reason::Dropped
         | Reason::Reentry
-        | Reason::Condition => reason,
+        | Reason::Condition => 3,
     }
 }

@@ -11,6 +11,7 @@ use crate::address::{Former, Word};
 use crate::behaviour::LINES_FOR;
 use crate::codec::{Error, VERSION, decode, encode, encode_in};
 use crate::customer::{Consent, Customer};
+use crate::state::What;
 use crate::told::EndingEvent;
 
 /// A person with a cart, a message, an order and a no.
@@ -296,6 +297,41 @@ fn orders_of_the_past_keep_no_lines() {
             .iter()
             .find(|known| known.id == order);
         assert_eq!(told.unwrap().lines.len(), kept, "{order}");
+    }
+}
+
+/// Wherever a reason stands, the version says that it is there; format one says an older word instead.
+#[test]
+fn a_newer_reason_raises_the_version_wherever_it_stands() {
+    let newer = Reason::OtherCurrency;
+    let mut life = life();
+    life.customer.addresses = crate::address::Addresses::default();
+    life.customer.bought.clear();
+    let old = encode(&life.customer);
+    assert_eq!(old[0], 3);
+    let until = life.now;
+    for what in [
+        What::Skip(newer),
+        What::Ended(newer),
+        What::Hold(newer, until),
+        What::Without(newer),
+    ] {
+        let mut customer = life.customer.clone();
+        customer.decisions[0].what = what;
+        assert_eq!(encode(&customer)[0], 4, "{what:?}");
+        let lowered = encode_in(&customer, Format::One);
+        assert_eq!(lowered[0], 3, "{what:?}");
+        assert!(decode(&lowered).is_ok());
+    }
+    for reason in Reason::ALL {
+        let mut customer = life.customer.clone();
+        customer.suppressed.push((Channel::Sms, *reason));
+        let blob = encode(&customer);
+        assert!(
+            (3..=VERSION).contains(&blob[0]),
+            "{reason} is of a version that is not written"
+        );
+        assert!(decode(&blob).is_ok());
     }
 }
 
