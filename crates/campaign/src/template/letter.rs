@@ -3,6 +3,9 @@
 //! Tables only lay a mail out, so their cells follow each other as lines. A link's address stands behind its words, on
 //! a line of its own, where every mail program makes it clickable. Pictures are told by their alternative text.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use html2text::config;
 use html2text::render::{TaggedLine, TextDecorator};
 
@@ -11,12 +14,38 @@ const WIDTH: usize = 72;
 
 /// The text of a page.
 pub(super) fn of(html: &str) -> Result<String, html2text::Error> {
-    let text = config::with_decorator(Letter::default())
+    let letter = Letter::default();
+    let addresses = letter.addresses.clone();
+    let text = config::with_decorator(letter)
         .raw_mode(true)
         .no_table_borders()
         .no_link_wrapping()
         .string_from_read(html.as_bytes(), WIDTH)?;
-    Ok(tidied(&text))
+    Ok(tidied(&with_addresses(&text, &addresses.borrow())))
+}
+
+/// Around the number of an address, while lines are broken: signs that no text means anything by (Unicode, private use).
+const OPENS: char = '\u{f8f0}';
+/// See [`OPENS`].
+const CLOSES: char = '\u{f8f1}';
+
+/// The addresses in the places of their numbers: a line is broken around an address, never within it.
+fn with_addresses(text: &str, addresses: &[String]) -> String {
+    let mut parts = text.split(OPENS);
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let numbered = part.split_once(CLOSES);
+        let address = numbered
+            .and_then(|(number, rest)| Some((addresses.get(number.parse::<usize>().ok()?)?, rest)));
+        match address {
+            Some((address, rest)) => {
+                out.push_str(address);
+                out.push_str(rest);
+            }
+            None => out.push_str(part),
+        }
+    }
+    out
 }
 
 /// Without blanks at the ends of lines, and with one empty line where there were many.
@@ -44,6 +73,8 @@ fn tidied(text: &str) -> String {
 #[derive(Clone, Debug, Default)]
 struct Letter {
     link: String,
+    /// Of the whole letter, also of parts that are rendered apart.
+    addresses: Rc<RefCell<Vec<String>>>,
 }
 
 impl TextDecorator for Letter {
@@ -56,7 +87,11 @@ impl TextDecorator for Letter {
     fn decorate_link_end(&mut self) -> String {
         match std::mem::take(&mut self.link) {
             link if link.is_empty() => String::new(),
-            link => format!(": {link}"),
+            link => {
+                let mut addresses = self.addresses.borrow_mut();
+                addresses.push(link);
+                format!(": {OPENS}{}{CLOSES}", addresses.len() - 1)
+            }
         }
     }
     fn decorate_em_start(&self) -> (String, ()) {
@@ -111,5 +146,28 @@ impl TextDecorator for Letter {
     }
     fn finalise(&mut self, _urls: Vec<String>) -> Vec<TaggedLine<()>> {
         Vec::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::of;
+
+    /// An address that is longer than a line still leads somewhere, and words stay apart.
+    #[test]
+    fn no_address_is_broken_and_no_words_run_together() {
+        let long = format!("https://shop.example/cart/{}", "0123456789".repeat(12));
+        let html = format!(
+            "<table><tr><td><p>Hello Ann,</p><p><a href=\"{long}\">To the cart</a></p></td></tr></table>
+            <p><a href=\"https://shop.example/help\">Help</a> <a href=\"mailto:ask@shop.example\">Ask</a>\n<a href=\"{long}\">Unsubscribe</a> now \u{f8f0}9\u{f8f1}</p>"
+        );
+        let text = of(&html).unwrap();
+        assert_eq!(text.matches(&long).count(), 2, "{text}");
+        assert!(
+            text.contains(
+                "Help: https://shop.example/help Ask: mailto:ask@shop.example Unsubscribe: "
+            ),
+            "{text}"
+        );
     }
 }
