@@ -112,6 +112,7 @@ validate_compose() {
   while read -r name; do unset "$name"; done < <(compgen -e | grep -E '^(COMPOSE|WINBACK|KAFKA|REDIS|SMTP|DISPATCH)_' || true)
   local example=deploy/external.env.example
   check_compose "docker-compose.yml" "$LOCAL" /dev/null "" docker-compose.yml
+  check_compose "docker-compose.yml, profile gateway" "${LOCAL/evaluator/evaluator gateway}" /dev/null gateway docker-compose.yml
   check_compose "docker-compose.yml, profile metrics" "${LOCAL/mailpit/mailpit prometheus}" /dev/null metrics docker-compose.yml
   check_compose "deploy/compose.external.yml" "$EXTERNAL" "$example" "" docker-compose.yml deploy/compose.external.yml
 }

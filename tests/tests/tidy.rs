@@ -78,6 +78,8 @@ fn table() -> BTreeMap<&'static str, &'static [&'static str]> {
             "dispatch",
             &["contract", "campaign", "bus", "store", "service"],
         ),
+        // It writes outcomes, and reads nothing.
+        ("gateway", &["contract", "bus", "service"]),
         ("testkit", below),
     ])
 }

@@ -1,4 +1,4 @@
-//! What became of a message (public format): written by dispatch, and by whatever hears back from providers.
+//! What became of a message (public format): written by dispatch, and by the gateway, which hears what customers do.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -107,7 +107,7 @@ impl Topic {
             // Broker's time: the clocks of those who report may be days off.
             Self::Outcomes => Layout {
                 log_append_time: true,
-                written_by: "dispatch",
+                written_by: "dispatch, gateway",
                 ..base
             },
             Self::Catalogue => Layout {

@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 use winback_campaign::Bundle;
 use winback_campaign::template::Failure;
-use winback_contract::{Channel, Message};
+use winback_contract::{Channel, Message, Timestamp};
 
 use crate::links::Hosts;
+use crate::tracking::Tracking;
 
 /// A mail, ready for a provider. `Debug` shows neither address nor content.
 #[derive(Clone, PartialEq, Eq)]
@@ -63,7 +64,13 @@ impl RenderedMessage {
 ///
 /// # Errors
 /// [`Failure`] when the text can't be made; it names the template, never the person.
-pub fn compose(bundle: &Bundle, message: &Message) -> Result<RenderedMessage, Failure> {
+///
+/// With `tracking` its links lead through the gateway, and so does the way to say no.
+pub fn compose(
+    bundle: &Bundle,
+    message: &Message,
+    tracking: Option<(&Tracking, Timestamp)>,
+) -> Result<RenderedMessage, Failure> {
     if message.channel != Channel::Email {
         return plain(bundle, message);
     }
@@ -83,13 +90,19 @@ pub fn compose(bundle: &Bundle, message: &Message) -> Result<RenderedMessage, Fa
             .replace("{message}", &message.id.to_string())
             .replace("{customer}", &message.customer.to_string())
     };
-    let unsubscribe: Vec<String> = sender.unsubscribe.iter().map(fill).collect();
+    let mut unsubscribe: Vec<String> = sender.unsubscribe.iter().map(fill).collect();
+    let own = tracking.and_then(|(tracking, now)| tracking.unsubscribe(message, now));
+    if let Some(own) = &own {
+        // One page takes a "no": the gateway's, which every mail program can post to.
+        unsubscribe.retain(|address| address.starts_with("mailto:"));
+        unsubscribe.insert(0, own.clone());
+    }
     let web = unsubscribe
         .iter()
-        .find(|address| address.starts_with("https://"));
+        .find(|address| address.starts_with("https://") || Some(*address) == own.as_ref());
     let facts = facts(bundle, message, web.or_else(|| unsubscribe.first()));
-    let own = message.facts.customer.locale.as_deref();
-    let locales: Vec<&str> = own
+    let spoken = message.facts.customer.locale.as_deref();
+    let locales: Vec<&str> = spoken
         .into_iter()
         .chain([bundle.policy.locale.as_str()])
         .collect();
@@ -109,7 +122,10 @@ pub fn compose(bundle: &Bundle, message: &Message) -> Result<RenderedMessage, Fa
         from: sender.from.clone(),
         reply_to: sender.reply_to.clone(),
         subject: email.subject,
-        html: email.html,
+        html: tracking.map_or_else(
+            || email.html.clone(),
+            |(tracking, now)| tracking.html(&email.html, message, now),
+        ),
         text: email.text,
         one_click: web.is_some(),
         unsubscribe: unsubscribe

@@ -10,6 +10,7 @@ pub mod metrics;
 pub mod provider;
 mod send_limit;
 mod service;
+mod tracking;
 
 pub use catalogue::Catalogue;
 pub use compose::RenderedMessage;
@@ -18,3 +19,4 @@ pub use provider::{
     SmtpProvider, TlsMode, file_name,
 };
 pub use service::{Config, Service};
+pub use tracking::Tracking;

@@ -26,6 +26,7 @@ use crate::catalogue::Catalogue;
 use crate::metrics::Metrics;
 use crate::provider::Provider;
 use crate::send_limit::SendLimit;
+use crate::tracking::Tracking;
 
 /// Config of dispatch.
 #[derive(Clone, Debug)]
@@ -52,6 +53,8 @@ pub struct Config {
     pub shadow: bool,
     /// More messages than this in an hour stop the channel.
     pub send_limit: Option<u32>,
+    /// How links of mails lead through the gateway; none leave them as they are.
+    pub tracking: Option<Tracking>,
 }
 
 impl Config {

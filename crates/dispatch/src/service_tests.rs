@@ -150,6 +150,7 @@ impl Stage {
             only_to: BTreeSet::new(),
             shadow: false,
             send_limit,
+            tracking: None,
         };
         let catalogue = Catalogue::start(&log, &names.name(Topic::Catalogue), "t")
             .await
@@ -448,7 +449,7 @@ async fn a_message_leads_to_no_strangers_page() {
         url: Some("https://evil.example/win".into()),
     });
     message.facts.customer.first_name = Some("Ann, see https://evil.example".into());
-    let mail = crate::compose::compose(&bundle, &message).unwrap();
+    let mail = crate::compose::compose(&bundle, &message, None).unwrap();
     let facts = mail.facts.to_string();
     assert!(
         facts.contains("Ann, see") && !facts.contains("evil"),

@@ -46,6 +46,20 @@ pub async fn serve(
         .await
 }
 
+/// Serves paths of a service's own until shutdown.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn answer(
+    listener: tokio::net::TcpListener,
+    paths: Router,
+    shutdown: Shutdown,
+) -> std::io::Result<()> {
+    axum::serve(listener, paths)
+        .with_graceful_shutdown(async move { shutdown.wait().await })
+        .await
+}
+
 /// How the parts of a process stand.
 #[derive(Clone, Debug)]
 pub struct Parts {

@@ -29,6 +29,7 @@ pub(crate) struct Config {
     pub(crate) sessions: Sessions,
     pub(crate) evaluator: Evaluator,
     pub(crate) dispatch: Dispatch,
+    pub(crate) gateway: Gateway,
     pub(crate) campaigns: PathBuf,
     pub(crate) http: Http,
     pub(crate) log: winback_service::logs::Config,
@@ -224,6 +225,19 @@ pub(crate) enum ProviderKind {
 pub(crate) enum OnAmbiguous {
     Drop,
     Resend,
+}
+
+/// The way back for what customers do.
+#[derive(Deserialize, Serialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Gateway {
+    pub(crate) url: String,
+    pub(crate) address: SocketAddr,
+    pub(crate) key: Secret,
+    pub(crate) key_before: Secret,
+    pub(crate) opens: bool,
+    #[serde(with = "duration")]
+    pub(crate) machine_within: Duration,
 }
 
 #[derive(Deserialize, Serialize, Debug, Clone)]

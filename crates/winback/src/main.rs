@@ -55,6 +55,8 @@ enum Command {
     Explain(command::explain::Arguments),
     /// The texts of a step, as a sample customer gets them
     Preview(command::preview::Arguments),
+    /// One real message of a sample customer, to an address of yours
+    SendTest(command::send_test::Arguments),
     /// Check a folder of campaigns and make it live
     Publish(command::publish::Arguments),
     /// Run campaigns over past events, without sending
@@ -148,6 +150,7 @@ async fn run(cli: Cli) -> Result<(), error::Error> {
     let config = config::Config::load(cli.config.as_deref(), flags)?;
     match cli.command {
         Command::Serve(arguments) => command::serve::run(arguments, config).await,
+        Command::SendTest(arguments) => command::send_test::run(arguments, &config).await,
         Command::Publish(arguments) => command::publish::run(arguments, &config).await,
         Command::Upgrade(arguments) => command::upgrade::run(arguments, &config).await,
         Command::Pause(arguments) => command::pause::run(arguments, true, &config).await,

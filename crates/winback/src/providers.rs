@@ -37,6 +37,7 @@ pub(crate) fn of_all(
 pub(crate) fn of(config: &Config, channel: Channel) -> Result<Providers, Error> {
     let files: Arc<dyn Provider> = Arc::new(FileProvider::new(&config.dispatch.folder));
     let provider = named(config, channel)?;
+    crate::wiring::tracking(config)?;
     let longest = match &provider {
         ProviderConfig::File => Duration::ZERO,
         ProviderConfig::Smtp => config.dispatch.smtp.timeout,

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use winback_contract::Channel;
+use url::Url;
+use winback_contract::{Channel, LinkKeys};
+use winback_dispatch::Tracking;
 use winback_ingest::SourceConfig;
 
 use crate::config::Config;
@@ -44,6 +46,64 @@ pub(crate) fn evaluator(config: &Config) -> winback_evaluator::Config {
     }
 }
 
+/// What signs links of mails; none where no gateway is named.
+///
+/// # Errors
+/// When the address or a key can't work; the message names the key of the config.
+fn link_keys(config: &Config) -> Result<Option<LinkKeys>, Error> {
+    let gateway = &config.gateway;
+    if gateway.url.is_empty() {
+        return Ok(None);
+    }
+    let wrong = |what: &str| Err(Error::Environment(format!("gateway.{what}")));
+    let Ok(url) = Url::parse(&gateway.url) else {
+        return wrong("url is no address: write the whole of it, such as https://go.shop.example");
+    };
+    let is_here = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
+    if url.scheme() != "https" && !is_here {
+        return wrong(
+            "url must begin with https://: customers' mail programs warn of anything else",
+        );
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return wrong("url ends before `?` and `#`: paths are put behind it");
+    }
+    let secrets = [gateway.key.expose(), gateway.key_before.expose()];
+    match LinkKeys::new(secrets) {
+        Some(keys) if !gateway.key.is_empty() => Ok(Some(keys)),
+        _ => wrong(
+            "key signs links of mails: set it to a secret of 16 bytes and more, the same for dispatch and gateway",
+        ),
+    }
+}
+
+/// How links of mails lead through the gateway.
+///
+/// # Errors
+/// See [`link_keys`].
+pub(crate) fn tracking(config: &Config) -> Result<Option<Tracking>, Error> {
+    let keys = link_keys(config)?;
+    Ok(keys.map(|keys| Tracking {
+        url: config.gateway.url.trim_end_matches('/').to_owned(),
+        keys,
+        opens: config.gateway.opens,
+    }))
+}
+
+/// The gateway's part of the config; none where none is named.
+///
+/// # Errors
+/// See [`link_keys`].
+pub(crate) fn gateway(config: &Config) -> Result<Option<winback_gateway::Config>, Error> {
+    let keys = link_keys(config)?;
+    Ok(keys.map(|keys| winback_gateway::Config {
+        names: config.names(),
+        partitions: config.kafka.partitions,
+        keys,
+        machine_within: crate::config::span(config.gateway.machine_within),
+    }))
+}
+
 /// Dispatch's part of the config.
 pub(crate) fn dispatch(config: &Config, channel: Channel) -> winback_dispatch::Config {
     let own = config.dispatch.channels.get(&channel);
@@ -61,5 +121,7 @@ pub(crate) fn dispatch(config: &Config, channel: Channel) -> winback_dispatch::C
         only_to: config.dispatch.only_to.clone(),
         shadow: config.dispatch.shadow,
         send_limit: own.and_then(|own| own.fuse).or(config.dispatch.fuse),
+        // What is wrong with it is told at start, before anything is sent.
+        tracking: tracking(config).ok().flatten(),
     }
 }

@@ -5,6 +5,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use winback_bus::{Error, Record, dead_letter};
+use winback_campaign::Bundle;
 use winback_campaign::model::Mode;
 use winback_campaign::template::Failure;
 use winback_contract::version::{self, Unread};
@@ -17,7 +18,7 @@ use crate::compose::{RenderedMessage, compose};
 
 /// A message, ready to be sent, or what to report instead.
 pub(super) enum Ready {
-    RenderedMessage(Box<(Message, RenderedMessage, bool)>),
+    Rendered(Box<(Message, RenderedMessage, bool)>),
     Report(Box<Message>, OutcomeStatus, Reason),
 }
 
@@ -82,26 +83,9 @@ impl Service {
             let report = Ready::Report(Box::new(message), status, reason);
             return Ok(Prepared::Ready(report));
         }
-        let composed = if self.sender.provider.reads_texts() {
-            // A text that panics costs its own message, not the process (INV-8).
-            let composed = catch_unwind(AssertUnwindSafe(|| {
-                #[cfg(test)]
-                super::tests::planted(&message);
-                compose(bundle, &message)
-            }));
-            composed.unwrap_or_else(|_| {
-                Err(Failure {
-                    template: message.template.clone(),
-                    line: None,
-                    message: "it panics: this is a fault of winback".into(),
-                    is_missing: false,
-                })
-            })
-        } else {
-            Ok(RenderedMessage::without_texts(&message))
-        };
+        let composed = self.composed(bundle, &message, shadow);
         Ok(Prepared::Ready(match composed {
-            Ok(mail) => Ready::RenderedMessage(Box::new((message, mail, shadow))),
+            Ok(mail) => Ready::Rendered(Box::new((message, mail, shadow))),
             Err(failure) => {
                 let channel = self.sender.config.channel;
                 let errors = &self.sender.metrics.template_errors;
@@ -111,6 +95,36 @@ impl Service {
                 Ready::Report(Box::new(message), status, reason)
             }
         }))
+    }
+
+    /// The text of a message.
+    fn composed(
+        &self,
+        bundle: &Bundle,
+        message: &Message,
+        shadow: bool,
+    ) -> Result<RenderedMessage, Failure> {
+        if !self.sender.provider.reads_texts() {
+            return Ok(RenderedMessage::without_texts(message));
+        }
+        // Who looks at a file is not the customer: its links lead where they lead.
+        let now = Timestamp::from_millis(self.sender.clock.now_millis());
+        let tracking = self.sender.config.tracking.as_ref().filter(|_| !shadow);
+        let tracking = tracking.map(|tracking| (tracking, now));
+        // A text that panics costs its own message, not the process (INV-8).
+        let composed = catch_unwind(AssertUnwindSafe(|| {
+            #[cfg(test)]
+            super::tests::planted(message);
+            compose(bundle, message, tracking)
+        }));
+        composed.unwrap_or_else(|_| {
+            Err(Failure {
+                template: message.template.clone(),
+                line: None,
+                message: "it panics: this is a fault of winback".into(),
+                is_missing: false,
+            })
+        })
     }
 
     fn wait(&mut self, why: String) -> Prepared {

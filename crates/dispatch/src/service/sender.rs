@@ -84,7 +84,7 @@ impl Sender {
     pub(super) async fn handle(&self, ready: Ready) -> Result<Option<Outcome>, Error> {
         let message = match &ready {
             Ready::Report(message, ..) => message.as_ref(),
-            Ready::RenderedMessage(parts) => &parts.0,
+            Ready::Rendered(parts) => &parts.0,
         };
         // Whatever is to be said of a message is said under its claim: a copy that is read again after it went out
         // must not say that it did not (INV-4).
@@ -140,7 +140,7 @@ impl Sender {
             Ready::Report(message, status, reason) => {
                 return Ok(self.outcome(&message, status, Some(reason), None));
             }
-            Ready::RenderedMessage(parts) => *parts,
+            Ready::Rendered(parts) => *parts,
         };
         let channel = Some(self.config.channel);
         let paused = is_paused(self.paused().iter(), &message.campaign, channel);

@@ -20,6 +20,7 @@ pub(crate) mod publish;
 pub(crate) mod reach;
 pub(crate) mod recover;
 pub(crate) mod reference;
+pub(crate) mod send_test;
 pub(crate) mod serve;
 pub(crate) mod shape;
 pub(crate) mod simulate;

@@ -80,7 +80,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
 }
 
 /// The offer that a text shows, and whether it recommends goods. A journey keeps the offer of an earlier step.
-fn shown(bundle: &Bundle, campaign: &str, text: &str) -> (Option<Value>, bool) {
+pub(super) fn shown(bundle: &Bundle, campaign: &str, text: &str) -> (Option<Value>, bool) {
     let Some(campaign) = bundle.campaign(campaign) else {
         return (None, false);
     };

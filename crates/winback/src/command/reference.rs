@@ -64,6 +64,7 @@ fn metrics() -> String {
     let _sessions = winback_sessions::metrics::Metrics::register(&registry);
     let _evaluator = winback_evaluator::metrics::Metrics::register(&registry);
     let _dispatch = winback_dispatch::metrics::Metrics::register(&registry);
+    let _gateway = winback_gateway::metrics::Metrics::register(&registry);
     serve::build_info(&registry, serve::Service::All);
     let mut out = String::from(
         "# Metrics\n\nMade by `winback reference metrics`. Every series also carries `shop`; histograms have buckets from one \

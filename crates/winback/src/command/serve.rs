@@ -33,11 +33,28 @@ pub(crate) enum Service {
     Evaluator,
     /// Sending on one channel
     Dispatch,
+    /// The way back: clicks, openings and one-click unsubscribing, by HTTP at gateway.address
+    Gateway,
     /// All of them in one process; publishes the campaigns folder at start and on SIGHUP
     All,
 }
 
 impl Service {
+    /// The services that run in the process.
+    fn parts(self) -> BTreeSet<Self> {
+        match self {
+            Self::All => [
+                Self::Ingest,
+                Self::Sessions,
+                Self::Evaluator,
+                Self::Dispatch,
+                Self::Gateway,
+            ]
+            .into(),
+            one => [one].into(),
+        }
+    }
+
     /// As metrics and logs name it.
     fn name(self) -> &'static str {
         match self {
@@ -45,6 +62,7 @@ impl Service {
             Self::Sessions => "sessions",
             Self::Evaluator => "evaluator",
             Self::Dispatch => "dispatch",
+            Self::Gateway => "gateway",
             Self::All => "all",
         }
     }
@@ -136,16 +154,7 @@ async fn start(
         health.clone(),
     );
     tasks.spawn("kafka", feel);
-    let wanted: BTreeSet<Service> = match service {
-        Service::All => [
-            Service::Ingest,
-            Service::Sessions,
-            Service::Evaluator,
-            Service::Dispatch,
-        ]
-        .into(),
-        one => [one].into(),
-    };
+    let wanted = service.parts();
     if let Some(hangup) = hangup {
         republish(log.as_ref(), store.as_ref(), config, &clock).await?;
         let ports = (log.clone(), store.clone());
@@ -178,6 +187,10 @@ async fn start(
             winback_evaluator::Service::start(evaluator(config), log.clone(), metrics).await?;
         tasks.spawn("evaluator", service.run(shutdown.clone(), health.clone()));
     }
+    if wanted.contains(&Service::Gateway) {
+        let own = (config, service == Service::Gateway);
+        serve_gateway(own, log.clone(), (shutdown, health, metrics), tasks).await?;
+    }
     if wanted.contains(&Service::Dispatch) {
         let metrics = winback_dispatch::metrics::Metrics::register(metrics);
         let group = format!("{}dispatch", config.kafka.groups);
@@ -197,6 +210,33 @@ async fn start(
             tasks.spawn(format!("dispatch.{channel}"), service.run(health.clone()));
         }
     }
+    Ok(())
+}
+
+/// The gateway where one is named; a process that is nothing else must have one.
+async fn serve_gateway(
+    (config, is_alone): (&Config, bool),
+    log: Arc<dyn Log>,
+    (shutdown, health, metrics): (&Shutdown, &Health, &Metrics),
+    tasks: &mut Tasks,
+) -> Result<(), Error> {
+    let Some(own) = crate::wiring::gateway(config)? else {
+        if is_alone {
+            let why = "gateway.url is empty: write the public https address of this gateway, which mails lead to";
+            return Err(Error::Environment(why.into()));
+        }
+        return Ok(());
+    };
+    let address = config.gateway.address;
+    let listener = http::bind(address).await.map_err(|error| {
+        Error::Environment(format!("gateway.address {address} can't be used: {error}"))
+    })?;
+    let metrics = winback_gateway::metrics::Metrics::register(metrics);
+    let service = winback_gateway::Service::new(own, log, Clock::real(), metrics);
+    let answers = http::answer(listener, service.router(), shutdown.clone());
+    tasks.spawn("gateway.http", answers);
+    tasks.spawn("gateway", service.run(shutdown.clone(), health.clone()));
+    tracing::info!(%address, "the gateway answers");
     Ok(())
 }
 
@@ -227,7 +267,9 @@ fn providers(
     let channels = match arguments.service {
         Service::Dispatch if !arguments.all_channels => [config.dispatch.channel].into(),
         Service::Dispatch | Service::All => config.channels(),
-        Service::Ingest | Service::Sessions | Service::Evaluator => BTreeSet::new(),
+        Service::Ingest | Service::Sessions | Service::Evaluator | Service::Gateway => {
+            BTreeSet::new()
+        }
     };
     providers::of_all(config, channels)
 }
