@@ -143,6 +143,9 @@ impl Metrics {
         for result in ["no_memory", "later_format"] {
             begin(&self.inputs, &[result]);
         }
+        for result in ["reserved", "attached", "redeemed", "returned", "missing"] {
+            begin(&self.stops.coupons, &[result]);
+        }
         for result in ["sent", "in_doubt"] {
             begin(&self.recoveries.messages, &[result]);
         }
