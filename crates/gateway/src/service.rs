@@ -83,7 +83,9 @@ impl Shared {
 
     /// A click waits to be judged.
     pub(crate) fn clicked(&self, click: Click<Outcome>) {
-        lock(&self.clicks).put(click);
+        if !lock(&self.clicks).put(click) {
+            self.metrics.count("click", "dropped");
+        }
     }
 
     pub(crate) fn opened(&self, link: &Link, by_machine: bool) {
