@@ -35,6 +35,14 @@ impl Tracking {
         Some(format!("{}/{path}/{signed}", self.url))
     }
 
+    /// Whether an address leads to the gateway already.
+    fn is_own(&self, address: &str) -> bool {
+        let path = address.strip_prefix(&self.url).unwrap_or_default();
+        ["/c/", "/o/", "/u/"]
+            .iter()
+            .any(|own| path.starts_with(own))
+    }
+
     /// Where one says that nothing more is wanted.
     pub(crate) fn unsubscribe(&self, message: &Message, now: Timestamp) -> Option<String> {
         self.address(message, LinkKind::Unsubscribe, now)
@@ -47,7 +55,7 @@ impl Tracking {
         while let Some((before, target, behind)) = next_link(rest) {
             out.push_str(before);
             let address = unescaped(target);
-            let led = leads_to_a_page(&address) && !address.starts_with(&self.url);
+            let led = leads_to_a_page(&address) && !self.is_own(&address);
             let kind = LinkKind::Click(address);
             let through = led.then(|| self.address(message, kind, now)).flatten();
             // What is signed is letters and digits: nothing in it has to be escaped.
@@ -106,15 +114,47 @@ fn leads_to_a_page(address: &str) -> bool {
     lower.starts_with("https://") || lower.starts_with("http://")
 }
 
-/// As a browser reads the value of an attribute.
+/// As a browser reads the value of an attribute: each entity once, from left to right; what is none stays.
 fn unescaped(target: &str) -> String {
-    let named = target.replace("&#38;", "&").replace("&#x26;", "&");
-    let named = named.replace("&quot;", "\"").replace("&#39;", "'");
-    let named = named.replace("&#x2f;", "/").replace("&#x2F;", "/");
-    named
-        .replace("&lt;", "<")
-        .replace("&gt;", ">")
-        .replace("&amp;", "&")
+    let mut out = String::with_capacity(target.len());
+    let mut rest = target;
+    while let Some(at) = rest.find('&') {
+        let (before, from) = rest.split_at(at);
+        out.push_str(before);
+        let entity = from.find(';').filter(|end| *end <= 10);
+        let sign = entity.and_then(|end| Some((sign(&from[1..end])?, end)));
+        match sign {
+            Some((sign, end)) => {
+                out.push(sign);
+                rest = &from[end + 1..];
+            }
+            None => {
+                out.push('&');
+                rest = &from[1..];
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+/// The sign that an entity stands for, without `&` and `;`.
+fn sign(entity: &str) -> Option<char> {
+    let numbered = entity.strip_prefix('#');
+    if let Some(digits) = numbered.and_then(|digits| digits.strip_prefix(['x', 'X'])) {
+        return char::from_u32(u32::from_str_radix(digits, 16).ok()?);
+    }
+    if let Some(digits) = numbered {
+        return char::from_u32(digits.parse().ok()?);
+    }
+    match entity {
+        "amp" => Some('&'),
+        "lt" => Some('<'),
+        "gt" => Some('>'),
+        "quot" => Some('"'),
+        "apos" => Some('\''),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -196,6 +236,34 @@ mod tests {
             opened.contains("/o/") && opened.trim_end().ends_with("</body>"),
             "{opened}"
         );
+    }
+
+    /// Whatever a template escapes in an address is what a browser would follow.
+    #[test]
+    fn entities_are_read_once_and_as_browsers_do() {
+        for (written, meant) in [
+            (
+                "https://a.example/women&#x27;s?a=1&amp;b=2",
+                "https://a.example/women's?a=1&b=2",
+            ),
+            (
+                "https://a.example/&#38;lt;&#x2f;&apos;&quot;&lt;&gt;",
+                "https://a.example/&lt;/'\"<>",
+            ),
+            (
+                "https://a.example/?a&b;&nbsp;&#xZ;&",
+                "https://a.example/?a&b;&nbsp;&#xZ;&",
+            ),
+        ] {
+            assert_eq!(unescaped(written), meant);
+        }
+        let shop = Tracking {
+            url: "https://shop.example".into(),
+            ..tracking(false)
+        };
+        let html = r#"<a href="https://shop.example/cart">x</a>"#;
+        let led = shop.html(html, &message(), Timestamp::default());
+        assert!(led.contains("https://shop.example/c/"), "{led}");
     }
 
     #[test]

@@ -15,26 +15,27 @@ const AT_ONCE: usize = 3;
 /// Most clicks that wait (INV-12), also while the log is away and nobody judges them.
 const MOST: usize = 20_000;
 
-/// Programs that say what they are, in small letters.
-const MACHINES: [&str; 18] = [
-    "bot",
-    "crawl",
-    "spider",
-    "scan",
-    "preview",
+/// Programs that say what they are, in small letters. Never a part of what a browser says: there are phones called Cubot.
+const MACHINES: [&str; 19] = [
+    "bot/",
+    "bot;",
+    "bot)",
+    "crawler",
+    "spider/",
+    "linkpreview",
+    "urlscan",
+    "virustotal",
     "proofpoint",
     "mimecast",
     "barracuda",
     "urldefense",
     "safelinks",
-    "python",
+    "python-",
     "curl/",
     "wget/",
     "go-http-client",
     "java/",
-    "okhttp",
     "headless",
-    "monitor",
 ];
 
 /// Who asked, as far as it says.
@@ -60,26 +61,38 @@ impl Asked<'_> {
     }
 }
 
-/// A click that waits to be judged.
+/// What was asked for.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum What {
+    /// Somewhere that a link leads.
+    Link(String),
+    /// The page of a "no", looked at: a scanner follows it as well.
+    Page,
+    /// The picture.
+    Picture,
+}
+
+/// A request that waits to be judged.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Click<T> {
+pub(crate) struct Heard<T> {
     pub(crate) message: MessageId,
-    /// Which link of it.
-    pub(crate) target: String,
+    pub(crate) what: What,
     /// When the link was made.
     pub(crate) made_at: Timestamp,
     pub(crate) at: Timestamp,
     pub(crate) by_machine: bool,
-    /// What is to be reported.
-    pub(crate) report: T,
+    /// What is to be reported, if anything.
+    pub(crate) report: Option<T>,
 }
 
-/// Clicks of the last moment.
+/// Requests of the last moment.
 #[derive(Debug)]
 pub(crate) struct Grader<T> {
-    /// A click sooner after its mail was made than this is a machine's.
+    /// What comes sooner after the mail was made than this is a machine's.
     machine_within: Span,
-    waiting: Vec<Click<T>>,
+    waiting: Vec<Heard<T>>,
+    /// What waits, each once: the same request again within the window says nothing new.
+    known: BTreeSet<(MessageId, What, bool)>,
 }
 
 impl<T> Grader<T> {
@@ -87,39 +100,56 @@ impl<T> Grader<T> {
         Self {
             machine_within,
             waiting: Vec::new(),
+            known: BTreeSet::new(),
         }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// False where there is no room.
-    pub(crate) fn put(&mut self, click: Click<T>) -> bool {
-        let has_room = self.waiting.len() < MOST;
-        if has_room {
-            self.waiting.push(click);
+    pub(crate) fn put(&mut self, heard: Heard<T>) -> bool {
+        if self.waiting.len() >= MOST {
+            return false;
         }
-        has_room
+        let once = (heard.message, heard.what.clone(), heard.by_machine);
+        if self.known.insert(once) {
+            self.waiting.push(heard);
+        }
+        true
     }
 
     /// Those that have waited long enough, in the order in which they came, each with whether it is a machine's.
     pub(crate) fn ripe(&mut self, now: Timestamp) -> Vec<(T, bool)> {
-        let mut links: BTreeMap<MessageId, BTreeSet<&str>> = BTreeMap::new();
-        for click in &self.waiting {
-            links
-                .entry(click.message)
+        let mut followed: BTreeMap<MessageId, BTreeSet<&What>> = BTreeMap::new();
+        let links = self
+            .waiting
+            .iter()
+            .filter(|heard| heard.what != What::Picture);
+        for heard in links {
+            followed
+                .entry(heard.message)
                 .or_default()
-                .insert(&click.target);
+                .insert(&heard.what);
         }
-        let bursts = links
+        let bursts = followed
             .into_iter()
             .filter(|(_, links)| links.len() >= AT_ONCE);
         let bursts: BTreeSet<MessageId> = bursts.map(|(message, _)| message).collect();
-        for click in &mut self.waiting {
-            click.by_machine |= bursts.contains(&click.message)
-                || click.at.since(click.made_at) < self.machine_within;
-        }
+        let known = &mut self.known;
         let ripe = self
             .waiting
-            .extract_if(.., |click| now.since(click.at) >= WINDOW);
-        ripe.map(|click| (click.report, click.by_machine)).collect()
+            .extract_if(.., |heard| now.since(heard.at) >= WINDOW);
+        let mut judged = Vec::new();
+        for heard in ripe {
+            known.remove(&(heard.message, heard.what, heard.by_machine));
+            let by_machine = heard.by_machine
+                || bursts.contains(&heard.message)
+                || heard.at.since(heard.made_at) < self.machine_within;
+            judged.extend(heard.report.map(|report| (report, by_machine)));
+        }
+        judged
     }
 
     /// All of them, at the end of the process.
@@ -136,15 +166,24 @@ mod tests {
         Timestamp::from_millis(1_000_000 + seconds * 1_000)
     }
 
-    fn click(message: u8, target: &str, seconds: i64) -> Click<String> {
-        Click {
+    fn heard(message: u8, what: What, seconds: i64) -> Heard<String> {
+        let report = match &what {
+            What::Link(target) => Some(format!("{message}{target}")),
+            What::Page => None,
+            What::Picture => Some(format!("{message} opened")),
+        };
+        Heard {
             message: MessageId([message; 16]),
-            target: target.into(),
+            what,
             made_at: at(0),
             at: at(seconds),
             by_machine: false,
-            report: format!("{message}{target}"),
+            report,
         }
+    }
+
+    fn click(message: u8, target: &str, seconds: i64) -> Heard<String> {
+        heard(message, What::Link(target.into()), seconds)
     }
 
     fn grader() -> Grader<String> {
@@ -170,21 +209,38 @@ mod tests {
         for _ in 0..5 {
             assert!(grader.put(click(2, "a", 60)));
         }
+        assert!(grader.put(heard(2, What::Picture, 60)));
         assert!(grader.put(click(2, "b", 61)));
         let ripe = grader.ripe(at(70));
         let machines = ripe.iter().filter(|(_, machine)| *machine);
         let machines: Vec<&str> = machines.map(|(report, _)| report.as_str()).collect();
         assert_eq!(machines, ["1a", "1b", "1c"]);
-        assert_eq!(ripe.len(), 9);
+        // The same click again is no second one.
+        assert_eq!(ripe.len(), 6);
+    }
+
+    /// The page of a "no" stands in every mail: who follows it with all the others is no person.
+    #[test]
+    fn two_links_and_the_page_of_a_no_are_a_burst() {
+        let mut grader = grader();
+        for what in [What::Link("a".into()), What::Page, What::Link("b".into())] {
+            assert!(grader.put(heard(1, what, 60)));
+        }
+        let wanted = [("1a".to_owned(), true), ("1b".to_owned(), true)];
+        assert_eq!(grader.ripe(at(70)), wanted);
     }
 
     #[test]
-    fn nobody_clicks_before_the_mail_is_there() {
+    fn nobody_clicks_or_opens_before_the_mail_is_there() {
         let mut grader = grader();
         assert!(grader.put(click(1, "a", 4)));
+        assert!(grader.put(heard(1, What::Picture, 4)));
         assert!(grader.put(click(2, "a", 5)));
-        let rest = grader.rest();
-        assert_eq!(rest, [("1a".to_owned(), true), ("2a".to_owned(), false)]);
+        let wanted = [("1a", true), ("1 opened", true), ("2a", false)];
+        assert_eq!(
+            grader.rest(),
+            wanted.map(|(report, machine)| (report.to_owned(), machine))
+        );
     }
 
     #[test]
@@ -197,6 +253,11 @@ mod tests {
             ),
             (
                 "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/140.0 Safari/537.36",
+                false,
+                false,
+            ),
+            (
+                "Mozilla/5.0 (Linux; Android 13; CUBOT NOTE 21) Chrome/140.0 Mobile",
                 false,
                 false,
             ),
@@ -220,13 +281,17 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_is_bounded() {
+    fn what_waits_is_bounded_and_one_link_fills_nothing() {
         let mut grader = grader();
-        for _ in 0..MOST {
+        for _ in 0..MOST * 2 {
             assert!(grader.put(click(1, "a", 60)));
         }
-        assert!(!grader.put(click(1, "a", 60)));
+        assert_eq!(grader.len(), 1);
+        for number in 0..MOST - 1 {
+            assert!(grader.put(click(2, &number.to_string(), 60)));
+        }
+        assert!(!grader.put(click(3, "a", 60)));
         assert_eq!(grader.ripe(at(70)).len(), MOST);
-        assert!(grader.put(click(1, "a", 70)));
+        assert!(grader.put(click(3, "a", 70)));
     }
 }

@@ -16,7 +16,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use winback_contract::{BadLink, Link, LinkKind, OutcomeStatus};
 
-use crate::grade::{Asked, Click};
+use crate::grade::{Asked, Heard, What};
 use crate::page::{Shown, page};
 use crate::service::Shared;
 
@@ -96,13 +96,14 @@ async fn click(
         is_head: method == Method::HEAD,
     };
     let at = shared.now();
-    shared.clicked(Click {
+    let report = shared.outcome(&link, OutcomeStatus::Clicked, at);
+    shared.heard(Heard {
         message: link.message,
-        target: target.clone(),
+        what: What::Link(target.clone()),
         made_at: link.made_at,
         at,
         by_machine: asked.is_machine(),
-        report: shared.outcome(&link, OutcomeStatus::Clicked, at),
+        report: Some(report),
     });
     match HeaderValue::from_str(&in_a_header(target)) {
         Ok(location) => {
@@ -147,7 +148,15 @@ async fn open(
             agent: header(&headers, &USER_AGENT),
             is_head: method == Method::HEAD,
         };
-        shared.opened(&link, asked.is_prefetch());
+        let at = shared.now();
+        shared.heard(Heard {
+            message: link.message,
+            what: What::Picture,
+            made_at: link.made_at,
+            at,
+            by_machine: asked.is_prefetch(),
+            report: Some(shared.outcome(&link, OutcomeStatus::Opened, at)),
+        });
     }
     // A mail shows no broken picture, whatever was asked for.
     plain(StatusCode::OK, "image/gif", POINT)
@@ -161,7 +170,15 @@ async fn ask(
     headers: HeaderMap,
 ) -> Response {
     match link(&shared, &text, NO, &headers) {
-        Ok(_) => {
+        Ok(link) => {
+            shared.heard(Heard {
+                message: link.message,
+                what: What::Page,
+                made_at: link.made_at,
+                at: shared.now(),
+                by_machine: false,
+                report: None,
+            });
             shared.metrics().count("page", "ok");
             shown(StatusCode::OK, Shown::Ask, &headers)
         }

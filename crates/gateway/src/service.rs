@@ -9,10 +9,12 @@ use winback_bus::{Error, Log, Outgoing};
 use winback_contract::{
     Link, LinkKeys, Outcome, OutcomeStatus, PartitionCount, Span, Timestamp, Topic, TopicNames,
 };
+use winback_service::clock::Stopwatch;
 use winback_service::rounds::{self, Rounds};
+use winback_service::tasks::{Died, InFlight};
 use winback_service::{Clock, Health, Shutdown, clock};
 
-use crate::grade::{Click, Grader};
+use crate::grade::{Grader, Heard, What};
 use crate::metrics::Metrics;
 use crate::routes;
 use crate::spool::Spool;
@@ -34,6 +36,8 @@ pub struct Config {
 const ROUND: Duration = Duration::from_millis(200);
 /// So long a "no" waits for the log before it is answered that it did not work.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// So long what is left may take at the end of the process.
+const LAST: Duration = Duration::from_secs(4);
 /// Outcomes written at once.
 const BATCH: usize = 500;
 
@@ -43,7 +47,7 @@ pub(crate) struct Shared {
     log: Arc<dyn Log>,
     clock: Clock,
     metrics: Metrics,
-    clicks: Mutex<Grader<Outcome>>,
+    heard: Mutex<Grader<Outcome>>,
     spool: Mutex<Spool>,
 }
 
@@ -81,19 +85,23 @@ impl Shared {
         }
     }
 
-    /// A click waits to be judged.
-    pub(crate) fn clicked(&self, click: Click<Outcome>) {
-        if !lock(&self.clicks).put(click) {
-            self.metrics.count("click", "dropped");
+    /// What was heard waits to be judged.
+    pub(crate) fn heard(&self, heard: Heard<Outcome>) {
+        let word = match heard.what {
+            What::Link(_) => "click",
+            What::Page => "page",
+            What::Picture => "open",
+        };
+        if !lock(&self.heard).put(heard) {
+            self.metrics.count(word, "dropped");
         }
     }
 
-    pub(crate) fn opened(&self, link: &Link, by_machine: bool) {
-        let opened = self.outcome(link, OutcomeStatus::Opened, self.now());
-        self.put(opened, by_machine, "open");
-    }
-
-    fn put(&self, outcome: Outcome, by_machine: bool, word: &str) {
+    fn put(&self, outcome: Outcome, by_machine: bool) {
+        let word = match outcome.status {
+            OutcomeStatus::Opened => "open",
+            _ => "click",
+        };
         let outcome = Outcome {
             bot: by_machine,
             ..outcome
@@ -106,18 +114,24 @@ impl Shared {
         self.metrics.count(word, result);
     }
 
-    /// Whether a "no" is in the log. One that is not waits to be written all the same.
+    /// Whether a "no" is in the log. One that is not there in time is written as soon as it can be, once: what was handed over
+    /// is never handed over again.
     pub(crate) async fn refused(&self, link: &Link) -> bool {
         let outcome = self.outcome(link, OutcomeStatus::Unsubscribed, self.now());
         let Ok(record) = self.record(&outcome) else {
             return false;
         };
-        let written = clock::within(PATIENCE, self.log.produce(vec![record])).await;
-        let is_written = matches!(written, Ok(Ok(_)));
-        if !is_written && !lock(&self.spool).put(outcome) {
-            self.metrics.count("unsubscribe", "dropped");
+        match clock::within(PATIENCE, self.log.produce(vec![record])).await {
+            Ok(Ok(_)) => true,
+            // The client holds it until the brokers take it.
+            Err(_) => false,
+            Ok(Err(_)) => {
+                if !lock(&self.spool).put(outcome) {
+                    self.metrics.count("unsubscribe", "dropped");
+                }
+                false
+            }
         }
-        is_written
     }
 
     fn record(&self, outcome: &Outcome) -> Result<Outgoing, Error> {
@@ -132,38 +146,29 @@ impl Shared {
         })
     }
 
-    /// Clicks that have waited long enough are to be written.
+    /// What has waited long enough is to be written.
     fn judge(&self, ripe: Vec<(Outcome, bool)>) {
         for (outcome, by_machine) in ripe {
-            self.put(outcome, by_machine, "click");
+            self.put(outcome, by_machine);
         }
-    }
-
-    /// Writes what waits.
-    async fn write(&self) -> Result<(), Error> {
-        loop {
-            let next = lock(&self.spool).next(BATCH);
-            let waiting = lock(&self.spool).len();
-            let waiting = i64::try_from(waiting).unwrap_or(i64::MAX);
-            self.metrics
-                .waiting
-                .with_label_values::<&str>(&[])
-                .set(waiting);
-            if next.is_empty() {
-                return Ok(());
-            }
-            let records: Result<Vec<_>, _> = next.iter().map(|one| self.record(one)).collect();
-            let written = clock::within(PATIENCE, self.log.produce(records?)).await;
-            let away = |_| Error::Unavailable("kafka: it does not take outcomes".into());
-            written.map_err(away)??;
-            lock(&self.spool).done(&next);
-        }
+        let waiting = lock(&self.heard).len() + lock(&self.spool).len();
+        let waiting = i64::try_from(waiting).unwrap_or(i64::MAX);
+        self.metrics
+            .waiting
+            .with_label_values::<&str>(&[])
+            .set(waiting);
     }
 }
+
+/// A batch on its way to the log, and what became of it.
+type Written = (Vec<Outcome>, Result<(), Error>);
 
 /// See the module.
 pub struct Service {
     shared: Arc<Shared>,
+    /// At most one batch: one that is on its way is never sent again beside itself, however long the log is away.
+    writing: InFlight<Written>,
+    since: Stopwatch,
 }
 
 impl std::fmt::Debug for Service {
@@ -175,16 +180,18 @@ impl std::fmt::Debug for Service {
 impl Service {
     /// Nothing heard yet.
     pub fn new(config: Config, log: Arc<dyn Log>, clock: Clock, metrics: Metrics) -> Self {
-        let clicks = Mutex::new(Grader::new(config.machine_within));
+        let heard = Mutex::new(Grader::new(config.machine_within));
         Self {
             shared: Arc::new(Shared {
                 config,
                 log,
                 clock,
                 metrics,
-                clicks,
+                heard,
                 spool: Mutex::default(),
             }),
+            writing: InFlight::default(),
+            since: Stopwatch::start(),
         }
     }
 
@@ -199,9 +206,52 @@ impl Service {
     /// Only those that no waiting mends.
     pub async fn run(mut self, shutdown: Shutdown, health: Health) -> Result<(), Error> {
         let went = rounds::go(&mut self, "gateway", (&shutdown, &health)).await;
-        let rest = lock(&self.shared.clicks).rest();
+        let rest = lock(&self.shared.heard).rest();
         self.shared.judge(rest);
-        went.and(self.shared.write().await)
+        let drained = clock::within(LAST, self.drain()).await;
+        let left = lock(&self.shared.spool).len();
+        if left > 0 {
+            tracing::warn!(
+                left,
+                "what customers did was not written: kafka did not take it"
+            );
+        }
+        let drained = drained.unwrap_or(Ok(()));
+        went.and(drained)
+    }
+
+    /// Begins to write what waits, if nothing is on its way.
+    fn begin(&mut self) -> Result<(), Error> {
+        let next = lock(&self.shared.spool).next(BATCH);
+        if !self.writing.is_empty() || next.is_empty() {
+            return Ok(());
+        }
+        let records: Result<Vec<_>, _> = next.iter().map(|one| self.shared.record(one)).collect();
+        let (log, records) = (self.shared.log.clone(), records?);
+        self.since = Stopwatch::start();
+        self.writing.begin(async move {
+            let written = log.produce(records).await.map(|_| ());
+            (next, written)
+        });
+        Ok(())
+    }
+
+    fn written(&self, ended: Result<Written, Died>) -> Result<(), Error> {
+        let (batch, result) = ended.map_err(|died| Error::Fatal(died.to_string()))?;
+        result?;
+        lock(&self.shared.spool).done(&batch);
+        Ok(())
+    }
+
+    /// Writes all that is left.
+    async fn drain(&mut self) -> Result<(), Error> {
+        loop {
+            self.begin()?;
+            let Some(ended) = self.writing.next().await else {
+                return Ok(());
+            };
+            self.written(ended)?;
+        }
     }
 }
 
@@ -210,9 +260,14 @@ impl Rounds for Service {
 
     async fn round(&mut self) -> Result<Option<String>, Error> {
         clock::pause(ROUND).await;
-        let ripe = lock(&self.shared.clicks).ripe(self.shared.now());
+        let ripe = lock(&self.shared.heard).ripe(self.shared.now());
         self.shared.judge(ripe);
-        self.shared.write().await?;
-        Ok(None)
+        while let Some(ended) = self.writing.try_next() {
+            self.written(ended)?;
+        }
+        self.begin()?;
+        let is_stuck = !self.writing.is_empty() && self.since.elapsed() > PATIENCE;
+        let why = "kafka does not take what customers did: it waits here";
+        Ok(is_stuck.then(|| why.to_owned()))
     }
 }

@@ -39,7 +39,10 @@ fn applied(scene: &mut Scene<'_>, outcome: &Outcome) {
             at: outcome.at,
             body: Body::Outcome(Box::new(outcome.clone())),
         });
-        scene.out.grants.push(GrantChange::Remove(outcome.message));
+        // What customers do with a message says nothing of its claim: a copy that is read again must find it taken (INV-4).
+        if ends_an_attempt(outcome.status) {
+            scene.out.grants.push(GrantChange::Remove(outcome.message));
+        }
         scene.out.count(Count::Forwarded);
         return;
     }
@@ -60,6 +63,16 @@ fn applied(scene: &mut Scene<'_>, outcome: &Outcome) {
             deny(scene, outcome);
             of_address(scene, outcome, Standing::Denied);
         }
+    }
+}
+
+/// Whether it says how an attempt to send ended.
+fn ends_an_attempt(status: OutcomeStatus) -> bool {
+    use OutcomeStatus as S;
+    match status {
+        S::Sent | S::Refused | S::Unknown | S::Deferred | S::Moved => true,
+        S::Delivered | S::Opened | S::Clicked | S::Replied => false,
+        S::Bounced | S::Complained | S::Unsubscribed => false,
     }
 }
 

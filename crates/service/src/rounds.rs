@@ -45,7 +45,11 @@ pub async fn go<R: Rounds>(
                 outage.over(part);
                 health.goes_round(part);
             }
-            Ok(Some(why)) => health.not_ready(part, why),
+            // Nothing is away any more, and something stands all the same.
+            Ok(Some(why)) => {
+                outage.over(part);
+                health.not_ready(part, why);
+            }
             Err(error) if error.is_transient() => {
                 outage.tell(part, &error);
                 health.not_ready(part, error.to_string());

@@ -6,6 +6,7 @@ use url::Url;
 use winback_contract::{Channel, LinkKeys};
 use winback_dispatch::Tracking;
 use winback_ingest::SourceConfig;
+use winback_service::secret::Secret;
 
 use crate::config::Config;
 use crate::error::Error;
@@ -46,11 +47,11 @@ pub(crate) fn evaluator(config: &Config) -> winback_evaluator::Config {
     }
 }
 
-/// What signs links of mails; none where no gateway is named.
+/// The gateway's address without its slash, and what signs links of mails; none where no gateway is named.
 ///
 /// # Errors
 /// When the address or a key can't work; the message names the key of the config.
-fn link_keys(config: &Config) -> Result<Option<LinkKeys>, Error> {
+fn link_keys(config: &Config) -> Result<Option<(String, LinkKeys)>, Error> {
     let gateway = &config.gateway;
     if gateway.url.is_empty() {
         return Ok(None);
@@ -65,12 +66,19 @@ fn link_keys(config: &Config) -> Result<Option<LinkKeys>, Error> {
             "url must begin with https://: customers' mail programs warn of anything else",
         );
     }
-    if url.query().is_some() || url.fragment().is_some() {
-        return wrong("url ends before `?` and `#`: paths are put behind it");
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+        return wrong("url ends with its host: paths of the gateway's own are put behind it");
     }
     let secrets = [gateway.key.expose(), gateway.key_before.expose()];
+    let is_short = |secret: &Secret| !secret.is_empty() && secret.expose().len() < 16;
+    if is_short(&gateway.key_before) {
+        return wrong("key_before is shorter than the 16 bytes that a key needs");
+    }
     match LinkKeys::new(secrets) {
-        Some(keys) if !gateway.key.is_empty() => Ok(Some(keys)),
+        Some(keys) if !gateway.key.is_empty() => {
+            let url = url.as_str().trim_end_matches('/').to_owned();
+            Ok(Some((url, keys)))
+        }
         _ => wrong(
             "key signs links of mails: set it to a secret of 16 bytes and more, the same for dispatch and gateway",
         ),
@@ -83,8 +91,8 @@ fn link_keys(config: &Config) -> Result<Option<LinkKeys>, Error> {
 /// See [`link_keys`].
 pub(crate) fn tracking(config: &Config) -> Result<Option<Tracking>, Error> {
     let keys = link_keys(config)?;
-    Ok(keys.map(|keys| Tracking {
-        url: config.gateway.url.trim_end_matches('/').to_owned(),
+    Ok(keys.map(|(url, keys)| Tracking {
+        url,
         keys,
         opens: config.gateway.opens,
     }))
@@ -96,7 +104,7 @@ pub(crate) fn tracking(config: &Config) -> Result<Option<Tracking>, Error> {
 /// See [`link_keys`].
 pub(crate) fn gateway(config: &Config) -> Result<Option<winback_gateway::Config>, Error> {
     let keys = link_keys(config)?;
-    Ok(keys.map(|keys| winback_gateway::Config {
+    Ok(keys.map(|(_, keys)| winback_gateway::Config {
         names: config.names(),
         partitions: config.kafka.partitions,
         keys,

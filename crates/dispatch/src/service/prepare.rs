@@ -109,7 +109,9 @@ impl Service {
         }
         // Who looks at a file is not the customer: its links lead where they lead.
         let now = Timestamp::from_millis(self.sender.clock.now_millis());
-        let tracking = self.sender.config.tracking.as_ref().filter(|_| !shadow);
+        let to_a_file = shadow || self.sender.provider.name() == "file";
+        let tracking = self.sender.config.tracking.as_ref();
+        let tracking = tracking.filter(|_| !to_a_file);
         let tracking = tracking.map(|tracking| (tracking, now));
         // A text that panics costs its own message, not the process (INV-8).
         let composed = catch_unwind(AssertUnwindSafe(|| {

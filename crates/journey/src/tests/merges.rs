@@ -281,3 +281,39 @@ fn lost_answers_are_forgotten_last() {
     bound(&mut decisions);
     assert!(decisions.contains(&newest) && decisions.len() == limit::DECISIONS);
 }
+
+/// What a customer does with a message says nothing of its claim, also where the profile was handed over: a copy of the
+/// message that is read again must find it taken (INV-4).
+#[test]
+fn a_click_at_a_mark_leaves_the_claim_alone() {
+    use winback_contract::{Channel, MessageId, Outcome, OutcomeStatus};
+    let (mut device, mut user) = (Life::new(MORNING, &[CART]), Life::new(MORNING, &[CART]));
+    user.me = CustomerId([8; 16]);
+    device.event(added("c1"));
+    device.link_to(&mut user);
+    for (status, ends) in [
+        (OutcomeStatus::Clicked, false),
+        (OutcomeStatus::Opened, false),
+        (OutcomeStatus::Unsubscribed, false),
+        (OutcomeStatus::Sent, true),
+    ] {
+        let outcome = Outcome {
+            v: 1,
+            message: MessageId([1; 16]),
+            customer: device.me,
+            channel: Channel::Email,
+            attempt: 0,
+            status,
+            reason: None,
+            provider_id: None,
+            bot: false,
+            rehearsed: false,
+            retry_at: None,
+            at: device.now,
+        };
+        let effects =
+            device.with(|customer, world| crate::outcome::apply(customer, &outcome, world));
+        assert_eq!(effects.forwards.len(), 1, "{status:?}");
+        assert_eq!(!effects.grants.is_empty(), ends, "{status:?}");
+    }
+}

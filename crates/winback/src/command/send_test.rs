@@ -104,12 +104,14 @@ fn message(
         ))
     })?;
     let locale = arguments.locale.as_ref().unwrap_or(&bundle.policy.locale);
+    // As a customer's own: `uk-UA` takes the text of `uk`.
+    let language = locale.split(['-', '_']).next().unwrap_or(locale);
     let of_text = |text: &str| shown(bundle, &arguments.campaign, text);
     let previews = bundle.templates.previews(&arguments.campaign, &of_text);
     let found = previews.into_iter().find(|preview| {
         preview.step == step.template
             && preview.channel == arguments.channel
-            && preview.locale == *locale
+            && [locale.as_str(), language].contains(&preview.locale.as_str())
             && preview.sample == arguments.sample
     });
     let found = found.ok_or_else(|| {

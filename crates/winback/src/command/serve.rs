@@ -144,6 +144,15 @@ async fn start(
 ) -> Result<(), Error> {
     let service = arguments.service;
     let providers = providers(arguments, config)?;
+    let wanted = service.parts();
+    if wanted.contains(&Service::Gateway) {
+        // Before everything else: customers follow links also while Redis or Kafka are away.
+        let own = (config, service == Service::Gateway);
+        serve_gateway(own, (shutdown, health, metrics), tasks).await?;
+    }
+    if service == Service::Gateway {
+        return Ok(());
+    }
     let (log, store) = connect::both(config, shutdown, health).await?;
     let (log, store): (Arc<dyn Log>, Arc<dyn Store>) = (log, store);
     let clock = Clock::real();
@@ -154,7 +163,6 @@ async fn start(
         health.clone(),
     );
     tasks.spawn("kafka", feel);
-    let wanted = service.parts();
     if let Some(hangup) = hangup {
         republish(log.as_ref(), store.as_ref(), config, &clock).await?;
         let ports = (log.clone(), store.clone());
@@ -187,10 +195,6 @@ async fn start(
             winback_evaluator::Service::start(evaluator(config), log.clone(), metrics).await?;
         tasks.spawn("evaluator", service.run(shutdown.clone(), health.clone()));
     }
-    if wanted.contains(&Service::Gateway) {
-        let own = (config, service == Service::Gateway);
-        serve_gateway(own, log.clone(), (shutdown, health, metrics), tasks).await?;
-    }
     if wanted.contains(&Service::Dispatch) {
         let metrics = winback_dispatch::metrics::Metrics::register(metrics);
         let group = format!("{}dispatch", config.kafka.groups);
@@ -216,7 +220,6 @@ async fn start(
 /// The gateway where one is named; a process that is nothing else must have one.
 async fn serve_gateway(
     (config, is_alone): (&Config, bool),
-    log: Arc<dyn Log>,
     (shutdown, health, metrics): (&Shutdown, &Health, &Metrics),
     tasks: &mut Tasks,
 ) -> Result<(), Error> {
@@ -232,6 +235,7 @@ async fn serve_gateway(
         Error::Environment(format!("gateway.address {address} can't be used: {error}"))
     })?;
     let metrics = winback_gateway::metrics::Metrics::register(metrics);
+    let log: Arc<dyn Log> = Arc::new(connect::kafka(config)?);
     let service = winback_gateway::Service::new(own, log, Clock::real(), metrics);
     let answers = http::answer(listener, service.router(), shutdown.clone());
     tasks.spawn("gateway.http", answers);
